@@ -1,0 +1,1 @@
+"""The methods this package adds to nerfstudio, imported as `sparseags_ns.method_configs`."""
