@@ -1,0 +1,182 @@
+"""Pinhole cameras, and the only axis flips of the project.
+
+Frames: `world`; `camera`, OpenCV axes (x right, y down, z forward). Two foreign conventions exist at the border
+only: OpenGL camera-to-world (x right, y up, z backward; nerfstudio, Blender) and PyTorch3D's R, T (row vectors,
+x left, y up, z forward; the authors' `cameras.json`).
+
+Placing cameras: the world's up is +y; azimuth 0 is +z, azimuth 90 degrees is +x; elevation grows towards +y.
+
+Units: world units; degrees where a name ends in `_deg`; pixels. Pixel (column i, row j) covers [i, i+1) x [j, j+1), its centre is (i + 0.5, j + 0.5).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from sparseags_ns.geometry import se3
+
+
+@dataclass(frozen=True)
+class Cameras:
+    """A batch of pinhole cameras that share one image size."""
+
+    T_camera_world: Float[Tensor, "views 4 4"]
+    """World-to-camera, OpenCV axes."""
+    K: Float[Tensor, "views 3 3"]
+    """Intrinsics in pixels of a `width` x `height` image."""
+    width: int
+    height: int
+
+    def __len__(self) -> int:
+        return self.T_camera_world.shape[0]
+
+    def __getitem__(self, index: slice | list[int] | Tensor) -> Cameras:
+        """Some of the cameras; an index that keeps the batch dimension (a slice, a list, a mask)."""
+        return replace(self, T_camera_world=self.T_camera_world[index], K=self.K[index])
+
+    @property
+    def T_world_camera(self) -> Float[Tensor, "views 4 4"]:
+        """Camera-to-world, OpenCV axes."""
+        return se3.inverse(self.T_camera_world)
+
+    @property
+    def centers(self) -> Float[Tensor, "views 3"]:
+        """Optical centres in the world."""
+        return self.T_world_camera[:, :3, 3]
+
+    def to(self, *args: object, **kwargs: object) -> Cameras:
+        """Move or cast both tensors, as `Tensor.to` does."""
+        return replace(self, T_camera_world=self.T_camera_world.to(*args, **kwargs), K=self.K.to(*args, **kwargs))
+
+    def with_poses(self, T_camera_world: Float[Tensor, "views 4 4"]) -> Cameras:
+        """The same intrinsics at other poses."""
+        return replace(self, T_camera_world=T_camera_world)
+
+    def resized(self, width: int, height: int) -> Cameras:
+        """The cameras of the same photographs resampled to another size; exact, each axis by its own factor."""
+        factors = torch.tensor([width / self.width, height / self.height, 1.0], dtype=self.K.dtype, device=self.K.device)
+        return replace(self, K=self.K * factors[:, None], width=width, height=height)
+
+
+def project(
+    cameras: Cameras, points: Float[Tensor, "*each points 3"]
+) -> tuple[Float[Tensor, "views points 2"], Float[Tensor, "views points"]]:
+    """Pixels and depths of world points in every camera.
+
+    Args:
+        points: one set for all cameras (points 3), or one set for each (views points 3).
+
+    Returns:
+        Pixels (column, row), and depth along the optical axis. Where the depth is not positive the pixel means nothing.
+    """
+    in_camera = se3.transform_points(cameras.T_camera_world, points)
+    depth = in_camera[..., 2]
+    safe = torch.where(depth.abs() < torch.finfo(depth.dtype).tiny, 1.0, depth)
+    homogeneous = in_camera / safe[..., None] @ cameras.K.transpose(-1, -2)
+    return homogeneous[..., :2], depth
+
+
+def look_at(
+    eye: Float[Tensor, "*batch 3"],
+    target: Float[Tensor, "*#batch 3"],
+    up: Float[Tensor, "*#batch 3"] | None = None,
+    roll_deg: Float[Tensor, "*#batch"] | float = 0.0,
+) -> Float[Tensor, "*batch 4 4"]:
+    """`T_camera_world` of cameras at `eye` that see `target` in the middle.
+
+    Args:
+        up: direction that is up in the picture, +y by default; not along the line of sight.
+        roll_deg: turn of the camera about its optical axis, clockwise as its photographer sees it.
+
+    Raises:
+        ValueError: eye and target coincide, or up lies along the line of sight.
+    """
+    if up is None:
+        up = torch.tensor([0.0, 1.0, 0.0], dtype=eye.dtype, device=eye.device)
+    sight = target - eye
+    forward = torch.nn.functional.normalize(sight, dim=-1)
+    right = torch.linalg.cross(*torch.broadcast_tensors(forward, up))
+    if (right.norm(dim=-1) <= 1e-6 * up.norm(dim=-1)).any():
+        raise ValueError("look_at needs eye != target and an up direction that is not along the line of sight")
+    return _from_axes(eye, torch.nn.functional.normalize(right, dim=-1), forward, roll_deg)
+
+
+def orbit(
+    azimuth_deg: Float[Tensor, "*batch"],
+    elevation_deg: Float[Tensor, "*batch"],
+    radius: Float[Tensor, "*#batch"] | float,
+    target: Float[Tensor, "*#batch 3"] | None = None,
+    roll_deg: Float[Tensor, "*#batch"] | float = 0.0,
+) -> Float[Tensor, "*batch 4 4"]:
+    """`T_camera_world` of cameras on a sphere around `target` (the origin by default), upright; poles included.
+
+    Args:
+        roll_deg: turn of the camera about its optical axis, clockwise as its photographer sees it.
+    """
+    azimuth, elevation = azimuth_deg.deg2rad(), elevation_deg.deg2rad()
+    sin_a, cos_a, sin_e, cos_e = azimuth.sin(), azimuth.cos(), elevation.sin(), elevation.cos()
+    outward = torch.stack([cos_e * sin_a, sin_e, cos_e * cos_a], dim=-1)
+    right = torch.stack([cos_a, torch.zeros_like(cos_a), -sin_a], dim=-1)
+    eye = outward * torch.as_tensor(radius, dtype=outward.dtype, device=outward.device)[..., None]
+    return _from_axes(eye if target is None else eye + target, right, -outward, roll_deg)
+
+
+def orbit_angles(
+    centers: Float[Tensor, "*batch 3"],
+) -> tuple[Float[Tensor, "*batch"], Float[Tensor, "*batch"], Float[Tensor, "*batch"]]:
+    """Azimuth and elevation in degrees and radius of camera centres around the origin; the inverse of `orbit`."""
+    x, y, z = centers.unbind(-1)
+    azimuth_deg = torch.atan2(x, z).rad2deg()
+    elevation_deg = torch.atan2(y, torch.hypot(x, z)).rad2deg()
+    return azimuth_deg, elevation_deg, centers.norm(dim=-1)
+
+
+def opencv_from_opengl(T_world_camera_gl: Float[Tensor, "*batch rows 4"]) -> Float[Tensor, "*batch 4 4"]:
+    """`T_camera_world` (OpenCV) from an OpenGL camera-to-world, 4x4 or 3x4 as nerfstudio's `camera_to_worlds`."""
+    R = T_world_camera_gl[..., :3, :3] * _signs(T_world_camera_gl, 1.0, -1.0, -1.0)
+    return se3.inverse(se3.pose(R, T_world_camera_gl[..., :3, 3]))
+
+
+def opengl_from_opencv(T_camera_world: Float[Tensor, "*batch 4 4"]) -> Float[Tensor, "*batch 4 4"]:
+    """OpenGL camera-to-world from `T_camera_world` (OpenCV)."""
+    T_world_camera = se3.inverse(T_camera_world)
+    R = T_world_camera[..., :3, :3] * _signs(T_camera_world, 1.0, -1.0, -1.0)
+    return se3.pose(R, T_world_camera[..., :3, 3])
+
+
+def opencv_from_pytorch3d(R: Float[Tensor, "*batch 3 3"], T: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 4 4"]:
+    """`T_camera_world` (OpenCV) from PyTorch3D's R, T, which act on row vectors: X_camera = X_world @ R + T."""
+    signs = _signs(R, -1.0, -1.0, 1.0)
+    return se3.pose((R * signs).transpose(-1, -2), T * signs)
+
+
+def pytorch3d_from_opencv(
+    T_camera_world: Float[Tensor, "*batch 4 4"],
+) -> tuple[Float[Tensor, "*batch 3 3"], Float[Tensor, "*batch 3"]]:
+    """PyTorch3D's R, T (row vectors) from `T_camera_world` (OpenCV)."""
+    signs = _signs(T_camera_world, -1.0, -1.0, 1.0)
+    return T_camera_world[..., :3, :3].transpose(-1, -2) * signs, T_camera_world[..., :3, 3] * signs
+
+
+def _signs(like: Tensor, *signs: float) -> Float[Tensor, " 3"]:
+    """Signs of the three camera axes; multiplied onto the columns of camera-to-world, they flip axes."""
+    return torch.tensor(signs, dtype=like.dtype, device=like.device)
+
+
+def _from_axes(
+    eye: Float[Tensor, "*batch 3"],
+    right: Float[Tensor, "*batch 3"],
+    forward: Float[Tensor, "*batch 3"],
+    roll_deg: Float[Tensor, "*#batch"] | float,
+) -> Float[Tensor, "*batch 4 4"]:
+    """`T_camera_world` from a position and two orthonormal axes, then turned about the optical axis."""
+    down = torch.linalg.cross(forward, right)
+    roll = torch.as_tensor(roll_deg, dtype=eye.dtype, device=eye.device).deg2rad()[..., None]
+    rolled_right = right * roll.cos() + down * roll.sin()
+    rolled_down = down * roll.cos() - right * roll.sin()
+    R_camera_world = torch.stack([rolled_right, rolled_down, forward], dim=-2)
+    return se3.pose(R_camera_world, -(R_camera_world @ eye[..., None]).squeeze(-1))
