@@ -1,0 +1,68 @@
+"""Differentiable Gaussian splatting for many cameras in one call, on CPU and CUDA behind one door.
+
+    raster = rasterize(gaussians, cameras, background)
+    raster.rgb, raster.alpha  # [views height width 3], [views height width]
+
+Frames: `world`; `camera`, OpenCV axes. Units: world units; pixels.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from jaxtyping import Float
+from torch import Tensor
+
+from sparseags_ns.geometry.cameras import Cameras
+from sparseags_ns.rasterizer.checks import check_backend, check_inputs, expand_background
+from sparseags_ns.rasterizer.constants import FAR, NEAR
+from sparseags_ns.rasterizer.reference import rasterize_reference
+from sparseags_ns.rasterizer.types import Gaussians, Raster
+
+__all__ = ["Backend", "Gaussians", "Raster", "rasterize"]
+
+Backend = Literal["auto", "cpu", "cuda", "reference"]
+
+
+def rasterize(
+    gaussians: Gaussians,
+    cameras: Cameras,
+    background: Float[Tensor, " 3"] | Float[Tensor, "views 3"] | None = None,
+    *,
+    sh_degree: int | None = None,
+    depth: bool = False,
+    backend: Backend = "auto",
+    absgrad: bool = False,
+    near: float = NEAR,
+    far: float = FAR,
+) -> Raster:
+    """Render all cameras; gradients flow to every tensor of the Gaussians, to the background and to the poses.
+
+    On CPU (and with the reference) gradients flow to fx, fy, cx and cy too; gsplat on CUDA has none for them.
+
+    Args:
+        gaussians: activated. Colours [N 3] are RGB, colours [N bases 3] are spherical harmonics.
+        background: linear behind the splats; black if None.
+        sh_degree: highest degree to use; by default all that the coefficients hold. Not allowed with RGB.
+        depth: also render expected depth.
+        backend: "auto" goes by the tensors' device (cpu: our numba kernel; cuda: gsplat). A named back end is
+            used or refused, never replaced.
+        absgrad: have the backward pass put per-pixel absolute gradients into `info["means2d"].absgrad`.
+        near, far: range of z that is drawn, in world units.
+
+    Raises:
+        RasterizerInputError: shapes, devices or dtypes do not fit together, or the back end does not fit them.
+    """
+    check_inputs(gaussians, cameras, sh_degree)
+    chosen = check_backend(backend, gaussians.means.device)
+    filled = expand_background(background, gaussians.means, len(cameras))
+    options = {"sh_degree": sh_degree, "depth": depth, "absgrad": absgrad, "near": near, "far": far}
+    if chosen == "cuda":
+        from sparseags_ns.rasterizer.cuda import rasterize_cuda
+
+        return rasterize_cuda(gaussians, cameras, filled, **options)
+    if chosen == "cpu":
+        from sparseags_ns.rasterizer.cpu import rasterize_cpu
+
+        return rasterize_cpu(gaussians, cameras, filled, **options)
+    return rasterize_reference(gaussians, cameras, filled, **options)

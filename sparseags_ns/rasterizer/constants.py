@@ -1,0 +1,26 @@
+"""Numbers that fix what is rendered, shared by every back end; all are gsplat 1.4.0's (classic mode)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+EPS_2D: Final = 0.3
+"""Added to both diagonal entries of a projected covariance, in square pixels: no splat is thinner than a pixel."""
+RADIUS_SIGMAS: Final = 3.0
+"""A splat is listed for the tiles within this many standard deviations of its centre."""
+GSPLAT_TILE: Final = 16
+"""Side, in pixels, of the tiles to which that radius is rounded outwards."""
+ALPHA_MIN: Final = 1.0 / 255.0
+"""A splat does not count in pixels where its alpha is below this."""
+ALPHA_MAX: Final = 0.999
+"""Alpha of one splat in one pixel is clamped to this."""
+TRANSMITTANCE_MIN: Final = 1e-4
+"""The splat that would bring a pixel's transmittance to this or below closes the pixel and does not count."""
+FRUSTUM_MARGIN: Final = 0.15
+"""The projection's derivative is taken at most this fraction of the image's size outside the image."""
+NEAR: Final = 0.01
+"""Nearest z that is drawn, in world units."""
+FAR: Final = 1e10
+"""Farthest z that is drawn, in world units."""
+SH_DEGREE_MAX: Final = 3
+"""Highest degree of spherical harmonics (16 coefficients)."""

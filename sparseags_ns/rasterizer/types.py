@@ -1,0 +1,38 @@
+"""What goes into the rasterizer and what comes out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Gaussians:
+    """N anisotropic Gaussians, activated: ready to render."""
+
+    means: Float[Tensor, "gaussians 3"]
+    """Centres in the world."""
+    quats: Float[Tensor, "gaussians 4"]
+    """Orientation (w, x, y, z), of any length."""
+    scales: Float[Tensor, "gaussians 3"]
+    """Standard deviations along the own axes, in world units, positive."""
+    opacities: Float[Tensor, " gaussians"]
+    """0 to 1."""
+    colors: Float[Tensor, "gaussians 3"] | Float[Tensor, "gaussians bases 3"]
+    """RGB, or spherical-harmonics coefficients (real basis, as gsplat and the 3DGS paper order them)."""
+
+
+@dataclass(frozen=True)
+class Raster:
+    """Images of all cameras of one call."""
+
+    rgb: Float[Tensor, "views height width 3"]
+    """Composited over the background."""
+    alpha: Float[Tensor, "views height width"]
+    depth: Float[Tensor, "views height width"] | None
+    """Expected z in the camera frame (weighted mean over the splats of a pixel), 0 where alpha is 0."""
+    info: dict[str, Any]
+    """What gsplat's strategies read: means2d, radii, width, height, n_cameras, gaussian_ids."""
