@@ -1,0 +1,49 @@
+"""Where the object's mask comes from: a photograph's own transparency, else a folder of masks.
+
+A mask is coverage of the object, 0 to 1, of the size of its photograph.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jaxtyping import Float
+from torch import Tensor
+
+from sparseags_ns.preprocess.photographs import SUFFIXES, Photograph, PhotographError, read_mask, read_photograph
+
+
+def find_mask(photograph: Path, folder: Path) -> Path | None:
+    """The mask that belongs to a photograph: `000.png` for `000.jpg`; COLMAP's `000.jpg.png` is found too."""
+    for name in (photograph.stem, photograph.name):
+        for suffix in SUFFIXES:
+            path = folder / f"{name}{suffix}"
+            if path.is_file():
+                return path
+    return None
+
+
+def read_masked(path: Path, folder: Path, *, upright: bool = True) -> tuple[Photograph, Float[Tensor, "height width"]]:
+    """A photograph and its mask, from its transparency if it has any, else from the folder.
+
+    Raises:
+        PhotographError: there is neither, or the mask in the folder has another size.
+    """
+    photograph = read_photograph(path, upright=upright)
+    if photograph.alpha is not None:
+        return photograph, photograph.alpha
+    mask_path = find_mask(path, folder)
+    if mask_path is None:
+        raise PhotographError(
+            f"{path} has no mask: it is opaque and there is no {folder / path.stem}.png. Cut the object out with any "
+            "background remover and save it as RGBA, or put a black and white image (white = object) of the same "
+            "size there; or use the whole photographs with masks='none'"
+        )
+    mask = read_mask(mask_path, upright=upright)
+    size = (mask.shape[1], mask.shape[0])
+    if size != photograph.size:
+        raise PhotographError(
+            f"{mask_path} is {size[0]}x{size[1]} pixels, but its photograph {path.name} is "
+            f"{photograph.size[0]}x{photograph.size[1]}; a mask must have its photograph's size"
+        )
+    return photograph, mask
