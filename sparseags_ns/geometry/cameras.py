@@ -6,12 +6,14 @@ x left, y up, z forward; the authors' `cameras.json`).
 
 Placing cameras: the world's up is +y; azimuth 0 is +z, azimuth 90 degrees is +x; elevation grows towards +y.
 
-Units: world units; degrees where a name ends in `_deg`; pixels. Pixel (column i, row j) covers [i, i+1) x [j, j+1), its centre is (i + 0.5, j + 0.5).
+Units: world units; degrees where a name ends in `_deg`; pixels. Pixel (column i, row j) covers [i, i+1) x [j, j+1),
+its centre is (i + 0.5, j + 0.5).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -39,7 +41,7 @@ class Cameras:
         return replace(self, T_camera_world=self.T_camera_world[index], K=self.K[index])
 
     @property
-    def T_world_camera(self) -> Float[Tensor, "views 4 4"]:
+    def T_world_camera(self) -> Float[Tensor, "views 4 4"]:  # noqa: N802 - T_a_b names a transform
         """Camera-to-world, OpenCV axes."""
         return se3.inverse(self.T_camera_world)
 
@@ -48,7 +50,7 @@ class Cameras:
         """Optical centres in the world."""
         return self.T_world_camera[:, :3, 3]
 
-    def to(self, *args: object, **kwargs: object) -> Cameras:
+    def to(self, *args: Any, **kwargs: Any) -> Cameras:
         """Move or cast both tensors, as `Tensor.to` does."""
         return replace(self, T_camera_world=self.T_camera_world.to(*args, **kwargs), K=self.K.to(*args, **kwargs))
 
@@ -58,7 +60,9 @@ class Cameras:
 
     def resized(self, width: int, height: int) -> Cameras:
         """The cameras of the same photographs resampled to another size; exact, each axis by its own factor."""
-        factors = torch.tensor([width / self.width, height / self.height, 1.0], dtype=self.K.dtype, device=self.K.device)
+        factors = torch.tensor(
+            [width / self.width, height / self.height, 1.0], dtype=self.K.dtype, device=self.K.device
+        )
         return replace(self, K=self.K * factors[:, None], width=width, height=height)
 
 

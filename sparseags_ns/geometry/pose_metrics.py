@@ -103,3 +103,12 @@ def _relative_rotations(T_camera_world: Float[Tensor, "views 4 4"]) -> Float[Ten
     R = T_camera_world[:, :3, :3]
     return R[:, None] @ R[None].transpose(-1, -2)
 
+
+def pose_change(
+    before: Float[Tensor, "views 4 4"], after: Float[Tensor, "views 4 4"]
+) -> tuple[Float[Tensor, " views"], Float[Tensor, " views"]]:
+    """How far each camera turned (degrees) and its centre moved (world units), both `T_camera_world` in one world."""
+    before, after = before.double(), after.double()
+    turned = se3.rotation_angle(after[:, :3, :3] @ before[:, :3, :3].mT)
+    moved = se3.inverse(after)[:, :3, 3] - se3.inverse(before)[:, :3, 3]
+    return turned.rad2deg(), moved.norm(dim=-1)

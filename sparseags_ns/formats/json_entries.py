@@ -1,0 +1,140 @@
+"""JSON on disk, and checked access to the fields of one of its objects.
+
+Every complaint names the file, the view and what was expected.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from sparseags_ns.formats.frame import PoseFileError
+from sparseags_ns.geometry import se3
+
+ROTATION_TOLERANCE = 0.01
+"""Largest entry of |R R^T - I| that still passes for a rotation; the nearest rotation takes its place."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One JSON object of a pose file, and where it stands."""
+
+    file: Path
+    fields: dict[str, Any]
+    view: str | None = None
+
+    def error(self, problem: str) -> PoseFileError:
+        """A complaint about this entry, to be raised."""
+        return PoseFileError(self.file, problem, self.view)
+
+    def get(self, key: str) -> Any:
+        """The value of a key that must be there."""
+        if key not in self.fields:
+            raise self.error(f"'{key}' is missing; found {', '.join(map(repr, self.fields)) or 'nothing'}")
+        return self.fields[key]
+
+    def text(self, key: str) -> str:
+        """A string that is not empty."""
+        value = self.get(key)
+        if not isinstance(value, str) or not value:
+            raise self.error(f"'{key}' must be a string, is {_short(value)}")
+        return value
+
+    def number(self, key: str) -> float:
+        """A finite number."""
+        return float(self.numbers(key))
+
+    def numbers(self, key: str, *shape: int) -> Float[Tensor, "*shape"]:
+        """Finite numbers, in nested lists of the given shape."""
+        value = self.get(key)
+        expected = f"{' x '.join(map(str, shape))} numbers" if shape else "a number"
+        if not _are_numbers(value, shape):
+            raise self.error(f"'{key}' must be {expected}, is {_short(value)}")
+        tensor = torch.tensor(value, dtype=torch.float64)
+        if not torch.isfinite(tensor).all():
+            raise self.error(f"'{key}' holds NaN or infinity: {_short(value)}")
+        return tensor
+
+    def positive(self, key: str) -> float:
+        """A finite number above zero."""
+        value = self.number(key)
+        if value <= 0:
+            raise self.error(f"'{key}' must be above zero, is {value:g}")
+        return value
+
+    def pixels(self, key: str) -> int | None:
+        """A number of pixels, None where the key is absent; files write 540 as well as 540.0."""
+        if self.fields.get(key) is None:
+            return None
+        value = self.positive(key)
+        if value != int(value):
+            raise self.error(f"'{key}' must be a whole number of pixels, is {value:g}")
+        return int(value)
+
+    def flag(self, key: str, default: bool) -> bool:
+        """A truth value, written as true, false, 1 or 0."""
+        value = self.fields.get(key, default)
+        if not isinstance(value, (bool, int, float)) or value not in (0, 1):
+            raise self.error(f"'{key}' must be 1 or 0, is {_short(value)}")
+        return bool(value)
+
+    def rotation(self, key: str, matrix: Float[Tensor, "3 3"]) -> Float[Tensor, "3 3"]:
+        """The rotation nearest to the matrix that the file holds under `key`; refuses what is far from any."""
+        deviation = float((matrix @ matrix.T - torch.eye(3, dtype=matrix.dtype)).abs().max())
+        determinant = float(torch.det(matrix))
+        if deviation > ROTATION_TOLERANCE or determinant < 0:
+            raise self.error(
+                f"'{key}' holds no rotation: R R^T differs from the identity by {deviation:.3g} (tolerance "
+                f"{ROTATION_TOLERANCE:g}), its determinant is {determinant:.3g} (expected 1)"
+            )
+        return se3.nearest_rotation(matrix)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object that a file holds; a key that occurs twice is an error."""
+
+    def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        keys = [key for key, _ in pairs]
+        repeated = sorted({key for key in keys if keys.count(key) > 1})
+        if repeated:
+            listed = ", ".join(map(repr, repeated))
+            raise PoseFileError(path, f"the name {listed} occurs more than once in one object; names must differ")
+        return dict(pairs)
+
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=without_duplicates)
+    except OSError as error:
+        raise PoseFileError(path, f"cannot be read: {error.strerror or error}") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise PoseFileError(path, f"is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise PoseFileError(path, f"must hold a JSON object {{...}}, holds {_short(content)}")
+    return content
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON file at once or not at all, so that an interrupted run leaves no half file behind."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    os.replace(part, path)
+
+
+def _are_numbers(value: object, shape: tuple[int, ...]) -> bool:
+    if not shape:
+        # Integers are unbounded in JSON; those beyond float64 are no measurements.
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return is_number and not (isinstance(value, int) and abs(value) > 2**63)
+    return isinstance(value, list) and len(value) == shape[0] and all(_are_numbers(v, shape[1:]) for v in value)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

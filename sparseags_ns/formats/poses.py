@@ -1,0 +1,31 @@
+"""Read a pose file of any format that we know."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sparseags_ns.formats.cameras_json import looks_like_cameras_json, read_cameras_json
+from sparseags_ns.formats.frame import Frame, PoseFileError
+from sparseags_ns.formats.json_entries import read_json
+from sparseags_ns.formats.transforms_json import looks_like_transforms_json, read_transforms_json
+
+
+def read_poses(path: Path, scene: Path | None = None) -> list[Frame]:
+    """The views of a pose file, in its order; its format is recognised by its content.
+
+    Args:
+        scene: folder of the scene, where it is not the file's own.
+
+    Raises:
+        PoseFileError: the file is of neither format, or what it holds cannot be used.
+    """
+    content = read_json(path)
+    if looks_like_transforms_json(content):
+        return read_transforms_json(path, scene)
+    if looks_like_cameras_json(content):
+        return read_cameras_json(path)
+    raise PoseFileError(
+        path,
+        "neither a transforms.json (an object with a list 'frames') nor a cameras.json (an object with 'R', 'T', ... "
+        f"for each view); its keys are {', '.join(map(repr, list(content)[:8])) or 'none'}",
+    )

@@ -1,0 +1,188 @@
+"""nerfstudio's `transforms.json`: OpenGL camera-to-world matrices, intrinsics for each frame or for all.
+
+Read: `fl_x, fl_y, cx, cy, w, h` or `camera_angle_x` (radians), per frame before global; a missing principal point is
+the middle of the photograph; `file_path` with or without an ending, relative to the file's folder or to the scene's.
+Written: intrinsics with every frame. `name` (where it is not the photograph's) and `flag` (0: pose not trusted) are our
+own additions to a frame, which other readers pass over.
+
+Lens distortion (`k1` to `k4`, `p1`, `p2`) is kept in `Frame.distortion` and nowhere applied: K then describes the
+photograph only after whoever reads it has undistorted it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from sparseags_ns.formats.frame import Distortion, Frame, intrinsics_matrix
+from sparseags_ns.formats.image_paths import find_image
+from sparseags_ns.formats.json_entries import Entry, read_json, write_json
+from sparseags_ns.geometry.cameras import opencv_from_opengl, opengl_from_opencv
+
+PINHOLE_MODELS = {"OPENCV", "PINHOLE", "SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL", "PERSPECTIVE"}
+FISHEYE_MODEL = "OPENCV_FISHEYE"
+
+_INTRINSIC_KEYS = {"fl_x", "fl_y", "cx", "cy", "w", "h", "camera_angle_x", "camera_angle_y", "camera_model"}
+_SHARED_KEYS = _INTRINSIC_KEYS | set(Distortion().coefficients)
+_OWN_KEYS = _SHARED_KEYS | {"file_path", "transform_matrix", "name", "flag"}
+
+_NO_FOCAL = "no focal length: expected 'fl_x' or 'camera_angle_x', in the frame or for the whole file"
+
+
+def looks_like_transforms_json(content: dict[str, Any]) -> bool:
+    """Whether a JSON object is in this format: it has a list of frames."""
+    return isinstance(content.get("frames"), list)
+
+
+def read_transforms_json(path: Path, scene: Path | None = None) -> list[Frame]:
+    """The frames of a `transforms.json`, in its order.
+
+    Args:
+        scene: folder of the scene, where it is not the file's own. Photographs are looked up only to learn the size of
+            those whose size the file leaves out but needs (`camera_angle_x` alone, or no principal point).
+    """
+    content = read_json(path)
+    listed = Entry(path, content).get("frames")
+    if not isinstance(listed, list) or not listed:
+        raise Entry(path, content).error("'frames' must be a list of at least one frame")
+    shared = {key: content[key] for key in _SHARED_KEYS & set(content)}
+    entries = []
+    for index, fields in enumerate(listed):
+        if not isinstance(fields, dict):
+            raise Entry(path, {}, f"frames[{index}]").error(f"must be a JSON object, is a {type(fields).__name__}")
+        label = fields.get("file_path", f"frames[{index}]")
+        entries.append(Entry(path, {**shared, **fields}, str(label)))
+    names = _names(entries)
+    return [_frame(entry, name, scene or path.parent) for entry, name in zip(entries, names, strict=True)]
+
+
+def write_transforms_json(path: Path, frames: Sequence[Frame]) -> None:
+    """Write views as a `transforms.json`; file paths are written as the frames have them.
+
+    The camera model stands for the whole file, so fisheye and other lenses cannot be mixed.
+    """
+    if len({frame.distortion.fisheye for frame in frames}) > 1:
+        raise ValueError(f"cannot write {path}: fisheye and other lenses in one transforms.json")
+    fisheye = any(frame.distortion.fisheye for frame in frames)
+    content = {"camera_model": FISHEYE_MODEL if fisheye else "OPENCV", "frames": [_fields(frame) for frame in frames]}
+    write_json(path, content)
+
+
+def _names(entries: list[Entry]) -> list[str]:
+    """A name for each frame: its `name`, else its photograph's; the whole file path where photographs' names repeat."""
+    paths = [entry.text("file_path") for entry in entries]
+    for path, count in Counter(paths).items():
+        if count > 1:
+            raise Entry(entries[0].file, {}, path).error(f"occurs {count} times in 'frames'; file paths must differ")
+    stems = [path.replace("\\", "/").rsplit("/", 1)[-1].rsplit(".", 1)[0] for path in paths]
+    defaults = stems if len(set(stems)) == len(stems) else paths
+    pairs = zip(entries, defaults, strict=True)
+    names = [entry.text("name") if "name" in entry.fields else default for entry, default in pairs]
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise Entry(entries[0].file, {}, name).error(f"the name occurs {count} times; names must differ")
+    return names
+
+
+def _frame(entry: Entry, name: str, scene: Path) -> Frame:
+    width, height = _size(entry, scene)
+    return Frame(
+        name=name,
+        file_path=entry.text("file_path"),
+        T_camera_world=_pose(entry),
+        K=_intrinsics(entry, width, height),
+        width=width,
+        height=height,
+        trusted=entry.flag("flag", default=True),
+        distortion=_distortion(entry),
+        extra={key: value for key, value in entry.fields.items() if key not in _OWN_KEYS},
+    )
+
+
+def _size(entry: Entry, scene: Path) -> tuple[int | None, int | None]:
+    """Width and height as the file has them; from the photograph where the intrinsics cannot do without."""
+    width, height = entry.pixels("w"), entry.pixels("h")
+    complete = {"fl_x", "cx", "cy"} <= set(entry.fields)
+    if complete or (width is not None and height is not None):
+        return width, height
+    if not {"fl_x", "camera_angle_x"} & set(entry.fields):
+        raise entry.error(_NO_FOCAL)
+    return _photograph_size(entry, scene)
+
+
+def _pose(entry: Entry) -> Float[Tensor, "4 4"]:
+    rows = entry.get("transform_matrix")
+    matrix = entry.numbers("transform_matrix", 3 if isinstance(rows, list) and len(rows) == 3 else 4, 4)
+    if len(matrix) == 4 and (matrix[3] - torch.tensor([0.0, 0, 0, 1], dtype=matrix.dtype)).abs().max() > 1e-6:
+        raise entry.error(f"the last row of 'transform_matrix' must be 0 0 0 1, is {matrix[3].tolist()}")
+    R = entry.rotation("transform_matrix", matrix[:3, :3])
+    return opencv_from_opengl(torch.cat([R, matrix[:3, 3:]], dim=-1))
+
+
+def _intrinsics(entry: Entry, width: int | None, height: int | None) -> Float[Tensor, "3 3"]:
+    fx = _focal(entry, "fl_x", "camera_angle_x", width)
+    if fx is None:
+        raise entry.error(_NO_FOCAL)
+    fy = _focal(entry, "fl_y", "camera_angle_y" if "fl_x" not in entry.fields else "", height)
+    cx = entry.number("cx") if "cx" in entry.fields or width is None else width / 2
+    cy = entry.number("cy") if "cy" in entry.fields or height is None else height / 2
+    return intrinsics_matrix(fx, fx if fy is None else fy, cx, cy)
+
+
+def _focal(entry: Entry, key: str, angle_key: str, size: int | None) -> float | None:
+    """The focal length along one axis in pixels, None where the file does not say."""
+    if key in entry.fields:
+        return entry.positive(key)
+    if angle_key not in entry.fields or size is None:
+        return None
+    angle = entry.positive(angle_key)
+    if angle >= math.pi:
+        raise entry.error(f"'{angle_key}' must be in radians, below pi, is {angle:g}")
+    return size / 2 / math.tan(angle / 2)
+
+
+def _photograph_size(entry: Entry, scene: Path) -> tuple[int, int]:
+    image = find_image(entry.text("file_path"), entry.file, scene)
+    if image is None:
+        raise entry.error(
+            f"without all of 'fl_x', 'cx' and 'cy' the photograph's size is needed, but 'w' or 'h' is missing and "
+            f"there is no such photograph in {entry.file.parent} or {scene}"
+        )
+    try:
+        with Image.open(image) as photograph:
+            return photograph.size
+    except (OSError, UnidentifiedImageError) as error:
+        raise entry.error(f"the size of {image} cannot be read: {error}") from error
+
+
+def _distortion(entry: Entry) -> Distortion:
+    model = entry.text("camera_model") if "camera_model" in entry.fields else "OPENCV"
+    if model not in PINHOLE_MODELS | {FISHEYE_MODEL}:
+        known = ", ".join(sorted(PINHOLE_MODELS | {FISHEYE_MODEL}))
+        raise entry.error(f"camera model {model!r} is not supported; supported are {known}")
+    coefficients = {key: entry.number(key) for key in Distortion().coefficients if key in entry.fields}
+    return Distortion(**coefficients, fisheye=model == FISHEYE_MODEL)
+
+
+def _fields(frame: Frame) -> dict[str, Any]:
+    fx, fy, cx, cy = frame.intrinsics
+    fields: dict[str, Any] = {"file_path": frame.file_path}
+    if frame.name != frame.stem:
+        fields["name"] = frame.name
+    fields.update(fl_x=fx, fl_y=fy, cx=cx, cy=cy)
+    if frame.width is not None and frame.height is not None:
+        fields.update(w=frame.width, h=frame.height)
+    if not frame.distortion.is_none:
+        fields.update(frame.distortion.coefficients)
+    if not frame.trusted:
+        fields["flag"] = 0
+    fields["transform_matrix"] = opengl_from_opencv(frame.T_camera_world).tolist()
+    return {**frame.extra, **fields}
