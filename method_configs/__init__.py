@@ -1,1 +1,1 @@
-"""The methods this package adds to nerfstudio, imported as `sparseags_ns.method_configs`."""
+"""Registered nerfstudio methods; imported as `sparseags_ns.method_configs`."""

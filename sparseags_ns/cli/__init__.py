@@ -1,0 +1,23 @@
+"""The `sparseags` command. Each module parses the arguments of one subcommand, calls the library, and prints."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main() -> None:
+    """Entry point of the `sparseags` command."""
+    # Waiting OpenMP threads would otherwise spin and take the time of the threads that work (set before torch loads).
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    import tyro
+
+    from sparseags_ns.cli.demo import Demo
+    from sparseags_ns.cli.sample import Sample
+
+    commands = {"demo": Demo, "sample": Sample}
+    command = tyro.extras.subcommand_cli_from_dict(commands, prog="sparseags", description=__doc__)
+    try:
+        command.run()
+    except (ValueError, OSError) as error:
+        sys.exit(f"sparseags: error: {error}")

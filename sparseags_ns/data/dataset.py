@@ -1,0 +1,24 @@
+"""nerfstudio's view of the working photographs: cropped and masked, from memory instead of from the files."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from nerfstudio.data.datasets.base_dataset import InputDataset
+
+from sparseags_ns.views import Views
+
+
+class ViewsDataset(InputDataset):
+    """Serves RGBA images out of `metadata["views"]`."""
+
+    @property
+    def views(self) -> Views:
+        """The photographs behind the dataset."""
+        return self.metadata["views"]
+
+    def get_numpy_image(self, image_idx: int) -> npt.NDArray[np.uint8]:
+        """One working photograph, height x width x RGBA, straight alpha."""
+        rgb, alpha = self.views.images[image_idx], self.views.masks[image_idx, ..., None]
+        rgba = np.concatenate([rgb.numpy(), alpha.numpy()], axis=-1)
+        return (rgba * 255).round().astype(np.uint8)

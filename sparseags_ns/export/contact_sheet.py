@@ -1,0 +1,55 @@
+"""views.png: photographs above renders, one column for each view, outliers framed in red."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+RED, GREY, INK = (214, 39, 40), (205, 205, 205), (40, 40, 40)
+CELL_PX = 192
+FRAME_PX = 5
+LABEL_PX = 22
+COLUMNS = 8
+
+
+def contact_sheet(
+    photographs: Float[Tensor, "views height width 3"],
+    renders: Float[Tensor, "views height width 3"],
+    labels: list[str],
+    trusted: Bool[Tensor, " views"],
+) -> Image.Image:
+    """Draw the sheet: for every row of up to eight views, a line of photographs and below it the renders."""
+    count = len(labels)
+    columns = min(count, COLUMNS)
+    rows = -(-count // columns)
+    cell, line = CELL_PX + 2 * FRAME_PX, LABEL_PX + 2 * (CELL_PX + 2 * FRAME_PX)
+    sheet = Image.new("RGB", (columns * cell, rows * line), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=13)
+    for view in range(count):
+        left, top = (view % columns) * cell, (view // columns) * line
+        good = bool(trusted[view])
+        text = labels[view] if good else f"{labels[view]}  not trusted"
+        draw.text((left + FRAME_PX, top + 3), text, fill=INK if good else RED, font=font)
+        for row, images in enumerate((photographs, renders)):
+            corner = (left, top + LABEL_PX + row * cell)
+            draw.rectangle((*corner, corner[0] + cell - 1, corner[1] + cell - 1), fill=GREY if good else RED)
+            inset = 1 if good else FRAME_PX
+            side = cell - 2 * inset
+            sheet.paste(_picture(images[view], side), (corner[0] + inset, corner[1] + inset))
+    return sheet
+
+
+def save_image(image: Image.Image, path: Path) -> None:
+    """Write a PNG so that a reader never sees half a file."""
+    partial = path.with_name(path.name + ".partial")
+    image.save(partial, format="PNG")
+    partial.replace(path)
+
+
+def _picture(image: Float[Tensor, "height width 3"], side: int) -> Image.Image:
+    pixels = (image.detach().cpu().clamp(0, 1).numpy() * 255).round().astype(np.uint8)
+    return Image.fromarray(pixels).resize((side, side), Image.Resampling.LANCZOS)

@@ -1,0 +1,135 @@
+"""What a run leaves beside each checkpoint: refined cameras, the working photographs, a summary, a picture.
+
+Everything is in the frame of the exported splat (the normalised world of the run). File paths inside the camera files
+are relative to the folder they lie in, so that the folder is a scene of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool
+from PIL import Image
+from torch import Tensor
+
+from sparseags_ns import __version__
+from sparseags_ns.export.contact_sheet import contact_sheet, save_image
+from sparseags_ns.formats.cameras_json import write_cameras_json
+from sparseags_ns.formats.frame import Frame
+from sparseags_ns.formats.transforms_json import write_transforms_json
+from sparseags_ns.geometry.cameras import Cameras
+from sparseags_ns.geometry.pose_metrics import pose_change
+from sparseags_ns.metrics.perceptual import PerceptualError
+from sparseags_ns.outliers.errors import ViewErrors, photographs_over_white, view_errors
+from sparseags_ns.rasterizer.types import Gaussians
+from sparseags_ns.views import Views
+
+FOLDER = "sparseags"
+PACKAGES = ("torch", "nerfstudio", "gsplat", "numba", "numpy")
+
+
+@dataclass(frozen=True)
+class RunState:
+    """A run at one step, as the outputs need it."""
+
+    views: Views
+    initial: Cameras
+    """Cameras as pose init gave them, in the normalised world."""
+    refined: Cameras
+    trusted: Bool[Tensor, " views"]
+    gaussians: Gaussians
+    sh_degree: int
+    steps_done: int
+    num_steps: int
+    seconds: dict[str, float]
+    """Wall seconds by phase."""
+
+
+def write_run_outputs(folder: Path, state: RunState, perceptual: PerceptualError) -> dict[str, Any]:
+    """Write transforms.json, cameras.json, images/, summary.json and views.png; returns the summary."""
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    before = view_errors(state.gaussians, state.initial, state.views, perceptual, sh_degree=state.sh_degree)
+    after = view_errors(state.gaussians, state.refined, state.views, perceptual, sh_degree=state.sh_degree)
+    _write_photographs(folder / "images", state.views)
+    frames = _frames(state)
+    write_transforms_json(folder / "transforms.json", frames)
+    write_cameras_json(folder / "cameras.json", frames)
+    summary = summarize(state, before, after)
+    _write_text(folder / "summary.json", json.dumps(summary, indent=2))
+    labels = [f"{name}  error {error:.4f}" for name, error in zip(state.views.names, after.mse.tolist())]
+    sheet = contact_sheet(photographs_over_white(state.views), after.renders, labels, state.trusted)
+    save_image(sheet, folder / "views.png")
+    return summary
+
+
+def summarize(state: RunState, before: ViewErrors, after: ViewErrors) -> dict[str, Any]:
+    """The content of summary.json."""
+    turned_deg, moved = pose_change(state.initial.T_camera_world, state.refined.T_camera_world)
+    return {
+        "steps_done": state.steps_done,
+        "num_steps": state.num_steps,
+        "gaussians": len(state.gaussians.means),
+        "device": _device_name(state.gaussians.means.device),
+        "perceptual_error": after.perceptual_name,
+        "errors": "squared and perceptual error over object area, over white; `before` is the final splat seen "
+        "through the given pose, `after` through the refined one",
+        "views": [
+            {
+                "name": name,
+                "trusted": bool(state.trusted[i]),
+                "mse_before": float(before.mse[i]),
+                "mse_after": float(after.mse[i]),
+                f"{after.perceptual_name}_before": float(before.perceptual[i]),
+                f"{after.perceptual_name}_after": float(after.perceptual[i]),
+                "pose_turned_deg": float(turned_deg[i]),
+                "camera_moved": float(moved[i]),
+            }
+            for i, name in enumerate(state.views.names)
+        ],
+        "seconds": {phase: round(seconds, 2) for phase, seconds in state.seconds.items()},
+        "versions": {"sparseags_ns": __version__, "python": platform.python_version()}
+        | {package: version(package) for package in PACKAGES},
+    }
+
+
+def _frames(state: RunState) -> list[Frame]:
+    cameras = state.refined.to("cpu", torch.float64)
+    return [
+        Frame(
+            name=name,
+            file_path=f"images/{name}.png",
+            T_camera_world=cameras.T_camera_world[i].detach(),
+            K=cameras.K[i].detach(),
+            width=cameras.width,
+            height=cameras.height,
+            trusted=bool(state.trusted[i]),
+        )
+        for i, name in enumerate(state.views.names)
+    ]
+
+
+def _write_photographs(folder: Path, views: Views) -> None:
+    rgba = torch.cat([views.images, views.masks[..., None]], dim=-1).cpu().numpy()
+    for name, pixels in zip(views.names, (rgba * 255).round().astype(np.uint8)):
+        path = folder / f"{name}.png"
+        if not path.exists():
+            save_image(Image.fromarray(pixels), path)
+
+
+def _write_text(path: Path, text: str) -> None:
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return f"cuda ({torch.cuda.get_device_name(device)})"
+    return f"cpu ({torch.get_num_threads()} threads)"

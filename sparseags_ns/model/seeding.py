@@ -1,0 +1,87 @@
+"""Where the first Gaussians go: the initialiser's points, the visual hull of the masks, or a ball.
+
+Frame: the normalised world (origin where the optical axes meet, mean camera distance 1.85).
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from sparseags_ns.geometry.cameras import Cameras, project
+from sparseags_ns.views import Views
+
+
+def ball(count: int, radius: float, generator: torch.Generator) -> Float[Tensor, "points 3"]:
+    """Points uniform in a ball around the origin (the authors' start: radius 0.3)."""
+    directions = F.normalize(torch.randn(count, 3, generator=generator), dim=-1)
+    return directions * radius * torch.rand(count, 1, generator=generator) ** (1 / 3)
+
+
+def sample_maps(
+    maps: Float[Tensor, "views height width channels"],
+    pixels: Float[Tensor, "views points 2"],
+) -> tuple[Float[Tensor, "views points channels"], Bool[Tensor, "views points"]]:
+    """Nearest-pixel look-up, and whether the pixel lies inside the image (values outside are arbitrary)."""
+    height, width = maps.shape[1:3]
+    column, row = pixels.floor().long().unbind(-1)
+    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    view = torch.arange(len(maps), device=maps.device)[:, None]
+    return maps[view, row.clamp(0, height - 1), column.clamp(0, width - 1)], inside
+
+
+def dilate(masks: Float[Tensor, "views height width"], radius_px: int) -> Float[Tensor, "views height width"]:
+    """Masks grown by `radius_px` (a square neighbourhood)."""
+    return F.max_pool2d(masks[:, None], 2 * radius_px + 1, stride=1, padding=radius_px)[:, 0]
+
+
+def hull_votes(
+    points: Float[Tensor, "points 3"], masks: Float[Tensor, "views height width"], views: Views
+) -> Float[Tensor, " points"]:
+    """Share of the trusted views that do not rule a point out.
+
+    A point that a view does not see (behind it, outside the photograph, in its unknown region) is not ruled out.
+    """
+    cameras = views.cameras
+    pixels, depth = project(cameras, points)
+    maps = torch.stack([masks, views.valid], dim=-1)
+    values, inside = sample_maps(maps, pixels)
+    seen = inside & (depth > 0) & (values[..., 1] > 0.5)
+    possible = ~seen | (values[..., 0] > 0.5)
+    return possible[views.trusted].float().mean(0)
+
+
+def visual_hull(
+    views: Views, count: int, *, slack_px: int, generator: torch.Generator, candidates: int = 100_000
+) -> Float[Tensor, "points 3"]:
+    """Points inside the visual hull of the trusted masks, grown by `slack_px` since poses and masks are rough.
+
+    Where fewer candidates than `count` survive (poses too wrong to agree), those that most views allow are taken.
+    """
+    points = ball(candidates, _sight_radius(views.cameras), generator).to(views.images)
+    votes = hull_votes(points, dilate(views.masks, slack_px), views)
+    inside = points[votes >= 1 - 1e-6]
+    if len(inside) < count:
+        return points[votes.argsort(descending=True, stable=True)[:count]]
+    return inside[:count]
+
+
+def colors_from_views(points: Float[Tensor, "points 3"], views: Views) -> Float[Tensor, "points 3"]:
+    """Mean colour of the photographs' object pixels that each point projects to; grey where there is none."""
+    pixels, depth = project(views.cameras, points)
+    maps = torch.cat([views.images, (views.masks * views.valid)[..., None]], dim=-1)
+    values, inside = sample_maps(maps, pixels)
+    weight = values[..., 3:] * (inside & (depth > 0) & views.trusted[:, None])[..., None]
+    total = weight.sum(0)
+    mean = (values[..., :3] * weight).sum(0) / total.clamp_min(1e-6)
+    return torch.where(total > 0.5, mean, torch.full_like(mean, 0.5))
+
+
+def _sight_radius(cameras: Cameras) -> float:
+    """Radius of the ball around the origin that the cameras' images cover, on average."""
+    half_px = cameras.K.new_tensor([cameras.width / 2, cameras.height / 2])
+    focal = cameras.K[:, [0, 1], [0, 1]]
+    half_angle_tan = (half_px / focal).amax(-1)
+    return float((half_angle_tan * cameras.centers.norm(dim=-1)).mean())

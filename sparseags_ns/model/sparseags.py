@@ -1,0 +1,281 @@
+"""The SparseAGS model: splatfacto's Gaussians and our cameras, optimised together. Wiring around pure code.
+
+Frames: the normalised world (model/seeding.py); cameras OpenCV inside, nerfstudio's OpenGL at the border.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+from gsplat.strategy import DefaultStrategy
+from nerfstudio.cameras.cameras import Cameras as NerfstudioCameras
+from nerfstudio.data.scene_box import OrientedBox
+from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
+from nerfstudio.model_components import renderers
+from nerfstudio.models.splatfacto import RGB2SH, SplatfactoModel, num_sh_bases, random_quat_tensor
+from nerfstudio.utils.colors import get_color
+from torch import Tensor, nn
+
+from sparseags_ns.geometry.cameras import Cameras, opencv_from_opengl
+from sparseags_ns.metrics.images import psnr, ssim
+from sparseags_ns.metrics.perceptual import PerceptualError, perceptual_error
+from sparseags_ns.model import schedule, seeding
+from sparseags_ns.model.config import SparseAGSModelConfig
+from sparseags_ns.model.densify import split_all
+from sparseags_ns.model.losses import Targets, make_targets
+from sparseags_ns.model.objective import LossWeights, joint_loss, random_backgrounds
+from sparseags_ns.rasterizer import rasterize
+from sparseags_ns.rasterizer.types import Gaussians
+from sparseags_ns.views import Views
+
+
+class SparseAGSModel(SplatfactoModel):
+    """Gaussians and camera corrections of one scene.
+
+    Learned: Gaussians and deltas. Buffers in every checkpoint: initial poses, intrinsics, trust. The photographs are
+    handed in once, through `metadata["views"]`, and stay out of the checkpoints.
+    """
+
+    config: SparseAGSModelConfig
+
+    def populate_modules(self) -> None:
+        """Replaces splatfacto's, which downloads LPIPS and seeds on CUDA only."""
+        self.num_steps = 1
+        self.step = 0
+        self.steps_done = 0
+        self.crop_box: OrientedBox | None = None
+        self.background_color = get_color("white")
+        self.views: Views = self.kwargs["metadata"]["views"]
+        self.gauss_params = self._seed(self.views)
+        self.camera_optimizer = self.config.camera_optimizer.setup(num_cameras=len(self.views), device="cpu")
+        self.camera_optimizer.start_from(self.views.cameras.T_camera_world)
+        self.register_buffer("T_camera_initial", self.views.cameras.T_camera_world.clone())
+        self.register_buffer("intrinsics", self.views.cameras.K.clone())
+        self.register_buffer("trusted", self.views.trusted.clone())
+        self.strategy = self._make_strategy()
+        self.strategy_state = self.strategy.initialize_state(scene_scale=1.0)
+        self._targets: dict[int, Targets] = {}
+        self._perceptual: PerceptualError | None = None
+
+    def _seed(self, views: Views) -> nn.ParameterDict:
+        config, generator = self.config, torch.Generator().manual_seed(self.config.seed)
+        if config.seeding == "hull":
+            means = seeding.visual_hull(views, config.num_gaussians, slack_px=config.hull_slack_px, generator=generator)
+            colors = seeding.colors_from_views(means, views)
+        else:
+            means = seeding.ball(config.num_gaussians, config.ball_radius, generator)
+            colors = torch.full_like(means, 0.5)
+        count = len(means)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            quats = random_quat_tensor(count)
+        values = {
+            "means": means,
+            "scales": torch.full((count, 3), config.seed_scale).log(),
+            "quats": quats,
+            "features_dc": RGB2SH(colors),
+            "features_rest": torch.zeros(count, num_sh_bases(config.sh_degree) - 1, 3),
+            "opacities": torch.full((count, 1), config.seed_opacity).logit(),
+        }
+        return nn.ParameterDict({name: nn.Parameter(value.float()) for name, value in values.items()})
+
+    def _make_strategy(self) -> DefaultStrategy:
+        config = self.config
+        return DefaultStrategy(
+            prune_opa=config.cull_alpha_thresh,
+            grow_grad2d=config.densify_grad_thresh,
+            grow_scale3d=config.densify_size_thresh,
+            prune_scale3d=config.cull_scale_thresh,
+            refine_start_iter=config.warmup_length,
+            refine_stop_iter=config.stop_split_at,
+            # METHOD: no opacity reset. The strategy resets (and prunes by size) at multiples of this.
+            reset_every=10**9,
+            refine_every=config.refine_every,
+            absgrad=config.use_absgrad,
+        )
+
+    # --- state ---
+
+    @property
+    def device_type(self) -> str:
+        """`cpu` or `cuda`."""
+        return self.device.type
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """What checkpoints keep besides parameters and buffers: the densification statistics."""
+        return {"strategy": {k: v for k, v in self.strategy_state.items() if v is not None}}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Restore `get_extra_state`."""
+        for key, value in state["strategy"].items():
+            self.strategy_state[key] = value.to(self.device) if isinstance(value, Tensor) else value
+
+    def load_state_dict(self, dict: dict[str, Any], strict: bool = True, **kwargs: Any) -> Any:  # type: ignore
+        """Resize the Gaussians in place (the optimizers already hold these parameters), then load.
+
+        Splatfacto makes new parameters here, and after a resume nothing moves.
+        """
+        for name, param in self.gauss_params.items():
+            param.data = torch.zeros(dict[f"gauss_params.{name}"].shape, device=self.device)
+        return nn.Module.load_state_dict(self, dict, strict=strict, **kwargs)
+
+    def gaussians(self, crop: Tensor | None = None) -> Gaussians:
+        """The Gaussians, activated; only those in `crop` (indices or mask) if given."""
+        params = {name: value if crop is None else value[crop] for name, value in self.gauss_params.items()}
+        return Gaussians(
+            means=params["means"],
+            quats=params["quats"],
+            scales=params["scales"].exp(),
+            opacities=params["opacities"].sigmoid().squeeze(-1),
+            colors=torch.cat([params["features_dc"][:, None], params["features_rest"]], dim=1),
+        )
+
+    def cameras(self) -> Cameras:
+        """All input views at their refined poses, differentiable in the deltas."""
+        template = self.views.cameras
+        return Cameras(self.camera_optimizer.poses(), self.intrinsics, template.width, template.height)
+
+    def initial_cameras(self) -> Cameras:
+        """All input views at the poses that pose init gave."""
+        return self.cameras().with_poses(self.T_camera_initial)
+
+    # --- training ---
+
+    def get_training_callbacks(
+        self, training_callback_attributes: TrainingCallbackAttributes
+    ) -> list[TrainingCallback]:
+        """Before each step: schedule and splits; after it: densification, where the preset densifies."""
+        trainer = training_callback_attributes.trainer
+        assert trainer is not None
+        self.num_steps = trainer.config.max_num_iterations
+        optimizers = training_callback_attributes.optimizers
+        before = TrainingCallback(
+            [TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], partial(self.begin_step, optimizers.optimizers)
+        )
+        after = TrainingCallback([TrainingCallbackLocation.AFTER_TRAIN_ITERATION], self.end_step)
+        self._base_lr = {name: config["optimizer"].lr for name, config in optimizers.config.items()}
+        return [before, after]
+
+    def begin_step(self, optimizers: dict[str, torch.optim.Optimizer], step: int) -> None:
+        """Set learning rates by the schedule and split the Gaussians where a stage says so."""
+        self.step, self.optimizers = step, optimizers
+        moment = schedule.moment_of(step, self.config.stages, self.num_steps)
+        if moment.begins and moment.stage.split:
+            generator = torch.Generator().manual_seed(self.config.seed + step)
+            split_all(self.gauss_params, optimizers, min_opacity=self.config.split_min_opacity, generator=generator)
+        means_lr = schedule.exponential(1.0, self.config.means_lr_decay, moment.run_ratio)
+        self._set_lr("means", self._base_lr["means"] * means_lr)
+        self._set_lr("camera_opt", schedule.pose_lr(moment))
+
+    def _set_lr(self, group: str, lr: float) -> None:
+        for param_group in self.optimizers[group].param_groups:
+            param_group["lr"] = lr
+
+    def joint_step(self, step: int) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Losses and metrics of one step over all trusted views."""
+        config, moment = self.config, schedule.moment_of(step, self.config.stages, self.num_steps)
+        index = self.trusted.nonzero().flatten()
+        targets = self.targets(moment.stage.downscale)[index]
+        ramp = moment.run_ratio if config.ramp_losses else 1.0
+        weights = LossWeights(
+            rgb=config.rgb_weight * ramp,
+            alpha=config.alpha_weight * ramp,
+            opacity=config.opacity_weight,
+            oversize=config.oversize_weight,
+            oversize_limit=config.oversize_limit,
+        )
+        losses, raster = joint_loss(
+            self.gaussians(),
+            self.cameras()[index],
+            targets,
+            self._backgrounds(len(index), step),
+            weights,
+            sh_degree=min(moment.stage.sh_degree, step // config.sh_degree_interval, config.sh_degree),
+            absgrad=config.use_absgrad and config.densify,
+        )
+        self.info = raster.info
+        if config.densify:
+            self.strategy.step_pre_backward(self.gauss_params, self.optimizers, self.strategy_state, step, self.info)
+        metrics: dict[str, Any] = {"gaussian_count": self.num_points, "stage": moment.index}
+        self.camera_optimizer.get_metrics_dict(metrics)
+        self.camera_optimizer.get_loss_dict(losses)
+        return losses, metrics
+
+    def _backgrounds(self, count: int, step: int) -> Tensor:
+        if self.config.background_color == "random":
+            return random_backgrounds(count, self.config.seed, step).to(self.device)
+        return get_color(self.config.background_color).to(self.device).expand(count, 3)
+
+    def targets(self, downscale: int) -> Targets:
+        """The photographs at a fraction of their size, computed once."""
+        if downscale not in self._targets:
+            self._targets[downscale] = make_targets(self.views.to(self.device), downscale)
+        return self._targets[downscale]
+
+    def end_step(self, step: int) -> None:
+        """Densify where the preset says so, and count the step as done."""
+        # METHOD has no opacity reset; gsplat's rule resets at multiples of `reset_every`, 0 included.
+        if self.config.densify and step > 0:
+            # gsplat samples from torch's global generator: seeded here, so that a resumed run is the same.
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(self.config.seed + step)
+                self.step_post_backward(step)
+        self.steps_done = step + 1
+
+    def update_to_step(self, step: int) -> None:
+        """A checkpoint taken after `step` was loaded."""
+        self.step, self.steps_done = step, step + 1
+
+    # --- rendering for the viewer and nerfstudio's commands ---
+
+    def get_outputs(self, camera: NerfstudioCameras) -> dict[str, Any]:
+        """Render one nerfstudio camera, as splatfacto does: rgb, depth, accumulation, background."""
+        width, height = int(camera.width.item()), int(camera.height.item())
+        background = self._eval_background()
+        crop = None
+        if self.crop_box is not None and not self.training:
+            crop = self.crop_box.within(self.means).squeeze(-1)
+            if not crop.any():
+                return self.get_empty_outputs(width, height, background)
+        pose = self.camera_optimizer.apply_to_camera(camera) if self.training else camera.camera_to_worlds
+        ours = Cameras(opencv_from_opengl(pose), camera.get_intrinsics_matrices().to(self.device), width, height)
+        raster = rasterize(self.gaussians(crop), ours, background, sh_degree=self.config.sh_degree, depth=True)
+        assert raster.depth is not None
+        alpha = raster.alpha[0, ..., None]
+        depth = torch.where(alpha > 0, raster.depth[0, ..., None], raster.depth.detach().max())
+        return {
+            "rgb": raster.rgb[0].clamp(0, 1),
+            "depth": depth,
+            "accumulation": alpha,
+            "background": background.expand(height, width, 3),
+        }
+
+    def _eval_background(self) -> Tensor:
+        override = renderers.BACKGROUND_COLOR_OVERRIDE
+        return (self.background_color if override is None else override).to(self.device)
+
+    def get_image_metrics_and_images(
+        self, outputs: dict[str, Tensor], batch: dict[str, Tensor]
+    ) -> tuple[dict[str, float], dict[str, Tensor]]:
+        """PSNR, SSIM and the perceptual error over the render's background, and photograph beside render."""
+        photograph = self.composite_with_background(self.get_gt_img(batch["image"]), outputs["background"])
+        rendered = outputs["rgb"]
+        pair = rendered[None], photograph[None]
+        metrics = {
+            "psnr": psnr(*pair).item(),
+            "ssim": ssim(*pair).item(),
+            self.perceptual.name: self.perceptual(*pair).item(),
+        }
+        return metrics, {"img": torch.cat([photograph, rendered], dim=1)}
+
+    @property
+    def perceptual(self) -> PerceptualError:
+        """Built at first use and off the module tree: its weights never enter a checkpoint."""
+        if self._perceptual is None:
+            self._perceptual = perceptual_error(self.device)
+        return self._perceptual
+
+    def _get_downscale_factor(self) -> int:
+        return 1

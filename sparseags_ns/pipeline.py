@@ -1,0 +1,69 @@
+"""The pipeline: joint steps instead of batches, strict loading, refined poses for everything that only looks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from nerfstudio.pipelines.base_pipeline import VanillaPipeline, VanillaPipelineConfig
+
+from sparseags_ns.data.datamanager import SparseAGSDataManager, SparseAGSDataManagerConfig
+from sparseags_ns.geometry.cameras import opengl_from_opencv
+from sparseags_ns.model.config import SparseAGSModelConfig
+from sparseags_ns.model.sparseags import SparseAGSModel
+
+MODEL_PREFIX = "_model."
+
+
+@dataclass
+class SparseAGSPipelineConfig(VanillaPipelineConfig):
+    """Configuration of the pipeline."""
+
+    _target: type = field(default_factory=lambda: SparseAGSPipeline)
+    datamanager: SparseAGSDataManagerConfig = field(default_factory=SparseAGSDataManagerConfig)
+    """Photographs and initial poses."""
+    model: SparseAGSModelConfig = field(default_factory=SparseAGSModelConfig)
+    """Gaussians and camera corrections."""
+
+
+class SparseAGSPipeline(VanillaPipeline):
+    """Every step renders every trusted view; evaluation looks through the refined cameras."""
+
+    config: SparseAGSPipelineConfig
+    datamanager: SparseAGSDataManager
+
+    @property
+    def model(self) -> SparseAGSModel:
+        """The model."""
+        assert isinstance(self._model, SparseAGSModel)
+        return self._model
+
+    def get_train_loss_dict(self, step: int) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        """One joint step: (no outputs), losses, metrics."""
+        losses, metrics = self.model.joint_step(step)
+        return {}, losses, metrics
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool | None = None) -> Any:
+        """Load the model's part, strictly: nerfstudio retries a failed load leniently and in silence."""
+        model_state = {k[len(MODEL_PREFIX) :]: v for k, v in state_dict.items() if k.startswith(MODEL_PREFIX)}
+        saved, present = len(model_state["trusted"]), len(self.model.trusted)
+        if saved != present:
+            raise ValueError(
+                f"the checkpoint was trained on {saved} photographs, but the data folder holds {present}: "
+                "train again, or point --data to the folder it was trained on"
+            )
+        return self.model.load_state_dict(model_state, strict=True)
+
+    def load_pipeline(self, loaded_state: dict[str, Any], step: int) -> None:
+        """Load a checkpoint; where nothing is trained any more, put the refined poses in place of the given ones."""
+        super().load_pipeline(loaded_state, step)
+        if self.test_mode != "val":
+            self._bake_refined_poses()
+
+    def _bake_refined_poses(self) -> None:
+        refined = self.model.cameras()
+        camera_to_worlds = opengl_from_opencv(refined.T_camera_world)[:, :3].detach()
+        for dataset in (self.datamanager.train_dataset, self.datamanager.eval_dataset):
+            dataset.cameras.camera_to_worlds = camera_to_worlds.to(dataset.cameras.device)
+        self.model.camera_optimizer.start_from(refined.T_camera_world.detach())

@@ -1,0 +1,151 @@
+"""nerfstudio's trainer with three promises: outputs beside every checkpoint, a clean Ctrl-C, an exact resume."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any, Literal
+
+import torch
+from nerfstudio.engine.trainer import Trainer, TrainerConfig
+
+from sparseags_ns.console import announce
+from sparseags_ns.export.run_outputs import FOLDER, RunState, write_run_outputs
+from sparseags_ns.pipeline import SparseAGSPipeline
+
+PREPARATION, OPTIMISATION, OUTPUTS = "preparation", "optimisation", "outputs"
+
+
+@dataclass
+class SparseAGSTrainerConfig(TrainerConfig):
+    """nerfstudio's trainer config; `max_num_iterations` is the length of the run, resumed or not."""
+
+    _target: type = field(default_factory=lambda: SparseAGSTrainer)
+
+    def save_config(self) -> None:
+        """Save the config with absolute paths, so that the ns- commands find the data from any folder."""
+        self.output_dir = self.output_dir.absolute()
+        manager = self.pipeline.datamanager
+        manager.data = None if manager.data is None else manager.data.absolute()  # type: ignore[attr-defined]
+        self.data = None if self.data is None else self.data.absolute()
+        super().save_config()
+
+
+class SparseAGSTrainer(Trainer):
+    """Trains a `SparseAGSPipeline`."""
+
+    pipeline: SparseAGSPipeline  # type: ignore[assignment]
+
+    def __init__(self, config: SparseAGSTrainerConfig, local_rank: int = 0, world_size: int = 1) -> None:
+        super().__init__(config, local_rank, world_size)
+        self.stop_training = False
+        self._started = time.monotonic()
+        self._seconds = {PREPARATION: 0.0, OPTIMISATION: 0.0, OUTPUTS: 0.0}
+        why = "torch finds a CUDA device" if torch.cuda.is_available() else "torch finds no CUDA device"
+        announce(f"device: {config.machine.device_type}", why)
+
+    def setup(self, test_mode: Literal["test", "val", "inference"] = "val") -> None:
+        """Set up; what is wrong with the user's input ends the program in one sentence."""
+        try:
+            super().setup(test_mode)
+        except ValueError as error:
+            if type(error).__module__.startswith("sparseags_ns."):
+                sys.exit(f"sparseags: error: {error}")
+            raise
+        self._seconds[PREPARATION] += time.monotonic() - self._started
+
+    def train(self) -> None:
+        """Train to `max_num_iterations`, counted from the first step of the first run."""
+        whole = self.config.max_num_iterations
+        self._loop_started = time.monotonic()
+        # The base class runs `max_num_iterations` more steps; a resumed run only does what is left.
+        self.config.max_num_iterations = max(whole - self._start_step, 0)
+        self.step = self._start_step - 1
+        try:
+            with self._stop_on_interrupt():
+                super().train()
+        finally:
+            self.config.max_num_iterations = whole
+
+    @contextmanager
+    def _stop_on_interrupt(self) -> Iterator[None]:
+        """First Ctrl-C: finish the step, save, end. Second: end at once. After training: as usual."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def stop(_signal: int, _frame: FrameType | None) -> None:
+            if self.training_state == "completed":
+                sys.exit(0)  # Everything is saved; only the viewer was still being served.
+            if self.stop_training:
+                raise KeyboardInterrupt
+            announce("stopping after this step and saving", "Ctrl-C; once more to stop at once")
+            self.stop_training = True
+
+        previous = signal.signal(signal.SIGINT, stop)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, previous)
+
+    def save_checkpoint(self, step: int) -> None:
+        """Save so that a killed process leaves the last whole checkpoint, and write the outputs beside it."""
+        step = self.model_step
+        self.checkpoint_dir.mkdir(parents=True, exist_ok=True)
+        path = self.checkpoint_dir / f"step-{step:09d}.ckpt"
+        partial = self.base_dir / f".{path.name}.partial"
+        torch.save(self._state(step), partial)
+        partial.replace(path)
+        if self.config.save_only_latest_checkpoint:
+            for old in self.checkpoint_dir.glob("*.ckpt"):
+                if old != path:
+                    old.unlink()
+        self.write_outputs()
+
+    @property
+    def model_step(self) -> int:
+        """The last step that was done. (A stopped loop has already counted one further.)"""
+        return self.pipeline.model.steps_done - 1
+
+    def _state(self, step: int) -> dict[str, Any]:
+        return {
+            "step": step,
+            "pipeline": self.pipeline.state_dict(),
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.optimizers.items()},
+            "schedulers": {},
+            "scalers": self.grad_scaler.state_dict(),
+        }
+
+    def write_outputs(self) -> dict[str, Any]:
+        """Write the run folder's `sparseags/` for the present state; returns the summary."""
+        started = time.monotonic()
+        now = started - getattr(self, "_loop_started", started)
+        self._seconds[OPTIMISATION] = now - self._seconds[OUTPUTS]
+        model = self.pipeline.model
+        with torch.no_grad():
+            state = RunState(
+                views=model.views.to(model.device),
+                initial=model.initial_cameras(),
+                refined=model.cameras(),
+                trusted=model.trusted,
+                gaussians=model.gaussians(),
+                sh_degree=model.config.sh_degree,
+                steps_done=model.steps_done,
+                num_steps=model.num_steps,
+                seconds=self._seconds,
+            )
+            summary = write_run_outputs(self.outputs_dir, state, model.perceptual)
+        self._seconds[OUTPUTS] += time.monotonic() - started
+        return summary
+
+    @property
+    def outputs_dir(self) -> Path:
+        """Where refined cameras, summary and picture go."""
+        return self.base_dir / FOLDER

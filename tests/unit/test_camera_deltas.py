@@ -1,0 +1,79 @@
+"""Learnable pose corrections, and that nerfstudio's reading of them is ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from sparseags_ns.data.dataparser import nerfstudio_cameras
+from sparseags_ns.geometry import se3
+from sparseags_ns.geometry.cameras import opencv_from_opengl, opengl_from_opencv
+from sparseags_ns.model.camera_deltas import CameraDeltas, CameraDeltasConfig
+from sparseags_ns.views import Views
+
+
+def make(views: Views, tangents: torch.Tensor | None = None) -> CameraDeltas:
+    deltas = CameraDeltas(CameraDeltasConfig(), num_cameras=len(views), device="cpu")
+    deltas.start_from(views.cameras.T_camera_world)
+    if tangents is not None:
+        deltas.pose_adjustment.data.copy_(tangents)
+    return deltas
+
+
+def some_tangents(count: int) -> torch.Tensor:
+    return 0.2 * torch.randn(count, 6, generator=torch.Generator().manual_seed(3))
+
+
+def test_no_correction_at_the_start(make_views: Callable[..., Views]) -> None:
+    views = make_views(3)
+    torch.testing.assert_close(make(views).poses(), views.cameras.T_camera_world)
+
+
+def test_a_rotation_orbits_the_object_at_the_origin(make_views: Callable[..., Views]) -> None:
+    views = make_views(3)
+    tangents = torch.zeros(3, 6)
+    tangents[:, 4] = 0.5
+    moved = views.cameras.with_poses(make(views, tangents).poses().detach())
+    torch.testing.assert_close(moved.centers.norm(dim=-1), views.cameras.centers.norm(dim=-1))
+    assert (moved.centers - views.cameras.centers).norm(dim=-1).min() > 0.5
+    origin_depth = moved.T_camera_world[:, :3, 3]
+    torch.testing.assert_close(origin_depth, views.cameras.T_camera_world[:, :3, 3])
+
+
+def test_viewer_exports_and_training_agree(make_views: Callable[..., Views]) -> None:
+    """The viewer draws guess @ D, ns-export asks apply_to_camera, training renders poses()."""
+    views = make_views(4)
+    deltas = make(views, some_tangents(4))
+    refined = opengl_from_opencv(deltas.poses())[:, :3]
+    guess = opengl_from_opencv(views.cameras.T_camera_world)
+    drawn = guess @ se3.pose(deltas(torch.arange(4))[:, :, :3], deltas(torch.arange(4))[:, :, 3])
+    torch.testing.assert_close(drawn[:, :3], refined, atol=1e-5, rtol=1e-5)
+    cameras = nerfstudio_cameras(views.cameras)
+    for i in range(4):
+        camera = cameras[i : i + 1]
+        camera.metadata = {"cam_idx": i}
+        torch.testing.assert_close(deltas.apply_to_camera(camera)[0], refined[i], atol=1e-5, rtol=1e-5)
+
+
+def test_cameras_that_are_not_photographs_stay(make_views: Callable[..., Views]) -> None:
+    views = make_views(2)
+    camera = nerfstudio_cameras(views.cameras)[0:1]
+    assert torch.equal(make(views, some_tangents(2)).apply_to_camera(camera), camera.camera_to_worlds)
+
+
+def test_gradients_reach_the_tangents_at_zero(make_views: Callable[..., Views]) -> None:
+    deltas = make(make_views(2))
+    deltas.poses()[:, :3, 3].sum().backward()
+    gradient = deltas.pose_adjustment.grad
+    assert gradient is not None and gradient.isfinite().all() and gradient.abs().max() > 0
+
+
+def test_starting_from_refined_poses_forgets_the_corrections(make_views: Callable[..., Views]) -> None:
+    views = make_views(3)
+    deltas = make(views, some_tangents(3))
+    refined = deltas.poses().detach()
+    deltas.start_from(refined)
+    assert torch.equal(deltas.pose_adjustment, torch.zeros(3, 6))
+    torch.testing.assert_close(deltas.poses(), refined)
+    assert torch.allclose(opencv_from_opengl(opengl_from_opencv(refined)), refined, atol=1e-5)

@@ -1,0 +1,49 @@
+"""The schedule of a run."""
+
+from __future__ import annotations
+
+import pytest
+
+from sparseags_ns.model.schedule import Stage, exponential, moment_of, pose_lr, stage_starts
+
+STAGES = (Stage(share=1, downscale=4, pose_lr=1e-2), Stage(share=3, downscale=1, pose_lr=1e-3, split=True))
+
+
+def test_shares_divide_the_steps() -> None:
+    assert stage_starts(STAGES, 400) == [0, 100, 400]
+
+
+def test_shares_need_not_sum_to_one_and_rounding_loses_no_step() -> None:
+    stages = tuple(Stage(share=1 / 3, downscale=1, pose_lr=0.1) for _ in range(3))
+    assert stage_starts(stages, 500)[-1] == 500
+
+
+def test_a_stage_begins_exactly_once() -> None:
+    begins = [step for step in range(400) if moment_of(step, STAGES, 400).begins]
+    assert begins == [0, 100]
+
+
+def test_steps_past_the_end_stay_in_the_last_stage() -> None:
+    moment = moment_of(1000, STAGES, 400)
+    assert moment.index == 1 and not moment.begins and moment.run_ratio == 1.0
+
+
+def test_pose_learning_rate_decays_inside_a_stage_and_starts_anew_in_the_next() -> None:
+    rates = [pose_lr(moment_of(step, STAGES, 400)) for step in range(400)]
+    assert rates[0] == 1e-2 and rates[100] == 1e-3
+    assert rates[99] == pytest.approx(1e-2 * 0.1**0.99)
+    assert all(later < earlier for earlier, later in zip(rates[:99], rates[1:100]))
+
+
+def test_run_ratio_is_the_share_done_after_the_step() -> None:
+    assert moment_of(0, STAGES, 400).run_ratio == 1 / 400 and moment_of(399, STAGES, 400).run_ratio == 1.0
+
+
+def test_exponential_hits_both_ends() -> None:
+    assert exponential(1.0, 0.02, 0.0) == 1.0 and exponential(1.0, 0.02, 1.0) == pytest.approx(0.02)
+
+
+@pytest.mark.parametrize("stages", [(), (Stage(share=0, downscale=1, pose_lr=1.0),)])
+def test_stages_without_a_positive_share_are_refused(stages: tuple[Stage, ...]) -> None:
+    with pytest.raises(ValueError, match="positive shares"):
+        stage_starts(stages, 10)
