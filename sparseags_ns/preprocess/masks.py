@@ -5,22 +5,41 @@ A mask is coverage of the object, 0 to 1, of the size of its photograph.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from jaxtyping import Float
 from torch import Tensor
 
-from sparseags_ns.preprocess.photographs import SUFFIXES, Photograph, PhotographError, read_mask, read_photograph
+from sparseags_ns.formats.image_paths import PHOTO_ENDINGS
+from sparseags_ns.preprocess.photographs import (
+    Photograph,
+    PhotographError,
+    listed,
+    read_header,
+    read_mask,
+    read_photograph,
+)
 
 
 def find_mask(photograph: Path, folder: Path) -> Path | None:
     """The mask that belongs to a photograph: `000.png` for `000.jpg`; COLMAP's `000.jpg.png` is found too."""
     for name in (photograph.stem, photograph.name):
-        for suffix in SUFFIXES:
+        for suffix in PHOTO_ENDINGS:
             path = folder / f"{name}{suffix}"
             if path.is_file():
                 return path
     return None
+
+
+def require_masks(photographs: Sequence[Path], folder: Path) -> None:
+    """Raise a PhotographError that names the photographs that have neither transparency nor a mask in the folder."""
+    bare = [path for path in photographs if not read_header(path).has_alpha and find_mask(path, folder) is None]
+    if bare:
+        raise PhotographError(
+            f"{len(bare)} of {len(photographs)} photographs in {bare[0].parent} have no mask: "
+            f"{listed([path.name for path in bare])}. {_remedy(bare[0], folder)}"
+        )
 
 
 def read_masked(path: Path, folder: Path, *, upright: bool = True) -> tuple[Photograph, Float[Tensor, "height width"]]:
@@ -34,11 +53,7 @@ def read_masked(path: Path, folder: Path, *, upright: bool = True) -> tuple[Phot
         return photograph, photograph.alpha
     mask_path = find_mask(path, folder)
     if mask_path is None:
-        raise PhotographError(
-            f"{path} has no mask: it is opaque and there is no {folder / path.stem}.png. Cut the object out with any "
-            "background remover and save it as RGBA, or put a black and white image (white = object) of the same "
-            "size there; or use the whole photographs with masks='none'"
-        )
+        raise PhotographError(f"{path} has no mask: it is opaque everywhere. {_remedy(path, folder)}")
     mask = read_mask(mask_path, upright=upright)
     size = (mask.shape[1], mask.shape[0])
     if size != photograph.size:
@@ -47,3 +62,11 @@ def read_masked(path: Path, folder: Path, *, upright: bool = True) -> tuple[Phot
             f"{photograph.size[0]}x{photograph.size[1]}; a mask must have its photograph's size"
         )
     return photograph, mask
+
+
+def _remedy(path: Path, folder: Path) -> str:
+    return (
+        "Cut the object out with any background remover and save RGBA photographs, or put black and white images of "
+        f"the same size (white = object) into {folder} under the same names ({path.stem}.png); or use whole "
+        "photographs with the option masks = none"
+    )

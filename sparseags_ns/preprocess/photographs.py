@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -20,11 +20,12 @@ from jaxtyping import Float
 from PIL import Image, ImageOps
 from torch import Tensor
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
-"""Endings of the photographs that are read, in any case."""
+from sparseags_ns.formats.image_paths import PHOTO_ENDINGS
 
 _EXIF_ORIENTATION = 0x0112
-_SIDEWAYS = (5, 6, 7, 8)
+_TURNED = range(2, 9)
+_SIDEWAYS = range(5, 9)
+_MOST_NAMED = 8
 _LABEL = 1.0 / 255.0
 # What Pillow and its decoders raise on files that are damaged.
 _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
@@ -51,11 +52,17 @@ class Photograph:
 
 
 @dataclass(frozen=True)
-class PhotographSize:
-    """The two sizes of a photograph; they differ when its EXIF tag turns it by a quarter."""
+class Header:
+    """What a photograph says of itself before its pixels are read."""
 
     stored: tuple[int, int]
+    """Size of the raster in the file."""
     upright: tuple[int, int]
+    """Size after the turn that the EXIF tag asks for."""
+    turned: bool
+    """Whether the EXIF tag asks for any turn, half turns and mirroring included."""
+    has_alpha: bool
+    """Whether there is any transparency to read; it may be opaque everywhere all the same."""
 
 
 def list_photographs(folder: Path) -> tuple[Path, ...]:
@@ -64,22 +71,23 @@ def list_photographs(folder: Path) -> tuple[Path, ...]:
         entries = sorted(folder.iterdir())
     except PermissionError as error:
         raise PhotographError(f"cannot list {folder}: permission denied; make the folder readable") from error
-    return tuple(p for p in entries if p.suffix.lower() in SUFFIXES and not p.name.startswith(".") and p.is_file())
+    return tuple(p for p in entries if p.suffix.lower() in PHOTO_ENDINGS and not p.name.startswith(".") and p.is_file())
 
 
-def read_size(path: Path) -> PhotographSize:
-    """The size of a photograph from its header alone."""
+def read_header(path: Path) -> Header:
+    """Sizes and kind of a photograph, without reading its pixels."""
 
-    def sizes(image: Image.Image) -> PhotographSize:
+    def header(image: Image.Image) -> Header:
         width, height = image.size
-        sideways = image.getexif().get(_EXIF_ORIENTATION) in _SIDEWAYS
-        return PhotographSize((width, height), (height, width) if sideways else (width, height))
+        orientation = image.getexif().get(_EXIF_ORIENTATION)
+        upright = (height, width) if orientation in _SIDEWAYS else (width, height)
+        return Header((width, height), upright, orientation in _TURNED, image.has_transparency_data)
 
-    return _open(path, sizes)
+    return _open(path, header)
 
 
 def read_photograph(path: Path, *, upright: bool = True) -> Photograph:
-    """Read a PNG, JPEG or WebP file of any bit depth, grey or in colour.
+    """Read a PNG, JPEG, WebP, TIFF or BMP file, grey or in colour, of 8 or 16 bits.
 
     Args:
         path: the file.
@@ -101,6 +109,12 @@ def read_mask(path: Path, *, upright: bool = True) -> Float[Tensor, "height widt
     mask = photograph.rgb.mean(dim=-1)
     is_labels = bool((mask <= _LABEL * 1.001).all())
     return (mask * 255.0).clamp(max=1.0) if is_labels else mask
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names for a message: all of a few, the first of many."""
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _open(path: Path, read: Callable[[Image.Image], _Read]) -> _Read:

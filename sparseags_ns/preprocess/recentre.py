@@ -95,8 +95,8 @@ def _resample(
 ) -> Float[Tensor, "new_height new_width channels"]:
     """Apply the weights of both axes, over the part of the image that they reach."""
     across, down = _reached(columns), _reached(rows)
-    part = image[down, across]
-    return torch.einsum("yj,jkc->ykc", rows[:, down], torch.einsum("xi,jic->jxc", columns[:, across], part))
+    part = image[down, across].permute(2, 0, 1).contiguous()
+    return (rows[:, down] @ (part @ columns[:, across].T)).permute(1, 2, 0).contiguous()
 
 
 def _reached(weights: Float[Tensor, "count size"]) -> slice:

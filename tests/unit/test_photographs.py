@@ -13,12 +13,12 @@ from PIL import Image
 
 from sparseags_ns.preprocess.masks import find_mask, read_masked
 from sparseags_ns.preprocess.photographs import (
+    Header,
     PhotographError,
-    PhotographSize,
     list_photographs,
+    read_header,
     read_mask,
     read_photograph,
-    read_size,
 )
 
 COLOURS = np.array([[[255, 0, 51], [0, 102, 0]], [[10, 20, 30], [40, 50, 60]], [[0, 0, 0], [255, 255, 255]]], np.uint8)
@@ -50,6 +50,7 @@ def test_transparent_pixels_keep_their_straight_colours(tmp_path: Path) -> None:
     assert torch.equal(photograph.rgb, torch.from_numpy(COLOURS).float() / 255)
     assert photograph.alpha is not None
     assert torch.equal(photograph.alpha, torch.from_numpy(alpha).float() / 255)
+    assert read_header(photograph.path).has_alpha
 
 
 def test_an_opaque_alpha_channel_says_nothing(tmp_path: Path) -> None:
@@ -87,14 +88,14 @@ def test_exif_rotation_is_applied_unless_the_stored_raster_is_asked_for(tmp_path
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by a quarter, clockwise
     path = save(tmp_path / "a.png", COLOURS, exif=exif)
-    assert read_size(path) == PhotographSize(stored=(2, 3), upright=(3, 2))
+    assert read_header(path) == Header(stored=(2, 3), upright=(3, 2), turned=True, has_alpha=False)
     stored = torch.from_numpy(COLOURS).float() / 255
     assert torch.equal(read_photograph(path, upright=False).rgb, stored)
     assert torch.equal(read_photograph(path).rgb, torch.rot90(stored, -1, (0, 1)))
 
 
-def test_size_without_a_tag_is_the_stored_one(tmp_path: Path) -> None:
-    assert read_size(save(tmp_path / "a.png", COLOURS)) == PhotographSize(stored=(2, 3), upright=(2, 3))
+def test_the_size_without_a_tag_is_the_stored_one(tmp_path: Path) -> None:
+    assert read_header(save(tmp_path / "a.png", COLOURS)) == Header(stored=(2, 3), upright=(2, 3), turned=False, has_alpha=False)
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.01, 0.5, 0.97])
@@ -109,7 +110,7 @@ def test_a_truncated_photograph_is_named(tmp_path: Path, ending: str, kept: floa
 
 def test_a_missing_photograph_is_named(tmp_path: Path) -> None:
     with pytest.raises(PhotographError, match=r"no such photograph: .*a\.png"):
-        read_size(tmp_path / "a.png")
+        read_header(tmp_path / "a.png")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -133,7 +134,7 @@ def test_permission_errors_say_what_to_do(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_listing_takes_photographs_only_in_order(tmp_path: Path) -> None:
-    for name in ("b.JPG", "a.png", "c.webp", "._a.png", "notes.txt", "d.tiff"):
+    for name in ("b.JPG", "a.png", "c.webp", "._a.png", "notes.txt", "d.heic"):
         (tmp_path / name).write_bytes(b"")
     (tmp_path / "folder.png").mkdir()
     assert [path.name for path in list_photographs(tmp_path)] == ["a.png", "b.JPG", "c.webp"]

@@ -1,0 +1,146 @@
+"""A scene on disk: its folder, its photographs, and the cameras they start with.
+
+Nothing here, and nothing that it calls, writes into the folder.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sparseags_ns.console import announce, warn
+from sparseags_ns.formats.frame import Frame
+from sparseags_ns.formats.image_paths import PHOTO_ENDINGS, PHOTO_FOLDERS
+from sparseags_ns.pose_init.from_files import POSE_FILES, FromFiles, find_pose_file
+from sparseags_ns.preprocess.photographs import list_photographs, listed
+
+FEWEST_VIEWS = 2
+FEW_VIEWS = 3
+MANY_VIEWS = 24
+MOST_VIEWS = 64
+
+
+class SceneError(ValueError):
+    """The folder of a scene cannot be used."""
+
+
+@dataclass(frozen=True)
+class PosedPhotograph:
+    """A photograph on disk and what its pose file says of it."""
+
+    path: Path
+    frame: Frame
+
+    @property
+    def name(self) -> str:
+        """The photograph's file name without its ending."""
+        return self.path.stem
+
+
+def find_scene(data: Path, poses: Path | None, allow_missing: bool) -> tuple[PosedPhotograph, ...]:
+    """The photographs of a scene with their initial cameras, by file name.
+
+    Args:
+        data: the scene's folder.
+        poses: the file to take the cameras from; None looks for one in the folder.
+        allow_missing: leave out photographs that have no pose, and say so, instead of refusing the scene.
+    """
+    scene = _folder(data)
+    pose_file = find_pose_file(scene, poses)
+    if pose_file is None:
+        photographs = _photographs(scene, ())
+        raise SceneError(
+            f"no initial poses for the {len(photographs)} photographs in {scene}: expected {' or '.join(POSE_FILES)} "
+            "there, or name a pose file of either format"
+        )
+    initialiser = FromFiles(scene, pose_file)
+    photographs = _photographs(scene, initialiser.named_photographs)
+    initialiser.require_photographs()
+    posed = _posed(photographs, initialiser, allow_missing)
+    _check_number(len(posed), scene)
+    _check_trust(posed, pose_file)
+    return posed
+
+
+def _folder(data: Path) -> Path:
+    """The folder of a scene, made sure of."""
+    scene = data.expanduser()
+    if not os.path.exists(scene):
+        raise SceneError(f"no such folder: {scene}; expected the folder of a scene, with photographs in it")
+    if not scene.is_dir():
+        raise SceneError(f"{scene} is a file; expected the folder of a scene, with photographs in it")
+    if not os.access(scene, os.R_OK | os.X_OK):
+        raise SceneError(f"cannot read the folder {scene}: permission denied; make it readable")
+    return scene
+
+
+def _photographs(scene: Path, named: Collection[Path]) -> tuple[Path, ...]:
+    """All photographs of the folders that the named ones lie in; where none is named, of the first likely folder."""
+    likely = [folder for folder in (*(scene / name for name in PHOTO_FOLDERS), scene) if folder.is_dir()]
+    if named:
+        photographs = [path for folder in sorted({p.parent for p in named}) for path in list_photographs(folder)]
+    else:
+        photographs = next((found for folder in likely if (found := list_photographs(folder))), ())
+    if not photographs:
+        raise SceneError(
+            f"no photographs in {scene}: looked there and in {', '.join(f'{name}/' for name in PHOTO_FOLDERS)} for "
+            f"files that end in {', '.join(PHOTO_ENDINGS)}"
+        )
+    _check_names(photographs)
+    return tuple(photographs)
+
+
+def _posed(photographs: Sequence[Path], initialiser: FromFiles, allow_missing: bool) -> tuple[PosedPhotograph, ...]:
+    """The photographs that have a pose."""
+    initial = initialiser.place(photographs)
+    pairs = list(zip(photographs, initial.frames, strict=True))
+    bare = [path.name for path, frame in pairs if frame is None]
+    if bare and not allow_missing:
+        raise SceneError(
+            f"{initialiser.pose_file} has no pose for {len(bare)} of the {len(pairs)} photographs in "
+            f"{photographs[0].parent}: {listed(bare)}. Add their poses, move them to another folder, or leave them "
+            "out with the option allow-missing"
+        )
+    if bare:
+        warn(f"left out: {listed(bare)}", f"no pose in {initialiser.pose_file}")
+    return tuple(PosedPhotograph(path, frame) for path, frame in pairs if frame is not None)
+
+
+def _check_names(photographs: Sequence[Path]) -> None:
+    """Refuse photographs that differ only in their ending or their folder."""
+    first: dict[str, Path] = {}
+    for path in photographs:
+        if path.stem in first:
+            raise SceneError(
+                f"two photographs have the name '{path.stem}': {first[path.stem]} and {path}; rename one of them, or "
+                "move it out of the way"
+            )
+        first[path.stem] = path
+
+
+def _check_number(views: int, scene: Path) -> None:
+    """Refuse too few and too many views; say what a borderline number means."""
+    if not FEWEST_VIEWS <= views <= MOST_VIEWS:
+        photographs = "1 photograph" if views == 1 else f"{views} photographs"
+        raise SceneError(
+            f"{photographs} with a pose in {scene}; expected {FEWEST_VIEWS} to {MOST_VIEWS}, "
+            f"4 to 16 views from all around the object are best"
+        )
+    if views < FEW_VIEWS:
+        warn(f"{views} views", "fewer than 3 seldom fix both shape and poses")
+    elif views > MANY_VIEWS:
+        announce(f"{views} views", "every view is rendered in every step, so the time grows in proportion to them")
+
+
+def _check_trust(posed: Sequence[PosedPhotograph], pose_file: Path) -> None:
+    """Say which views the pose file does not trust; refuse it if too few remain."""
+    doubted = [photograph.name for photograph in posed if not photograph.frame.trusted]
+    if len(posed) - len(doubted) < FEWEST_VIEWS:
+        raise SceneError(
+            f"{pose_file} trusts only {len(posed) - len(doubted)} of its {len(posed)} views ('flag' is 0 for the "
+            f"others); expected at least {FEWEST_VIEWS}"
+        )
+    if doubted:
+        announce(f"not trusted: {listed(doubted)}", f"'flag' is 0 in {pose_file}")

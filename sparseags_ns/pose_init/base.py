@@ -1,0 +1,65 @@
+"""Where the cameras are at first: what every pose initialiser takes and gives.
+
+An initialiser is a frozen dataclass. Its fields are all that its answer depends on besides the photographs, so that a
+cache can be keyed by a hash of the fields, the package's version and the photographs' bytes; `place` itself reads and
+writes no cache. It gets photographs as they lie on disk, unmasked and uncropped: pose estimators need the background.
+
+Frames: `world`, any similarity of the real one that the initialiser likes; the scene is normalised later.
+Units: pixels of the photographs; confidence from 0 to 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from jaxtyping import Float
+from torch import Tensor
+
+from sparseags_ns.formats.frame import Frame
+
+
+@dataclass(frozen=True)
+class PointCloud:
+    """Points of the scene that an initialiser found on its way; Gaussians may start there."""
+
+    positions: Float[Tensor, "points 3"]
+    """In the world of the cameras they came with."""
+    colors: Float[Tensor, "points 3"]
+    """sRGB, 0 to 1."""
+    confidence: Float[Tensor, " points"]
+
+
+@dataclass(frozen=True)
+class InitialPoses:
+    """One camera for each photograph, as far as the initialiser could tell."""
+
+    frames: tuple[Frame | None, ...]
+    """In the photographs' order; None where a photograph could not be placed."""
+    confidence: Float[Tensor, " views"]
+    """How sure the initialiser is of each pose: 1 for a pose it was given, 0 where there is none."""
+    points: PointCloud | None = None
+
+    def __post_init__(self) -> None:
+        unplaced = [frame is None for frame in self.frames]
+        if self.confidence.shape != (len(unplaced),) or any(self.confidence[unplaced] != 0):
+            raise ValueError("expected one confidence for each photograph, and 0 for those without a pose")
+
+
+class PoseInit(Protocol):
+    """Finds a rough camera for each photograph."""
+
+    @property
+    def name(self) -> str:
+        """What the user calls it, and what cached results are filed under."""
+        ...
+
+    def place(self, photographs: Sequence[Path]) -> InitialPoses:
+        """Cameras of these photographs, in their order.
+
+        Raises:
+            ValueError: none could be placed, or what the initialiser needs is missing.
+        """
+        ...
