@@ -90,7 +90,7 @@ check_system() {
     look_around
     [ -n "$required$optional" ] || return 0
     local output
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! { $installed && [ -z "$required" ]; }; then
         say "installing system packages: $required${optional% }"
         output=$({ apt-get -qq update && DEBIAN_FRONTEND=noninteractive $get; } 2>&1) || tail -n 15 <<<"$output" >&2
         look_around

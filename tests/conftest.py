@@ -1,0 +1,40 @@
+"""What all tests share: shapes and types of the package checked at run time, and the shared photographs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+REPO = Path(__file__).parents[1]
+
+NUMBA = re.compile(r"^(?:import|from) (?:numba\b|sparseags_ns\.\S*\bjit\b|sparseags_ns\S* import jit\b)", re.MULTILINE)
+
+
+def _is_checked(module: str) -> bool:
+    """Whether the hook may wrap a module's functions: numba cannot compile a function that is wrapped."""
+    package, _, rest = module.partition(".")
+    if package != "sparseags_ns":
+        return False
+    file = REPO / package / rest.replace(".", "/")
+    source = file / "__init__.py" if file.is_dir() else file.with_suffix(".py")
+    return not source.is_file() or not NUMBA.search(source.read_text())
+
+
+# An int is a float to beartype, as it is to every other reader of annotations.
+CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
+
+# Before anything imports the package: what is imported earlier stays unchecked.
+_hook = install_import_hook("sparseags_ns", CHECKER)
+_hook.hook.should_instrument = _is_checked  # pyright: ignore[reportAttributeAccessIssue]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of shared photographs, which lies beside the repository on development machines only."""
+    path = REPO.parent / "shared" / "data"
+    if not path.is_dir():
+        pytest.skip(f"needs the shared photographs, and {path} is absent")
+    return path
