@@ -130,7 +130,7 @@ def project(gaussians: Gaussians, cameras: Cameras, near: float = NEAR, far: flo
     edge = radii[..., None]
     size = torch.tensor([cameras.width, cameras.height], dtype=half.dtype, device=half.device)
     inside = ((means2d + edge > 0) & (means2d - edge < size)).all(dim=-1)
-    seen = in_range & inside & radii.isfinite()
+    seen = in_range & inside & (radii < 2**30)
     return Projection(means2d, conics, depths, torch.where(seen, radii, 0).int())
 
 

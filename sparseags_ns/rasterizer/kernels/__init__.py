@@ -1,0 +1,8 @@
+"""The numba kernels of the CPU back end: no torch in here, numpy arrays in and out.
+
+Every kernel is one thread's work and releases the GIL; `rasterizer.threads` runs several at a time. Each output
+element has one writer and a fixed order of summation, so results do not depend on the number of threads.
+
+Letters, in all files: a splat is one Gaussian in one view; (u, w) are its whitened coordinates at a pixel, scaled so
+that alpha = 2^(log2 opacity - u^2 - w^2); T is a pixel's transmittance; v_x is d loss / d x.
+"""

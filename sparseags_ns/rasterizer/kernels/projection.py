@@ -1,0 +1,125 @@
+"""From Gaussians in the world to ellipses in one image: EWA projection.
+
+Sigma_2d = J W Sigma W^T J^T + 0.3 I, with W the camera's rotation and J the derivative of the pinhole projection
+(Zwicker et al. 2001, eq. 29 and 31). J is taken at the image point clamped to a margin around the image, as 3DGS does.
+
+The geometry array [9 N] holds, one row after another: mean x, y, z; Sigma xx, xy, xz, yy, yz, zz.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from sparseags_ns.rasterizer.constants import EPS_2D, FRUSTUM_MARGIN, RADIUS_SIGMAS
+from sparseags_ns.rasterizer.kernels.jit import jit
+
+BLOCK = 64
+"""Gaussians projected by one run of the vector loop."""
+_U = np.uint64
+_RADIUS_MAX = 2.0**30
+
+# Rows of the vector loop's results, `BLOCK` numbers each.
+_X, _Y, _CONIC_A, _CONIC_B, _CONIC_C, _DEPTH, _DET, _REACH = (_U(BLOCK * row) for row in range(8))
+_RESULT_ROWS = 8
+
+
+@jit
+def unit_quaternion(quat):
+    """Normalise (w, x, y, z); also returns 1 / length. Lengths below 1e-12 count as 1e-12, as in torch."""
+    F = quat.dtype.type
+    length = math.sqrt(quat[0] * quat[0] + quat[1] * quat[1] + quat[2] * quat[2] + quat[3] * quat[3])
+    inverse = F(1) / max(length, F(1e-12))
+    return quat[0] * inverse, quat[1] * inverse, quat[2] * inverse, quat[3] * inverse, inverse
+
+
+@jit
+def rotation_matrix(w, x, y, z, R):
+    """Write the rotation of a unit quaternion to R [3 3]."""
+    F = R.dtype.type
+    R[0, 0], R[0, 1], R[0, 2] = F(1) - F(2) * (y * y + z * z), F(2) * (x * y - w * z), F(2) * (x * z + w * y)
+    R[1, 0], R[1, 1], R[1, 2] = F(2) * (x * y + w * z), F(1) - F(2) * (x * x + z * z), F(2) * (y * z - w * x)
+    R[2, 0], R[2, 1], R[2, 2] = F(2) * (x * z - w * y), F(2) * (y * z + w * x), F(1) - F(2) * (x * x + y * y)
+
+
+@jit
+def fill_geometry(means, quats, scales, begin, end, geometry):
+    """Write means and world covariances, Sigma = R diag(s^2) R^T, of Gaussians begin to end."""
+    n = means.shape[0]
+    R = np.empty((3, 3), means.dtype)
+    for i in range(begin, end):
+        w, x, y, z, _ = unit_quaternion(quats[i])
+        rotation_matrix(w, x, y, z, R)
+        for j in range(3):
+            geometry[j * n + i] = means[i, j]
+        row = 3
+        for j in range(3):
+            for k in range(j, 3):
+                value = means.dtype.type(0)
+                for m in range(3):
+                    value += R[j, m] * R[k, m] * scales[i, m] * scales[i, m]
+                geometry[row * n + i] = value
+                row += 1
+
+
+@jit
+def project_block(geometry, n, begin, count, T, K, width, height, out):
+    """The vector loop: project Gaussians begin to begin + count into the rows of `out`, without any test."""
+    F = geometry.dtype.type
+    N = _U(n)
+    r00, r01, r02, t0 = T[0, 0], T[0, 1], T[0, 2], T[0, 3]
+    r10, r11, r12, t1 = T[1, 0], T[1, 1], T[1, 2], T[1, 3]
+    r20, r21, r22, t2 = T[2, 0], T[2, 1], T[2, 2], T[2, 3]
+    fx, fy, cx, cy = K[0, 0], K[1, 1], K[0, 2], K[1, 2]
+    left, right = F(-FRUSTUM_MARGIN * width), F((1 + FRUSTUM_MARGIN) * width)
+    top, bottom = F(-FRUSTUM_MARGIN * height), F((1 + FRUSTUM_MARGIN) * height)
+    for i in range(_U(0), _U(count)):
+        g = _U(begin) + i
+        px, py, pz = geometry[g], geometry[N + g], geometry[_U(2) * N + g]
+        xx, xy, xz = geometry[_U(3) * N + g], geometry[_U(4) * N + g], geometry[_U(5) * N + g]
+        yy, yz, zz = geometry[_U(6) * N + g], geometry[_U(7) * N + g], geometry[_U(8) * N + g]
+        depth = r20 * px + r21 * py + r22 * pz + t2
+        inverse_z = F(1) / depth
+        u = fx * (r00 * px + r01 * py + r02 * pz + t0) * inverse_z + cx
+        v = fy * (r10 * px + r11 * py + r12 * pz + t1) * inverse_z + cy
+        j00, j11 = fx * inverse_z, fy * inverse_z
+        j02 = (cx - min(max(u, left), right)) * inverse_z
+        j12 = (cy - min(max(v, top), bottom)) * inverse_z
+        a0, a1, a2 = j00 * r00 + j02 * r20, j00 * r01 + j02 * r21, j00 * r02 + j02 * r22
+        b0, b1, b2 = j11 * r10 + j12 * r20, j11 * r11 + j12 * r21, j11 * r12 + j12 * r22
+        s0, s1, s2 = xx * a0 + xy * a1 + xz * a2, xy * a0 + yy * a1 + yz * a2, xz * a0 + yz * a1 + zz * a2
+        q0, q1, q2 = xx * b0 + xy * b1 + xz * b2, xy * b0 + yy * b1 + yz * b2, xz * b0 + yz * b1 + zz * b2
+        cov_a = a0 * s0 + a1 * s1 + a2 * s2 + F(EPS_2D)
+        cov_b = b0 * s0 + b1 * s1 + b2 * s2
+        cov_c = b0 * q0 + b1 * q1 + b2 * q2 + F(EPS_2D)
+        det = cov_a * cov_c - cov_b * cov_b
+        middle = F(0.5) * (cov_a + cov_c)
+        largest = middle + math.sqrt(max(middle * middle - det, F(0.01)))
+        safe_det = max(det, F(1e-10))
+        out[_X + i], out[_Y + i], out[_DEPTH + i], out[_DET + i] = u, v, depth, det
+        out[_CONIC_A + i], out[_CONIC_B + i], out[_CONIC_C + i] = cov_c / safe_det, -cov_b / safe_det, cov_a / safe_det
+        out[_REACH + i] = F(RADIUS_SIGMAS) * math.sqrt(largest)
+
+
+@jit
+def project_view(geometry, n, begin, end, T, K, width, height, near, far, means2d, conics, depths, radii):
+    """Project Gaussians begin to end into one view; those that are not seen get radius 0 and zeros."""
+    F = geometry.dtype.type
+    out = np.empty(_RESULT_ROWS * BLOCK, geometry.dtype)
+    for first in range(begin, end, BLOCK):
+        count = min(BLOCK, end - first)
+        project_block(geometry, n, first, count, T, K, width, height, out)
+        for i in range(_U(0), _U(count)):
+            g = first + i
+            u, v, depth = out[_X + i], out[_Y + i], out[_DEPTH + i]
+            radius = np.ceil(out[_REACH + i])
+            # Written so that any NaN makes the Gaussian invisible.
+            in_range = depth > near and depth < far and out[_DET + i] > F(0) and radius < F(_RADIUS_MAX)
+            seen = in_range and u + radius > 0 and u - radius < width and v + radius > 0 and v - radius < height
+            radii[g] = int(radius) if seen else 0
+            depths[g] = depth
+            means2d[g, 0], means2d[g, 1] = (u, v) if seen else (F(0), F(0))
+            conics[g, 0] = out[_CONIC_A + i] if seen else F(0)
+            conics[g, 1] = out[_CONIC_B + i] if seen else F(0)
+            conics[g, 2] = out[_CONIC_C + i] if seen else F(0)

@@ -1,0 +1,68 @@
+"""Runs kernels on several threads: plain Python threads, for the kernels release the GIL.
+
+Compared with numba's own parallel loops: no threading layer (workqueue aborts when two threads enter it, omp needs a
+system library), no second thread pool to fight torch's, half the compile time; and two callers at once just share.
+
+As many threads are used as torch uses (`torch.set_num_threads`, OMP_NUM_THREADS).
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+
+_lock = threading.Lock()
+_pool: ThreadPoolExecutor | None = None
+
+
+def run_chunks(count: int, chunk: int, work: Callable[[int, int], None]) -> None:
+    """Call work(begin, end) for 0 to count in chunks, on this thread and as many others as torch would use."""
+    chunks = -(-count // chunk) if count > 0 else 0
+    numbers = itertools.count()
+
+    def drain() -> None:
+        while (number := next(numbers)) < chunks:
+            work(number * chunk, min(count, (number + 1) * chunk))
+
+    helpers = min(torch.get_num_threads(), chunks) - 1
+    if helpers <= 0:
+        return drain()
+    futures = [_executor().submit(drain) for _ in range(helpers)]
+    try:
+        drain()
+    finally:
+        # A helper that the pool never started finds nothing left to do; one that runs must end before we return.
+        running = [future for future in futures if not future.cancel()]
+        for future in running:
+            future.exception()
+    for future in running:
+        future.result()
+
+
+def tasks_per_view(views: int) -> int:
+    """In how many pieces to cut the work on each view, so that all threads stay busy until the end."""
+    threads = torch.get_num_threads()
+    return 1 if threads == 1 else max(1, -(-8 * threads // max(views, 1)))
+
+
+def _executor() -> ThreadPoolExecutor:
+    global _pool
+    with _lock:
+        if _pool is None:
+            _pool = ThreadPoolExecutor(max_workers=max(1, os.cpu_count() or 1), thread_name_prefix="rasterizer")
+        return _pool
+
+
+def _forget_pool() -> None:
+    """A forked child inherits the pool's bookkeeping but none of its threads."""
+    global _pool, _lock
+    _pool, _lock = None, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_pool)
