@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +19,7 @@ import torch
 
 from sparseags_ns.console import announce
 from sparseags_ns.data.scene import PosedPhotograph, find_scene
+from sparseags_ns.formats.frame import Frame
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.preprocess.framing import belongs_upright, compose, reframe, require_one_size, working_size
 from sparseags_ns.preprocess.masks import read_masked, require_masks
@@ -26,6 +28,7 @@ from sparseags_ns.preprocess.picture import Picture
 from sparseags_ns.views import Views
 
 MASKS_FOLDER = "masks"
+LOWEST_RESOLUTION = 16
 
 Masks = Literal["auto", "none"]
 """`auto`: transparency, else the `masks/` folder; `none`: the whole photograph is the object."""
@@ -57,90 +60,111 @@ def read_views(
         ValueError: the input cannot be used (SceneError, PoseFileError, PhotographError); it says what, where, and what
             to do.
     """
-    if resolution < 16:
-        raise ValueError(f"resolution must be at least 16 pixels, is {resolution}")
-    posed = find_scene(Path(data), poses, allow_missing)
-    headers = [read_header(photograph.path) for photograph in posed]
-    upright = [belongs_upright(p.path, header, p.frame) for p, header in zip(posed, headers, strict=True)]
-    sizes = [header.upright if up else header.stored for header, up in zip(headers, upright, strict=True)]
-    folder = None if masks == "none" else Path(data).expanduser() / MASKS_FOLDER
-    paths = [photograph.path for photograph in posed]
+    if resolution < LOWEST_RESOLUTION:
+        raise ValueError(f"resolution must be at least {LOWEST_RESOLUTION} pixels, is {resolution}")
+    scene = Path(data).expanduser()
+    rasters = [_raster(photograph) for photograph in find_scene(scene, poses, allow_missing)]
+    paths, sizes = [raster.path for raster in rasters], [raster.size for raster in rasters]
+    folder = None if masks == "none" else scene / MASKS_FOLDER
     if folder is not None:
         require_masks(paths, folder)
-    _check_intrinsics(posed, sizes)
+    _check_intrinsics(rasters)
     size, recentred = working_size(sizes, paths, resolution, masked=folder is not None)
-    _announce_turns(paths, headers, upright)
-    _announce_framing(sizes, size, recentred)
+    _announce_turns(rasters)
+    _announce_framing(rasters, size, recentred)
     pictures, sources = [], Counter()
-    for photograph, up in zip(posed, upright, strict=True):
-        picture, source = _read(photograph, folder, up)
+    for raster in rasters:
+        picture, source = _read(raster, folder)
         pictures.append(reframe(picture, size, recentred))
         sources[source] += 1
     _announce_masks(sources, folder)
-    return _views(posed, pictures, size)
+    return _views(rasters, pictures, size)
 
 
-def _read(photograph: PosedPhotograph, folder: Path | None, upright: bool) -> tuple[Picture, str]:
+@dataclass(frozen=True)
+class _Raster:
+    """A photograph whose pixels are not read yet."""
+
+    path: Path
+    frame: Frame
+    header: Header
+    upright: bool
+    """Whether the EXIF rotation is applied."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.header.upright if self.upright else self.header.stored
+
+
+def _raster(photograph: PosedPhotograph) -> _Raster:
+    header = read_header(photograph.path)
+    upright = belongs_upright(photograph.path, header, photograph.frame)
+    return _Raster(photograph.path, photograph.frame, header, upright)
+
+
+def _read(raster: _Raster, folder: Path | None) -> tuple[Picture, str]:
     """The picture of one photograph at its own size, and where its mask came from."""
     if folder is None:
-        return compose(read_photograph(photograph.path, upright=upright), None, photograph.frame), "none"
-    pixels, mask = read_masked(photograph.path, folder, upright=upright)
-    return compose(pixels, mask, photograph.frame), "folder" if pixels.alpha is None else "alpha"
+        return compose(read_photograph(raster.path, upright=raster.upright), None, raster.frame), "none"
+    pixels, mask = read_masked(raster.path, folder, upright=raster.upright)
+    return compose(pixels, mask, raster.frame), "folder" if pixels.alpha is None else "alpha"
 
 
-def _views(posed: Sequence[PosedPhotograph], pictures: Sequence[Picture], size: tuple[int, int]) -> Views:
+def _views(rasters: Sequence[_Raster], pictures: Sequence[Picture], size: tuple[int, int]) -> Views:
     """All pictures and cameras in one batch."""
     return Views(
-        names=tuple(photograph.name for photograph in posed),
-        paths=tuple(photograph.path for photograph in posed),
+        names=tuple(raster.path.stem for raster in rasters),
+        paths=tuple(raster.path for raster in rasters),
         images=torch.stack([picture.rgb for picture in pictures]),
         masks=torch.stack([picture.mask for picture in pictures]),
         valid=torch.stack([picture.valid for picture in pictures]),
         cameras=Cameras(
-            T_camera_world=torch.stack([photograph.frame.T_camera_world for photograph in posed]),
+            T_camera_world=torch.stack([raster.frame.T_camera_world for raster in rasters]),
             K=torch.stack([picture.K for picture in pictures]),
             width=size[0],
             height=size[1],
         ),
-        trusted=torch.tensor([photograph.frame.trusted for photograph in posed]),
+        trusted=torch.tensor([raster.frame.trusted for raster in rasters]),
     )
 
 
-def _check_intrinsics(posed: Sequence[PosedPhotograph], sizes: Sequence[tuple[int, int]]) -> None:
+def _check_intrinsics(rasters: Sequence[_Raster]) -> None:
     """Make sure which pixels the intrinsics count, and say so where it is not plain."""
-    sizeless = [index for index, photograph in enumerate(posed) if photograph.frame.width is None]
+    sizeless = [raster for raster in rasters if raster.frame.width is None or raster.frame.height is None]
     if sizeless:
         require_one_size(
-            [sizes[index] for index in sizeless],
-            [posed[index].path for index in sizeless],
+            [raster.size for raster in sizeless],
+            [raster.path for raster in sizeless],
             "The pose file does not say the sizes that its intrinsics belong to, so all photographs must have one "
             "size: give the originals, or add the sizes to the pose file ('w' and 'h' in transforms.json, "
             "'image_size_crop' in cameras.json)",
         )
-    scaled = [p.name for p, size in zip(posed, sizes, strict=True) if (p.frame.width or size[0]) != size[0]]
+    scaled = [raster.path.name for raster in rasters if (raster.frame.width or raster.size[0]) != raster.size[0]]
     if scaled:
         announce(
-            f"intrinsics of {len(scaled)} of {len(posed)} photographs are scaled",
+            f"intrinsics of {len(scaled)} of {len(rasters)} photographs are scaled",
             f"the pose file was made for photographs of another size: {listed(scaled)}",
         )
 
 
-def _announce_turns(paths: Sequence[Path], headers: Sequence[Header], upright: Sequence[bool]) -> None:
-    turned = [path.name for path, header in zip(paths, headers, strict=True) if header.turned]
-    kept = [path.name for path, up in zip(paths, upright, strict=True) if not up]
+def _announce_turns(rasters: Sequence[_Raster]) -> None:
+    kept = [raster.path.name for raster in rasters if not raster.upright]
+    applied = [raster.path.name for raster in rasters if raster.upright and raster.header.turned]
     if kept:
         announce(f"EXIF rotation not applied: {listed(kept)}", "the pose file was made for the stored rasters")
-    applied = [name for name in turned if name not in kept]
     if applied:
-        announce(f"EXIF rotation applied: {listed(applied)}", "the tag asks for it, and the pose file does not object")
+        announce(f"EXIF rotation applied: {listed(applied)}", "the photographs ask for it")
 
 
-def _announce_framing(sizes: Sequence[tuple[int, int]], size: tuple[int, int], recentred: bool) -> None:
-    given = ", ".join(f"{width}x{height}" for width, height in sorted(set(sizes)))
+def _announce_framing(rasters: Sequence[_Raster], size: tuple[int, int], recentred: bool) -> None:
+    sizes = {raster.size for raster in rasters}
+    given = ", ".join(f"{width}x{height}" for width, height in sorted(sizes))
     working = f"{size[0]}x{size[1]}"
+    if not all(raster.frame.distortion.is_none for raster in rasters):
+        announce("photographs are straightened", "the pose file gives a distortion of the lens")
     if recentred:
         announce(f"photographs are recentred on their masks at {working}", f"they are {given}")
-    elif set(sizes) == {size}:
+    elif sizes == {size}:
         announce("photographs are used as they are", f"all are {working}, the working resolution")
     else:
         announce(f"whole photographs are scaled to {working}", f"they are {given}, and no masks are used")

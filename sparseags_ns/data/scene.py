@@ -33,24 +33,20 @@ class PosedPhotograph:
     path: Path
     frame: Frame
 
-    @property
-    def name(self) -> str:
-        """The photograph's file name without its ending."""
-        return self.path.stem
 
-
-def find_scene(data: Path, poses: Path | None, allow_missing: bool) -> tuple[PosedPhotograph, ...]:
+def find_scene(scene: Path, poses: Path | None, allow_missing: bool) -> tuple[PosedPhotograph, ...]:
     """The photographs of a scene with their initial cameras, by file name.
 
     Args:
-        data: the scene's folder.
+        scene: the folder.
         poses: the file to take the cameras from; None looks for one in the folder.
         allow_missing: leave out photographs that have no pose, and say so, instead of refusing the scene.
     """
-    scene = _folder(data)
+    _require_folder(scene)
     pose_file = find_pose_file(scene, poses)
     if pose_file is None:
         photographs = _photographs(scene, ())
+        _check_number(len(photographs), scene)
         raise SceneError(
             f"no initial poses for the {len(photographs)} photographs in {scene}: expected {' or '.join(POSE_FILES)} "
             "there, or name a pose file of either format"
@@ -64,16 +60,14 @@ def find_scene(data: Path, poses: Path | None, allow_missing: bool) -> tuple[Pos
     return posed
 
 
-def _folder(data: Path) -> Path:
-    """The folder of a scene, made sure of."""
-    scene = data.expanduser()
+def _require_folder(scene: Path) -> None:
+    """Make sure that the scene is a folder which can be read."""
     if not os.path.exists(scene):
         raise SceneError(f"no such folder: {scene}; expected the folder of a scene, with photographs in it")
     if not scene.is_dir():
         raise SceneError(f"{scene} is a file; expected the folder of a scene, with photographs in it")
     if not os.access(scene, os.R_OK | os.X_OK):
         raise SceneError(f"cannot read the folder {scene}: permission denied; make it readable")
-    return scene
 
 
 def _photographs(scene: Path, named: Collection[Path]) -> tuple[Path, ...]:
@@ -123,10 +117,9 @@ def _check_names(photographs: Sequence[Path]) -> None:
 def _check_number(views: int, scene: Path) -> None:
     """Refuse too few and too many views; say what a borderline number means."""
     if not FEWEST_VIEWS <= views <= MOST_VIEWS:
-        photographs = "1 photograph" if views == 1 else f"{views} photographs"
         raise SceneError(
-            f"{photographs} with a pose in {scene}; expected {FEWEST_VIEWS} to {MOST_VIEWS}, "
-            f"4 to 16 views from all around the object are best"
+            f"{views} {'photograph' if views == 1 else 'photographs'} in {scene}; expected {FEWEST_VIEWS} to "
+            f"{MOST_VIEWS}, 4 to 16 views from all around the object are best"
         )
     if views < FEW_VIEWS:
         warn(f"{views} views", "fewer than 3 seldom fix both shape and poses")
@@ -136,7 +129,7 @@ def _check_number(views: int, scene: Path) -> None:
 
 def _check_trust(posed: Sequence[PosedPhotograph], pose_file: Path) -> None:
     """Say which views the pose file does not trust; refuse it if too few remain."""
-    doubted = [photograph.name for photograph in posed if not photograph.frame.trusted]
+    doubted = [photograph.path.stem for photograph in posed if not photograph.frame.trusted]
     if len(posed) - len(doubted) < FEWEST_VIEWS:
         raise SceneError(
             f"{pose_file} trusts only {len(posed) - len(doubted)} of its {len(posed)} views ('flag' is 0 for the "

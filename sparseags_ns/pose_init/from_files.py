@@ -42,14 +42,16 @@ class FromFiles:
 
     @cached_property
     def named_photographs(self) -> dict[Path, Frame]:
-        """The photographs that the file names and that exist, with what it says of them.
+        """The photographs of the scene that the file names, with what it says of them.
+
+        The file may lie elsewhere, even beside other photographs of the same names: the scene's are meant.
 
         Raises:
             PoseFileError: two of its entries mean the same photograph.
         """
         found: dict[Path, Frame] = {}
         for frame in self.frames:
-            path = find_image(frame.file_path, self.pose_file, self.scene)
+            path = find_image(frame.file_path, self.scene / self.pose_file.name, self.scene)
             if path is None:
                 continue
             if path in found:

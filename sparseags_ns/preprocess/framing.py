@@ -40,7 +40,8 @@ def belongs_upright(path: Path, header: Header, frame: Frame) -> bool:
         return False
     raise PhotographError(
         f"{path} is {header.upright[0]}x{header.upright[1]} pixels, but its pose was made for "
-        f"{frame.width}x{frame.height}; the shapes differ, so the photograph was cropped since: use the original one"
+        f"{frame.width}x{frame.height}; the shapes differ, so it was probably cropped since: use the original "
+        "photograph"
     )
 
 

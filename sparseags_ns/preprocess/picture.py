@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 _NOTHING = 1e-6
+_ROUNDING = 1e-5
 
 
 @dataclass(frozen=True)
@@ -48,4 +49,6 @@ def from_layers(
     colour, known, weight = averaged[..., :3], averaged[..., 3:4], averaged[..., 4]
     rgb = torch.where(known > _NOTHING, colour / known.clamp(min=_NOTHING), 0.0)
     mask = torch.where(weight > _NOTHING, known[..., 0] / weight.clamp(min=_NOTHING), 0.0)
-    return Picture(rgb=rgb.clamp(0, 1), mask=mask.clamp(0, 1), valid=valid.clamp(0, 1), K=K)
+    # Sums of weights end a rounding error away from one; what is covered wholly shall say so exactly.
+    valid = torch.where(valid > 1 - _ROUNDING, 1.0, torch.where(valid < _ROUNDING, 0.0, valid))
+    return Picture(rgb=rgb.clamp(0, 1), mask=mask.clamp(0, 1), valid=valid, K=K)

@@ -1,0 +1,192 @@
+"""Scenes that cannot be used, each with its message.
+
+Messages are compared with the texts in tests/golden/reading, in which SCENE stands for the folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sparseags_ns.data.reading import read_views
+from sparseags_ns.data.scene import SceneError
+from sparseags_ns.formats.cameras_json import write_cameras_json
+from sparseags_ns.formats.frame import Frame, PoseFileError
+from sparseags_ns.formats.transforms_json import write_transforms_json
+from sparseags_ns.preprocess.photographs import PhotographError
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "reading"
+SIZE = 32
+
+
+def assert_golden(name: str, error: pytest.ExceptionInfo[ValueError], scene: Path) -> None:
+    expected = (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
+    assert str(error.value).replace(str(scene), "SCENE") + "\n" == expected
+
+
+def test_a_folder_that_does_not_exist(scene: Path) -> None:
+    with pytest.raises(SceneError) as error:
+        read_views(scene / "nowhere")
+    assert_golden("no_folder", error, scene)
+
+
+def test_a_file_in_place_of_a_folder(scene: Path) -> None:
+    with pytest.raises(SceneError) as error:
+        read_views(scene / "transforms.json")
+    assert_golden("file_for_folder", error, scene)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_may_not_be_read(scene: Path) -> None:
+    scene.chmod(0)
+    try:
+        with pytest.raises(SceneError, match="permission denied; make it readable"):
+            read_views(scene)
+    finally:
+        scene.chmod(0o755)
+
+
+def test_a_folder_without_photographs(tmp_path: Path, make_frames: Callable[..., list[Frame]]) -> None:
+    write_transforms_json(tmp_path / "transforms.json", make_frames(["000", "001"]))
+    with pytest.raises(SceneError) as error:
+        read_views(tmp_path)
+    assert_golden("no_photographs", error, tmp_path)
+
+
+def test_a_folder_without_poses(scene: Path) -> None:
+    (scene / "transforms.json").unlink()
+    with pytest.raises(SceneError) as error:
+        read_views(scene)
+    assert_golden("no_poses", error, scene)
+
+
+@pytest.mark.parametrize("with_poses", [True, False])
+def test_one_photograph(
+    tmp_path: Path, with_poses: bool, save_photograph: Callable[..., None], make_frames: Callable[..., list[Frame]]
+) -> None:
+    save_photograph(tmp_path / "images/000.png")
+    if with_poses:
+        write_transforms_json(tmp_path / "transforms.json", make_frames(["000"]))
+    with pytest.raises(SceneError) as error:
+        read_views(tmp_path)
+    assert_golden("one_photograph", error, tmp_path)
+
+
+def test_too_many_photographs(tmp_path: Path, make_frames: Callable[..., list[Frame]]) -> None:
+    names = [f"{i:03d}" for i in range(65)]
+    (tmp_path / "images").mkdir()
+    for name in names:
+        (tmp_path / f"images/{name}.png").touch()
+    write_transforms_json(tmp_path / "transforms.json", make_frames(names))
+    with pytest.raises(SceneError) as error:
+        read_views(tmp_path)
+    assert_golden("too_many_photographs", error, tmp_path)
+
+
+def test_a_truncated_photograph(scene: Path) -> None:
+    path = scene / "images/001.png"
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(PhotographError) as error:
+        read_views(scene, resolution=SIZE)
+    assert_golden("truncated", error, scene)
+
+
+def test_an_empty_mask(scene: Path) -> None:
+    Image.fromarray(np.zeros((SIZE, SIZE, 4), np.uint8)).save(scene / "images/002.png")
+    with pytest.raises(PhotographError) as error:
+        read_views(scene, resolution=SIZE)
+    assert_golden("empty_mask", error, scene)
+
+
+def test_photographs_without_masks(scene: Path, save_photograph: Callable[..., None]) -> None:
+    for name in ("001", "003"):
+        save_photograph(scene / f"images/{name}.png", mode="RGB")
+    with pytest.raises(PhotographError) as error:
+        read_views(scene, resolution=SIZE)
+    assert_golden("no_masks", error, scene)
+
+
+def test_a_photograph_that_is_opaque_everywhere(scene: Path) -> None:
+    Image.fromarray(np.full((SIZE, SIZE, 4), 255, np.uint8)).save(scene / "images/002.png")
+    with pytest.raises(PhotographError) as error:
+        read_views(scene, resolution=SIZE)
+    assert_golden("opaque", error, scene)
+
+
+def test_mixed_sizes_with_intrinsics_of_one_unstated_size(
+    scene: Path, save_photograph: Callable[..., None], make_frames: Callable[..., list[Frame]]
+) -> None:
+    save_photograph(scene / "images/002.png", 48, 48)
+    (scene / "transforms.json").unlink()
+    write_cameras_json(scene / "cameras.json", make_frames(["000", "001", "002", "003"], "images/", None, None))
+    with pytest.raises(PhotographError) as error:
+        read_views(scene, resolution=SIZE)
+    assert_golden("mixed_sizes", error, scene)
+
+
+def test_mixed_sizes_of_whole_photographs(scene: Path, save_photograph: Callable[..., None]) -> None:
+    save_photograph(scene / "images/002.png", 48, 48, mode="RGB")
+    with pytest.raises(PhotographError) as error:
+        read_views(scene, resolution=SIZE, masks="none")
+    assert_golden("mixed_sizes_whole", error, scene)
+
+
+def test_a_photograph_cropped_since_its_pose_was_found(scene: Path, save_photograph: Callable[..., None]) -> None:
+    save_photograph(scene / "images/002.png", 48, 30)
+    with pytest.raises(PhotographError) as error:
+        read_views(scene, resolution=SIZE)
+    assert_golden("other_shape", error, scene)
+
+
+def test_poses_of_photographs_that_are_not_there(scene: Path) -> None:
+    for name in ("001", "003"):
+        (scene / f"images/{name}.png").unlink()
+    with pytest.raises(PoseFileError) as error:
+        read_views(scene, resolution=SIZE)
+    assert_golden("missing_photographs", error, scene)
+
+
+def test_fewer_poses_than_photographs(scene: Path, make_frames: Callable[..., list[Frame]]) -> None:
+    write_transforms_json(scene / "transforms.json", make_frames(["000", "002"]))
+    with pytest.raises(SceneError) as error:
+        read_views(scene, resolution=SIZE)
+    assert_golden("missing_poses", error, scene)
+
+
+def test_two_photographs_of_one_name(scene: Path, save_photograph: Callable[..., None]) -> None:
+    save_photograph(scene / "images/001.webp", mode="RGB")
+    with pytest.raises(SceneError) as error:
+        read_views(scene, resolution=SIZE)
+    assert_golden("duplicate_names", error, scene)
+
+
+def test_too_few_trusted_views(scene: Path) -> None:
+    content = json.loads((scene / "transforms.json").read_text())
+    for frame in content["frames"][:3]:
+        frame["flag"] = 0
+    (scene / "transforms.json").write_text(json.dumps(content))
+    with pytest.raises(SceneError) as error:
+        read_views(scene, resolution=SIZE)
+    assert_golden("too_few_trusted", error, scene)
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"), [(float("nan"), "NaN or infinity"), (0.9, "holds no rotation"), ("1", "must be 4 x 4")]
+)
+def test_poses_that_are_none_name_their_view(scene: Path, value: object, complaint: str) -> None:
+    content = json.loads((scene / "transforms.json").read_text())
+    content["frames"][1]["transform_matrix"][0][0] = value
+    (scene / "transforms.json").write_text(json.dumps(content))
+    with pytest.raises(PoseFileError, match=rf"transforms\.json: view 'images/001\.png': .*{complaint}"):
+        read_views(scene, resolution=SIZE)
+
+
+def test_a_resolution_too_low_to_see_anything(scene: Path) -> None:
+    with pytest.raises(ValueError, match="resolution must be at least 16 pixels, is 8"):
+        read_views(scene, resolution=8)

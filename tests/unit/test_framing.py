@@ -1,0 +1,102 @@
+"""What a pose file says of a photograph, applied to its pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from sparseags_ns.formats.frame import Distortion, Frame, intrinsics_matrix
+from sparseags_ns.preprocess.framing import belongs_upright, compose, reframe, working_size
+from sparseags_ns.preprocess.photographs import Header, Photograph, PhotographError
+
+PATHS = [Path(f"photos/{name}.png") for name in "abc"]
+
+
+def frame(width: int | None, height: int | None, **fields: Any) -> Frame:
+    return Frame(
+        "a", "a.png", torch.eye(4).double(), intrinsics_matrix(100.0, 110.0, 30.0, 40.0), width, height, **fields
+    )
+
+
+def photograph(width: int, height: int) -> Photograph:
+    return Photograph(PATHS[0], torch.full((height, width, 3), 0.5), None)
+
+
+def test_intrinsics_follow_the_photographs_own_size() -> None:
+    picture = compose(photograph(128, 64), None, frame(64, 32))
+    assert torch.equal(picture.K, intrinsics_matrix(200.0, 220.0, 60.0, 80.0))
+    assert torch.equal(compose(photograph(128, 64), None, frame(None, None)).K, frame(None, None).K)
+
+
+def test_without_a_mask_the_whole_photograph_is_the_object() -> None:
+    picture = compose(photograph(8, 6), None, frame(8, 6))
+    assert picture.mask.min() == 1 and picture.valid.min() == 1
+
+
+@pytest.mark.parametrize("key", ["valid_box", "source_valid_box"])
+def test_the_valid_box_of_a_frame_is_carried_at_the_photographs_size(key: str) -> None:
+    picture = compose(photograph(16, 16), None, frame(8, 8, extra={key: [2, 0.25, 8.0, 6]}))
+    assert picture.valid[0].sum() == 6
+    assert picture.valid[:, 4:].sum() == 11.5 * 12
+    assert picture.valid[:, :4].sum() == 0
+
+
+@pytest.mark.parametrize("box", [[1, 2, 3], "all", [5, 0, 4, 8], [0, 0, float("nan"), 8], [0, 0, "8", 8]])
+def test_a_valid_box_that_is_none_is_refused(box: object) -> None:
+    with pytest.raises(PhotographError, match=r"'valid_box' of photos/a\.png in the pose file must be \[left, top"):
+        compose(photograph(8, 8), None, frame(8, 8, extra={"valid_box": box}))
+
+
+def test_an_empty_mask_names_its_photograph() -> None:
+    with pytest.raises(PhotographError, match=r"the mask of photos/a\.png is empty"):
+        compose(photograph(8, 8), torch.full((8, 8), 0.4), frame(8, 8))
+
+
+def test_a_distortion_that_is_not_understood_names_its_photograph() -> None:
+    with pytest.raises(PhotographError, match=r"photos/a\.png cannot be straightened: lens distortion k4 = 0\.1"):
+        compose(photograph(8, 8), None, frame(8, 8, distortion=Distortion(k4=0.1)))
+
+
+@pytest.mark.parametrize(
+    ("size", "upright"),
+    [((300, 200), True), ((200, 300), False), ((150, 100), True), ((75, 113), False), ((None, None), True)],
+)
+def test_the_size_tells_which_way_up_the_intrinsics_are(size: tuple[int | None, int | None], upright: bool) -> None:
+    header = Header(stored=(200, 300), upright=(300, 200), turned=True, has_alpha=False)
+    assert belongs_upright(PATHS[0], header, frame(*size)) == upright
+
+
+def test_a_photograph_of_another_shape_than_its_pose_is_refused() -> None:
+    header = Header(stored=(200, 300), upright=(200, 300), turned=False, has_alpha=False)
+    with pytest.raises(PhotographError, match=r"a\.png is 200x300 pixels, but its pose was made for 256x256"):
+        belongs_upright(PATHS[0], header, frame(256, 256))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "masked", "expected"),
+    [
+        ([(64, 64)] * 3, True, ((64, 64), False)),
+        ([(64, 64)] * 3, False, ((64, 64), False)),
+        ([(96, 96)] * 3, True, ((64, 64), True)),
+        ([(96, 96)] * 3, False, ((64, 64), False)),
+        ([(96, 64), (64, 96), (64, 64)], True, ((64, 64), True)),
+        ([(96, 48)] * 3, False, ((64, 32), False)),
+    ],
+)
+def test_only_photographs_that_are_not_working_squares_are_reframed(
+    sizes: list[tuple[int, int]], masked: bool, expected: tuple[tuple[int, int], bool]
+) -> None:
+    assert working_size(sizes, PATHS, 64, masked) == expected
+
+
+def test_whole_photographs_of_several_sizes_are_refused_by_name() -> None:
+    with pytest.raises(PhotographError, match=r"most are 96x48, but not b\.png \(48x96\)\. Whole photographs must"):
+        working_size([(96, 48), (48, 96), (96, 48)], PATHS, 64, masked=False)
+
+
+def test_a_picture_of_the_working_size_is_handed_on_untouched() -> None:
+    picture = compose(photograph(8, 8), None, frame(8, 8))
+    assert reframe(picture, (8, 8), recentred=False) is picture

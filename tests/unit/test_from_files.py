@@ -1,0 +1,107 @@
+"""Finding the pose file of a scene, and its photographs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from sparseags_ns.formats.cameras_json import write_cameras_json
+from sparseags_ns.formats.frame import Frame, PoseFileError, intrinsics_matrix
+from sparseags_ns.formats.transforms_json import write_transforms_json
+from sparseags_ns.geometry.cameras import orbit
+from sparseags_ns.pose_init.base import InitialPoses, PoseInit
+from sparseags_ns.pose_init.from_files import FromFiles, find_pose_file
+
+
+def frame(name: str, file_path: str) -> Frame:
+    T = orbit(torch.tensor(30.0).double(), torch.tensor(10.0).double(), 2.0)
+    return Frame(name, file_path, T, intrinsics_matrix(400.0, 400.0, 128.0, 128.0), 256, 256)
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Path:
+    """A folder with two (empty) photographs."""
+    (tmp_path / "scene/images").mkdir(parents=True)
+    for name in ("a", "b"):
+        (tmp_path / f"scene/images/{name}.png").touch()
+    return tmp_path / "scene"
+
+
+def test_a_folder_without_a_pose_file_has_none(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert find_pose_file(scene, None) is None
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("name", ["cameras.json", "transforms.json"])
+def test_the_only_pose_file_is_taken_and_said(scene: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (scene / name).touch()
+    assert find_pose_file(scene, None) == scene / name
+    assert capsys.readouterr().err == f"sparseags: poses: {name} (the only pose file in {scene})\n"
+
+
+def test_of_two_pose_files_the_authors_is_taken_and_said(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("cameras.json", "transforms.json"):
+        (scene / name).touch()
+    assert find_pose_file(scene, None) == scene / "cameras.json"
+    assert capsys.readouterr().err == (
+        "sparseags: poses: cameras.json (it goes before transforms.json; name a file to choose it instead)\n"
+    )
+
+
+def test_a_file_that_was_asked_for_is_taken_silently_from_the_working_folder_or_the_scene(
+    scene: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (scene / "cameras.json").touch()
+    (scene / "other.json").touch()
+    assert find_pose_file(scene, Path("other.json")) == scene / "other.json"
+    monkeypatch.chdir(scene.parent)
+    (scene.parent / "other.json").touch()
+    assert find_pose_file(scene, Path("other.json")) == Path("other.json")
+    assert capsys.readouterr().err == ""
+
+
+def test_a_file_that_was_asked_for_must_exist(scene: Path) -> None:
+    (scene / "cameras.json").touch()
+    with pytest.raises(PoseFileError, match=r"^missing\.json: no such file, neither in the working folder nor in "):
+        find_pose_file(scene, Path("missing.json"))
+
+
+@pytest.mark.parametrize("write", [write_cameras_json, write_transforms_json])
+def test_photographs_get_the_cameras_that_name_them(scene: Path, write: object) -> None:
+    assert callable(write)
+    write(scene / "poses.json", [frame("b", "images/b.png"), frame("a", "data/demo/images/a.png")])
+    initialiser: PoseInit = FromFiles(scene, scene / "poses.json")
+    stranger = scene / "images/c.png"
+    initial = initialiser.place([scene / "images/a.png", stranger, scene / "images/b.png"])
+    assert [None if found is None else found.name for found in initial.frames] == ["a", None, "b"]
+    assert initial.confidence.tolist() == [1.0, 0.0, 1.0]
+    assert initial.points is None
+    assert initialiser.name == "files"
+
+
+def test_the_scenes_photographs_are_meant_not_those_beside_the_file(scene: Path) -> None:
+    other = scene.parent / "other"
+    (other / "images").mkdir(parents=True)
+    (other / "images/a.png").touch()
+    write_transforms_json(other / "transforms.json", [frame("a", "images/a.png")])
+    assert list(FromFiles(scene, other / "transforms.json").named_photographs) == [scene / "images/a.png"]
+
+
+def test_two_entries_for_one_photograph_are_refused(scene: Path) -> None:
+    write_cameras_json(scene / "cameras.json", [frame("a", "images/a.png"), frame("again", "elsewhere/a.png")])
+    with pytest.raises(PoseFileError, match="view 'again': means the same photograph as view 'a'"):
+        _ = FromFiles(scene, scene / "cameras.json").named_photographs
+
+
+def test_long_lists_of_missing_photographs_are_cut(scene: Path) -> None:
+    frames = [frame(f"{i:03d}", f"images/{i:03d}.png") for i in range(20)]
+    write_cameras_json(scene / "cameras.json", frames)
+    with pytest.raises(PoseFileError, match=r"names 20 of 20 photographs .* images/007\.png and 12 more\."):
+        FromFiles(scene, scene / "cameras.json").require_photographs()
+
+
+def test_a_photograph_without_a_pose_has_no_confidence() -> None:
+    with pytest.raises(ValueError, match="0 for those without a pose"):
+        InitialPoses(frames=(None,), confidence=torch.ones(1))
