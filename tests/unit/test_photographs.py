@@ -95,7 +95,9 @@ def test_exif_rotation_is_applied_unless_the_stored_raster_is_asked_for(tmp_path
 
 
 def test_the_size_without_a_tag_is_the_stored_one(tmp_path: Path) -> None:
-    assert read_header(save(tmp_path / "a.png", COLOURS)) == Header(stored=(2, 3), upright=(2, 3), turned=False, has_alpha=False)
+    assert read_header(save(tmp_path / "a.png", COLOURS)) == Header(
+        stored=(2, 3), upright=(2, 3), turned=False, has_alpha=False
+    )
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.01, 0.5, 0.97])
@@ -113,10 +115,11 @@ def test_a_missing_photograph_is_named(tmp_path: Path) -> None:
         read_header(tmp_path / "a.png")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_an_unreadable_photograph_is_named(tmp_path: Path) -> None:
     path = save(tmp_path / "a.png", COLOURS)
     path.chmod(0)
+    if os.access(path, os.R_OK):
+        pytest.skip("this user may read everything")
     with pytest.raises(PhotographError, match=r"cannot read .*a\.png: permission denied"):
         read_photograph(path)
 

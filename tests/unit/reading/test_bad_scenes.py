@@ -42,10 +42,11 @@ def test_a_file_in_place_of_a_folder(scene: Path) -> None:
     assert_golden("file_for_folder", error, scene)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_folder_that_may_not_be_read(scene: Path) -> None:
     scene.chmod(0)
     try:
+        if os.access(scene, os.R_OK):
+            pytest.skip("this user may read everything")
         with pytest.raises(SceneError, match="permission denied; make it readable"):
             read_views(scene)
     finally:
