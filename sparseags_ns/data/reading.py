@@ -57,8 +57,7 @@ def read_views(
         world, so that they lose nothing before they are normalised.
 
     Raises:
-        ValueError: the input cannot be used (SceneError, PoseFileError, PhotographError); it says what, where, and what
-            to do.
+        ValueError: the input cannot be used (SceneError, PoseFileError, PhotographError).
     """
     if resolution < LOWEST_RESOLUTION:
         raise ValueError(f"resolution must be at least {LOWEST_RESOLUTION} pixels, is {resolution}")
@@ -72,12 +71,7 @@ def read_views(
     size, recentred = working_size(sizes, paths, resolution, masked=folder is not None)
     _announce_turns(rasters)
     _announce_framing(rasters, size, recentred)
-    pictures, sources = [], Counter()
-    for raster in rasters:
-        picture, source = _read(raster, folder)
-        pictures.append(reframe(picture, size, recentred))
-        sources[source] += 1
-    _announce_masks(sources, folder)
+    pictures = _pictures(rasters, folder, size, recentred)
     return _views(rasters, pictures, size)
 
 
@@ -100,6 +94,17 @@ def _raster(photograph: PosedPhotograph) -> _Raster:
     header = read_header(photograph.path)
     upright = belongs_upright(photograph.path, header, photograph.frame)
     return _Raster(photograph.path, photograph.frame, header, upright)
+
+
+def _pictures(rasters: Sequence[_Raster], folder: Path | None, size: tuple[int, int], recentred: bool) -> list[Picture]:
+    """All pictures at their working size, read one after the other: the photographs may be large."""
+    pictures, sources = [], Counter()
+    for raster in rasters:
+        picture, source = _read(raster, folder)
+        pictures.append(reframe(picture, size, recentred))
+        sources[source] += 1
+    _announce_masks(sources, folder)
+    return pictures
 
 
 def _read(raster: _Raster, folder: Path | None) -> tuple[Picture, str]:
