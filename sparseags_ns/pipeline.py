@@ -12,6 +12,7 @@ from sparseags_ns.data.datamanager import SparseAGSDataManager, SparseAGSDataMan
 from sparseags_ns.geometry.cameras import opengl_from_opencv
 from sparseags_ns.model.config import SparseAGSModelConfig
 from sparseags_ns.model.sparseags import SparseAGSModel
+from sparseags_ns.viewer import ViewerSettings
 
 MODEL_PREFIX = "_model."
 
@@ -32,6 +33,10 @@ class SparseAGSPipeline(VanillaPipeline):
 
     config: SparseAGSPipelineConfig
     datamanager: SparseAGSDataManager
+
+    def __init__(self, config: SparseAGSPipelineConfig, device: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(config, device, *args, **kwargs)
+        self.viewer_settings = ViewerSettings(self.model.device.type)
 
     @property
     def model(self) -> SparseAGSModel:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,9 +17,8 @@ from nerfstudio.engine.trainer import Trainer, TrainerConfig
 
 from sparseags_ns.console import announce
 from sparseags_ns.export.run_outputs import FOLDER, RunState, write_run_outputs
+from sparseags_ns.phases import PhaseClock
 from sparseags_ns.pipeline import SparseAGSPipeline
-
-PREPARATION, OPTIMISATION, OUTPUTS = "preparation", "optimisation", "outputs"
 
 
 @dataclass
@@ -46,30 +44,29 @@ class SparseAGSTrainer(Trainer):
     def __init__(self, config: SparseAGSTrainerConfig, local_rank: int = 0, world_size: int = 1) -> None:
         super().__init__(config, local_rank, world_size)
         self.stop_training = False
-        self._started = time.monotonic()
-        self._seconds = {PREPARATION: 0.0, OPTIMISATION: 0.0, OUTPUTS: 0.0}
+        self._clock = PhaseClock()
         why = "torch finds a CUDA device" if torch.cuda.is_available() else "torch finds no CUDA device"
         announce(f"device: {config.machine.device_type}", why)
 
     def setup(self, test_mode: Literal["test", "val", "inference"] = "val") -> None:
         """Set up; what is wrong with the user's input ends the program in one sentence."""
         try:
-            super().setup(test_mode)
+            with self._clock.phase("preparation"):
+                super().setup(test_mode)
         except ValueError as error:
             if type(error).__module__.startswith("sparseags_ns."):
                 sys.exit(f"sparseags: error: {error}")
             raise
-        self._seconds[PREPARATION] += time.monotonic() - self._started
+        self._clock.add(self.pipeline.model.seconds_before)
 
     def train(self) -> None:
         """Train to `max_num_iterations`, counted from the first step of the first run."""
         whole = self.config.max_num_iterations
-        self._loop_started = time.monotonic()
         # The base class runs `max_num_iterations` more steps; a resumed run only does what is left.
         self.config.max_num_iterations = max(whole - self._start_step, 0)
         self.step = self._start_step - 1
         try:
-            with self._stop_on_interrupt():
+            with self._stop_on_interrupt(), self._clock.phase("optimisation"):
                 super().train()
         finally:
             self.config.max_num_iterations = whole
@@ -98,6 +95,7 @@ class SparseAGSTrainer(Trainer):
     def save_checkpoint(self, step: int) -> None:
         """Save so that a killed process leaves the last whole checkpoint, and write the outputs beside it."""
         step = self.model_step
+        self.pipeline.model.seconds_before = self._clock.seconds()
         self.checkpoint_dir.mkdir(parents=True, exist_ok=True)
         path = self.checkpoint_dir / f"step-{step:09d}.ckpt"
         partial = self.base_dir / f".{path.name}.partial"
@@ -125,11 +123,8 @@ class SparseAGSTrainer(Trainer):
 
     def write_outputs(self) -> dict[str, Any]:
         """Write the run folder's `sparseags/` for the present state; returns the summary."""
-        started = time.monotonic()
-        now = started - getattr(self, "_loop_started", started)
-        self._seconds[OPTIMISATION] = now - self._seconds[OUTPUTS]
         model = self.pipeline.model
-        with torch.no_grad():
+        with torch.no_grad(), self._clock.phase("outputs"):
             state = RunState(
                 views=model.views.to(model.device),
                 initial=model.initial_cameras(),
@@ -139,11 +134,9 @@ class SparseAGSTrainer(Trainer):
                 sh_degree=model.config.sh_degree,
                 steps_done=model.steps_done,
                 num_steps=model.num_steps,
-                seconds=self._seconds,
+                seconds=self._clock.seconds,
             )
-            summary = write_run_outputs(self.outputs_dir, state, model.perceptual)
-        self._seconds[OUTPUTS] += time.monotonic() - started
-        return summary
+            return write_run_outputs(self.outputs_dir, state, model.perceptual)
 
     @property
     def outputs_dir(self) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -34,7 +35,7 @@ class Views:
     def __len__(self) -> int:
         return len(self.names)
 
-    def to(self, *args: object, **kwargs: object) -> Views:
+    def to(self, *args: Any, **kwargs: Any) -> Views:
         """Move or cast images, masks and cameras; `trusted` only moves (it stays boolean)."""
         images = self.images.to(*args, **kwargs)
         return replace(

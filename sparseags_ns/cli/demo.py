@@ -10,6 +10,7 @@ from typing import Literal
 
 from rich.console import Console
 from rich.table import Table
+from tyro.conf import Positional
 
 from sparseags_ns.evaluation import compare_pose_files
 from sparseags_ns.geometry.pose_metrics import PoseErrors
@@ -19,7 +20,7 @@ from sparseags_ns.geometry.pose_metrics import PoseErrors
 class Demo:
     """Make a sample scene, refine its rough cameras together with a splat, and compare with the truth."""
 
-    directory: Path = Path("demo")
+    directory: Positional[Path] = Path("demo")
     """Where sample, run and splat go."""
     seed: int = 0
     """Which object: any number gives another one."""
@@ -57,17 +58,21 @@ def error_table(given: PoseErrors, refined: PoseErrors) -> Table:
         ("median rotation error (pairs)", "median_rotation_error_deg", " deg"),
         ("median centre error", "median_center_error", " s"),
     ):
-        table.add_row(label, f"{before[key]:.3f}{unit}", f"{after[key]:.3f}{unit}", f"{after[key] / before[key]:.2f}")
+        table.add_row(label, f"{before[key]:.3f}{unit}", f"{after[key]:.3f}{unit}", _ratio(before[key], after[key]))
     for label, of in (
         ("worst rotation error (view)", lambda errors: errors.rotation_deg.max()),
         ("worst centre error", lambda errors: errors.center.max()),
     ):
         a, b = float(of(given)), float(of(refined))
-        table.add_row(label, f"{a:.3f}", f"{b:.3f}", f"{b / a:.2f}")
+        table.add_row(label, f"{a:.3f}", f"{b:.3f}", _ratio(a, b))
     for key in ("R@5", "R@15", "CC@0.1"):
         table.add_row(key, f"{100 * before[key]:.0f} %", f"{100 * after[key]:.0f} %", "")
     table.caption = "s: distance from the middle of the true cameras to the farthest of them"
     return table
+
+
+def _ratio(before: float, after: float) -> str:
+    return f"{after / before:.2f}" if before > 1e-6 else "-"
 
 
 def _print_places(console: Console, sample: Path, run: Path, splat: Path) -> None:

@@ -19,7 +19,7 @@ from nerfstudio.data.dataparsers.base_dataparser import DataParser, DataParserCo
 from nerfstudio.data.scene_box import SceneBox
 from tyro.conf import Suppress
 
-from sparseags_ns.data.reading import read_views
+from sparseags_ns.data.reading import Masks, read_views
 from sparseags_ns.geometry.alignment import normalizing_similarity
 from sparseags_ns.geometry.cameras import Cameras, opengl_from_opencv
 from sparseags_ns.views import Views
@@ -36,6 +36,8 @@ class SparseAGSDataParserConfig(DataParserConfig):
     """Take the initial poses from this cameras.json or transforms.json instead of the one in the data folder."""
     resolution: int = 256
     """Side of the square working photographs, pixels (paper: 256)."""
+    masks: Masks = "auto"
+    """Where the object's masks come from: transparency or the masks/ folder; or none, for whole photographs."""
 
 
 class SparseAGSDataParser(DataParser):
@@ -47,7 +49,7 @@ class SparseAGSDataParser(DataParser):
     def outputs(self) -> DataparserOutputs:
         """The dataparser outputs; `metadata["views"]` holds the Views in the normalised world."""
         config = self.config
-        views = read_views(config.data, poses=config.poses, resolution=config.resolution)
+        views = read_views(config.data, poses=config.poses, resolution=config.resolution, masks=config.masks)
         similarity = normalizing_similarity(views.cameras.T_camera_world)
         views = replace(
             views, cameras=views.cameras.with_poses(similarity.apply_to_poses(views.cameras.T_camera_world))

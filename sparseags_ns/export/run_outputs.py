@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -48,8 +49,8 @@ class RunState:
     sh_degree: int
     steps_done: int
     num_steps: int
-    seconds: dict[str, float]
-    """Wall seconds by phase."""
+    seconds: Callable[[], dict[str, float]]
+    """Wall seconds by phase, up to the moment of the call."""
 
 
 def write_run_outputs(folder: Path, state: RunState, perceptual: PerceptualError) -> dict[str, Any]:
@@ -61,11 +62,11 @@ def write_run_outputs(folder: Path, state: RunState, perceptual: PerceptualError
     frames = _frames(state)
     write_transforms_json(folder / "transforms.json", frames)
     write_cameras_json(folder / "cameras.json", frames)
-    summary = summarize(state, before, after)
-    _write_text(folder / "summary.json", json.dumps(summary, indent=2))
-    labels = [f"{name}  error {error:.4f}" for name, error in zip(state.views.names, after.mse.tolist())]
+    labels = [f"{name}  error {error:.4f}" for name, error in zip(state.views.names, after.mse.tolist(), strict=True)]
     sheet = contact_sheet(photographs_over_white(state.views), after.renders, labels, state.trusted)
     save_image(sheet, folder / "views.png")
+    summary = summarize(state, before, after)
+    _write_text(folder / "summary.json", json.dumps(summary, indent=2))
     return summary
 
 
@@ -93,7 +94,7 @@ def summarize(state: RunState, before: ViewErrors, after: ViewErrors) -> dict[st
             }
             for i, name in enumerate(state.views.names)
         ],
-        "seconds": {phase: round(seconds, 2) for phase, seconds in state.seconds.items()},
+        "seconds": {phase: round(seconds, 2) for phase, seconds in state.seconds().items()},
         "versions": {"sparseags_ns": __version__, "python": platform.python_version()}
         | {package: version(package) for package in PACKAGES},
     }
@@ -117,7 +118,7 @@ def _frames(state: RunState) -> list[Frame]:
 
 def _write_photographs(folder: Path, views: Views) -> None:
     rgba = torch.cat([views.images, views.masks[..., None]], dim=-1).cpu().numpy()
-    for name, pixels in zip(views.names, (rgba * 255).round().astype(np.uint8)):
+    for name, pixels in zip(views.names, (rgba * 255).round().astype(np.uint8), strict=True):
         path = folder / f"{name}.png"
         if not path.exists():
             save_image(Image.fromarray(pixels), path)

@@ -61,7 +61,7 @@ def _lpips(device: torch.device | str) -> Callable[[Tensor, Tensor], Tensor]:
     network = LearnedPerceptualImagePatchSimilarity(net_type="alex", normalize=True).to(device)
 
     def distance(a: Tensor, b: Tensor) -> Tensor:
-        pairs = zip(a.permute(0, 3, 1, 2).to(device), b.permute(0, 3, 1, 2).to(device))
+        pairs = zip(a.permute(0, 3, 1, 2).to(device), b.permute(0, 3, 1, 2).to(device), strict=True)
         return torch.stack([network(first[None], second[None]) for first, second in pairs])
 
     return distance

@@ -36,17 +36,11 @@ class Targets:
 
 
 def make_targets(views: Views, downscale: int) -> Targets:
-    """Targets at 1 / `downscale` of the photographs' size, by exact area averages.
-
-    Raises:
-        ValueError: the size is not a multiple of `downscale`.
-    """
-    height, width = views.images.shape[1:3]
-    if height % downscale or width % downscale:
-        raise ValueError(f"photographs of {width}x{height} px can't be reduced {downscale} times: not a multiple")
+    """Targets at 1 / `downscale` of the photographs' size, by area averages; a size that does not divide is rounded."""
+    size = [max(round(side / downscale), 1) for side in views.images.shape[1:3]]
 
     def reduce(maps: Float[Tensor, "views channels height width"]) -> Tensor:
-        return maps if downscale == 1 else F.avg_pool2d(maps, downscale)
+        return maps if downscale == 1 else F.interpolate(maps, size=size, mode="area")
 
     # A pixel of which a part is unknown would mix known and unknown colour: it counts as unknown.
     valid = reduce(views.valid[:, None])[:, 0].ge(1 - 1e-6).to(views.images.dtype)

@@ -5,7 +5,7 @@ Frames: the normalised world (model/seeding.py); cameras OpenCV inside, nerfstud
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -22,6 +22,7 @@ from sparseags_ns.geometry.cameras import Cameras, opencv_from_opengl
 from sparseags_ns.metrics.images import psnr, ssim
 from sparseags_ns.metrics.perceptual import PerceptualError, perceptual_error
 from sparseags_ns.model import schedule, seeding
+from sparseags_ns.model.camera_deltas import CameraDeltas
 from sparseags_ns.model.config import SparseAGSModelConfig
 from sparseags_ns.model.densify import split_all
 from sparseags_ns.model.losses import Targets, make_targets
@@ -39,6 +40,10 @@ class SparseAGSModel(SplatfactoModel):
     """
 
     config: SparseAGSModelConfig
+    camera_optimizer: CameraDeltas
+    intrinsics: Tensor
+    T_camera_initial: Tensor
+    trusted: Tensor
 
     def populate_modules(self) -> None:
         """Replaces splatfacto's, which downloads LPIPS and seeds on CUDA only."""
@@ -56,8 +61,8 @@ class SparseAGSModel(SplatfactoModel):
         self.register_buffer("trusted", self.views.trusted.clone())
         self.strategy = self._make_strategy()
         self.strategy_state = self.strategy.initialize_state(scene_scale=1.0)
+        self.seconds_before: dict[str, float] = {}
         self._targets: dict[int, Targets] = {}
-        self._perceptual: PerceptualError | None = None
 
     def _seed(self, views: Views) -> nn.ParameterDict:
         config, generator = self.config, torch.Generator().manual_seed(self.config.seed)
@@ -98,17 +103,14 @@ class SparseAGSModel(SplatfactoModel):
 
     # --- state ---
 
-    @property
-    def device_type(self) -> str:
-        """`cpu` or `cuda`."""
-        return self.device.type
-
     def get_extra_state(self) -> dict[str, Any]:
-        """What checkpoints keep besides parameters and buffers: the densification statistics."""
-        return {"strategy": {k: v for k, v in self.strategy_state.items() if v is not None}}
+        """What checkpoints keep besides parameters and buffers: densification statistics, seconds by phase."""
+        strategy = {key: value for key, value in self.strategy_state.items() if value is not None}
+        return {"strategy": strategy, "seconds": self.seconds_before}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Restore `get_extra_state`."""
+        self.seconds_before = state["seconds"]
         for key, value in state["strategy"].items():
             self.strategy_state[key] = value.to(self.device) if isinstance(value, Tensor) else value
 
@@ -147,10 +149,9 @@ class SparseAGSModel(SplatfactoModel):
         self, training_callback_attributes: TrainingCallbackAttributes
     ) -> list[TrainingCallback]:
         """Before each step: schedule and splits; after it: densification, where the preset densifies."""
-        trainer = training_callback_attributes.trainer
-        assert trainer is not None
+        trainer, optimizers = training_callback_attributes.trainer, training_callback_attributes.optimizers
+        assert trainer is not None and optimizers is not None
         self.num_steps = trainer.config.max_num_iterations
-        optimizers = training_callback_attributes.optimizers
         before = TrainingCallback(
             [TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], partial(self.begin_step, optimizers.optimizers)
         )
@@ -270,12 +271,10 @@ class SparseAGSModel(SplatfactoModel):
         }
         return metrics, {"img": torch.cat([photograph, rendered], dim=1)}
 
-    @property
+    @cached_property
     def perceptual(self) -> PerceptualError:
         """Built at first use and off the module tree: its weights never enter a checkpoint."""
-        if self._perceptual is None:
-            self._perceptual = perceptual_error(self.device)
-        return self._perceptual
+        return perceptual_error(self.device)
 
     def _get_downscale_factor(self) -> int:
         return 1

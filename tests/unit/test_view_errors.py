@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -81,7 +82,7 @@ def test_lpips_is_used_where_its_weights_lie(tmp_path: Path, monkeypatch: pytest
     torch.save(torchvision.models.alexnet(weights=None).state_dict(), folder / Path(url).name)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     # The published file's name carries the start of its hash, which random weights do not have.
-    monkeypatch.setattr(torch.hub, "HASH_REGEX", torch.hub.re.compile(r"-(nomatch)\."))
+    monkeypatch.setattr(torch.hub, "HASH_REGEX", re.compile(r"-(nomatch)\."))
     assert find_alexnet() is not None
     error = perceptual_error()
     a, b = torch.rand(2, 64, 64, 3), torch.rand(2, 64, 64, 3)
