@@ -17,6 +17,10 @@ from sparseags_ns.viewer import ViewerSettings
 MODEL_PREFIX = "_model."
 
 
+class CheckpointError(ValueError):
+    """A checkpoint that does not belong to the data."""
+
+
 @dataclass
 class SparseAGSPipelineConfig(VanillaPipelineConfig):
     """Configuration of the pipeline."""
@@ -54,7 +58,7 @@ class SparseAGSPipeline(VanillaPipeline):
         model_state = {k[len(MODEL_PREFIX) :]: v for k, v in state_dict.items() if k.startswith(MODEL_PREFIX)}
         saved, present = len(model_state["trusted"]), len(self.model.trusted)
         if saved != present:
-            raise ValueError(
+            raise CheckpointError(
                 f"the checkpoint was trained on {saved} photographs, but the data folder holds {present}: "
                 "train again, or point --data to the folder it was trained on"
             )

@@ -36,6 +36,8 @@ class SparseAGSDataParserConfig(DataParserConfig):
     """Take the initial poses from this cameras.json or transforms.json instead of the one in the data folder."""
     resolution: int = 256
     """Side of the square working photographs, pixels (paper: 256)."""
+    allow_missing: bool = False
+    """Leave out photographs that have no pose instead of refusing the folder."""
     masks: Masks = "auto"
     """Where the object's masks come from: transparency or the masks/ folder; or none, for whole photographs."""
 
@@ -49,7 +51,13 @@ class SparseAGSDataParser(DataParser):
     def outputs(self) -> DataparserOutputs:
         """The dataparser outputs; `metadata["views"]` holds the Views in the normalised world."""
         config = self.config
-        views = read_views(config.data, poses=config.poses, resolution=config.resolution, masks=config.masks)
+        views = read_views(
+            config.data,
+            poses=config.poses,
+            resolution=config.resolution,
+            masks=config.masks,
+            allow_missing=config.allow_missing,
+        )
         similarity = normalizing_similarity(views.cameras.T_camera_world)
         views = replace(
             views, cameras=views.cameras.with_poses(similarity.apply_to_poses(views.cameras.T_camera_world))

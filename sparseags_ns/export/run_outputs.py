@@ -25,6 +25,7 @@ from sparseags_ns.export.contact_sheet import contact_sheet, save_image
 from sparseags_ns.formats.cameras_json import write_cameras_json
 from sparseags_ns.formats.frame import Frame
 from sparseags_ns.formats.transforms_json import write_transforms_json
+from sparseags_ns.geometry.alignment import AlignmentError, fit_similarity
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.geometry.pose_metrics import pose_change
 from sparseags_ns.metrics.perceptual import PerceptualError
@@ -56,7 +57,8 @@ class RunState:
 def write_run_outputs(folder: Path, state: RunState, perceptual: PerceptualError) -> dict[str, Any]:
     """Write transforms.json, cameras.json, images/, summary.json and views.png; returns the summary."""
     (folder / "images").mkdir(parents=True, exist_ok=True)
-    before = view_errors(state.gaussians, state.initial, state.views, perceptual, sh_degree=state.sh_degree)
+    given = aligned(state.initial, state.refined)
+    before = view_errors(state.gaussians, given, state.views, perceptual, sh_degree=state.sh_degree)
     after = view_errors(state.gaussians, state.refined, state.views, perceptual, sh_degree=state.sh_degree)
     _write_photographs(folder / "images", state.views)
     frames = _frames(state)
@@ -65,22 +67,34 @@ def write_run_outputs(folder: Path, state: RunState, perceptual: PerceptualError
     labels = [f"{name}  error {error:.4f}" for name, error in zip(state.views.names, after.mse.tolist(), strict=True)]
     sheet = contact_sheet(photographs_over_white(state.views), after.renders, labels, state.trusted)
     save_image(sheet, folder / "views.png")
-    summary = summarize(state, before, after)
+    summary = summarize(state, given, before, after)
     _write_text(folder / "summary.json", json.dumps(summary, indent=2))
     return summary
 
 
-def summarize(state: RunState, before: ViewErrors, after: ViewErrors) -> dict[str, Any]:
+def aligned(given: Cameras, refined: Cameras) -> Cameras:
+    """The given cameras, moved as one by the similarity that brings their centres nearest to the refined ones.
+
+    The world itself may drift a little during the optimisation; that is no error of the given poses.
+    """
+    try:
+        similarity = fit_similarity(given.centers, refined.centers)
+    except AlignmentError:
+        return given
+    return given.with_poses(similarity.apply_to_poses(given.T_camera_world))
+
+
+def summarize(state: RunState, given: Cameras, before: ViewErrors, after: ViewErrors) -> dict[str, Any]:
     """The content of summary.json."""
-    turned_deg, moved = pose_change(state.initial.T_camera_world, state.refined.T_camera_world)
+    turned_deg, moved = pose_change(given.T_camera_world, state.refined.T_camera_world)
     return {
         "steps_done": state.steps_done,
         "num_steps": state.num_steps,
         "gaussians": len(state.gaussians.means),
         "device": _device_name(state.gaussians.means.device),
         "perceptual_error": after.perceptual_name,
-        "errors": "squared and perceptual error over object area, over white; `before` is the final splat seen "
-        "through the given pose, `after` through the refined one",
+        "errors": "squared and perceptual error over object area, over white; `before`: the final splat seen "
+        "through the given poses (moved as one to fit the refined ones), `after`: through the refined poses",
         "views": [
             {
                 "name": name,

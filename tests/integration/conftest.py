@@ -1,0 +1,65 @@
+"""A small sample scene, and short runs on it as `ns-train` makes them, in this process and without the viewer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+import torch
+
+from sparseags_ns.method_configs.sparseags import sparseags, sparseags_paper
+from sparseags_ns.sample import SampleConfig, make_sample
+from sparseags_ns.trainer import SparseAGSTrainer, SparseAGSTrainerConfig
+
+STEPS = 60
+
+
+def _config(scene: Path, output_dir: Path, *, steps: int = STEPS, paper: bool = False) -> SparseAGSTrainerConfig:
+    config = deepcopy((sparseags_paper if paper else sparseags).config)
+    assert isinstance(config, SparseAGSTrainerConfig)
+    config.pipeline.datamanager.data = scene
+    config.pipeline.datamanager.dataparser.resolution = 64
+    config.pipeline.model.num_gaussians = 400
+    config.output_dir, config.experiment_name, config.timestamp = output_dir, "run", "now"
+    config.max_num_iterations = steps
+    config.vis = "tensorboard"
+    config.viewer.quit_on_train_completion = True
+    return config
+
+
+def _start(config: SparseAGSTrainerConfig) -> SparseAGSTrainer:
+    torch.manual_seed(config.machine.seed)
+    config.save_config()
+    trainer = config.setup(local_rank=0, world_size=1)
+    trainer.setup()
+    return trainer
+
+
+@pytest.fixture(scope="session")
+def make_config() -> Callable[..., SparseAGSTrainerConfig]:
+    """`make_config(scene, output_dir, steps=, paper=)`: the config of a short run."""
+    return _config
+
+
+@pytest.fixture(scope="session")
+def start() -> Callable[[SparseAGSTrainerConfig], SparseAGSTrainer]:
+    """`start(config)`: a trainer that is set up."""
+    return _start
+
+
+@pytest.fixture(scope="session")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five rough views of a sample object."""
+    directory = tmp_path_factory.mktemp("sample") / "scene"
+    make_sample(SampleConfig(seed=3, size=64, num_views=5, num_test_views=2, level="dust3r"), directory)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def run(scene: Path, tmp_path_factory: pytest.TempPathFactory) -> SparseAGSTrainer:
+    """A finished run."""
+    trainer = _start(_config(scene, tmp_path_factory.mktemp("runs")))
+    trainer.train()
+    return trainer
