@@ -142,7 +142,7 @@ install_with_uv() {
 }
 
 install_packages() {
-    say "installing into $PWD/.venv: about 3 GB of downloads and 9 GB on disk, some minutes, once. Most of it is CUDA" \
+    say "installing into $PWD/.venv: about 4 GB of downloads and 9 GB on disk, some minutes, once. Most of it is CUDA" \
         "libraries, without a GPU too: the package index has no CPU-only torchvision"
     : >"$log"
     if command -v uv >/dev/null; then
