@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 from jaxtyping import install_import_hook
 
 REPO = Path(__file__).parents[1]
@@ -38,3 +39,18 @@ def shared_data() -> Path:
     if not path.is_dir():
         pytest.skip(f"needs the shared photographs, and {path} is absent")
     return path
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--backend`: which rasterizers the tests with a `backend` argument run on."""
+    parser.addoption("--backend", choices=("cpu", "cuda", "both"), default="cpu", help="rasterizer back ends to test")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run tests with a `backend` argument once for each chosen back end; skip CUDA, saying why, without a GPU."""
+    if "backend" not in metafunc.fixturenames:
+        return
+    choice = metafunc.config.getoption("--backend")
+    no_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA back end: torch finds no CUDA device")
+    cuda = pytest.param("cuda", marks=no_gpu)
+    metafunc.parametrize("backend", {"cpu": ["cpu"], "cuda": [cuda], "both": ["cpu", cuda]}[str(choice)])
