@@ -173,7 +173,8 @@ def reduce_splats(
 ):  # fmt: skip
     """Sum each splat's gradients over its tiles and turn moments of P into gradients of the projection.
 
-    sigma = ln 2 (u^2 + w^2) with u = a dx + b dy, w = c dy. The outputs are one view's, zero where nothing is added.
+    sigma = ln 2 (u^2 + w^2) with u = a dx + b dy, w = c dy. The outputs are one view's; only the rows of `ids` are
+    written. v_opacities may be None; v_depths and v_abs are not touched where their flags are None.
     """
     F = splats.dtype.type
     total = np.empty(GRAD_COLUMNS, splats.dtype)
@@ -192,7 +193,8 @@ def reduce_splats(
         v_conics[g, 0] = F(-0.5) * (total[GRAD_UU] / (a * a) - F(2) * e / a * uw + e * e * ww)
         v_conics[g, 1] = -(uw / a - e * ww) / c
         v_conics[g, 2] = F(-0.5) * ww / (c * c)
-        v_opacities[g] = total[GRAD_1] / F(2.0 ** splats[rank, SPLAT_LOG_OPACITY])
+        if v_opacities is not None:
+            v_opacities[g] = total[GRAD_1] / F(2.0 ** splats[rank, SPLAT_LOG_OPACITY])
         v_colors[g, 0], v_colors[g, 1], v_colors[g, 2] = total[GRAD_RED], total[GRAD_GREEN], total[GRAD_BLUE]
         if with_depth is not None:
             v_depths[g] = total[GRAD_Z]

@@ -91,13 +91,17 @@ def harmonics_view(means, center, coefficients, bases, begin, end, radii, colors
 def harmonics_vjp(
     means, centers, coefficients, bases, begin, end, colors, v_colors, v_means, v_centers, v_coefficients
 ):
-    """Gradients of Gaussians begin to end, summed over the views; outputs but v_centers [views 3] are overwritten."""
+    """Gradients of Gaussians begin to end, summed over the views, and of the views' centres, overwritten.
+
+    v_means and v_coefficients are both None where only the centres' gradient is asked for.
+    """
     F = means.dtype.type
     basis, v_basis = np.empty(BASES_MAX, means.dtype), np.empty(BASES_MAX, means.dtype)
     v_centers[:] = F(0)
     for g in range(begin, end):
-        v_means[g, :] = F(0)
-        v_coefficients[g, :, :] = F(0)
+        if v_means is not None:
+            v_means[g, :] = F(0)
+            v_coefficients[g, :, :] = F(0)
         for view in range(centers.shape[0]):
             # Where the colour was clamped to 0 (and where nothing was seen) nothing flows.
             red = v_colors[view, g, 0] if colors[view, g, 0] > F(0) else F(0)
@@ -108,14 +112,18 @@ def harmonics_vjp(
             x, y, z, inverse = _unit_direction(means[g], centers[view])
             _fill_basis(x, y, z, bases, basis)
             for k in range(bases):
-                v_coefficients[g, k, 0] += basis[k] * red
-                v_coefficients[g, k, 1] += basis[k] * green
-                v_coefficients[g, k, 2] += basis[k] * blue
+                if v_coefficients is not None:
+                    v_coefficients[g, k, 0] += basis[k] * red
+                    v_coefficients[g, k, 1] += basis[k] * green
+                    v_coefficients[g, k, 2] += basis[k] * blue
                 v_basis[k] = coefficients[g, k, 0] * red + coefficients[g, k, 1] * green + coefficients[g, k, 2] * blue
             vx, vy, vz = _direction_vjp(x, y, z, bases, v_basis)
             radial = vx * x + vy * y + vz * z
             vx, vy, vz = (vx - radial * x) * inverse, (vy - radial * y) * inverse, (vz - radial * z) * inverse
-            v_means[g, 0], v_means[g, 1], v_means[g, 2] = v_means[g, 0] + vx, v_means[g, 1] + vy, v_means[g, 2] + vz
+            if v_means is not None:
+                v_means[g, 0] += vx
+                v_means[g, 1] += vy
+                v_means[g, 2] += vz
             v_centers[view, 0] -= vx
             v_centers[view, 1] -= vy
             v_centers[view, 2] -= vz

@@ -20,8 +20,8 @@ CAMERA_COLUMNS = 16
 
 
 @jit
-def _splat_vjp(geometry, n, g, T, K, width, height, conic, v_mean2d, v_conic, v_depth, v_gaussian, v_camera):
-    """Add the gradients of one Gaussian in one view to v_gaussian (mean 3, Sigma 6) and v_camera (16)."""
+def splat_vjp(geometry, n, g, T, K, width, height, conic, v_mean2d, v_conic, v_depth, v_gaussian, v_camera):
+    """Add the gradients of one Gaussian in one view to v_gaussian (mean 3, Sigma 6; or None) and v_camera (16)."""
     F = geometry.dtype.type
     xx, xy, xz = geometry[3 * n + g], geometry[4 * n + g], geometry[5 * n + g]
     yy, yz, zz = geometry[6 * n + g], geometry[7 * n + g], geometry[8 * n + g]
@@ -44,12 +44,6 @@ def _splat_vjp(geometry, n, g, T, K, width, height, conic, v_mean2d, v_conic, v_
     vA, vB, vC = v_conic[0], F(0.5) * v_conic[1], v_conic[2]
     m00, m01, m10, m11 = A * vA + B * vB, A * vB + B * vC, B * vA + C * vB, B * vB + C * vC
     g00, g01, g11 = -(m00 * A + m01 * B), -(m00 * B + m01 * C), -(m10 * B + m11 * C)
-    v_gaussian[3] += g00 * a0 * a0 + F(2) * g01 * a0 * b0 + g11 * b0 * b0
-    v_gaussian[4] += F(2) * (g00 * a0 * a1 + g01 * (a0 * b1 + a1 * b0) + g11 * b0 * b1)
-    v_gaussian[5] += F(2) * (g00 * a0 * a2 + g01 * (a0 * b2 + a2 * b0) + g11 * b0 * b2)
-    v_gaussian[6] += g00 * a1 * a1 + F(2) * g01 * a1 * b1 + g11 * b1 * b1
-    v_gaussian[7] += F(2) * (g00 * a1 * a2 + g01 * (a1 * b2 + a2 * b1) + g11 * b1 * b2)
-    v_gaussian[8] += g00 * a2 * a2 + F(2) * g01 * a2 * b2 + g11 * b2 * b2
     va0, va1, va2 = F(2) * (g00 * s0 + g01 * q0), F(2) * (g00 * s1 + g01 * q1), F(2) * (g00 * s2 + g01 * q2)
     vb0, vb1, vb2 = F(2) * (g01 * s0 + g11 * q0), F(2) * (g01 * s1 + g11 * q1), F(2) * (g01 * s2 + g11 * q2)
     v_j00, v_j02 = va0 * r00 + va1 * r01 + va2 * r02, va0 * r20 + va1 * r21 + va2 * r22
@@ -61,9 +55,16 @@ def _splat_vjp(geometry, n, g, T, K, width, height, conic, v_mean2d, v_conic, v_
     v_inverse_z = vu * fx * x + vv * fy * y + v_j00 * fx + v_j11 * fy
     v_inverse_z += v_j02 * (cx - u_near) + v_j12 * (cy - v_near)
     vz = v_depth - v_inverse_z * inverse_z * inverse_z
-    v_gaussian[0] += r00 * vx + r10 * vy + r20 * vz
-    v_gaussian[1] += r01 * vx + r11 * vy + r21 * vz
-    v_gaussian[2] += r02 * vx + r12 * vy + r22 * vz
+    if v_gaussian is not None:
+        v_gaussian[0] += r00 * vx + r10 * vy + r20 * vz
+        v_gaussian[1] += r01 * vx + r11 * vy + r21 * vz
+        v_gaussian[2] += r02 * vx + r12 * vy + r22 * vz
+        v_gaussian[3] += g00 * a0 * a0 + F(2) * g01 * a0 * b0 + g11 * b0 * b0
+        v_gaussian[4] += F(2) * (g00 * a0 * a1 + g01 * (a0 * b1 + a1 * b0) + g11 * b0 * b1)
+        v_gaussian[5] += F(2) * (g00 * a0 * a2 + g01 * (a0 * b2 + a2 * b0) + g11 * b0 * b2)
+        v_gaussian[6] += g00 * a1 * a1 + F(2) * g01 * a1 * b1 + g11 * b1 * b1
+        v_gaussian[7] += F(2) * (g00 * a1 * a2 + g01 * (a1 * b2 + a2 * b1) + g11 * b1 * b2)
+        v_gaussian[8] += g00 * a2 * a2 + F(2) * g01 * a2 * b2 + g11 * b2 * b2
     v_camera[0] += j00 * va0 + vx * px
     v_camera[1] += j00 * va1 + vx * py
     v_camera[2] += j00 * va2 + vx * pz
@@ -125,7 +126,7 @@ def project_vjp(
         for view in range(views):
             if radii[view, g] > 0:
                 seen = True
-                _splat_vjp(
+                splat_vjp(
                     geometry, n, g, Ts[view], Ks[view], width, height, conics[view, g],
                     v_means2d[view, g], v_conics[view, g], v_depths[view, g], v_gaussian, v_cameras[view],
                 )  # fmt: skip

@@ -1,0 +1,174 @@
+"""Scoring camera poses against one photograph: thousands of hypotheses, one number each, no image kept.
+
+loss = sum of valid (|rgb - target|^2 / 3 + mask_weight (alpha - mask)^2) / sum of valid, over the pixels.
+
+Frames: `world`; `camera`, OpenCV axes. Units: world units; pixels.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from sparseags_ns.geometry.cameras import Cameras
+from sparseags_ns.rasterizer.checks import RasterizerInputError, check_backend, check_inputs, expand_background
+from sparseags_ns.rasterizer.constants import FAR, NEAR
+from sparseags_ns.rasterizer.types import Gaussians, Raster
+
+_AT_ONCE = 64
+"""Hypotheses in one call of a back end that keeps its images (all but the CPU kernel)."""
+
+
+def score_poses(
+    gaussians: Gaussians,
+    target: Float[Tensor, "height width 3"],
+    mask: Float[Tensor, "height width"],
+    T_camera_world: Float[Tensor, "hypotheses 4 4"],
+    K: Float[Tensor, "3 3"] | Float[Tensor, "hypotheses 3 3"],
+    *,
+    background: Float[Tensor, " 3"] | None = None,
+    valid: Float[Tensor, "height width"] | None = None,
+    mask_weight: float = 0.5,
+    sh_degree: int | None = None,
+    backend: str = "auto",
+    near: float = NEAR,
+    far: float = FAR,
+) -> Float[Tensor, " hypotheses"]:
+    """Loss of each pose; differentiable with respect to the poses only, where they require it.
+
+    Args:
+        gaussians: what is rendered; receives no gradient.
+        target: the photograph over `background`.
+        mask: coverage of the object in the photograph, 0 to 1.
+        T_camera_world: the hypotheses.
+        K: intrinsics in pixels of the target's size, one for all or one each.
+        background: black if None.
+        valid: weight of each pixel; 0 where nothing is known of the photograph. All 1 if None.
+        mask_weight: of the squared error of alpha against that of the colour.
+        sh_degree, backend, near, far: as for `rasterize`.
+    """
+    height, width = mask.shape
+    cameras = Cameras(T_camera_world, K.expand(len(T_camera_world), 3, 3), width, height)
+    check_inputs(gaussians, cameras, sh_degree)
+    weights = _normalised(torch.ones_like(mask) if valid is None else valid)
+    behind = expand_background(background, gaussians.means, 1)
+    chosen = check_backend(backend, gaussians.means.device)
+    photograph = (target, mask, weights, mask_weight)
+    if chosen == "cpu":
+        loss, gradient = _score_on_cpu(gaussians, cameras, behind[0], photograph, sh_degree, near, far)
+    else:
+        options = {"sh_degree": sh_degree, "backend": chosen, "near": near, "far": far}
+        loss, gradient = _score_by_images(gaussians, cameras, behind[0], photograph, options)
+    return loss if gradient is None else _KnownGradient.apply(T_camera_world, loss, gradient)
+
+
+def _normalised(valid: Float[Tensor, "height width"]) -> Float[Tensor, "height width"]:
+    total = valid.sum()
+    if not total > 0:
+        raise RasterizerInputError("`valid` is 0 in every pixel: there is nothing to compare the hypotheses with")
+    return valid / total
+
+
+class _KnownGradient(torch.autograd.Function):
+    """A loss for each pose whose gradient was computed along with it."""
+
+    @staticmethod
+    def forward(ctx, T_camera_world, loss, gradient):
+        ctx.save_for_backward(gradient)
+        return loss.clone()
+
+    @staticmethod
+    def backward(ctx, v_loss):
+        (gradient,) = ctx.saved_tensors
+        return v_loss[:, None, None] * gradient, None, None
+
+
+Photograph = tuple[Tensor, Tensor, Tensor, float]
+
+
+def image_losses(raster: Raster, photograph: Photograph) -> Float[Tensor, " hypotheses"]:
+    """The loss in torch, from images: what the kernel computes without keeping them."""
+    target, mask, weights, mask_weight = photograph
+    color = (raster.rgb - target).square().mean(dim=-1)
+    return ((color + mask_weight * (raster.alpha - mask).square()) * weights).sum(dim=(1, 2))
+
+
+def _score_by_images(
+    gaussians: Gaussians, cameras: Cameras, background: Tensor, photograph: Photograph, options: dict
+) -> tuple[Tensor, Tensor | None]:
+    """Losses and gradients through `rasterize`, a batch of hypotheses at a time."""
+    from sparseags_ns.rasterizer import rasterize
+
+    frozen = Gaussians(*(getattr(gaussians, name).detach() for name in Gaussians.__dataclass_fields__))
+    wanted = cameras.T_camera_world.requires_grad and torch.is_grad_enabled()
+    losses, gradients = [], []
+    for begin in range(0, len(cameras), _AT_ONCE):
+        batch = cameras[begin : begin + _AT_ONCE]
+        batch = batch.with_poses(batch.T_camera_world.detach().requires_grad_(wanted))
+        with torch.set_grad_enabled(wanted):
+            loss = image_losses(rasterize(frozen, batch, background, **options), photograph)
+            if wanted:
+                gradients += torch.autograd.grad(loss.sum(), batch.T_camera_world)
+        losses.append(loss.detach())
+    loss = torch.cat(losses) if losses else background.new_zeros(0)
+    return loss, torch.cat(gradients) if gradients else None
+
+
+def _score_on_cpu(
+    gaussians: Gaussians,
+    cameras: Cameras,
+    background: Tensor,
+    photograph: Photograph,
+    sh_degree: int | None,
+    near: float,
+    far: float,
+) -> tuple[Tensor, Tensor | None]:
+    """Losses and gradients through the kernel in which each thread renders whole hypotheses."""
+    from sparseags_ns.rasterizer.autograd import as_array, make_geometry
+    from sparseags_ns.rasterizer.kernels.projection_vjp import CAMERA_COLUMNS
+    from sparseags_ns.rasterizer.kernels.scoring import score_hypotheses
+    from sparseags_ns.rasterizer.threads import run_chunks, tasks_per_view
+
+    means, quats, scales, opacities, colors = (
+        as_array(getattr(gaussians, name)) for name in ("means", "quats", "scales", "opacities", "colors")
+    )
+    coefficients, bases = (colors, _bases(colors, sh_degree)) if colors.ndim == 3 else (None, 0)
+    target, mask, weights = (as_array(tensor) for tensor in photograph[:3])
+    T, K, dtype = as_array(cameras.T_camera_world), as_array(cameras.K), means.dtype
+    centers = np.ascontiguousarray(np.linalg.inv(T)[:, :3, 3])
+    geometry, count = make_geometry(means, quats, scales), len(cameras)
+    wanted = cameras.T_camera_world.requires_grad and torch.is_grad_enabled()
+    losses = np.empty(count, dtype)
+    v_Ts, v_centers = (np.zeros((count, CAMERA_COLUMNS), dtype), np.zeros((count, 3), dtype)) if wanted else (None,) * 2
+    behind, numbers = as_array(background), (dtype.type(near), dtype.type(far), dtype.type(photograph[3]))
+
+    def work(begin: int, end: int) -> None:
+        view_colors = colors if coefficients is None else np.empty((len(means), 3), dtype)
+        score_hypotheses(
+            geometry, means, opacities, view_colors, coefficients, bases, T, centers, K, begin, end, behind,
+            numbers[0], numbers[1], target, mask, weights, numbers[2], losses, v_Ts, v_centers,
+        )  # fmt: skip
+
+    run_chunks(count, max(1, count // tasks_per_view(1)), work)
+    if v_Ts is None or v_centers is None:
+        return torch.from_numpy(losses), None
+    return torch.from_numpy(losses), _pose_gradient(cameras.T_camera_world, v_Ts, v_centers)
+
+
+def _bases(coefficients: np.ndarray, sh_degree: int | None) -> int:
+    return coefficients.shape[1] if sh_degree is None else (sh_degree + 1) ** 2
+
+
+def _pose_gradient(T_camera_world: Tensor, v_Ts: np.ndarray, v_centers: np.ndarray) -> Tensor:
+    """Join the gradient through the projection with the one through the directions of the harmonics."""
+    gradient = torch.zeros_like(T_camera_world)
+    gradient[:, :3] = torch.from_numpy(v_Ts[:, :12].reshape(-1, 3, 4))
+    if not v_centers.any():
+        return gradient
+    with torch.enable_grad():
+        poses = T_camera_world.detach().requires_grad_()
+        centers = torch.linalg.inv(poses)[:, :3, 3]
+        (through_centers,) = torch.autograd.grad(centers, poses, torch.from_numpy(v_centers))
+    return gradient + through_centers
