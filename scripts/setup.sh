@@ -3,7 +3,7 @@
 #
 # demo.sh and test.sh call it first. It is safe to run again: a finished installation leaves a stamp in .venv (a hash
 # of pyproject.toml and constraints.txt, the Python version, this folder), and a run that finds it installs nothing.
-# An installation that fails leaves no stamp. PYTHON=/path/to/python chooses the interpreter of a new .venv.
+# An installation that fails leaves no stamp. PYTHON=/path/to/python chooses the interpreter.
 set -euo pipefail
 unset CDPATH PYTHONHOME PYTHONPATH
 cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
@@ -17,14 +17,14 @@ fail() {
 
 version_of() { "$1" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null; }
 
-# Prints the path of the first interpreter that the project supports.
+# Prints the path of the first interpreter that the project supports; that of .venv stays where nothing else is asked.
 find_python() {
-    local candidate candidates=(python3 python3.12 python3.11 python3.10 /usr/bin/python3)
+    local candidate candidates=(.venv/bin/python python3 python3.12 python3.11 python3.10 /usr/bin/python3)
     [ -z "${PYTHON:-}" ] || candidates=("$PYTHON")
     for candidate in "${candidates[@]}"; do
         case "$(version_of "$candidate")" in
             3.10.* | 3.11.* | 3.12.*)
-                "$candidate" -c 'import sys; print(sys.executable)'
+                "$candidate" -c 'import sys; print(sys._base_executable)'
                 return
                 ;;
         esac
@@ -75,7 +75,8 @@ missing_optional() {
 # Sets installed, python, required, optional, and the command that gets both.
 look_around() {
     installed=false python=.venv/bin/python
-    if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$(stamp_key)" ]; then
+    if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$(stamp_key)" ] &&
+        { [ -z "${PYTHON:-}" ] || [ "$(version_of "$PYTHON")" = "$(version_of .venv/bin/python)" ]; }; then
         installed=true
     else
         python=$(find_python) || python=""
