@@ -32,6 +32,7 @@ from sparseags_ns.rasterizer.kernels.layout import (
     TILE_HEIGHT,
     TILE_WIDTH,
 )
+from sparseags_ns.rasterizer.kernels.rounding import whole_above, whole_below
 from sparseags_ns.rasterizer.kernels.sorting import depth_order
 
 _LOG2_E = 1.0 / math.log(2.0)
@@ -86,25 +87,23 @@ def _clamp(value, low, high):
 @jit
 def _listed_pixels(center, radius, size):
     """First pixel and end of the row of whole 16-pixel tiles that gsplat lists, in an image of `size` pixels."""
-    F = type(center)
-    tile = F(GSPLAT_TILE)
-    first = math.floor(_clamp((center - radius) / tile, F(-1), F(size)))
-    end = math.ceil(_clamp((center + radius) / tile, F(-1), F(size)))
+    per_tile = type(center)(1 / GSPLAT_TILE)
+    first, end = whole_below((center - radius) * per_tile), whole_above((center + radius) * per_tile)
     return max(first * GSPLAT_TILE, 0), min(end * GSPLAT_TILE, size)
 
 
 @jit
 def _reached_pixels(low, high, first, end):
-    """Pixels from `first` up to `end` whose centres lie in [low, high]; again first and end."""
+    """First and last of the pixels `first` to `end` whose centres lie in [low, high]; the last is below the first if
+    there are none. What is rounded is positive, so rounding towards zero is rounding down.
+    """
     F = type(low)
-    from_pixel = math.ceil(_clamp(low - F(0.5), F(first), F(end)))
-    to_pixel = math.floor(_clamp(high - F(0.5), F(first - 1), F(end - 1))) + 1
-    return from_pixel, to_pixel
+    return int(max(low, F(first)) + F(0.5)), int(min(high, F(end)) - F(0.5))
 
 
 @jit
 def splat_box(splat, radius, width, height):
-    """Pixels that a splat may reach: first column, end column, first row, end row."""
+    """Pixels that a splat may reach: first and last column, first and last row."""
     F = splat.dtype.type
     x0, x1 = _listed_pixels(splat[SPLAT_X], F(radius), width)
     y0, y1 = _listed_pixels(splat[SPLAT_Y], F(radius), height)
@@ -119,35 +118,41 @@ def splat_box(splat, radius, width, height):
 
 
 @jit
-def column_rows(splat, left, y0, y1):
-    """Rows from y0 to y1 that the splat's ellipse reaches within the 8 pixels right of `left`; first and end.
-
-    On the ellipse, dy = (-a b dx +- sqrt((b^2 + c^2) q - (a c dx)^2)) / (b^2 + c^2). The upper branch is concave
-    with its top (height sqrt(q) / c) at dx = -b / a times it: the highest point over an interval is at the point of
-    the interval nearest to there. The lower branch is the upper one turned by 180 degrees.
-    """
+def ellipse_of(splat):
+    """The ellipse u^2 + w^2 = q as dy = -shear dx +- sqrt(height2 - slope2 dx^2), and dx where dy is largest."""
     F = splat.dtype.type
     a, b, c = splat[SPLAT_A], splat[SPLAT_B], splat[SPLAT_C]
     q = max(splat[SPLAT_LOG_OPACITY] - F(_LOG2_ALPHA_MIN), F(0))
-    from_dx, to_dx = splat[SPLAT_X] - (F(left) + F(TILE_WIDTH - 0.5)), splat[SPLAT_X] - (F(left) + F(0.5))
-    top_dx = -b * math.sqrt(q) / (a * c)
-    norm = b * b + c * c
-    dx_high, dx_low = _clamp(top_dx, from_dx, to_dx), _clamp(-top_dx, from_dx, to_dx)
-    root_high = math.sqrt(max(norm * q - (a * c * dx_high) ** 2, F(0)))
-    root_low = math.sqrt(max(norm * q - (a * c * dx_low) ** 2, F(0)))
-    dy_high, dy_low = (root_high - a * b * dx_high) / norm, (-root_low - a * b * dx_low) / norm
-    pad = (dy_high - dy_low) * F(_GROW - 1) + F(_PAD) + abs(dy_high) * F(1e-5)
-    return _reached_pixels(splat[SPLAT_Y] - dy_high - pad, splat[SPLAT_Y] - dy_low + pad, y0, y1)
+    per_norm = F(1) / (b * b + c * c)
+    slope = a * c * per_norm
+    return a * b * per_norm, q * per_norm, slope * slope, -b * math.sqrt(q) / (a * c)
+
+
+@jit
+def column_rows(x, y, ellipse, left, y0, y1):
+    """First and last of the rows y0 to y1 that an ellipse about (x, y) reaches within the 8 pixels right of `left`.
+
+    The ellipse's upper branch is concave: its highest point over an interval of dx is at the point of the interval
+    nearest to `top`. The lower branch is the upper one turned by 180 degrees.
+    """
+    F = type(x)
+    shear, height2, slope2, top = ellipse
+    to_dx = x - (F(left) + F(0.5))
+    from_dx = to_dx - F(TILE_WIDTH - 1)
+    dx_high, dx_low = _clamp(top, from_dx, to_dx), _clamp(-top, from_dx, to_dx)
+    dy_high = math.sqrt(max(height2 - slope2 * dx_high * dx_high, F(0))) - shear * dx_high
+    dy_low = -math.sqrt(max(height2 - slope2 * dx_low * dx_low, F(0))) - shear * dx_low
+    pad = (dy_high - dy_low + abs(dy_high)) * F(_GROW - 1) + F(_PAD)
+    return _reached_pixels(y - dy_high - pad, y - dy_low + pad, y0, y1 + 1)
 
 
 @jit
 def _count_pairs_at_most(boxes):
     total = 0
     for rank in range(boxes.shape[0]):
-        columns = (boxes[rank, 1] - 1) // TILE_WIDTH - boxes[rank, 0] // TILE_WIDTH + 1
-        rows = (boxes[rank, 3] - 1) // TILE_HEIGHT - boxes[rank, 2] // TILE_HEIGHT + 1
-        if boxes[rank, 1] > boxes[rank, 0] and boxes[rank, 3] > boxes[rank, 2]:
-            total += columns * rows
+        x0, x1, y0, y1 = boxes[rank, 0], boxes[rank, 1], boxes[rank, 2], boxes[rank, 3]
+        if x1 >= x0 and y1 >= y0:
+            total += (x1 // TILE_WIDTH - x0 // TILE_WIDTH + 1) * (y1 // TILE_HEIGHT - y0 // TILE_HEIGHT + 1)
     return total
 
 
@@ -158,19 +163,21 @@ def list_pairs(splats, boxes, tile_columns, splat_starts, tile_counts, tiles, gr
     for rank in range(splats.shape[0]):
         splat_starts[rank] = count
         x0, x1, y0, y1 = boxes[rank, 0], boxes[rank, 1], boxes[rank, 2], boxes[rank, 3]
-        if x1 <= x0 or y1 <= y0:
+        if x1 < x0 or y1 < y0:
             continue
-        for column in range(x0 // TILE_WIDTH, (x1 - 1) // TILE_WIDTH + 1):
-            first, end = column_rows(splats[rank], column * TILE_WIDTH, y0, y1)
-            if end <= first:
-                continue
-            for row in range(first // TILE_HEIGHT, (end - 1) // TILE_HEIGHT + 1):
-                top = row * TILE_HEIGHT
-                tiles[count] = row * tile_columns + column
-                groups[count, 0] = (max(first, top) - top) // GROUP_HEIGHT
-                groups[count, 1] = (min(end, top + TILE_HEIGHT) - 1 - top) // GROUP_HEIGHT
-                tile_counts[tiles[count]] += 1
+        x, y, ellipse = splats[rank, SPLAT_X], splats[rank, SPLAT_Y], ellipse_of(splats[rank])
+        for column in range(x0 // TILE_WIDTH, x1 // TILE_WIDTH + 1):
+            first, last = column_rows(x, y, ellipse, column * TILE_WIDTH, y0, y1)
+            # Mostly one tile: the loop over its tiles is written so that the compiler does not unroll it.
+            tile_row, group = first // TILE_HEIGHT, first % TILE_HEIGHT // GROUP_HEIGHT
+            while first <= last:
+                end = min(last, tile_row * TILE_HEIGHT + TILE_HEIGHT - 1)
+                tile = tile_row * tile_columns + column
+                tiles[count], groups[count, 0] = tile, group
+                groups[count, 1] = end % TILE_HEIGHT // GROUP_HEIGHT
+                tile_counts[tile] += 1
                 count += 1
+                first, tile_row, group = end + 1, tile_row + 1, 0
     splat_starts[splats.shape[0]] = count
     return count
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from sparseags_ns.rasterizer.constants import EPS_2D, FRUSTUM_MARGIN, RADIUS_SIGMAS
 from sparseags_ns.rasterizer.kernels.jit import jit
+from sparseags_ns.rasterizer.kernels.rounding import whole_above
 
 BLOCK = 64
 """Gaussians projected by one run of the vector loop."""
@@ -113,9 +114,9 @@ def project_view(geometry, n, begin, end, T, K, width, height, near, far, means2
         for i in range(_U(0), _U(count)):
             g = first + i
             u, v, depth = out[_X + i], out[_Y + i], out[_DEPTH + i]
-            radius = np.ceil(out[_REACH + i])
             # Written so that any NaN makes the Gaussian invisible.
-            in_range = depth > near and depth < far and out[_DET + i] > F(0) and radius < F(_RADIUS_MAX)
+            in_range = depth > near and depth < far and out[_DET + i] > F(0) and out[_REACH + i] < F(_RADIUS_MAX)
+            radius = F(whole_above(out[_REACH + i])) if in_range else F(0)
             seen = in_range and u + radius > 0 and u - radius < width and v + radius > 0 and v - radius < height
             radii[g] = int(radius) if seen else 0
             depths[g] = depth
