@@ -12,7 +12,8 @@ import math
 
 import numpy as np
 
-from sparseags_ns.rasterizer.constants import EPS_2D, FRUSTUM_MARGIN, RADIUS_SIGMAS
+from sparseags_ns.rasterizer.constants import EPS_2D, RADIUS_SIGMAS
+from sparseags_ns.rasterizer.kernels.ewa import clamp, dot, image_margins, row_of_map, times_symmetric
 from sparseags_ns.rasterizer.kernels.jit import jit
 from sparseags_ns.rasterizer.kernels.rounding import whole_above
 
@@ -73,33 +74,29 @@ def project_block(geometry, n, begin, count, T, K, width, height, out):
     r10, r11, r12, t1 = T[1, 0], T[1, 1], T[1, 2], T[1, 3]
     r20, r21, r22, t2 = T[2, 0], T[2, 1], T[2, 2], T[2, 3]
     fx, fy, cx, cy = K[0, 0], K[1, 1], K[0, 2], K[1, 2]
-    left, right = F(-FRUSTUM_MARGIN * width), F((1 + FRUSTUM_MARGIN) * width)
-    top, bottom = F(-FRUSTUM_MARGIN * height), F((1 + FRUSTUM_MARGIN) * height)
+    left, right, top, bottom = image_margins(width, height, fx)
     for i in range(_U(0), _U(count)):
         g = _U(begin) + i
         px, py, pz = geometry[g], geometry[N + g], geometry[_U(2) * N + g]
         xx, xy, xz = geometry[_U(3) * N + g], geometry[_U(4) * N + g], geometry[_U(5) * N + g]
         yy, yz, zz = geometry[_U(6) * N + g], geometry[_U(7) * N + g], geometry[_U(8) * N + g]
-        depth = r20 * px + r21 * py + r22 * pz + t2
+        depth = dot(r20, r21, r22, px, py, pz) + t2
         inverse_z = F(1) / depth
-        u = fx * (r00 * px + r01 * py + r02 * pz + t0) * inverse_z + cx
-        v = fy * (r10 * px + r11 * py + r12 * pz + t1) * inverse_z + cy
-        j00, j11 = fx * inverse_z, fy * inverse_z
-        j02 = (cx - min(max(u, left), right)) * inverse_z
-        j12 = (cy - min(max(v, top), bottom)) * inverse_z
-        a0, a1, a2 = j00 * r00 + j02 * r20, j00 * r01 + j02 * r21, j00 * r02 + j02 * r22
-        b0, b1, b2 = j11 * r10 + j12 * r20, j11 * r11 + j12 * r21, j11 * r12 + j12 * r22
-        s0, s1, s2 = xx * a0 + xy * a1 + xz * a2, xy * a0 + yy * a1 + yz * a2, xz * a0 + yz * a1 + zz * a2
-        q0, q1, q2 = xx * b0 + xy * b1 + xz * b2, xy * b0 + yy * b1 + yz * b2, xz * b0 + yz * b1 + zz * b2
-        cov_a = a0 * s0 + a1 * s1 + a2 * s2 + F(EPS_2D)
-        cov_b = b0 * s0 + b1 * s1 + b2 * s2
-        cov_c = b0 * q0 + b1 * q1 + b2 * q2 + F(EPS_2D)
+        u = fx * (dot(r00, r01, r02, px, py, pz) + t0) * inverse_z + cx
+        v = fy * (dot(r10, r11, r12, px, py, pz) + t1) * inverse_z + cy
+        j02, j12 = (cx - clamp(u, left, right)) * inverse_z, (cy - clamp(v, top, bottom)) * inverse_z
+        a0, a1, a2 = row_of_map(fx * inverse_z, j02, r00, r01, r02, r20, r21, r22)
+        b0, b1, b2 = row_of_map(fy * inverse_z, j12, r10, r11, r12, r20, r21, r22)
+        s0, s1, s2 = times_symmetric(xx, xy, xz, yy, yz, zz, a0, a1, a2)
+        q0, q1, q2 = times_symmetric(xx, xy, xz, yy, yz, zz, b0, b1, b2)
+        cov_a, cov_b = dot(a0, a1, a2, s0, s1, s2) + F(EPS_2D), dot(b0, b1, b2, s0, s1, s2)
+        cov_c = dot(b0, b1, b2, q0, q1, q2) + F(EPS_2D)
         det = cov_a * cov_c - cov_b * cov_b
-        middle = F(0.5) * (cov_a + cov_c)
+        middle, inverse_det = F(0.5) * (cov_a + cov_c), F(1) / max(det, F(1e-10))
         largest = middle + math.sqrt(max(middle * middle - det, F(0.01)))
-        safe_det = max(det, F(1e-10))
         out[_X + i], out[_Y + i], out[_DEPTH + i], out[_DET + i] = u, v, depth, det
-        out[_CONIC_A + i], out[_CONIC_B + i], out[_CONIC_C + i] = cov_c / safe_det, -cov_b / safe_det, cov_a / safe_det
+        out[_CONIC_A + i], out[_CONIC_B + i] = cov_c * inverse_det, -cov_b * inverse_det
+        out[_CONIC_C + i] = cov_a * inverse_det
         out[_REACH + i] = F(RADIUS_SIGMAS) * math.sqrt(largest)
 
 

@@ -13,8 +13,8 @@ from sparseags_ns.rasterizer.kernels.compositing_vjp import composite_tiles_vjp,
 from sparseags_ns.rasterizer.kernels.harmonics import harmonics_view, harmonics_vjp
 from sparseags_ns.rasterizer.kernels.jit import jit
 from sparseags_ns.rasterizer.kernels.layout import GRAD_Z
-from sparseags_ns.rasterizer.kernels.projection import project_view
-from sparseags_ns.rasterizer.kernels.projection_vjp import splat_vjp
+from sparseags_ns.rasterizer.kernels.projection import BLOCK, project_view
+from sparseags_ns.rasterizer.kernels.projection_vjp import ROWS, gather_gaussians, gather_view, project_block_vjp
 
 
 @jit
@@ -48,13 +48,14 @@ def _splat_gradients(lists, stops, size, rgb, alpha, v_rgb, v_alpha, ids, splat_
 
 
 @jit
-def _camera_gradient(geometry, n, T, K, size, ids, conics, v_means2d, v_conics, v_camera):
+def _camera_gradient(geometry, n, T, K, size, ids, radii, conics, v_means2d, v_conics, block, v_camera):
     """Sum the gradient of pose (12) and intrinsics (4) over the splats that were drawn."""
-    F = geometry.dtype.type
-    v_camera[:] = F(0)
-    for rank in range(ids.shape[0]):
-        g = ids[rank]
-        splat_vjp(geometry, n, g, T, K, size[0], size[1], conics[g], v_means2d[g], v_conics[g], F(0), None, v_camera)
+    v_camera[:] = 0
+    for begin in range(0, ids.shape[0], BLOCK):
+        count = min(BLOCK, ids.shape[0] - begin)
+        gather_gaussians(geometry, n, ids, begin, count, block)
+        gather_view(ids, begin, count, radii, conics, v_means2d, v_conics, None, block)
+        project_block_vjp(block, count, T, K, size[0], size[1], None, v_camera)
 
 
 @jit
@@ -74,6 +75,7 @@ def score_hypotheses(
     depths, radii, v_colors = np.empty(n, dtype), np.empty(n, np.int32), np.zeros((1, n, 3), dtype)
     rgb, v_rgb = np.empty((height, width, 3), dtype), np.empty((height, width, 3), dtype)
     alpha, v_alpha = np.empty((height, width), dtype), np.empty((height, width), dtype)
+    block = np.empty(ROWS * BLOCK, dtype)
     for h in range(begin, end):
         project_view(geometry, n, 0, n, Ts[h], Ks[h], width, height, near, far, means2d, conics, depths, radii)
         if coefficients is not None:
@@ -94,7 +96,7 @@ def score_hypotheses(
                 v_means2d, v_conics, v_colors[0],
             )  # fmt: skip
             _camera_gradient(
-                geometry, n, Ts[h], Ks[h], (width, height), ids, conics, v_means2d, v_conics, v_Ts[h]
+                geometry, n, Ts[h], Ks[h], (width, height), ids, radii, conics, v_means2d, v_conics, block, v_Ts[h]
             )
             if coefficients is not None:
                 harmonics_vjp(
