@@ -39,6 +39,7 @@ _LOG2_E = 1.0 / math.log(2.0)
 _LOG2_ALPHA_MIN = math.log2(ALPHA_MIN)
 # Boxes are grown a little, so that rounding never loses a pixel; alpha is tested again at each pixel.
 _GROW, _PAD = 1.0001, 1e-3
+_HUGE = 1e30
 
 
 @jit
@@ -48,7 +49,7 @@ def visible_in_order(depths, radii, opacities):
     ids = np.empty(radii.shape[0], np.int32)
     count = 0
     for g in range(radii.shape[0]):
-        if radii[g] > 0 and opacities[g] >= F(ALPHA_MIN) and math.isfinite(opacities[g]):
+        if radii[g] > 0 and opacities[g] >= F(ALPHA_MIN) and opacities[g] < F(_HUGE):
             ids[count] = g
             count += 1
     ids = ids[:count]

@@ -10,8 +10,6 @@ do not depend on the number of threads.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from sparseags_ns.rasterizer.kernels.ewa import (
@@ -28,6 +26,7 @@ from sparseags_ns.rasterizer.kernels.projection import BLOCK, rotation_matrix, u
 CAMERA_COLUMNS = 16
 """Gradient of one camera: the upper three rows of T (12), then fx, fy, cx, cy."""
 _U = np.uint64
+_HUGE = 1e30
 
 # Rows of the vector loop's array, `BLOCK` numbers each: the Gaussians, their gradients, and one view of them.
 _GEOMETRY, _SUMS = 0, 9
@@ -49,7 +48,8 @@ def gather_gaussians(geometry, n, ids, begin, count, block):
         for row in range(9):
             total += abs(geometry[row * n + g])
         for row in range(9):
-            block[(_GEOMETRY + row) * BLOCK + i] = geometry[row * n + g] if math.isfinite(total) else F(0)
+            # Compared with a number, for the compiler may take NaN - NaN, which is isfinite's test, for 0.
+            block[(_GEOMETRY + row) * BLOCK + i] = geometry[row * n + g] if total < F(_HUGE) else F(0)
             block[(_SUMS + row) * BLOCK + i] = F(0)
 
 
