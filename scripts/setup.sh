@@ -139,7 +139,8 @@ install_with_pip() {
 }
 
 install_with_uv() {
-    uv pip install --python .venv/bin/python --constraint constraints.txt --build-constraint constraints.txt -e '.[test]'
+    uv pip install --python .venv/bin/python --constraint constraints.txt --build-constraint constraints.txt \
+        -e '.[test]' 2>&1 | grep -v '^ [+-] '
 }
 
 install_packages() {
