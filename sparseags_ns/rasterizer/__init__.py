@@ -16,11 +16,12 @@ from torch import Tensor
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.rasterizer.checks import check_backend, check_inputs, expand_background
 from sparseags_ns.rasterizer.constants import FAR, NEAR
+from sparseags_ns.rasterizer.image_loss import photometric_loss
 from sparseags_ns.rasterizer.reference import rasterize_reference
 from sparseags_ns.rasterizer.scoring import score_poses
 from sparseags_ns.rasterizer.types import Gaussians, Raster
 
-__all__ = ["Backend", "Gaussians", "Raster", "rasterize", "score_poses"]
+__all__ = ["Backend", "Gaussians", "Raster", "photometric_loss", "rasterize", "score_poses"]
 
 Backend = Literal["auto", "cpu", "cuda", "reference"]
 

@@ -1,4 +1,4 @@
-"""Numbers that fix what is rendered, shared by every back end; all are gsplat 1.4.0's (classic mode)."""
+"""Numbers shared by every back end: those that fix what is rendered (gsplat 1.4.0, classic mode), and SSIM's."""
 
 from __future__ import annotations
 
@@ -24,3 +24,11 @@ FAR: Final = 1e10
 """Farthest z that is drawn, in world units."""
 SH_DEGREE_MAX: Final = 3
 """Highest degree of spherical harmonics (16 coefficients)."""
+SSIM_WINDOW: Final = 11
+"""Side of the SSIM window in pixels (Wang et al. 2004), odd."""
+SSIM_SIGMA: Final = 1.5
+"""Standard deviation of its Gaussian weights, in pixels."""
+SSIM_C1: Final = 0.01**2
+"""SSIM's first constant, for colours from 0 to 1."""
+SSIM_C2: Final = 0.03**2
+"""SSIM's second constant, for colours from 0 to 1."""

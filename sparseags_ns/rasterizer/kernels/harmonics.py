@@ -101,6 +101,7 @@ def harmonics_vjp(
     for g in range(begin, end):
         if v_means is not None:
             v_means[g, :] = F(0)
+        if v_coefficients is not None:
             v_coefficients[g, :, :] = F(0)
         for view in range(centers.shape[0]):
             # Where the colour was clamped to 0 (and where nothing was seen) nothing flows.
