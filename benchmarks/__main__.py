@@ -1,0 +1,60 @@
+"""Runs the suites: `python -m benchmarks [suite ...] [--quick] [--update] [--plots FOLDER]`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import platform
+import sys
+from pathlib import Path
+
+from benchmarks.metric import format_table, judge, read_baseline, write_baseline
+
+SUITES = ("rasterizer",)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run, print, plot, compare; 1 if any figure is outside its tolerance."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("suites", nargs="*", metavar="suite", help=f"of {', '.join(SUITES)}; all by default")
+    parser.add_argument("--quick", action="store_true", help="a short form of each suite")
+    parser.add_argument("--update", action="store_true", help="make today's figures the baseline")
+    parser.add_argument("--plots", type=Path, default=Path("outputs/benchmarks"), help="folder for the plots")
+    options = parser.parse_args(arguments)
+    unknown = sorted(set(options.suites) - set(SUITES))
+    if unknown:
+        parser.error(f"no suite named {', '.join(unknown)}; choose from {', '.join(SUITES)}")
+    failed = [name for name in options.suites or SUITES if not _run(name, options)]
+    if failed:
+        print(f"outside the tolerances: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _run(name: str, options: argparse.Namespace) -> bool:
+    """Run one suite; whether all its figures are within their tolerances."""
+    suite = importlib.import_module(f"benchmarks.{name}")
+    metrics = suite.run(options.quick)
+    verdicts = judge(metrics, read_baseline(name))
+    print(f"\n{name}, on {_machine()}\n{format_table(verdicts)}")
+    options.plots.mkdir(parents=True, exist_ok=True)
+    for file in suite.plot(metrics, options.plots):
+        print(f"plot: {file}")
+    if options.update:
+        print(f"baseline written: {write_baseline(name, metrics, _machine())}")
+        return True
+    return all(verdict.passed for verdict in verdicts)
+
+
+def _machine() -> str:
+    """Processor, cores and Python, for the table's head."""
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        names = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
+        name = names[0] if names else name
+    return f"{name}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
