@@ -9,7 +9,7 @@ from nerfstudio.configs.base_config import LoggingConfig, MachineConfig, ViewerC
 from nerfstudio.plugins.types import MethodSpecification
 
 from sparseags_ns.model.config import PAPER, SparseAGSModelConfig
-from sparseags_ns.optimizers import AdamConfig
+from sparseags_ns.optimizers import AdamConfig, PoseAdamConfig
 from sparseags_ns.pipeline import SparseAGSPipelineConfig
 from sparseags_ns.trainer import SparseAGSTrainerConfig
 
@@ -20,7 +20,6 @@ LEARNING_RATES = {
     "opacities": 3e-2,
     "scales": 1e-2,
     "quats": 1e-2,
-    "camera_opt": 1e-2,
 }
 PAPER_LEARNING_RATES = {
     "means": 1e-3,
@@ -29,7 +28,6 @@ PAPER_LEARNING_RATES = {
     "opacities": 5e-2,
     "scales": 5e-3,
     "quats": 5e-3,
-    "camera_opt": 2.5e-4,
 }
 """The authors' released code; the higher bands learn at a twentieth, as in 3D Gaussian splatting."""
 
@@ -40,6 +38,7 @@ def method(
     model: SparseAGSModelConfig,
     learning_rates: dict[str, float],
     betas: tuple[float, float],
+    poses: AdamConfig,
     steps: int = 500,
 ) -> MethodSpecification:
     """One preset as a nerfstudio method."""
@@ -47,6 +46,7 @@ def method(
     optimizers: dict[str, Any] = {
         group: {"optimizer": AdamConfig(lr=lr, betas=betas), "scheduler": None} for group, lr in learning_rates.items()
     }
+    optimizers["camera_opt"] = {"optimizer": poses, "scheduler": None}
     config = SparseAGSTrainerConfig(
         method_name=name,
         max_num_iterations=steps,
@@ -72,6 +72,7 @@ sparseags = method(
     SparseAGSModelConfig(),
     LEARNING_RATES,
     betas=(0.9, 0.99),
+    poses=PoseAdamConfig(),
 )
 
 sparseags_paper = method(
@@ -96,4 +97,5 @@ sparseags_paper = method(
     ),
     PAPER_LEARNING_RATES,
     betas=(0.9, 0.999),
+    poses=AdamConfig(),
 )

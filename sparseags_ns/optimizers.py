@@ -1,4 +1,4 @@
-"""Adam with betas, which nerfstudio's config leaves out."""
+"""nerfstudio's configs of our optimizers: Adam with betas, which its own config leaves out, and PoseAdam."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import torch
 from nerfstudio.engine.optimizers import OptimizerConfig
+
+from sparseags_ns.model.pose_adam import PoseAdam
 
 
 @dataclass
@@ -18,4 +20,13 @@ class AdamConfig(OptimizerConfig):
     eps: float = 1e-15
     """Added to the denominator (3D Gaussian splatting and the authors' code: 1e-15)."""
     betas: tuple[float, float] = (0.9, 0.999)
+    """Decay rates of the moments."""
+
+
+@dataclass
+class PoseAdamConfig(AdamConfig):
+    """Adam with one step size for all camera tangents (model/pose_adam.py: why)."""
+
+    _target: type = field(default_factory=lambda: PoseAdam)
+    betas: tuple[float, float] = (0.9, 0.99)
     """Decay rates of the moments."""

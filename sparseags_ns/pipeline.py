@@ -38,7 +38,7 @@ class SparseAGSPipeline(VanillaPipeline):
     config: SparseAGSPipelineConfig
     datamanager: SparseAGSDataManager
 
-    def __init__(self, config: SparseAGSPipelineConfig, device: str, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, config: SparseAGSPipelineConfig, device: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(config, device, *args, **kwargs)
         self.viewer_settings = ViewerSettings(self.model.device.type)
 

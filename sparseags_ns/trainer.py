@@ -57,6 +57,8 @@ class SparseAGSTrainer(Trainer):
             if type(error).__module__.startswith("sparseags_ns."):
                 sys.exit(f"sparseags: error: {error}")
             raise
+        except KeyboardInterrupt:
+            sys.exit("sparseags: interrupted before the first step: nothing was trained, nothing is lost")
         self._clock.add(self.pipeline.model.seconds_before)
 
     def train(self) -> None:

@@ -16,14 +16,15 @@ from sparseags_ns.model.camera_deltas import CameraDeltasConfig
 from sparseags_ns.model.schedule import Stage
 
 COARSE_TO_FINE = (
-    Stage(share=0.34, downscale=4, pose_lr=1e-2),
-    Stage(share=0.22, downscale=4, pose_lr=4e-3, split=True),
-    Stage(share=0.22, downscale=2, pose_lr=2e-3, split=True),
-    Stage(share=0.22, downscale=1, pose_lr=1e-3, split=True, sh_degree=2),
+    Stage(share=0.16, pixels=16, pose_lr=5e-3, pose_lr_decay=0.5),
+    Stage(share=0.16, pixels=32, pose_lr=5e-3, pose_lr_decay=0.5),
+    Stage(share=0.24, pixels=64, pose_lr=5e-3, pose_lr_decay=0.4, split=True),
+    Stage(share=0.22, pixels=128, pose_lr=2e-3, split=True),
+    Stage(share=0.22, pixels=None, pose_lr=1e-3, split=True, sh_degree=2),
 )
 """Few large Gaussians first, detail once the views agree (docs/method.md: why)."""
 
-PAPER = (Stage(share=1.0, downscale=1, pose_lr=2.5e-4, pose_lr_decay=1.0, sh_degree=3),)
+PAPER = (Stage(share=1.0, pixels=None, pose_lr=2.5e-4, pose_lr_decay=1.0, sh_degree=3),)
 """The authors' schedule: full resolution and all Gaussians from the first step."""
 
 
@@ -45,15 +46,16 @@ class SparseAGSModelConfig(SplatfactoModelConfig):
     camera_optimizer: CameraOptimizerConfig = field(default_factory=CameraDeltasConfig)
     """Learnable pose corrections."""
 
-    seeding: Literal["hull", "ball"] = "hull"
-    """Where the first Gaussians go: the visual hull of the masks, or a ball (paper)."""
+    seeding: Literal["hull", "ball"] = "ball"
+    """Where the first Gaussians go: a ball (paper), or the visual hull of the masks. The hull of wrong poses bears them
+    out, so it is for poses that are nearly right."""
     num_gaussians: int = 2000
     """How many Gaussians there are at the start (paper: 25,000)."""
     hull_slack_px: int = 8
     """The masks are grown by this before the hull is carved, since initial poses are rough."""
     ball_radius: float = 0.3
     """Radius of the ball, world units (paper: 0.3)."""
-    seed_scale: float = 0.02
+    seed_scale: float = 0.03
     """Standard deviation of the first Gaussians, world units."""
     seed_opacity: float = 0.27
     """Opacity of the first Gaussians."""

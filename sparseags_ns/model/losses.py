@@ -35,12 +35,14 @@ class Targets:
         return Targets(self.premultiplied[index], self.alpha[index], self.valid[index])
 
 
-def make_targets(views: Views, downscale: int) -> Targets:
-    """Targets at 1 / `downscale` of the photographs' size, by area averages; a size that does not divide is rounded."""
-    size = [max(round(side / downscale), 1) for side in views.images.shape[1:3]]
+def make_targets(views: Views, pixels: int | None = None) -> Targets:
+    """Targets whose longer side has this many pixels, by area averages; never larger than the photographs."""
+    full = list(views.images.shape[1:3])
+    factor = 1.0 if pixels is None else min(pixels / max(full), 1.0)
+    size = [max(round(side * factor), 1) for side in full]
 
     def reduce(maps: Float[Tensor, "views channels height width"]) -> Tensor:
-        return maps if downscale == 1 else F.interpolate(maps, size=size, mode="area")
+        return maps if size == full else F.interpolate(maps, size=size, mode="area")
 
     # A pixel of which a part is unknown would mix known and unknown colour: it counts as unknown.
     valid = reduce(views.valid[:, None])[:, 0].ge(1 - 1e-6).to(views.images.dtype)

@@ -19,8 +19,8 @@ class Stage:
 
     share: float
     """Share of the run's steps; the shares of all stages are scaled to sum to 1."""
-    downscale: int
-    """Photographs are compared at 1 / downscale of the working resolution."""
+    pixels: int | None
+    """Photographs are compared at this size (longer side); None: at the working resolution."""
     pose_lr: float
     """Learning rate of the camera tangents (radians and world units) at the stage's start."""
     pose_lr_decay: float = 0.1

@@ -62,7 +62,7 @@ class SparseAGSModel(SplatfactoModel):
         self.strategy = self._make_strategy()
         self.strategy_state = self.strategy.initialize_state(scene_scale=1.0)
         self.seconds_before: dict[str, float] = {}
-        self._targets: dict[int, Targets] = {}
+        self._targets: dict[int | None, Targets] = {}
 
     def _seed(self, views: Views) -> nn.ParameterDict:
         config, generator = self.config, torch.Generator().manual_seed(self.config.seed)
@@ -178,7 +178,7 @@ class SparseAGSModel(SplatfactoModel):
         """Losses and metrics of one step over all trusted views."""
         config, moment = self.config, schedule.moment_of(step, self.config.stages, self.num_steps)
         index = self.trusted.nonzero().flatten()
-        targets = self.targets(moment.stage.downscale)[index]
+        targets = self.targets(moment.stage.pixels)[index]
         ramp = moment.run_ratio if config.ramp_losses else 1.0
         weights = LossWeights(
             rgb=config.rgb_weight * ramp,
@@ -209,11 +209,11 @@ class SparseAGSModel(SplatfactoModel):
             return random_backgrounds(count, self.config.seed, step).to(self.device)
         return get_color(self.config.background_color).to(self.device).expand(count, 3)
 
-    def targets(self, downscale: int) -> Targets:
-        """The photographs at a fraction of their size, computed once."""
-        if downscale not in self._targets:
-            self._targets[downscale] = make_targets(self.views.to(self.device), downscale)
-        return self._targets[downscale]
+    def targets(self, pixels: int | None) -> Targets:
+        """The photographs at this size, computed once."""
+        if pixels not in self._targets:
+            self._targets[pixels] = make_targets(self.views.to(self.device), pixels)
+        return self._targets[pixels]
 
     def end_step(self, step: int) -> None:
         """Densify where the preset says so, and count the step as done."""
@@ -258,7 +258,7 @@ class SparseAGSModel(SplatfactoModel):
         return (self.background_color if override is None else override).to(self.device)
 
     def get_image_metrics_and_images(
-        self, outputs: dict[str, Tensor], batch: dict[str, Tensor]
+        self, outputs: dict[str, Tensor], batch: dict[str, Any]
     ) -> tuple[dict[str, float], dict[str, Tensor]]:
         """PSNR, SSIM and the perceptual error over the render's background, and photograph beside render."""
         photograph = self.composite_with_background(self.get_gt_img(batch["image"]), outputs["background"])

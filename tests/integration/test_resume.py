@@ -29,13 +29,13 @@ def everything(trainer: SparseAGSTrainer) -> dict[str, torch.Tensor]:
     return {name: value.detach().clone() for name, value in state.items()}
 
 
-def stop_after(trainer: SparseAGSTrainer, step: int) -> None:
+def stop_after(trainer: SparseAGSTrainer, last: int) -> None:
     """Make the run end after a step, as Ctrl-C does."""
     end_step = trainer.pipeline.model.end_step
 
-    def end(done: int) -> None:
-        end_step(done)
-        trainer.stop_training = trainer.stop_training or done == step
+    def end(step: int) -> None:
+        end_step(step)
+        trainer.stop_training = trainer.stop_training or step == last
 
     callback = next(c for c in trainer.callbacks if c.func == end_step)
     callback.func = end
@@ -118,7 +118,7 @@ def test_ctrl_c_leaves_a_checkpoint_and_outputs(scene: Path, tmp_path: Path) -> 
     with open(tmp_path / "log", "w") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         try:
-            wait_for(lambda: "Train Iter (time)" in (tmp_path / "log").read_text(), process)
+            wait_for(lambda: "% Done" in (tmp_path / "log").read_text(), process)
             process.send_signal(signal.SIGINT)
             assert process.wait(timeout=60) == 0
         finally:

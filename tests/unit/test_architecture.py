@@ -48,7 +48,7 @@ NARROW = {
     "formats": {"geometry"},
     "guidance": {"geometry"},
     "outliers": {"console", "geometry", "rasterizer", "views", "metrics"},
-    "sample": {"console", "geometry", "formats"},
+    "sample": {"console", "geometry", "views", "formats"},
 }
 """Rooms that may use less than the order allows, so that each can be tested with ten lines and swapped."""
 

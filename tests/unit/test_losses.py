@@ -18,13 +18,13 @@ def test_reduced_targets_do_not_bleed_hidden_colour(make_views: Callable[..., Vi
     views = make_views(2, 32)
     # Colour under alpha 0 is arbitrary in a photograph: a loud one must not show anywhere.
     loud = torch.where(views.masks[..., None] > 0, views.images, torch.tensor([1.0, 0.0, 1.0]))
-    quiet, noisy = make_targets(views, 4), make_targets(replace(views, images=loud), 4)
+    quiet, noisy = make_targets(views, 8), make_targets(replace(views, images=loud), 8)
     assert torch.allclose(quiet.premultiplied, noisy.premultiplied)
 
 
 def test_reduced_targets_keep_the_mean(make_views: Callable[..., Views]) -> None:
     views = make_views(2, 32)
-    full, reduced = make_targets(views, 1), make_targets(views, 2)
+    full, reduced = make_targets(views), make_targets(views, 16)
     background = torch.tensor([[0.2, 0.5, 0.9]]).expand(2, 3)
     assert reduced.alpha.shape == (2, 16, 16)
     torch.testing.assert_close(full.over(background).mean((1, 2)), reduced.over(background).mean((1, 2)))
@@ -34,14 +34,18 @@ def test_a_pixel_with_an_unknown_part_is_unknown(make_views: Callable[..., Views
     views = make_views(1, 8)
     valid = views.valid.clone()
     valid[0, 3, 3] = 0
-    reduced = make_targets(replace(views, valid=valid), 2).valid[0]
+    reduced = make_targets(replace(views, valid=valid), 4).valid[0]
     assert reduced[1, 1] == 0 and reduced.sum() == 15
 
 
-def test_sizes_that_do_not_divide_are_rounded(make_views: Callable[..., Views]) -> None:
+def test_sizes_that_do_not_divide_keep_the_mean(make_views: Callable[..., Views]) -> None:
     views = make_views(1, 30)
-    assert make_targets(views, 4).alpha.shape == (1, 8, 8)
-    torch.testing.assert_close(make_targets(views, 4).alpha.mean(), views.masks.mean(), atol=0.01, rtol=0.0)
+    assert make_targets(views, 8).alpha.shape == (1, 8, 8)
+    torch.testing.assert_close(make_targets(views, 8).alpha.mean(), views.masks.mean(), atol=0.01, rtol=0.0)
+
+
+def test_targets_are_never_enlarged(make_views: Callable[..., Views]) -> None:
+    assert make_targets(make_views(1, 16), 64).alpha.shape == (1, 16, 16)
 
 
 def test_invalid_pixels_add_no_error() -> None:
@@ -64,7 +68,7 @@ def test_joint_loss_vanishes_at_the_truth_and_grows_away_from_it(
 ) -> None:
     views, weights = make_views(3, 32), LossWeights(rgb=1.0, alpha=1.0)
     background = random_backgrounds(3, seed=0, step=7)
-    targets = make_targets(views, 1)
+    targets = make_targets(views)
     true, _ = joint_loss(toy_gaussians, views.cameras, targets, background, weights)
     moved = replace(toy_gaussians, means=toy_gaussians.means + 0.05)
     wrong, _ = joint_loss(moved, views.cameras, targets, background, weights)
@@ -75,9 +79,9 @@ def test_joint_loss_vanishes_at_the_truth_and_grows_away_from_it(
 def test_regularisers_appear_only_with_a_weight(make_views: Callable[..., Views], toy_gaussians: Gaussians) -> None:
     views = make_views(2, 16)
     background = torch.ones(2, 3)
-    plain, _ = joint_loss(toy_gaussians, views.cameras, make_targets(views, 1), background, LossWeights(1.0, 1.0))
+    plain, _ = joint_loss(toy_gaussians, views.cameras, make_targets(views), background, LossWeights(1.0, 1.0))
     weights = LossWeights(1.0, 1.0, opacity=2.0, oversize=1.0, oversize_limit=0.01)
-    full, _ = joint_loss(toy_gaussians, views.cameras, make_targets(views, 1), background, weights)
+    full, _ = joint_loss(toy_gaussians, views.cameras, make_targets(views), background, weights)
     assert set(plain) == {"rgb", "alpha"}
     assert full["opacity"] == pytest.approx(2 * 0.9) and full["oversize"] == pytest.approx(0.03)
 

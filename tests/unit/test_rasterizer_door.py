@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import jaxtyping
 import pytest
@@ -13,6 +17,7 @@ from gsplat.strategy import DefaultStrategy
 
 from sparseags_ns.rasterizer import Raster, rasterize
 from sparseags_ns.rasterizer.checks import RasterizerInputError
+from sparseags_ns.rasterizer.cuda import intrinsics_in_poses
 from sparseags_ns.rasterizer.scenes import Scene, ball_scene
 
 
@@ -116,6 +121,47 @@ def test_gsplats_default_strategy_densifies_from_info(absgrad: bool, backend: st
     raster.rgb.sum().backward()
     strategy.step_post_backward(params, optimizers, state, 1, raster.info)
     assert len(params["means"]) > 40
+
+
+def test_intrinsics_get_the_same_gradient_through_the_poses() -> None:
+    # What gives gsplat a gradient for K; checked with the twin, which has one of its own.
+    scene, found = ball_scene(60, (40, 30), 2, scale=0.08, sh_bases=4).map(torch.Tensor.double), []
+    for cameras_of in (lambda cameras: cameras, intrinsics_in_poses):
+        leaves = scene.leaves()
+        raster = rasterize(leaves.gaussians, cameras_of(leaves.cameras), backend="reference")
+        raster.rgb[:, ::2].sum().backward()
+        found.append((raster.rgb.detach(), leaves.cameras.K.grad))
+    (image, direct), (same_image, through_poses) = found
+    torch.testing.assert_close(same_image, image)
+    for i, j in ((0, 0), (1, 1), (0, 2), (1, 2)):
+        torch.testing.assert_close(through_poses[:, i, j], direct[:, i, j])
+
+
+def test_importing_the_door_imports_neither_numba_nor_gsplat() -> None:
+    code = "import sys, sparseags_ns.rasterizer; print([n for n in ('numba', 'gsplat') if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_kernels_compile_where_no_cache_folder_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sparseags_ns.rasterizer.kernels import jit
+
+    monkeypatch.setattr(jit, "_writable", lambda folder, user: False)
+    monkeypatch.setattr(jit, "_folder_known", False)
+    assert jit.jit(lambda x: x + 1)(1) == 2 and jit._cache_folder() is None
+
+
+def test_kernels_are_cached_in_a_folder_of_ours_when_the_usual_ones_cannot_be_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from sparseags_ns.rasterizer.kernels import jit
+
+    writable = jit._writable
+    monkeypatch.setattr(jit, "_writable", lambda folder, user: tmp_path in folder.parents and writable(folder, user))
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    folder = jit._find_cache_folder("version")
+    assert folder is not None and folder.is_dir() and folder.parent.parent == tmp_path
 
 
 def test_no_gradient_is_kept_when_none_is_asked_for() -> None:

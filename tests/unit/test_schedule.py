@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from sparseags_ns.model.schedule import Stage, exponential, moment_of, pose_lr, stage_starts
 
-STAGES = (Stage(share=1, downscale=4, pose_lr=1e-2), Stage(share=3, downscale=1, pose_lr=1e-3, split=True))
+STAGES = (Stage(share=1, pixels=64, pose_lr=1e-2), Stage(share=3, pixels=None, pose_lr=1e-3, split=True))
 
 
 def test_shares_divide_the_steps() -> None:
@@ -14,7 +16,7 @@ def test_shares_divide_the_steps() -> None:
 
 
 def test_shares_need_not_sum_to_one_and_rounding_loses_no_step() -> None:
-    stages = tuple(Stage(share=1 / 3, downscale=1, pose_lr=0.1) for _ in range(3))
+    stages = tuple(Stage(share=1 / 3, pixels=None, pose_lr=0.1) for _ in range(3))
     assert stage_starts(stages, 500)[-1] == 500
 
 
@@ -32,7 +34,7 @@ def test_pose_learning_rate_decays_inside_a_stage_and_starts_anew_in_the_next() 
     rates = [pose_lr(moment_of(step, STAGES, 400)) for step in range(400)]
     assert rates[0] == 1e-2 and rates[100] == 1e-3
     assert rates[99] == pytest.approx(1e-2 * 0.1**0.99)
-    assert all(later < earlier for earlier, later in zip(rates[:99], rates[1:100]))
+    assert all(later < earlier for earlier, later in pairwise(rates[:100]))
 
 
 def test_run_ratio_is_the_share_done_after_the_step() -> None:
@@ -43,7 +45,7 @@ def test_exponential_hits_both_ends() -> None:
     assert exponential(1.0, 0.02, 0.0) == 1.0 and exponential(1.0, 0.02, 1.0) == pytest.approx(0.02)
 
 
-@pytest.mark.parametrize("stages", [(), (Stage(share=0, downscale=1, pose_lr=1.0),)])
+@pytest.mark.parametrize("stages", [(), (Stage(share=0, pixels=None, pose_lr=1.0),)])
 def test_stages_without_a_positive_share_are_refused(stages: tuple[Stage, ...]) -> None:
     with pytest.raises(ValueError, match="positive shares"):
         stage_starts(stages, 10)

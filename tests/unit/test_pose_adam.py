@@ -1,0 +1,78 @@
+"""Adam for camera tangents."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from sparseags_ns.model.pose_adam import PoseAdam
+
+
+def after(gradients: list[torch.Tensor], **options: float) -> torch.Tensor:
+    param = nn.Parameter(torch.zeros_like(gradients[0]))
+    optimizer = PoseAdam([param], lr=0.1, **options)  # type: ignore[arg-type]
+    for gradient in gradients:
+        param.grad = gradient.clone()
+        optimizer.step()
+    return param.detach()
+
+
+def test_a_step_keeps_the_gradients_direction() -> None:
+    gradient = torch.tensor([[3.0, -4.0, 0.001], [0.0, 1.0, 2.0]])
+    step = after([gradient])
+    assert torch.cosine_similarity(step.flatten(), -gradient.flatten(), dim=0) > 1 - 1e-6
+
+
+def test_the_steps_size_is_the_learning_rate_whatever_the_losses_scale() -> None:
+    gradient = torch.randn(8, 6, generator=torch.Generator().manual_seed(0))
+    for scale in (1e-6, 1.0, 1e6):
+        assert after([scale * gradient]).square().mean().sqrt().item() == pytest.approx(0.1, rel=1e-4)
+
+
+def test_a_direction_without_evidence_hardly_moves() -> None:
+    """Adam would move it as fast as the others."""
+    generator = torch.Generator().manual_seed(1)
+    strong = torch.tensor([[1.0, 0.0]])
+    noise = [torch.tensor([[0.0, 1e-3]]) * torch.randn((), generator=generator) for _ in range(50)]
+    moved = after([strong + n for n in noise]).abs()[0]
+    assert moved[1] < 1e-3 * moved[0]
+
+
+def test_it_follows_the_formula() -> None:
+    gradients = [torch.tensor([1.0, 2.0]), torch.tensor([-3.0, 0.5])]
+    m = v = 0.0
+    expected = torch.zeros(2)
+    for t, g in enumerate(gradients, start=1):
+        m = 0.9 * m + 0.1 * g
+        v = 0.99 * v + 0.01 * float((g * g).mean())
+        expected = expected - 0.1 * (m / (1 - 0.9**t)) / (v / (1 - 0.99**t)) ** 0.5
+    torch.testing.assert_close(after(gradients), expected)
+
+
+def test_a_saved_optimizer_goes_on_as_if_never_stopped() -> None:
+    gradients = [torch.randn(3, 6, generator=torch.Generator().manual_seed(i)) for i in range(6)]
+    param = nn.Parameter(torch.zeros(3, 6))
+    first = PoseAdam([param], lr=0.1)
+    for gradient in gradients[:3]:
+        param.grad = gradient.clone()
+        first.step()
+    again = nn.Parameter(param.detach().clone())
+    second = PoseAdam([again], lr=0.5)
+    second.load_state_dict(first.state_dict())
+    for gradient in gradients[3:]:
+        again.grad = gradient.clone()
+        second.step()
+    assert torch.equal(again.detach(), after(gradients))
+
+
+def test_parameters_without_gradient_stay() -> None:
+    param = nn.Parameter(torch.ones(2))
+    PoseAdam([param], lr=0.1).step()
+    assert torch.equal(param.detach(), torch.ones(2))
+
+
+@pytest.mark.parametrize("wrong", [{"lr": -1.0}, {"betas": (0.9, 1.0)}, {"weight_decay": 0.1}])
+def test_settings_out_of_range_are_refused(wrong: dict) -> None:
+    with pytest.raises(ValueError, match="out of range"):
+        PoseAdam([nn.Parameter(torch.zeros(1))], **wrong)
