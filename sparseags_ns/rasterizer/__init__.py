@@ -8,13 +8,13 @@ Frames: `world`; `camera`, OpenCV axes. Units: world units; pixels.
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
 
 from jaxtyping import Float
 from torch import Tensor
 
 from sparseags_ns.geometry.cameras import Cameras
-from sparseags_ns.rasterizer.checks import check_backend, check_inputs, expand_background
+from sparseags_ns.rasterizer.checks import Backend, check_backend, check_inputs, expand_background
 from sparseags_ns.rasterizer.constants import FAR, NEAR
 from sparseags_ns.rasterizer.image_loss import photometric_loss
 from sparseags_ns.rasterizer.reference import rasterize_reference
@@ -22,8 +22,6 @@ from sparseags_ns.rasterizer.scoring import score_poses
 from sparseags_ns.rasterizer.types import Gaussians, Raster
 
 __all__ = ["Backend", "Gaussians", "Raster", "photometric_loss", "rasterize", "score_poses"]
-
-Backend = Literal["auto", "cpu", "cuda", "reference"]
 
 
 def rasterize(
@@ -38,9 +36,9 @@ def rasterize(
     near: float = NEAR,
     far: float = FAR,
 ) -> Raster:
-    """Render all cameras; gradients flow to every tensor of the Gaussians, to the background and to the poses.
+    """Render all cameras; gradients flow to every tensor of the Gaussians, the background, the poses, and K.
 
-    On CPU (and with the reference) gradients flow to fx, fy, cx and cy too; gsplat on CUDA has none for them.
+    Of K, fx, fy, cx and cy are used. Gaussians that hold NaN or infinity are left out (not by gsplat on CUDA).
 
     Args:
         gaussians: activated. Colours [N 3] are RGB, colours [N bases 3] are spherical harmonics.
@@ -59,12 +57,17 @@ def rasterize(
     chosen = check_backend(backend, gaussians.means.device)
     filled = expand_background(background, gaussians.means, len(cameras))
     options = {"sh_degree": sh_degree, "depth": depth, "absgrad": absgrad, "near": near, "far": far}
-    if chosen == "cuda":
+    return _renderer(chosen)(gaussians, cameras, filled, **options)
+
+
+def _renderer(backend: str) -> Callable[..., Raster]:
+    """A back end's function; the fast ones are imported when first used."""
+    if backend == "cuda":
         from sparseags_ns.rasterizer.cuda import rasterize_cuda
 
-        return rasterize_cuda(gaussians, cameras, filled, **options)
-    if chosen == "cpu":
+        return rasterize_cuda
+    if backend == "cpu":
         from sparseags_ns.rasterizer.cpu import rasterize_cpu
 
-        return rasterize_cpu(gaussians, cameras, filled, **options)
-    return rasterize_reference(gaussians, cameras, filled, **options)
+        return rasterize_cpu
+    return rasterize_reference

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -12,19 +13,22 @@ from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.rasterizer.constants import SH_DEGREE_MAX
 from sparseags_ns.rasterizer.types import Gaussians
 
+Backend = Literal["auto", "cpu", "cuda", "reference"]
+"""Which rasterizer to use; "auto" goes by the device of the tensors."""
+
 
 class RasterizerInputError(ValueError):
     """Inputs that cannot be rendered."""
 
 
-def check_backend(backend: str, device: torch.device) -> str:
+def check_backend(backend: Backend, device: torch.device) -> Literal["cpu", "cuda", "reference"]:
     """The back end to use on a device; a named one that cannot serve it is an error."""
     if backend == "auto":
         if device.type not in ("cpu", "cuda"):
             raise RasterizerInputError(
                 f"no rasterizer for tensors on {device}; move them to cpu or cuda, or name backend='reference'"
             )
-        return device.type
+        return device.type  # pyright: ignore[reportReturnType]
     if backend not in ("cpu", "cuda", "reference"):
         raise RasterizerInputError(f"unknown backend {backend!r}; choose 'auto', 'cpu', 'cuda' or 'reference'")
     if backend != "reference" and device.type != backend:

@@ -1,19 +1,24 @@
-"""The CUDA back end: gsplat 1.4.0, imported when first used.
+"""The CUDA back end: gsplat 1.4.0, imported when first used (it compiles its kernels once if it came without them).
 
-gsplat has no gradient for the intrinsics. Its rasterizer is compiled at the first call if no built copy is found.
+gsplat has no gradient for the intrinsics. They get theirs through the poses: a camera with intrinsics K at pose T
+draws exactly what a camera with K_0 draws at (K_0^-1 K) T, which gsplat differentiates as it would any pose.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
 from sparseags_ns.geometry.cameras import Cameras
+from sparseags_ns.rasterizer.checks import RasterizerInputError
 from sparseags_ns.rasterizer.constants import EPS_2D, FAR, GSPLAT_TILE, NEAR
+from sparseags_ns.rasterizer.reference import rasterize_reference
 from sparseags_ns.rasterizer.types import Gaussians, Raster
 
 
@@ -30,15 +35,16 @@ def rasterize_cuda(
 ) -> Raster:
     """Render through `gsplat.rasterization`, unpacked, so that `info` has one row for each Gaussian and view."""
     if gaussians.means.dtype != torch.float32:
-        raise ValueError(f"gsplat renders float32 only, the Gaussians are {gaussians.means.dtype}; call .float()")
+        raise RasterizerInputError(f"gsplat renders float32 only, the Gaussians are {gaussians.means.dtype}")
+    if len(gaussians.means) == 0:
+        # gsplat's kernels cannot be launched over nothing; the twin's result is the background on any device.
+        return rasterize_reference(gaussians, cameras, background, depth=depth, absgrad=absgrad)
     if gaussians.colors.dim() == 3 and sh_degree is None:
         sh_degree = math.isqrt(gaussians.colors.shape[1]) - 1
+    if cameras.K.requires_grad:
+        cameras = intrinsics_in_poses(cameras)
     colors, alpha, info = _gsplat_rasterization()(
-        means=gaussians.means.contiguous(),
-        quats=gaussians.quats.contiguous(),
-        scales=gaussians.scales.contiguous(),
-        opacities=gaussians.opacities.contiguous(),
-        colors=gaussians.colors.contiguous(),
+        **{field.name: getattr(gaussians, field.name).contiguous() for field in fields(gaussians)},
         viewmats=cameras.T_camera_world.contiguous(),
         Ks=cameras.K.contiguous(),
         width=cameras.width,
@@ -54,6 +60,15 @@ def rasterize_cuda(
         absgrad=absgrad,
     )
     return Raster(colors[..., :3], alpha[..., 0], colors[..., 3] if depth else None, info)
+
+
+def intrinsics_in_poses(cameras: Cameras) -> Cameras:
+    """The same cameras with constant intrinsics K_0 = K, and K's gradient led through the poses (K_0^-1 K) T."""
+    fixed = cameras.K.detach()
+    change = functional.pad(torch.linalg.solve(fixed, cameras.K), (0, 1, 0, 1))
+    corner = torch.zeros_like(change)
+    corner[:, 3, 3] = 1
+    return Cameras((change + corner) @ cameras.T_camera_world, fixed, cameras.width, cameras.height)
 
 
 def _gsplat_rasterization() -> Any:

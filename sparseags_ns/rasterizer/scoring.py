@@ -13,7 +13,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sparseags_ns.geometry.cameras import Cameras
-from sparseags_ns.rasterizer.checks import RasterizerInputError, check_backend, check_inputs, expand_background
+from sparseags_ns.rasterizer.checks import (
+    Backend,
+    RasterizerInputError,
+    check_backend,
+    check_inputs,
+    expand_background,
+)
 from sparseags_ns.rasterizer.constants import FAR, NEAR
 from sparseags_ns.rasterizer.types import Gaussians, Raster
 
@@ -32,7 +38,7 @@ def score_poses(
     valid: Float[Tensor, "height width"] | None = None,
     mask_weight: float = 0.5,
     sh_degree: int | None = None,
-    backend: str = "auto",
+    backend: Backend = "auto",
     near: float = NEAR,
     far: float = FAR,
 ) -> Float[Tensor, " hypotheses"]:
@@ -55,12 +61,9 @@ def score_poses(
     weights = _normalised(torch.ones_like(mask) if valid is None else valid)
     behind = expand_background(background, gaussians.means, 1)
     chosen = check_backend(backend, gaussians.means.device)
-    photograph = (target, mask, weights, mask_weight)
-    if chosen == "cpu":
-        loss, gradient = _score_on_cpu(gaussians, cameras, behind[0], photograph, sh_degree, near, far)
-    else:
-        options = {"sh_degree": sh_degree, "backend": chosen, "near": near, "far": far}
-        loss, gradient = _score_by_images(gaussians, cameras, behind[0], photograph, options)
+    score = _score_on_cpu if chosen == "cpu" else _score_by_images
+    options = {"sh_degree": sh_degree, "backend": chosen, "near": near, "far": far}
+    loss, gradient = score(gaussians, cameras, behind[0], (target, mask, weights, mask_weight), options)
     return loss if gradient is None else _KnownGradient.apply(T_camera_world, loss, gradient)
 
 
@@ -121,9 +124,7 @@ def _score_on_cpu(
     cameras: Cameras,
     background: Tensor,
     photograph: Photograph,
-    sh_degree: int | None,
-    near: float,
-    far: float,
+    options: dict,
 ) -> tuple[Tensor, Tensor | None]:
     """Losses and gradients through the kernel in which each thread renders whole hypotheses."""
     from sparseags_ns.rasterizer.autograd import as_array, make_geometry
@@ -134,7 +135,7 @@ def _score_on_cpu(
     means, quats, scales, opacities, colors = (
         as_array(getattr(gaussians, name)) for name in ("means", "quats", "scales", "opacities", "colors")
     )
-    coefficients, bases = (colors, _bases(colors, sh_degree)) if colors.ndim == 3 else (None, 0)
+    coefficients, bases = (colors, _bases(colors, options["sh_degree"])) if colors.ndim == 3 else (None, 0)
     target, mask, weights = (as_array(tensor) for tensor in photograph[:3])
     T, K, dtype = as_array(cameras.T_camera_world), as_array(cameras.K), means.dtype
     centers = np.ascontiguousarray(np.linalg.inv(T)[:, :3, 3])
@@ -142,7 +143,7 @@ def _score_on_cpu(
     wanted = cameras.T_camera_world.requires_grad and torch.is_grad_enabled()
     losses = np.empty(count, dtype)
     v_Ts, v_centers = (np.zeros((count, CAMERA_COLUMNS), dtype), np.zeros((count, 3), dtype)) if wanted else (None,) * 2
-    behind, numbers = as_array(background), (dtype.type(near), dtype.type(far), dtype.type(photograph[3]))
+    behind, numbers = as_array(background), [dtype.type(x) for x in (options["near"], options["far"], photograph[3])]
 
     def work(begin: int, end: int) -> None:
         view_colors = colors if coefficients is None else np.empty((len(means), 3), dtype)

@@ -147,6 +147,7 @@ def test_kernels_compile_where_no_cache_folder_can_be_written(monkeypatch: pytes
     from sparseags_ns.rasterizer.kernels import jit
 
     monkeypatch.setattr(jit, "_writable", lambda folder, user: False)
+    monkeypatch.setattr(jit, "_folder", None)
     monkeypatch.setattr(jit, "_folder_known", False)
     assert jit.jit(lambda x: x + 1)(1) == 2 and jit._cache_folder() is None
 

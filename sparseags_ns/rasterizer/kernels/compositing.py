@@ -36,7 +36,7 @@ from sparseags_ns.rasterizer.kernels.layout import (
 from sparseags_ns.rasterizer.kernels.tiles import close_groups, open_tile, tile_corner
 
 _U = np.uint64
-LOG2_ALPHA_MIN = math.log2(ALPHA_MIN)
+_LOG2_ALPHA_MIN = math.log2(ALPHA_MIN)
 CLOSE_EVERY = 16
 """Splats drawn between two looks at which groups are closed."""
 
@@ -47,6 +47,14 @@ def splat_in_tile(splat, left, top):
     F = splat.dtype.type
     dx, dy = splat[SPLAT_X] - (F(left) + F(0.5)), splat[SPLAT_Y] - (F(top) + F(0.5))
     return splat[SPLAT_A] * dx + splat[SPLAT_B] * dy, splat[SPLAT_C] * dy
+
+
+@jit
+def alpha_of(exponent):
+    """2^exponent, 0 where it is below 1/255; not yet clamped."""
+    F = type(exponent)
+    alpha = exp2_small(max(exponent, F(EXPONENT_MIN)))
+    return alpha if exponent >= F(_LOG2_ALPHA_MIN) else F(0)
 
 
 @jit
@@ -62,10 +70,7 @@ def draw_splat(state, first, end, splat, u0, w0, with_depth):
     for p in range(_U(first) * _U(GROUP), _U(end) * _U(GROUP)):
         u = u0 - a * state[ROW_X + p] - b * state[ROW_Y + p]
         w = w0 - c * state[ROW_Y + p]
-        exponent = log_opacity - u * u - w * w
-        alpha = exp2_small(max(exponent, F(EXPONENT_MIN)))
-        alpha = min(alpha, F(ALPHA_MAX)) if exponent >= F(LOG2_ALPHA_MIN) else F(0)
-        T = state[ROW_T + p]
+        alpha, T = min(alpha_of(log_opacity - u * u - w * w), F(ALPHA_MAX)), state[ROW_T + p]
         weight = alpha * T
         T_next = T - weight
         is_open = T_next > F(TRANSMITTANCE_MIN)

@@ -14,8 +14,8 @@ import math
 import numpy as np
 
 from sparseags_ns.rasterizer.constants import ALPHA_MAX, TRANSMITTANCE_MIN
-from sparseags_ns.rasterizer.kernels.compositing import CLOSE_EVERY, LOG2_ALPHA_MIN, splat_in_tile
-from sparseags_ns.rasterizer.kernels.exponential import EXPONENT_MIN, exp2_small
+from sparseags_ns.rasterizer.kernels.compositing import CLOSE_EVERY, alpha_of, splat_in_tile
+from sparseags_ns.rasterizer.kernels.ewa import combine, dot
 from sparseags_ns.rasterizer.kernels.jit import jit
 from sparseags_ns.rasterizer.kernels.layout import (
     GRAD_1,
@@ -66,42 +66,35 @@ def draw_splat_vjp(state, first, end, splat, u0, w0, with_depth, with_abs, grad)
     `with_depth` and `with_abs` are None to leave these sums out: numba then compiles a version without them.
     """
     F = state.dtype.type
-    a, b, c, log_opacity = splat[SPLAT_A], splat[SPLAT_B], splat[SPLAT_C], splat[SPLAT_LOG_OPACITY]
-    red, green, blue, z = splat[SPLAT_RED], splat[SPLAT_GREEN], splat[SPLAT_BLUE], splat[SPLAT_Z]
+    a, b, c, log_opacity, z = splat[SPLAT_A], splat[SPLAT_B], splat[SPLAT_C], splat[SPLAT_LOG_OPACITY], splat[SPLAT_Z]
+    color = (splat[SPLAT_RED], splat[SPLAT_GREEN], splat[SPLAT_BLUE])
     s1, su, sw, suu, suw, sww = F(0), F(0), F(0), F(0), F(0), F(0)
-    s_red, s_green, s_blue, s_z, abs_x, abs_y = F(0), F(0), F(0), F(0), F(0), F(0)
+    s_color, s_z, abs_x, abs_y = (F(0), F(0), F(0)), F(0), F(0), F(0)
     for p in range(_U(first) * _U(GROUP), _U(end) * _U(GROUP)):
         u = u0 - a * state[ROW_X + p] - b * state[ROW_Y + p]
         w = w0 - c * state[ROW_Y + p]
-        exponent = log_opacity - u * u - w * w
-        alpha = exp2_small(max(exponent, F(EXPONENT_MIN)))
-        alpha = alpha if exponent >= F(LOG2_ALPHA_MIN) else F(0)
-        is_free = alpha <= F(ALPHA_MAX)
-        alpha = min(alpha, F(ALPHA_MAX))
-        T = state[ROW_T + p]
-        weight = alpha * T
-        T_next = T - weight
+        free_alpha = alpha_of(log_opacity - u * u - w * w)
+        alpha, T = min(free_alpha, F(ALPHA_MAX)), state[ROW_T + p]
+        T_next = T - alpha * T
         is_open = T_next > F(TRANSMITTANCE_MIN)
-        weight = weight if is_open else F(0)
+        weight = alpha * T if is_open else F(0)
         state[ROW_T + p] = T_next if is_open else -abs(T)
-        v_red, v_green, v_blue = state[ROW_RED + p], state[ROW_GREEN + p], state[ROW_BLUE + p]
-        q = red * v_red + green * v_green + blue * v_blue
+        v_color = (state[ROW_RED + p], state[ROW_GREEN + p], state[ROW_BLUE + p])
+        q = dot(color, v_color)
         if with_depth is not None:
             q += z * state[ROW_Z + p]
             s_z += weight * state[ROW_Z + p]
         rest = state[ROW_REST + p]
         state[ROW_REST + p] = rest - weight * q
-        P = alpha * (T * q - rest) / (F(1) - alpha)
-        P = P if is_open and is_free else F(0)
+        P = alpha * (T * q - rest) / (F(1) - alpha) if is_open and free_alpha <= F(ALPHA_MAX) else F(0)
         Pu, Pw = P * u, P * w
         s1, su, sw = s1 + P, su + Pu, sw + Pw
         suu, suw, sww = suu + Pu * u, suw + Pu * w, sww + Pw * w
-        s_red, s_green, s_blue = s_red + weight * v_red, s_green + weight * v_green, s_blue + weight * v_blue
+        s_color = combine(F(1), s_color, weight, v_color)
         if with_abs is not None:
             abs_x, abs_y = abs_x + abs(a * Pu), abs_y + abs(b * Pu + c * Pw)
-    grad[GRAD_1], grad[GRAD_U], grad[GRAD_W] = s1, su, sw
-    grad[GRAD_UU], grad[GRAD_UW], grad[GRAD_WW] = suu, suw, sww
-    grad[GRAD_RED], grad[GRAD_GREEN], grad[GRAD_BLUE] = s_red, s_green, s_blue
+    grad[GRAD_1], grad[GRAD_U], grad[GRAD_W], grad[GRAD_UU], grad[GRAD_UW], grad[GRAD_WW] = s1, su, sw, suu, suw, sww
+    grad[GRAD_RED], grad[GRAD_GREEN], grad[GRAD_BLUE] = s_color
     if with_depth is not None:
         grad[GRAD_Z] = s_z
     if with_abs is not None:

@@ -1,13 +1,20 @@
 """The algebra of the projection of one Gaussian, shared by values and gradients; inlined into vector loops.
 
-World covariances and symmetric matrices are six numbers: xx, xy, xz, yy, yz, zz. a and b are the rows of J W, with W
-the camera's rotation and J the derivative of the pinhole projection.
+Vectors are tuples of three numbers; a covariance is a tuple of six: xx, xy, xz, yy, yz, zz. a and b are the rows of
+J W, with W the camera's rotation and J the derivative of the pinhole projection.
 """
 
 from __future__ import annotations
 
 from sparseags_ns.rasterizer.constants import FRUSTUM_MARGIN
 from sparseags_ns.rasterizer.kernels.jit import jit
+
+
+@jit
+def pose_rows(T):
+    """The three rows of a rotation, and the translation."""
+    r0, r1, r2 = (T[0, 0], T[0, 1], T[0, 2]), (T[1, 0], T[1, 1], T[1, 2]), (T[2, 0], T[2, 1], T[2, 2])
+    return r0, r1, r2, (T[0, 3], T[1, 3], T[2, 3])
 
 
 @jit
@@ -20,35 +27,51 @@ def image_margins(width, height, like):
 
 @jit
 def clamp(value, low, high):
-    """The value, or the nearer of the bounds that it exceeds."""
+    """The value, or the bound that it exceeds."""
     return min(max(value, low), high)
 
 
 @jit
-def row_of_map(j_axis, j_depth, axis0, axis1, axis2, depth0, depth1, depth2):
-    """One row of J W, of which J has two entries: along its image axis and along the depth."""
+def dot(a, b):
+    """Scalar product."""
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+@jit
+def combine(s, a, t, b):
+    """s a + t b."""
+    return s * a[0] + t * b[0], s * a[1] + t * b[1], s * a[2] + t * b[2]
+
+
+@jit
+def apply(S, a):
+    """A symmetric matrix times a vector."""
     return (
-        j_axis * axis0 + j_depth * depth0,
-        j_axis * axis1 + j_depth * depth1,
-        j_axis * axis2 + j_depth * depth2,
+        S[0] * a[0] + S[1] * a[1] + S[2] * a[2],
+        S[1] * a[0] + S[3] * a[1] + S[4] * a[2],
+        S[2] * a[0] + S[4] * a[1] + S[5] * a[2],
     )
 
 
 @jit
-def times_symmetric(xx, xy, xz, yy, yz, zz, a0, a1, a2):
-    """A symmetric matrix times a vector."""
-    return xx * a0 + xy * a1 + xz * a2, xy * a0 + yy * a1 + yz * a2, xz * a0 + yz * a1 + zz * a2
-
-
-@jit
-def dot(a0, a1, a2, b0, b1, b2):
-    """Scalar product."""
-    return a0 * b0 + a1 * b1 + a2 * b2
-
-
-@jit
-def covariance_gradient(A, B, C, vA, vB, vC):
+def covariance_gradient(conic, v_conic):
     """d loss / d Sigma_2d = -conic V conic, as (g00, g01, g11), from the gradient of the conic (A, B, C)."""
-    half = type(A)(0.5) * vB
-    m00, m01, m10, m11 = A * vA + B * half, A * half + B * vC, B * vA + C * half, B * half + C * vC
+    A, B, C = conic
+    vA, vB, vC = v_conic[0], type(A)(0.5) * v_conic[1], v_conic[2]
+    m00, m01, m10, m11 = A * vA + B * vB, A * vB + B * vC, B * vA + C * vB, B * vB + C * vC
     return -(m00 * A + m01 * B), -(m00 * B + m01 * C), -(m10 * B + m11 * C)
+
+
+@jit
+def spread(G, a, b):
+    """[a b] G [a b]^T, the gradient of the world covariance; its off-diagonal entries count twice."""
+    g00, g01, g11 = G
+    ga, gb = combine(g00, a, g01, b), combine(g01, a, g11, b)
+    return (
+        ga[0] * a[0] + gb[0] * b[0],
+        ga[0] * a[1] + gb[0] * b[1] + ga[1] * a[0] + gb[1] * b[0],
+        ga[0] * a[2] + gb[0] * b[2] + ga[2] * a[0] + gb[2] * b[0],
+        ga[1] * a[1] + gb[1] * b[1],
+        ga[1] * a[2] + gb[1] * b[2] + ga[2] * a[1] + gb[2] * b[1],
+        ga[2] * a[2] + gb[2] * b[2],
+    )

@@ -122,9 +122,7 @@ def harmonics_vjp(
             radial = vx * x + vy * y + vz * z
             vx, vy, vz = (vx - radial * x) * inverse, (vy - radial * y) * inverse, (vz - radial * z) * inverse
             if v_means is not None:
-                v_means[g, 0] += vx
-                v_means[g, 1] += vy
-                v_means[g, 2] += vz
-            v_centers[view, 0] -= vx
-            v_centers[view, 1] -= vy
-            v_centers[view, 2] -= vz
+                for k, v in enumerate((vx, vy, vz)):
+                    v_means[g, k] += v
+            for k, v in enumerate((vx, vy, vz)):
+                v_centers[view, k] -= v

@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from sparseags_ns.rasterizer.constants import EPS_2D, RADIUS_SIGMAS
-from sparseags_ns.rasterizer.kernels.ewa import clamp, dot, image_margins, row_of_map, times_symmetric
+from sparseags_ns.rasterizer.kernels.ewa import apply, clamp, combine, dot, image_margins, pose_rows
 from sparseags_ns.rasterizer.kernels.jit import jit
 from sparseags_ns.rasterizer.kernels.rounding import whole_above
 
@@ -70,27 +70,23 @@ def project_block(geometry, n, begin, count, T, K, width, height, out):
     """The vector loop: project Gaussians begin to begin + count into the rows of `out`, without any test."""
     F = geometry.dtype.type
     N = _U(n)
-    r00, r01, r02, t0 = T[0, 0], T[0, 1], T[0, 2], T[0, 3]
-    r10, r11, r12, t1 = T[1, 0], T[1, 1], T[1, 2], T[1, 3]
-    r20, r21, r22, t2 = T[2, 0], T[2, 1], T[2, 2], T[2, 3]
+    r0, r1, r2, t = pose_rows(T)
     fx, fy, cx, cy = K[0, 0], K[1, 1], K[0, 2], K[1, 2]
     left, right, top, bottom = image_margins(width, height, fx)
     for i in range(_U(0), _U(count)):
         g = _U(begin) + i
-        px, py, pz = geometry[g], geometry[N + g], geometry[_U(2) * N + g]
-        xx, xy, xz = geometry[_U(3) * N + g], geometry[_U(4) * N + g], geometry[_U(5) * N + g]
-        yy, yz, zz = geometry[_U(6) * N + g], geometry[_U(7) * N + g], geometry[_U(8) * N + g]
-        depth = dot(r20, r21, r22, px, py, pz) + t2
+        p = geometry[g], geometry[N + g], geometry[_U(2) * N + g]
+        Sigma = (
+            geometry[_U(3) * N + g], geometry[_U(4) * N + g], geometry[_U(5) * N + g],
+            geometry[_U(6) * N + g], geometry[_U(7) * N + g], geometry[_U(8) * N + g],
+        )  # fmt: skip
+        depth = dot(r2, p) + t[2]
         inverse_z = F(1) / depth
-        u = fx * (dot(r00, r01, r02, px, py, pz) + t0) * inverse_z + cx
-        v = fy * (dot(r10, r11, r12, px, py, pz) + t1) * inverse_z + cy
-        j02, j12 = (cx - clamp(u, left, right)) * inverse_z, (cy - clamp(v, top, bottom)) * inverse_z
-        a0, a1, a2 = row_of_map(fx * inverse_z, j02, r00, r01, r02, r20, r21, r22)
-        b0, b1, b2 = row_of_map(fy * inverse_z, j12, r10, r11, r12, r20, r21, r22)
-        s0, s1, s2 = times_symmetric(xx, xy, xz, yy, yz, zz, a0, a1, a2)
-        q0, q1, q2 = times_symmetric(xx, xy, xz, yy, yz, zz, b0, b1, b2)
-        cov_a, cov_b = dot(a0, a1, a2, s0, s1, s2) + F(EPS_2D), dot(b0, b1, b2, s0, s1, s2)
-        cov_c = dot(b0, b1, b2, q0, q1, q2) + F(EPS_2D)
+        u, v = fx * (dot(r0, p) + t[0]) * inverse_z + cx, fy * (dot(r1, p) + t[1]) * inverse_z + cy
+        a = combine(fx * inverse_z, r0, (cx - clamp(u, left, right)) * inverse_z, r2)
+        b = combine(fy * inverse_z, r1, (cy - clamp(v, top, bottom)) * inverse_z, r2)
+        Sigma_b = apply(Sigma, b)
+        cov_a, cov_b, cov_c = dot(a, apply(Sigma, a)) + F(EPS_2D), dot(a, Sigma_b), dot(b, Sigma_b) + F(EPS_2D)
         det = cov_a * cov_c - cov_b * cov_b
         middle, inverse_det = F(0.5) * (cov_a + cov_c), F(1) / max(det, F(1e-10))
         largest = middle + math.sqrt(max(middle * middle - det, F(0.01)))

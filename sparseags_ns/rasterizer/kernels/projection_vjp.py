@@ -13,12 +13,14 @@ from __future__ import annotations
 import numpy as np
 
 from sparseags_ns.rasterizer.kernels.ewa import (
+    apply,
     clamp,
+    combine,
     covariance_gradient,
     dot,
     image_margins,
-    row_of_map,
-    times_symmetric,
+    pose_rows,
+    spread,
 )
 from sparseags_ns.rasterizer.kernels.jit import jit
 from sparseags_ns.rasterizer.kernels.projection import BLOCK, rotation_matrix, unit_quaternion
@@ -72,15 +74,36 @@ def gather_view(ids, begin, count, radii, conics, v_means2d, v_conics, v_depths,
 
 
 @jit
-def _add_covariance(block, i, g00, g01, g11, a0, a1, a2, b0, b1, b2):
-    """Add [a b] G [a b]^T, the gradient of the world covariance; off-diagonal entries count twice."""
-    two = type(g00)(2)
-    block[_VXX + i] += g00 * a0 * a0 + two * g01 * a0 * b0 + g11 * b0 * b0
-    block[_VXY + i] += two * (g00 * a0 * a1 + g01 * (a0 * b1 + a1 * b0) + g11 * b0 * b1)
-    block[_VXZ + i] += two * (g00 * a0 * a2 + g01 * (a0 * b2 + a2 * b0) + g11 * b0 * b2)
-    block[_VYY + i] += g00 * a1 * a1 + two * g01 * a1 * b1 + g11 * b1 * b1
-    block[_VYZ + i] += two * (g00 * a1 * a2 + g01 * (a1 * b2 + a2 * b1) + g11 * b1 * b2)
-    block[_VZZ + i] += g00 * a2 * a2 + two * g01 * a2 * b2 + g11 * b2 * b2
+def _load_gaussian(block, i):
+    """Mean and world covariance."""
+    Sigma = (block[_XX + i], block[_XY + i], block[_XZ + i], block[_YY + i], block[_YZ + i], block[_ZZ + i])
+    return (block[_PX + i], block[_PY + i], block[_PZ + i]), Sigma
+
+
+@jit
+def _add_row(total, s, a, t, b, v, p):
+    """total + (s a + t b + v p, v): one row of the pose's gradient."""
+    return (
+        total[0] + s * a[0] + t * b[0] + v * p[0],
+        total[1] + s * a[1] + t * b[1] + v * p[1],
+        total[2] + s * a[2] + t * b[2] + v * p[2],
+        total[3] + v,
+    )
+
+
+@jit
+def _add_gaussian(block, i, v_point, v_Sigma, r0, r1, r2):
+    """Add the gradients of one mean, given in the camera's frame, and of its world covariance."""
+    vx, vy, vz = v_point
+    block[_VPX + i] += r0[0] * vx + r1[0] * vy + r2[0] * vz
+    block[_VPY + i] += r0[1] * vx + r1[1] * vy + r2[1] * vz
+    block[_VPZ + i] += r0[2] * vx + r1[2] * vy + r2[2] * vz
+    block[_VXX + i] += v_Sigma[0]
+    block[_VXY + i] += v_Sigma[1]
+    block[_VXZ + i] += v_Sigma[2]
+    block[_VYY + i] += v_Sigma[3]
+    block[_VYZ + i] += v_Sigma[4]
+    block[_VZZ + i] += v_Sigma[5]
 
 
 @jit
@@ -90,57 +113,40 @@ def project_block_vjp(block, count, T, K, width, height, with_gaussians, v_camer
     `with_gaussians` is None where only the camera's gradient is asked for.
     """
     F = block.dtype.type
-    r00, r01, r02, t0 = T[0, 0], T[0, 1], T[0, 2], T[0, 3]
-    r10, r11, r12, t1 = T[1, 0], T[1, 1], T[1, 2], T[1, 3]
-    r20, r21, r22, t2 = T[2, 0], T[2, 1], T[2, 2], T[2, 3]
+    two, zero = F(2), F(0)
+    zeros = (zero, zero, zero, zero)
+    r0, r1, r2, t = pose_rows(T)
     fx, fy, cx, cy = K[0, 0], K[1, 1], K[0, 2], K[1, 2]
     left, right, top, bottom = image_margins(width, height, fx)
-    c0, c1, c2, c3, c4, c5, c6, c7 = F(0), F(0), F(0), F(0), F(0), F(0), F(0), F(0)
-    c8, c9, c10, c11, c12, c13, c14, c15 = F(0), F(0), F(0), F(0), F(0), F(0), F(0), F(0)
+    row0, row1, row2, v_K = zeros, zeros, zeros, zeros
     for i in range(_U(0), _U(count)):
-        px, py, pz = block[_PX + i], block[_PY + i], block[_PZ + i]
-        xx, xy, xz = block[_XX + i], block[_XY + i], block[_XZ + i]
-        yy, yz, zz = block[_YY + i], block[_YZ + i], block[_ZZ + i]
-        x, y = dot(r00, r01, r02, px, py, pz) + t0, dot(r10, r11, r12, px, py, pz) + t1
-        z = dot(r20, r21, r22, px, py, pz) + t2
-        inverse_z = F(1) / (z if block[_SEEN + i] > F(0) else F(1))
-        u, v = fx * x * inverse_z + cx, fy * y * inverse_z + cy
+        p, Sigma = _load_gaussian(block, i)
+        x, y, z = dot(r0, p) + t[0], dot(r1, p) + t[1], dot(r2, p) + t[2]
+        w = F(1) / (z if block[_SEEN + i] > zero else F(1))
+        u, v = fx * x * w + cx, fy * y * w + cy
         u_near, v_near = clamp(u, left, right), clamp(v, top, bottom)
-        j00, j11, j02, j12 = fx * inverse_z, fy * inverse_z, (cx - u_near) * inverse_z, (cy - v_near) * inverse_z
-        a0, a1, a2 = row_of_map(j00, j02, r00, r01, r02, r20, r21, r22)
-        b0, b1, b2 = row_of_map(j11, j12, r10, r11, r12, r20, r21, r22)
-        g00, g01, g11 = covariance_gradient(
-            block[_A + i], block[_B + i], block[_C + i], block[_VA + i], block[_VB + i], block[_VC + i]
+        j00, j11, j02, j12 = fx * w, fy * w, (cx - u_near) * w, (cy - v_near) * w
+        a, b = combine(j00, r0, j02, r2), combine(j11, r1, j12, r2)
+        G = covariance_gradient(
+            (block[_A + i], block[_B + i], block[_C + i]), (block[_VA + i], block[_VB + i], block[_VC + i])
         )
-        # Gradients of the rows: 2 (G [a; b] Sigma), then of J's four entries.
-        h0, h1, h2 = row_of_map(g00, g01, a0, a1, a2, b0, b1, b2)
-        k0, k1, k2 = row_of_map(g01, g11, a0, a1, a2, b0, b1, b2)
-        va0, va1, va2 = times_symmetric(xx, xy, xz, yy, yz, zz, F(2) * h0, F(2) * h1, F(2) * h2)
-        vb0, vb1, vb2 = times_symmetric(xx, xy, xz, yy, yz, zz, F(2) * k0, F(2) * k1, F(2) * k2)
-        v_j00, v_j02 = dot(va0, va1, va2, r00, r01, r02), dot(va0, va1, va2, r20, r21, r22)
-        v_j11, v_j12 = dot(vb0, vb1, vb2, r10, r11, r12), dot(vb0, vb1, vb2, r20, r21, r22)
-        # J depends on u and v only where they are not clamped.
-        vu = block[_VU + i] - (v_j02 * inverse_z if u_near == u else F(0))
-        vv = block[_VV + i] - (v_j12 * inverse_z if v_near == v else F(0))
-        vx, vy = vu * j00, vv * j11
-        v_inverse_z = (vu * x + v_j00) * fx + (vv * y + v_j11) * fy
-        v_inverse_z += v_j02 * (cx - u_near) + v_j12 * (cy - v_near)
-        vz = block[_VZ + i] - v_inverse_z * inverse_z * inverse_z
-        c0, c1, c2, c3 = c0 + j00 * va0 + vx * px, c1 + j00 * va1 + vx * py, c2 + j00 * va2 + vx * pz, c3 + vx
-        c4, c5, c6, c7 = c4 + j11 * vb0 + vy * px, c5 + j11 * vb1 + vy * py, c6 + j11 * vb2 + vy * pz, c7 + vy
-        c8, c9 = c8 + j02 * va0 + j12 * vb0 + vz * px, c9 + j02 * va1 + j12 * vb1 + vz * py
-        c10, c11 = c10 + j02 * va2 + j12 * vb2 + vz * pz, c11 + vz
-        c12, c13 = c12 + (vu * x + v_j00) * inverse_z, c13 + (vv * y + v_j11) * inverse_z
-        # The direct path of the centre, and J's -(u - cx) / z where u is not clamped with it.
-        c14, c15 = c14 + vu + v_j02 * inverse_z, c15 + vv + v_j12 * inverse_z
+        # Of the rows, 2 Sigma (G [a; b])^T; then of the four entries of J, which depends on u, v if not clamped.
+        v_a = apply(Sigma, combine(two * G[0], a, two * G[1], b))
+        v_b = apply(Sigma, combine(two * G[1], a, two * G[2], b))
+        v_j00, v_j02, v_j11, v_j12 = dot(v_a, r0), dot(v_a, r2), dot(v_b, r1), dot(v_b, r2)
+        vu = block[_VU + i] - (v_j02 * w if u_near == u else zero)
+        vv = block[_VV + i] - (v_j12 * w if v_near == v else zero)
+        vw = (vu * x + v_j00) * fx + (vv * y + v_j11) * fy + v_j02 * (cx - u_near) + v_j12 * (cy - v_near)
+        vx, vy, vz = vu * j00, vv * j11, block[_VZ + i] - vw * w * w
+        row0, row1 = _add_row(row0, j00, v_a, zero, v_b, vx, p), _add_row(row1, zero, v_a, j11, v_b, vy, p)
+        row2 = _add_row(row2, j02, v_a, j12, v_b, vz, p)
+        v_fx, v_fy = (vu * x + v_j00) * w, (vv * y + v_j11) * w
+        v_K = (v_K[0] + v_fx, v_K[1] + v_fy, v_K[2] + vu + v_j02 * w, v_K[3] + vv + v_j12 * w)
         if with_gaussians is not None:
-            _add_covariance(block, i, g00, g01, g11, a0, a1, a2, b0, b1, b2)
-            block[_VPX + i] += r00 * vx + r10 * vy + r20 * vz
-            block[_VPY + i] += r01 * vx + r11 * vy + r21 * vz
-            block[_VPZ + i] += r02 * vx + r12 * vy + r22 * vz
-    sums = (c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, c15)
-    for k in range(CAMERA_COLUMNS):
-        v_camera[k] += sums[k]
+            _add_gaussian(block, i, (vx, vy, vz), spread(G, a, b), r0, r1, r2)
+    for k in range(4):
+        v_camera[k], v_camera[4 + k] = v_camera[k] + row0[k], v_camera[4 + k] + row1[k]
+        v_camera[8 + k], v_camera[12 + k] = v_camera[8 + k] + row2[k], v_camera[12 + k] + v_K[k]
 
 
 @jit
@@ -149,14 +155,17 @@ def _covariance_vjp(quat, scale, block, i, R, v_R, v_quat, v_scale):
     F = quat.dtype.type
     w, x, y, z, inverse = unit_quaternion(quat)
     rotation_matrix(w, x, y, z, R)
-    s00, s01, s02 = F(2) * block[_VXX + i], block[_VXY + i], block[_VXZ + i]
-    s11, s12, s22 = F(2) * block[_VYY + i], block[_VYZ + i], F(2) * block[_VZZ + i]
+    twice_V = (
+        F(2) * block[_VXX + i], block[_VXY + i], block[_VXZ + i],
+        F(2) * block[_VYY + i], block[_VYZ + i], F(2) * block[_VZZ + i],
+    )  # fmt: skip
     for j in range(3):
-        # Column j of 2 V R; the loss changes by s_j^2 (2 V R)_j . dR_j and by s_j R_j . (2 V R)_j ds_j.
-        c0, c1, c2 = times_symmetric(s00, s01, s02, s11, s12, s22, R[0, j], R[1, j], R[2, j])
-        v_scale[j] = scale[j] * dot(c0, c1, c2, R[0, j], R[1, j], R[2, j])
+        # The loss changes by s_j^2 (2 V R)_j . dR_j and by s_j R_j . (2 V R)_j ds_j, column by column.
+        column = (R[0, j], R[1, j], R[2, j])
+        v_column = apply(twice_V, column)
+        v_scale[j] = scale[j] * dot(v_column, column)
         squared = scale[j] * scale[j]
-        v_R[0, j], v_R[1, j], v_R[2, j] = squared * c0, squared * c1, squared * c2
+        v_R[0, j], v_R[1, j], v_R[2, j] = squared * v_column[0], squared * v_column[1], squared * v_column[2]
     d10, d02, d21 = v_R[1, 0] - v_R[0, 1], v_R[0, 2] - v_R[2, 0], v_R[2, 1] - v_R[1, 2]
     e10, e02, e21 = v_R[1, 0] + v_R[0, 1], v_R[0, 2] + v_R[2, 0], v_R[2, 1] + v_R[1, 2]
     vw = F(2) * (x * d21 + y * d02 + z * d10)

@@ -36,9 +36,21 @@ def compare(rgb, alpha, target, mask, valid, mask_weight, v_rgb, v_alpha):
 
 
 @jit
-def _splat_gradients(lists, stops, size, rgb, alpha, v_rgb, v_alpha, ids, splat_starts, v_means2d, v_conics, v_colors):
+def _draw(bins, size, background, rgb, alpha):
+    """Draw all tiles of one view; where each of them stopped."""
+    _, splats, _, pairs, ranks, groups, tile_starts = bins
+    stops = np.empty(tile_starts.shape[0] - 1, np.int64)
+    composite_tiles(
+        splats, pairs, ranks, groups, tile_starts, 0, stops.shape[0], size[0], size[1],
+        background, rgb, alpha, None, stops,
+    )  # fmt: skip
+    return stops
+
+
+@jit
+def _splat_gradients(bins, stops, size, rgb, alpha, v_rgb, v_alpha, v_means2d, v_conics, v_colors):
     """From the images' gradients to those of the splats that were drawn; other elements stay as they are."""
-    splats, pairs, ranks, groups, tile_starts = lists
+    ids, splats, splat_starts, pairs, ranks, groups, tile_starts = bins
     grads = np.empty((pairs.shape[0], GRAD_Z), splats.dtype)
     composite_tiles_vjp(
         splats, pairs, ranks, groups, tile_starts, 0, stops.shape[0], size[0], size[1],
@@ -59,6 +71,11 @@ def _camera_gradient(geometry, n, T, K, size, ids, radii, conics, v_means2d, v_c
 
 
 @jit
+def _empty_projection(n, dtype):
+    return np.empty((n, 2), dtype), np.empty((n, 3), dtype), np.empty(n, dtype), np.empty(n, np.int32)
+
+
+@jit
 def score_hypotheses(
     geometry, means, opacities, colors, coefficients, bases, Ts, centers, Ks, begin, end, background, near, far,
     target, mask, valid, mask_weight, losses, v_Ts, v_centers,
@@ -69,10 +86,8 @@ def score_hypotheses(
     rows of the pose, then intrinsics) is None if no gradient is asked for; v_centers [hypotheses 3] too.
     """
     n, (height, width), dtype = opacities.shape[0], mask.shape, geometry.dtype
-    means2d, v_means2d, conics, v_conics = (
-        np.empty((n, 2), dtype), np.empty((n, 2), dtype), np.empty((n, 3), dtype), np.empty((n, 3), dtype),
-    )  # fmt: skip
-    depths, radii, v_colors = np.empty(n, dtype), np.empty(n, np.int32), np.zeros((1, n, 3), dtype)
+    means2d, conics, depths, radii = _empty_projection(n, dtype)
+    v_means2d, v_conics, v_colors = np.empty((n, 2), dtype), np.empty((n, 3), dtype), np.zeros((1, n, 3), dtype)
     rgb, v_rgb = np.empty((height, width, 3), dtype), np.empty((height, width, 3), dtype)
     alpha, v_alpha = np.empty((height, width), dtype), np.empty((height, width), dtype)
     block = np.empty(ROWS * BLOCK, dtype)
@@ -80,23 +95,13 @@ def score_hypotheses(
         project_view(geometry, n, 0, n, Ts[h], Ks[h], width, height, near, far, means2d, conics, depths, radii)
         if coefficients is not None:
             harmonics_view(means, centers[h], coefficients, bases, 0, n, radii, colors)
-        ids, splats, splat_starts, pairs, ranks, groups, tile_starts = bin_view(
-            means2d, conics, depths, radii, opacities, colors, width, height
-        )
-        tiles = tile_starts.shape[0] - 1
-        stops = np.empty(tiles, np.int64)
-        composite_tiles(
-            splats, pairs, ranks, groups, tile_starts, 0, tiles, width, height, background, rgb, alpha, None, stops
-        )
+        bins = bin_view(means2d, conics, depths, radii, opacities, colors, width, height)
+        stops = _draw(bins, (width, height), background, rgb, alpha)
         losses[h] = compare(rgb, alpha, target, mask, valid, mask_weight, v_rgb, v_alpha)
         if v_Ts is not None:
-            lists = (splats, pairs, ranks, groups, tile_starts)
-            _splat_gradients(
-                lists, stops, (width, height), rgb, alpha, v_rgb, v_alpha, ids, splat_starts,
-                v_means2d, v_conics, v_colors[0],
-            )  # fmt: skip
+            _splat_gradients(bins, stops, (width, height), rgb, alpha, v_rgb, v_alpha, v_means2d, v_conics, v_colors[0])
             _camera_gradient(
-                geometry, n, Ts[h], Ks[h], (width, height), ids, radii, conics, v_means2d, v_conics, block, v_Ts[h]
+                geometry, n, Ts[h], Ks[h], (width, height), bins[0], radii, conics, v_means2d, v_conics, block, v_Ts[h]
             )
             if coefficients is not None:
                 harmonics_vjp(
