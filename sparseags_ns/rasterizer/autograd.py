@@ -1,6 +1,7 @@
 """The three differentiable steps of the CPU back end, as torch sees them: kernels forward, kernels backward.
 
-Each step hands numpy views of contiguous tensors to the kernels and spreads the work over threads.
+Each step hands numpy views of contiguous tensors to the kernels and spreads the work over threads. Tensors that the
+backward pass reads are saved the torch way, so that changing them in place in between is an error, as everywhere.
 """
 
 from __future__ import annotations
@@ -71,17 +72,18 @@ class Project(torch.autograd.Function):
             )  # fmt: skip
 
         run_chunks(views * blocks, 1, work)
-        ctx.arrays, ctx.geometry, ctx.size, ctx.radii, ctx.conics = arrays, geometry, size, radii, conics
         outputs = [torch.from_numpy(array) for array in (means2d, conics, depths, radii)]
         ctx.mark_non_differentiable(outputs[3])
+        ctx.geometry, ctx.size = geometry, size
+        ctx.save_for_backward(means, quats, scales, T_camera_world, K, outputs[1], outputs[3])
         return tuple(outputs)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, v_means2d, v_conics, v_depths, _):
-        means, quats, scales, T, K = ctx.arrays
+        means, quats, scales, T, K, conics, radii = (as_array(tensor) for tensor in ctx.saved_tensors)
         n, views, dtype = means.shape[0], T.shape[0], means.dtype
-        (width, height), radii, conics, geometry = ctx.size, ctx.radii, ctx.conics, ctx.geometry
+        (width, height), geometry = ctx.size, ctx.geometry
         v_means2d = _gradient(v_means2d, (views, n, 2), dtype)
         v_conics, v_depths = _gradient(v_conics, (views, n, 3), dtype), _gradient(v_depths, (views, n), dtype)
         v_means, v_quats, v_scales = np.empty_like(means), np.empty_like(quats), np.empty_like(scales)
@@ -119,14 +121,15 @@ class Harmonics(torch.autograd.Function):
                 )
 
         run_chunks(n, 4 * _BLOCK, work)
-        ctx.arrays, ctx.bases, ctx.colors = arrays, bases, colors
-        return torch.from_numpy(colors)
+        output, ctx.bases = torch.from_numpy(colors), bases
+        ctx.save_for_backward(means, centers, coefficients, output)
+        return output
 
     @staticmethod
     @once_differentiable
     def backward(ctx, v_colors):
-        means, centers, coefficients = ctx.arrays
-        v_colors, colors, bases = as_array(v_colors), ctx.colors, ctx.bases
+        means, centers, coefficients, colors = (as_array(tensor) for tensor in ctx.saved_tensors)
+        v_colors, bases = as_array(v_colors), ctx.bases
         v_means, v_coefficients = np.empty_like(means), np.empty_like(coefficients)
         v_centers = np.empty((-(-means.shape[0] // _BLOCK), *centers.shape), means.dtype)
 
@@ -190,14 +193,18 @@ class Composite(torch.autograd.Function):
             )  # fmt: skip
 
         _run_tiles(views, size, draw)
-        ctx.bins, ctx.stops, ctx.images, ctx.size, ctx.shape = bins, stops, (rgb, alpha, z_sum), size, means2d.shape
+        ctx.bins, ctx.stops, ctx.size, ctx.shape = bins, stops, size, means2d.shape
         ctx.means2d = means2d if absgrad else None
-        return torch.from_numpy(rgb), torch.from_numpy(alpha), None if z_sum is None else torch.from_numpy(z_sum)
+        images = tuple(None if array is None else torch.from_numpy(array) for array in (rgb, alpha, z_sum))
+        ctx.save_for_backward(*images)
+        return images
 
     @staticmethod
     @once_differentiable
     def backward(ctx, v_rgb, v_alpha, v_z_sum):
-        (rgb, alpha, z_sum), bins, (width, height) = ctx.images, ctx.bins, ctx.size
+        rgb, alpha = (as_array(image) for image in ctx.saved_tensors[:2])
+        z_sum = None if ctx.saved_tensors[2] is None else as_array(ctx.saved_tensors[2])
+        bins, (width, height) = ctx.bins, ctx.size
         views, dtype, depth = len(rgb), rgb.dtype, z_sum is not None
         v_rgb, v_alpha = _gradient(v_rgb, rgb.shape, dtype), _gradient(v_alpha, alpha.shape, dtype)
         v_z = _gradient(v_z_sum, alpha.shape, dtype) if depth else None

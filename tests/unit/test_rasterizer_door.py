@@ -165,6 +165,17 @@ def test_kernels_are_cached_in_a_folder_of_ours_when_the_usual_ones_cannot_be_wr
     assert folder is not None and folder.is_dir() and folder.parent.parent == tmp_path
 
 
+@pytest.mark.parametrize("name", ["means", "T_camera_world", "rgb"])
+def test_a_tensor_changed_in_place_before_the_backward_pass_is_an_error(name: str) -> None:
+    leaves = ball_scene(30, 24, 2).leaves()
+    raster = render(leaves)
+    loss = raster.rgb.sum()
+    with torch.no_grad():
+        ({"rgb": raster.rgb} | leaves.tensors())[name].mul_(1.1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
 def test_no_gradient_is_kept_when_none_is_asked_for() -> None:
     raster = render(ball_scene(30, 24, 2), depth=True)
     assert not raster.rgb.requires_grad and not raster.info["means2d"].requires_grad
