@@ -15,10 +15,10 @@ from sparseags_ns.trainer import SparseAGSTrainerConfig
 
 LEARNING_RATES = {
     "means": 2e-3,
-    "features_dc": 2e-2,
+    "features_dc": 5e-2,
     "features_rest": 1e-3,
-    "opacities": 3e-2,
-    "scales": 1e-2,
+    "opacities": 5e-2,
+    "scales": 2e-2,
     "quats": 1e-2,
 }
 PAPER_LEARNING_RATES = {

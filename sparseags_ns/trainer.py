@@ -18,7 +18,7 @@ from nerfstudio.engine.trainer import Trainer, TrainerConfig
 from sparseags_ns.console import announce
 from sparseags_ns.export.run_outputs import FOLDER, RunState, write_run_outputs
 from sparseags_ns.phases import PhaseClock
-from sparseags_ns.pipeline import SparseAGSPipeline
+from sparseags_ns.pipeline import SparseAGSPipeline, SparseAGSPipelineConfig
 
 
 @dataclass
@@ -26,12 +26,14 @@ class SparseAGSTrainerConfig(TrainerConfig):
     """nerfstudio's trainer config; `max_num_iterations` is the length of the run, resumed or not."""
 
     _target: type = field(default_factory=lambda: SparseAGSTrainer)
+    pipeline: SparseAGSPipelineConfig = field(default_factory=SparseAGSPipelineConfig)
+    """Photographs and model."""
 
     def save_config(self) -> None:
         """Save the config with absolute paths, so that the ns- commands find the data from any folder."""
         self.output_dir = self.output_dir.absolute()
         manager = self.pipeline.datamanager
-        manager.data = None if manager.data is None else manager.data.absolute()  # type: ignore[attr-defined]
+        manager.data = None if manager.data is None else manager.data.absolute()
         self.data = None if self.data is None else self.data.absolute()
         super().save_config()
 

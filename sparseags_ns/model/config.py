@@ -16,11 +16,11 @@ from sparseags_ns.model.camera_deltas import CameraDeltasConfig
 from sparseags_ns.model.schedule import Stage
 
 COARSE_TO_FINE = (
-    Stage(share=0.16, pixels=16, pose_lr=5e-3, pose_lr_decay=0.5),
-    Stage(share=0.16, pixels=32, pose_lr=5e-3, pose_lr_decay=0.5),
-    Stage(share=0.24, pixels=64, pose_lr=5e-3, pose_lr_decay=0.4, split=True),
+    Stage(share=0.12, pixels=16, pose_lr=5e-3, pose_lr_decay=0.5),
+    Stage(share=0.12, pixels=32, pose_lr=5e-3, pose_lr_decay=0.5),
+    Stage(share=0.20, pixels=64, pose_lr=5e-3, pose_lr_decay=0.4, split=True),
     Stage(share=0.22, pixels=128, pose_lr=2e-3, split=True),
-    Stage(share=0.22, pixels=None, pose_lr=1e-3, split=True, sh_degree=2),
+    Stage(share=0.34, pixels=None, pose_lr=1e-3, split=True, sh_degree=2),
 )
 """Few large Gaussians first, detail once the views agree (docs/method.md: why)."""
 
@@ -74,7 +74,7 @@ class SparseAGSModelConfig(SplatfactoModelConfig):
     """Weight of the excess of a Gaussian's size over `oversize_limit`."""
     oversize_limit: float = 0.06
     """Standard deviation from which a Gaussian counts as oversized, world units."""
-    means_lr_decay: float = 0.05
+    means_lr_decay: float = 0.3
     """Factor by which the learning rate of the means has fallen at the end (paper: 0.02, from 1e-3 to 2e-5)."""
     background_color: Literal["random", "black", "white"] = "random"
     """Colour behind photographs and renders: drawn for each view and step, or fixed (paper: white)."""

@@ -23,6 +23,7 @@ from plyfile import PlyData
 from sparseags_ns.geometry.cameras import opengl_from_opencv
 from sparseags_ns.metrics.images import psnr
 from sparseags_ns.outliers.errors import photographs_over_white
+from sparseags_ns.pipeline import SparseAGSPipeline
 from sparseags_ns.trainer import SparseAGSTrainer
 
 
@@ -54,6 +55,7 @@ def test_evaluation_looks_through_the_refined_cameras(run: SparseAGSTrainer, con
     for dataset in (pipeline.datamanager.train_dataset, pipeline.datamanager.eval_dataset):
         assert dataset is not None
         torch.testing.assert_close(dataset.cameras.camera_to_worlds, refined_opengl(run), atol=1e-6, rtol=1e-6)
+    assert isinstance(pipeline, SparseAGSPipeline)
     torch.testing.assert_close(
         pipeline.model.camera_optimizer(torch.arange(5)), torch.eye(4)[:3].expand(5, 3, 4), atol=1e-6, rtol=0.0
     )

@@ -17,7 +17,7 @@ def make(count: int = 5, *, stepped: bool = True) -> tuple[nn.ParameterDict, dic
     params["opacities"].data[:] = 2.0
     optimizers: dict[str, torch.optim.Optimizer] = {k: torch.optim.Adam([p], lr=0.1) for k, p in params.items()}
     if stepped:
-        sum(p.square().sum() for p in params.values()).backward()
+        torch.stack([p.square().sum() for p in params.values()]).sum().backward()
         for optimizer in optimizers.values():
             optimizer.step()
     return params, optimizers
