@@ -222,7 +222,11 @@ class Composite(torch.autograd.Function):
         _run_tiles(views, ctx.size, draw)
         outputs = [np.zeros((*ctx.shape[:2], *tail), dtype) for tail in ((2,), (3,), (), (), (3,))]
 
+        v_background = np.zeros((views, 3), dtype)
+
         def reduce(view: int, _: int) -> None:
+            if ctx.needs_input_grad[5]:
+                compositing_vjp.background_vjp(alpha[view], v_rgb[view], v_background[view])
             compositing_vjp.reduce_splats(
                 *bins[view][:3], grads[view], 1 if depth else None, None if v_abs is None else 1,
                 *(output[view] for output in outputs), None if v_abs is None else v_abs[view],
@@ -232,9 +236,8 @@ class Composite(torch.autograd.Function):
         if ctx.means2d is not None and v_abs is not None:
             ctx.means2d.absgrad = torch.from_numpy(v_abs)
         v_means2d, v_conics, v_depths, v_opacities, v_colors = (torch.from_numpy(array) for array in outputs)
-        v_background = np.einsum("vhw,vhwc->vc", 1 - alpha, v_rgb) if ctx.needs_input_grad[5] else None
-        v_background = None if v_background is None else torch.from_numpy(v_background)
-        return v_means2d, v_conics, v_depths, v_opacities.sum(0), v_colors, v_background, None, None, None, None
+        behind = torch.from_numpy(v_background)
+        return v_means2d, v_conics, v_depths, v_opacities.sum(0), v_colors, behind, None, None, None, None
 
 
 def _run_tiles(views: int, size: tuple[int, int], draw: Any) -> None:

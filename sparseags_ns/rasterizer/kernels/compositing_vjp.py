@@ -193,3 +193,15 @@ def reduce_splats(
             v_depths[g] = total[GRAD_Z]
         if with_abs is not None:
             v_abs[g, 0], v_abs[g, 1] = scale * total[GRAD_ABS_X], scale * total[GRAD_ABS_Y]
+
+
+@jit
+def background_vjp(alpha, v_rgb, v_background):
+    """Write the gradient of one view's background: sum over the pixels of T v_rgb."""
+    F = alpha.dtype.type
+    red, green, blue = F(0), F(0), F(0)
+    for y in range(alpha.shape[0]):
+        for x in range(alpha.shape[1]):
+            T = F(1) - alpha[y, x]
+            red, green, blue = red + T * v_rgb[y, x, 0], green + T * v_rgb[y, x, 1], blue + T * v_rgb[y, x, 2]
+    v_background[0], v_background[1], v_background[2] = red, green, blue
