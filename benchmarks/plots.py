@@ -32,6 +32,7 @@ def plot_rasterizer(metrics: list[Metric], file: Path) -> Path:
     if views:
         axes[2].plot(*zip(*views, strict=True), "o-")
         axes[2].set_ylim(bottom=0)
+    axes[2].set_visible(bool(views))
     axes[2].set(title="10,000 Gaussians, 256 px", xlabel="views in one call", ylabel="CPU ms a view")
     axes[2].grid(True, alpha=0.3)
     figure.savefig(file, dpi=110)

@@ -9,7 +9,7 @@ import sys
 import tempfile
 
 from benchmarks.metric import Metric
-from benchmarks.timing import Yardstick
+from benchmarks.timing import yardstick_seconds
 
 _START = """
 import torch
@@ -35,13 +35,14 @@ print(peak() - before)
 """
 
 
-def start_and_memory(yardstick: Yardstick) -> list[Metric]:
+def start_and_memory() -> list[Metric]:
     """CPU time to the first gradients with and without compiled kernels on disk; peak memory of large renders."""
     with tempfile.TemporaryDirectory() as cache:
         imported, _ = _child(_IMPORT, cache)
         cold, warm = (_child(_START, cache)[0] - imported for _ in range(2))
+    yardstick = yardstick_seconds()
     metrics = [
-        Metric(f"start/{name}", seconds / yardstick.seconds, 0.5, shown=f"{seconds:.2f} s")
+        Metric(f"start/{name}", seconds / yardstick, 0.5, shown=f"{seconds:.2f} s")
         for name, seconds in (("cold", cold), ("warm", warm))
     ]
     for count, size, views in ((10_000, 512, 8), (100_000, 512, 8)) if sys.platform == "linux" else ():

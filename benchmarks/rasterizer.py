@@ -15,7 +15,7 @@ import torch
 
 from benchmarks import processes
 from benchmarks.metric import Metric
-from benchmarks.timing import Yardstick, least, wall_seconds
+from benchmarks.timing import Timing, least, wall_seconds, yardstick_seconds
 from sparseags_ns.geometry import se3
 from sparseags_ns.rasterizer import Gaussians, photometric_loss, rasterize, score_poses
 from sparseags_ns.rasterizer.scenes import Scene, ball_scene
@@ -25,24 +25,24 @@ COUNTS = (2_000, 5_000, 10_000, 25_000, 100_000)
 VIEWS = (1, 2, 4, 8, 16)
 HYPOTHESES = 64
 STEP_VIEWS, STEP_PX, STEP_COUNT = 8, 256, 10_000
+THREAD_ROUNDS = 20
 
 
 def run(quick: bool) -> list[Metric]:
     """All figures; the quick form keeps those of the project's targets."""
-    yardstick = Yardstick()
     with threads(1):
         metrics = [
             metric
             for size_px in ((256,) if quick else SIZES_PX)
             for count in (COUNTS[1:4] if quick else COUNTS)
-            for metric in render_times(count, size_px, 2 if size_px > 256 else 8, yardstick)
+            for metric in render_times(count, size_px, 2 if size_px > 256 else 8)
         ]
-        metrics += [metric for count in (2_000, 10_000) for metric in scoring_times(count, yardstick)]
-        metrics += joint_step_times(yardstick)
+        metrics += [metric for count in (2_000, 10_000) for metric in scoring_times(count)]
+        metrics += joint_step_times()
         if not quick:
-            metrics += view_scaling(yardstick) + [speed_over_twin(yardstick)]
-    metrics += thread_scaling(yardstick)
-    return metrics if quick else metrics + processes.start_and_memory(yardstick)
+            metrics += view_scaling() + [speed_over_twin()]
+    metrics += thread_scaling()
+    return metrics if quick else metrics + processes.start_and_memory()
 
 
 @contextmanager
@@ -56,10 +56,9 @@ def threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def time_metric(name: str, seconds: float, per: int, yardstick: Yardstick, tolerance: float = 0.25) -> Metric:
-    """A time for each of `per` things, as a ratio to the yardstick."""
-    each = seconds / per
-    return Metric(name, each / yardstick.seconds, tolerance, shown=f"{1e3 * each:.2f} ms")
+def time_metric(name: str, timing: Timing, tolerance: float = 0.25) -> Metric:
+    """A time, compared in yardsticks."""
+    return Metric(name, timing.yardsticks, tolerance, shown=f"{1e3 * timing.seconds:.2f} ms")
 
 
 def render(scene: Scene, backward: bool) -> None:
@@ -70,18 +69,18 @@ def render(scene: Scene, backward: bool) -> None:
             raster.rgb.backward(torch.ones_like(raster.rgb))
 
 
-def render_times(count: int, size_px: int, views: int, yardstick: Yardstick) -> list[Metric]:
+def render_times(count: int, size_px: int, views: int) -> list[Metric]:
     """Forward, and forward with backward, of one setting."""
     scene = ball_scene(count, size_px, views)
     leaves = scene.leaves()
     times = {
-        "forward": least(lambda: render(scene, False), yardstick),
-        "forward+backward": least(lambda: render(leaves, True), yardstick),
+        "forward": least(lambda: render(scene, False)),
+        "forward+backward": least(lambda: render(leaves, True)),
     }
-    return [time_metric(f"{name}/{size_px}px/{count}", time, views, yardstick) for name, time in times.items()]
+    return [time_metric(f"{name}/{size_px}px/{count}", time.each(views)) for name, time in times.items()]
 
 
-def scoring_times(count: int, yardstick: Yardstick) -> list[Metric]:
+def scoring_times(count: int) -> list[Metric]:
     """Scoring of hypotheses at 64 px, without and with the gradient by the poses."""
     scene = ball_scene(count, 64, HYPOTHESES)
     truth = rasterize(scene.gaussians, scene.cameras[:1])
@@ -92,7 +91,7 @@ def scoring_times(count: int, yardstick: Yardstick) -> list[Metric]:
         def work(poses: torch.Tensor = poses) -> None:
             score_poses(scene.gaussians, truth.rgb[0], truth.alpha[0], poses, scene.cameras.K[0])
 
-        metrics.append(time_metric(f"{name}/64px/{count}", least(work, yardstick), HYPOTHESES, yardstick))
+        metrics.append(time_metric(f"{name}/64px/{count}", least(work).each(HYPOTHESES)))
     return metrics
 
 
@@ -119,61 +118,59 @@ class JointStep:
         self.optimizer.step()
 
 
-def joint_step_times(yardstick: Yardstick) -> list[Metric]:
+def joint_step_times() -> list[Metric]:
     """The step on one thread, and the image loss alone."""
     step = JointStep()
     images, targets = torch.rand(2, STEP_VIEWS, STEP_PX, STEP_PX, 3).unbind()
     images.requires_grad_()
-    loss = least(lambda: photometric_loss(images, targets).sum().backward(), yardstick)
+    loss = least(lambda: photometric_loss(images, targets).sum().backward())
     return [
-        time_metric("joint_step", least(step, yardstick, seconds=2), 1, yardstick),
-        time_metric("image_loss/256px", loss, STEP_VIEWS, yardstick),
+        time_metric("joint_step", least(step, seconds=2)),
+        time_metric("image_loss/256px", loss.each(STEP_VIEWS)),
     ]
 
 
-def view_scaling(yardstick: Yardstick) -> list[Metric]:
+def view_scaling() -> list[Metric]:
     """CPU time for each view when more are rendered in one call."""
     metrics = []
     for views in VIEWS:
         leaves = ball_scene(STEP_COUNT, STEP_PX, views).leaves()
-        seconds = least(lambda leaves=leaves: render(leaves, True), yardstick)
-        metrics.append(time_metric(f"views/{views}", seconds, views, yardstick))
+        timing = least(lambda leaves=leaves: render(leaves, True))
+        metrics.append(time_metric(f"views/{views}", timing.each(views)))
     return metrics
 
 
-def speed_over_twin(yardstick: Yardstick) -> Metric:
+def speed_over_twin() -> Metric:
     """How many times faster than the torch twin, forward and backward."""
     leaves = ball_scene(2_000, 128, 1).leaves()
-    kernel = least(lambda: render(leaves, True), yardstick)
+    kernel = least(lambda: render(leaves, True))
 
     def twin() -> None:
         raster = rasterize(leaves.gaussians, leaves.cameras, leaves.background, backend="reference")
         raster.rgb.sum().backward()
 
-    ratio = least(twin, yardstick) / kernel
+    ratio = least(twin).seconds / kernel.seconds
     return Metric("times_faster_than_twin/128px/2000", ratio, 0.3, "higher", f"{ratio:.0f} x")
 
 
-def thread_scaling(yardstick: Yardstick) -> list[Metric]:
-    """Wall-clock speed-up of rendering and of the joint step on 2 and more threads; busy machines spoil it."""
-    leaves, step = ball_scene(STEP_COUNT, STEP_PX, STEP_VIEWS).leaves(), JointStep()
-    walls: dict[int, tuple[float, float]] = {}
-    for count in sorted({1, 2, os.cpu_count() or 1}):
-        if count <= (os.cpu_count() or 1):
+def thread_scaling() -> list[Metric]:
+    """Wall-clock speed-up of rendering on 2 and more threads, and the joint step's time; idle machines only."""
+    load, allowed = os.getloadavg()[0], 1 + 0.25 * (os.cpu_count() or 1)  # this process itself makes about 1
+    if load > allowed:
+        print(f"wall-clock figures left out: load average {load:.1f}, they need {allowed:.1f} or less")
+        return []
+    leaves, step, cores = ball_scene(STEP_COUNT, STEP_PX, STEP_VIEWS).leaves(), JointStep(), os.cpu_count() or 1
+    counts = sorted({count for count in (1, 2, cores) if count <= cores})
+    images, steps = dict.fromkeys(counts, float("inf")), dict.fromkeys(counts, float("inf"))
+    for _ in range(THREAD_ROUNDS):  # taking turns, so that a busy spell hits all of them
+        for count in counts:
             with threads(count):
-                walls[count] = (
-                    least(lambda: render(leaves, True), yardstick, seconds=3, clock=wall_seconds),
-                    least(step, yardstick, seconds=3, clock=wall_seconds),
-                )
-    metrics = []
-    for count, (image, whole) in walls.items():
-        metrics.append(
-            Metric(f"joint_step/wall/{count}_threads", whole / yardstick.seconds, 0.4, shown=f"{1e3 * whole:.1f} ms")
-        )
-        if count > 1:
-            ratio = walls[1][0] / image
-            metrics.append(Metric(f"speedup/{count}_threads", ratio, 0.25, "higher", f"{ratio:.2f} x"))
-    return metrics
+                images[count] = min(images[count], wall_seconds(lambda: render(leaves, True)))
+                steps[count] = min(steps[count], wall_seconds(step))
+    unit = yardstick_seconds()
+    metrics = [time_metric(f"joint_step/wall/{n}_threads", Timing(t, t / unit), 0.4) for n, t in steps.items()]
+    ratios = {count: images[1] / images[count] for count in counts[1:]}
+    return metrics + [Metric(f"speedup/{n}_threads", r, 0.25, "higher", f"{r:.2f} x") for n, r in ratios.items()]
 
 
 def plot(metrics: list[Metric], folder: Path) -> list[Path]:

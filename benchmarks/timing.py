@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -39,28 +40,37 @@ def wall_seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - begin
 
 
-class Yardstick:
-    """The least CPU time of the fixed work seen so far in this process."""
+@dataclass(frozen=True)
+class Timing:
+    """The least time of several runs of some work, in seconds and in yardsticks."""
 
-    def __init__(self) -> None:
-        self.seconds = min(cpu_seconds(yardstick_work) for _ in range(10))
+    seconds: float
+    yardsticks: float
 
-    def again(self) -> None:
-        """Measure once more."""
-        self.seconds = min(self.seconds, cpu_seconds(yardstick_work))
+    def each(self, count: int) -> Timing:
+        """The time of one of `count` equal parts of the work."""
+        return Timing(self.seconds / count, self.yardsticks / count)
+
+
+def yardstick_seconds() -> float:
+    """Least CPU time of the fixed work over 20 runs, a tenth of a second."""
+    return min(cpu_seconds(yardstick_work) for _ in range(20))
 
 
 def least(
     work: Callable[[], object],
-    yardstick: Yardstick,
     *,
     seconds: float = 0.6,
     clock: Callable[[Callable[[], object]], float] = cpu_seconds,
-) -> float:
-    """Least time of `work` over 3 runs or more, for about `seconds`; the yardstick is measured in between."""
-    best, spent, runs = float("inf"), 0.0, 0
-    while runs < 3 or spent < seconds:
-        yardstick.again()
+) -> Timing:
+    """Least time of `work` over 4 runs or more, for about `seconds`, after one that does not count.
+
+    The yardstick is measured between the runs, so that what slows both (a neighbour on the machine) cancels.
+    """
+    work()
+    best, yardstick, spent, runs = float("inf"), float("inf"), 0.0, 0
+    while runs < 4 or spent < seconds:
+        yardstick = min(yardstick, *(cpu_seconds(yardstick_work) for _ in range(3)))
         time_of_run = clock(work)
         best, spent, runs = min(best, time_of_run), spent + time_of_run, runs + 1
-    return best
+    return Timing(best, best / yardstick)
