@@ -137,7 +137,7 @@ class SparseAGSTrainer(Trainer):
                 gaussians=model.gaussians(),
                 sh_degree=model.config.sh_degree,
                 steps_done=model.steps_done,
-                num_steps=model.num_steps,
+                num_steps=model.run.num_steps,
                 seconds=self._clock.seconds,
             )
             return write_run_outputs(self.outputs_dir, state, model.perceptual)

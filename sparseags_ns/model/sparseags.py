@@ -9,24 +9,28 @@ from functools import cached_property, partial
 from typing import Any
 
 import torch
-from gsplat.strategy import DefaultStrategy
 from nerfstudio.cameras.cameras import Cameras as NerfstudioCameras
 from nerfstudio.data.scene_box import OrientedBox
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.model_components import renderers
-from nerfstudio.models.splatfacto import RGB2SH, SplatfactoModel, num_sh_bases, random_quat_tensor
+from nerfstudio.models.splatfacto import SplatfactoModel
 from nerfstudio.utils.colors import get_color
 from torch import Tensor, nn
 
 from sparseags_ns.geometry.cameras import Cameras, opencv_from_opengl
 from sparseags_ns.metrics.images import psnr, ssim
 from sparseags_ns.metrics.perceptual import PerceptualError, perceptual_error
-from sparseags_ns.model import schedule, seeding
 from sparseags_ns.model.camera_deltas import CameraDeltas
 from sparseags_ns.model.config import SparseAGSModelConfig
-from sparseags_ns.model.densify import split_all
-from sparseags_ns.model.losses import Targets, make_targets
-from sparseags_ns.model.objective import LossWeights, joint_loss, random_backgrounds
+from sparseags_ns.model.joint import (
+    Run,
+    TargetPyramid,
+    activate,
+    begin_step,
+    make_strategy,
+    seed_params,
+    step_losses,
+)
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
@@ -47,59 +51,21 @@ class SparseAGSModel(SplatfactoModel):
 
     def populate_modules(self) -> None:
         """Replaces splatfacto's, which downloads LPIPS and seeds on CUDA only."""
-        self.num_steps = 1
+        self.run = Run(self.config, num_steps=1)
         self.step = 0
         self.steps_done = 0
         self.crop_box: OrientedBox | None = None
         self.background_color = get_color("white")
         self.views: Views = self.kwargs["metadata"]["views"]
-        self.gauss_params = self._seed(self.views)
+        self.gauss_params = seed_params(self.config, self.views)
         self.camera_optimizer = self.config.camera_optimizer.setup(num_cameras=len(self.views), device="cpu")
         self.camera_optimizer.start_from(self.views.cameras.T_camera_world)
         self.register_buffer("T_camera_initial", self.views.cameras.T_camera_world.clone())
         self.register_buffer("intrinsics", self.views.cameras.K.clone())
         self.register_buffer("trusted", self.views.trusted.clone())
-        self.strategy = self._make_strategy()
+        self.strategy = make_strategy(self.config)
         self.strategy_state = self.strategy.initialize_state(scene_scale=1.0)
         self.seconds_before: dict[str, float] = {}
-        self._targets: dict[int | None, Targets] = {}
-
-    def _seed(self, views: Views) -> nn.ParameterDict:
-        config, generator = self.config, torch.Generator().manual_seed(self.config.seed)
-        if config.seeding == "hull":
-            means = seeding.visual_hull(views, config.num_gaussians, slack_px=config.hull_slack_px, generator=generator)
-            colors = seeding.colors_from_views(means, views)
-        else:
-            means = seeding.ball(config.num_gaussians, config.ball_radius, generator)
-            colors = torch.full_like(means, 0.5)
-        count = len(means)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config.seed)
-            quats = random_quat_tensor(count)
-        values = {
-            "means": means,
-            "scales": torch.full((count, 3), config.seed_scale).log(),
-            "quats": quats,
-            "features_dc": RGB2SH(colors),
-            "features_rest": torch.zeros(count, num_sh_bases(config.sh_degree) - 1, 3),
-            "opacities": torch.full((count, 1), config.seed_opacity).logit(),
-        }
-        return nn.ParameterDict({name: nn.Parameter(value.float()) for name, value in values.items()})
-
-    def _make_strategy(self) -> DefaultStrategy:
-        config = self.config
-        return DefaultStrategy(
-            prune_opa=config.cull_alpha_thresh,
-            grow_grad2d=config.densify_grad_thresh,
-            grow_scale3d=config.densify_size_thresh,
-            prune_scale3d=config.cull_scale_thresh,
-            refine_start_iter=config.warmup_length,
-            refine_stop_iter=config.stop_split_at,
-            # METHOD: no opacity reset. The strategy resets (and prunes by size) at multiples of this.
-            reset_every=10**9,
-            refine_every=config.refine_every,
-            absgrad=config.use_absgrad,
-        )
 
     # --- state ---
 
@@ -125,14 +91,9 @@ class SparseAGSModel(SplatfactoModel):
 
     def gaussians(self, crop: Tensor | None = None) -> Gaussians:
         """The Gaussians, activated; only those in `crop` (indices or mask) if given."""
-        params = {name: value if crop is None else value[crop] for name, value in self.gauss_params.items()}
-        return Gaussians(
-            means=params["means"],
-            quats=params["quats"],
-            scales=params["scales"].exp(),
-            opacities=params["opacities"].sigmoid().squeeze(-1),
-            colors=torch.cat([params["features_dc"][:, None], params["features_rest"]], dim=1),
-        )
+        if crop is None:
+            return activate(self.gauss_params)
+        return activate({name: value[crop] for name, value in self.gauss_params.items()})
 
     def cameras(self) -> Cameras:
         """All input views at their refined poses, differentiable in the deltas."""
@@ -151,69 +112,34 @@ class SparseAGSModel(SplatfactoModel):
         """Before each step: schedule and splits; after it: densification, where the preset densifies."""
         trainer, optimizers = training_callback_attributes.trainer, training_callback_attributes.optimizers
         assert trainer is not None and optimizers is not None
-        self.num_steps = trainer.config.max_num_iterations
+        self.run = Run(self.config, trainer.config.max_num_iterations)
+        means_lr = optimizers.config["means"]["optimizer"].lr
         before = TrainingCallback(
-            [TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], partial(self.begin_step, optimizers.optimizers)
+            [TrainingCallbackLocation.BEFORE_TRAIN_ITERATION],
+            partial(self.begin_step, optimizers.optimizers, means_lr),
         )
         after = TrainingCallback([TrainingCallbackLocation.AFTER_TRAIN_ITERATION], self.end_step)
-        self._base_lr = {name: config["optimizer"].lr for name, config in optimizers.config.items()}
         return [before, after]
 
-    def begin_step(self, optimizers: dict[str, torch.optim.Optimizer], step: int) -> None:
+    def begin_step(self, optimizers: dict[str, torch.optim.Optimizer], means_lr: float, step: int) -> None:
         """Set learning rates by the schedule and split the Gaussians where a stage says so."""
         self.step, self.optimizers = step, optimizers
-        moment = schedule.moment_of(step, self.config.stages, self.num_steps)
-        if moment.begins and moment.stage.split:
-            generator = torch.Generator().manual_seed(self.config.seed + step)
-            split_all(self.gauss_params, optimizers, min_opacity=self.config.split_min_opacity, generator=generator)
-        means_lr = schedule.exponential(1.0, self.config.means_lr_decay, moment.run_ratio)
-        self._set_lr("means", self._base_lr["means"] * means_lr)
-        self._set_lr("camera_opt", schedule.pose_lr(moment))
+        begin_step(step, self.run, self.gauss_params, optimizers, means_lr)
 
-    def _set_lr(self, group: str, lr: float) -> None:
-        for param_group in self.optimizers[group].param_groups:
-            param_group["lr"] = lr
+    @cached_property
+    def _targets(self) -> TargetPyramid:
+        return TargetPyramid(self.views.to(self.device))
 
     def joint_step(self, step: int) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Losses and metrics of one step over all trusted views."""
-        config, moment = self.config, schedule.moment_of(step, self.config.stages, self.num_steps)
-        index = self.trusted.nonzero().flatten()
-        targets = self.targets(moment.stage.pixels)[index]
-        ramp = moment.run_ratio if config.ramp_losses else 1.0
-        weights = LossWeights(
-            rgb=config.rgb_weight * ramp,
-            alpha=config.alpha_weight * ramp,
-            opacity=config.opacity_weight,
-            oversize=config.oversize_weight,
-            oversize_limit=config.oversize_limit,
-        )
-        losses, raster = joint_loss(
-            self.gaussians(),
-            self.cameras()[index],
-            targets,
-            self._backgrounds(len(index), step),
-            weights,
-            sh_degree=min(moment.stage.sh_degree, step // config.sh_degree_interval, config.sh_degree),
-            absgrad=config.use_absgrad and config.densify,
-        )
+        losses, raster = step_losses(step, self.run, self.gauss_params, self.cameras(), self.trusted, self._targets)
         self.info = raster.info
-        if config.densify:
+        if self.config.densify:
             self.strategy.step_pre_backward(self.gauss_params, self.optimizers, self.strategy_state, step, self.info)
-        metrics: dict[str, Any] = {"gaussian_count": self.num_points, "stage": moment.index}
+        metrics: dict[str, Any] = {"gaussian_count": self.num_points, "stage": self.run.moment(step).index}
         self.camera_optimizer.get_metrics_dict(metrics)
         self.camera_optimizer.get_loss_dict(losses)
         return losses, metrics
-
-    def _backgrounds(self, count: int, step: int) -> Tensor:
-        if self.config.background_color == "random":
-            return random_backgrounds(count, self.config.seed, step).to(self.device)
-        return get_color(self.config.background_color).to(self.device).expand(count, 3)
-
-    def targets(self, pixels: int | None) -> Targets:
-        """The photographs at this size, computed once."""
-        if pixels not in self._targets:
-            self._targets[pixels] = make_targets(self.views.to(self.device), pixels)
-        return self._targets[pixels]
 
     def end_step(self, step: int) -> None:
         """Densify where the preset says so, and count the step as done."""

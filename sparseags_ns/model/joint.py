@@ -1,0 +1,160 @@
+"""What every step of the joint optimisation does, whoever owns parameters and optimizers.
+
+nerfstudio's trainer and `reconstruct` (benchmarks, short reconstructions) call the same functions. Parameters are
+splatfacto's: `means`, `scales` (logarithms), `quats`, `features_dc`, `features_rest` (spherical harmonics), `opacities`
+(logits). Everything is a pure function of the step, so that a resumed run repeats an unbroken one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from gsplat.strategy import DefaultStrategy
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from sparseags_ns.geometry.cameras import Cameras
+from sparseags_ns.model import schedule, seeding
+from sparseags_ns.model.densify import split_all
+from sparseags_ns.model.losses import Targets, make_targets
+from sparseags_ns.model.objective import LossWeights, joint_loss, random_backgrounds
+from sparseags_ns.model.settings import JointSettings
+from sparseags_ns.rasterizer.types import Gaussians, Raster
+from sparseags_ns.views import Views
+
+SH_C0 = 0.28209479177387814
+"""Value of the constant spherical harmonic, 1 / (2 sqrt(pi))."""
+
+GRAY = {"white": 1.0, "black": 0.0}
+
+
+@dataclass(frozen=True)
+class Run:
+    """Settings and length of one optimisation."""
+
+    settings: JointSettings
+    num_steps: int
+
+    def moment(self, step: int) -> schedule.Moment:
+        """Where a step lies in the schedule."""
+        return schedule.moment_of(step, self.settings.stages, self.num_steps)
+
+
+class TargetPyramid:
+    """The photographs at every size that a stage asks for, computed once each."""
+
+    def __init__(self, views: Views) -> None:
+        self._views = views
+        self._targets: dict[int | None, Targets] = {}
+
+    def at(self, pixels: int | None) -> Targets:
+        """Targets of all views whose longer side has this many pixels; None: full size."""
+        if pixels not in self._targets:
+            self._targets[pixels] = make_targets(self._views, pixels)
+        return self._targets[pixels]
+
+
+def seed_params(settings: JointSettings, views: Views) -> nn.ParameterDict:
+    """The first Gaussians of a scene."""
+    generator = torch.Generator().manual_seed(settings.seed)
+    if settings.seeding == "hull":
+        means = seeding.visual_hull(views, settings.num_gaussians, slack_px=settings.hull_slack_px, generator=generator)
+        colors = seeding.colors_from_views(means, views)
+    else:
+        means = seeding.ball(settings.num_gaussians, settings.ball_radius, generator).to(views.images)
+        colors = torch.full_like(means, 0.5)
+    count, bases = len(means), (settings.sh_degree + 1) ** 2
+    values = {
+        "means": means,
+        "scales": torch.full((count, 3), settings.seed_scale).log(),
+        "quats": nn.functional.normalize(torch.randn(count, 4, generator=generator), dim=-1),
+        "features_dc": (colors - 0.5) / SH_C0,
+        "features_rest": torch.zeros(count, bases - 1, 3),
+        "opacities": torch.full((count, 1), settings.seed_opacity).logit(),
+    }
+    return nn.ParameterDict({name: nn.Parameter(value.to(views.images)) for name, value in values.items()})
+
+
+def activate(params: Mapping[str, Tensor] | nn.ParameterDict) -> Gaussians:
+    """The parameters as Gaussians that can be rendered; gradients flow."""
+    return Gaussians(
+        means=params["means"],
+        quats=params["quats"],
+        scales=params["scales"].exp(),
+        opacities=params["opacities"].sigmoid().squeeze(-1),
+        colors=torch.cat([params["features_dc"][:, None], params["features_rest"]], dim=1),
+    )
+
+
+def begin_step(
+    step: int,
+    run: Run,
+    params: nn.ParameterDict,
+    optimizers: dict[str, torch.optim.Optimizer],
+    means_lr: float,
+) -> None:
+    """Split the Gaussians where a stage says so, and set the learning rates that follow the schedule.
+
+    Args:
+        params: Gaussians; replaced in place by a split.
+        optimizers: one for each entry of `params`, and `camera_opt`.
+        means_lr: learning rate of the means before the schedule.
+    """
+    settings, moment = run.settings, run.moment(step)
+    if moment.begins and moment.stage.split:
+        generator = torch.Generator().manual_seed(settings.seed + step)
+        split_all(params, optimizers, min_opacity=settings.split_min_opacity, generator=generator)
+    decay = schedule.exponential(1.0, settings.means_lr_decay, moment.run_ratio)
+    _set_lr(optimizers["means"], means_lr * decay)
+    _set_lr(optimizers["camera_opt"], schedule.pose_lr(moment))
+
+
+def step_losses(
+    step: int, run: Run, params: nn.ParameterDict, cameras: Cameras, trusted: Tensor, targets: TargetPyramid
+) -> tuple[dict[str, Float[Tensor, ""]], Raster]:
+    """Losses of one step over all trusted views, and the renders."""
+    settings, moment = run.settings, run.moment(step)
+    index = trusted.nonzero().flatten()
+    ramp = moment.run_ratio if settings.ramp_losses else 1.0
+    weights = LossWeights(
+        rgb=settings.rgb_weight * ramp,
+        alpha=settings.alpha_weight * ramp,
+        opacity=settings.opacity_weight,
+        oversize=settings.oversize_weight,
+        oversize_limit=settings.oversize_limit,
+    )
+    return joint_loss(
+        activate(params),
+        cameras[index],
+        targets.at(moment.stage.pixels)[index],
+        _backgrounds(settings, len(index), step).to(params["means"]),
+        weights,
+        sh_degree=min(moment.stage.sh_degree, step // settings.sh_degree_interval, settings.sh_degree),
+        absgrad=settings.use_absgrad and settings.densify,
+    )
+
+
+def make_strategy(settings: JointSettings) -> DefaultStrategy:
+    """gsplat's densification by gradients, for the presets that use it."""
+    return DefaultStrategy(
+        prune_opa=settings.cull_alpha_thresh,
+        grow_grad2d=settings.densify_grad_thresh,
+        refine_start_iter=settings.warmup_length,
+        # METHOD has no opacity reset. The strategy resets (and prunes by size) at multiples of this.
+        reset_every=10**9,
+        refine_every=settings.refine_every,
+        absgrad=settings.use_absgrad,
+    )
+
+
+def _backgrounds(settings: JointSettings, count: int, step: int) -> Float[Tensor, "views 3"]:
+    if settings.background_color == "random":
+        return random_backgrounds(count, settings.seed, step)
+    return torch.full((count, 3), GRAY[settings.background_color])
+
+
+def _set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = lr

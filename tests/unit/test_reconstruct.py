@@ -1,0 +1,70 @@
+"""The joint optimisation without nerfstudio."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+
+from sparseags_ns.geometry import se3
+from sparseags_ns.geometry.pose_metrics import pose_errors
+from sparseags_ns.model.joint import seed_params
+from sparseags_ns.model.reconstruct import reconstruct
+from sparseags_ns.model.settings import PRESETS, SPARSEAGS, Preset
+from sparseags_ns.views import Views
+
+
+def small(preset: Preset = SPARSEAGS, **settings: object) -> Preset:
+    return replace(preset, settings=replace(preset.settings, num_gaussians=150, **settings))
+
+
+def disturbed(views: Views, size: float = 0.06) -> Views:
+    tangents = size * torch.randn(len(views), 6, generator=torch.Generator().manual_seed(1))
+    poses = views.cameras.T_camera_world @ se3.exp(tangents)
+    return replace(views, cameras=views.cameras.with_poses(poses))
+
+
+def test_rough_poses_come_nearer_to_the_truth(make_views: Callable[..., Views]) -> None:
+    views = make_views(6, 48)
+    rough = disturbed(views)
+    result = reconstruct(rough, small(), steps=150)
+    true = views.cameras.T_camera_world
+    given, refined = (pose_errors(c.T_camera_world, true).summary() for c in (rough.cameras, result.cameras))
+    assert refined["median_rotation_error_deg"] < 0.75 * given["median_rotation_error_deg"]
+
+
+def test_poses_stay_if_they_are_not_refined(make_views: Callable[..., Views]) -> None:
+    views = make_views(3, 24)
+    result = reconstruct(views, small(), steps=6, refine_poses=False)
+    assert torch.equal(result.cameras.T_camera_world, views.cameras.T_camera_world)
+
+
+def test_the_same_seed_gives_the_same_result(make_views: Callable[..., Views]) -> None:
+    views = make_views(3, 24)
+    a, b, c = (reconstruct(views, small(seed=seed), steps=8) for seed in (0, 0, 1))
+    assert torch.equal(a.gaussians.means, b.gaussians.means) and torch.equal(a.cameras.K, b.cameras.K)
+    assert not torch.equal(a.gaussians.means[:50], c.gaussians.means[:50])
+
+
+def test_untrusted_views_keep_their_pose(make_views: Callable[..., Views]) -> None:
+    views = make_views(4, 24)
+    views = replace(views, trusted=torch.tensor([True, True, False, True]))
+    moved = reconstruct(views, small(), steps=6).cameras.T_camera_world != views.cameras.T_camera_world
+    assert moved.flatten(1).any(1).tolist() == [True, True, False, True]
+
+
+@pytest.mark.parametrize("name", list(PRESETS))
+def test_every_preset_runs_and_reports_progress(name: str, make_views: Callable[..., Views]) -> None:
+    seen: list[tuple[int, int]] = []
+    result = reconstruct(
+        make_views(3, 16), small(PRESETS[name]), steps=5, progress=lambda done, total: seen.append((done, total))
+    )
+    assert seen == [(i + 1, 5) for i in range(5)] and result.seconds > 0
+    assert all(tensor.isfinite().all() for tensor in vars(result.gaussians).values())
+
+
+def test_hull_seeds_take_the_photographs_colours(make_views: Callable[..., Views]) -> None:
+    params = seed_params(small(seeding="hull").settings, make_views(4, 32))
+    assert params["means"].shape == (150, 3) and params["features_dc"].std() > 0.1
