@@ -13,9 +13,10 @@ def main() -> None:
     import tyro
 
     from sparseags_ns.cli.demo import Demo
+    from sparseags_ns.cli.eval import Eval
     from sparseags_ns.cli.sample import Sample
 
-    commands = {"demo": Demo, "sample": Sample}
+    commands = {"demo": Demo, "eval": Eval, "sample": Sample}
     command = tyro.extras.subcommand_cli_from_dict(commands, prog="sparseags", description=__doc__)
     try:
         command.run()

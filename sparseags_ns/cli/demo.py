@@ -40,8 +40,8 @@ class Demo:
         config = train(sample, self.directory / "runs", experiment="sample", steps=self.steps)
         run = config.get_base_dir()
         splat = export_splat(run / "config.yml", self.directory / "splat")
-        given = compare_pose_files(sample / "cameras.json", sample / "gt" / "transforms.json")
-        refined = compare_pose_files(run / "sparseags" / "transforms.json", sample / "gt" / "transforms.json")
+        given = compare_pose_files(sample / "cameras.json", sample / "gt" / "transforms.json").poses
+        refined = compare_pose_files(run / "sparseags" / "transforms.json", sample / "gt" / "transforms.json").poses
         console = Console(soft_wrap=True)
         console.print(error_table(given, refined))
         _print_places(console, sample, run, splat)

@@ -1,0 +1,174 @@
+"""`sparseags eval`: refined cameras, and the splat of a run, against the truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from tyro.conf import Positional
+
+from sparseags_ns.console import announce
+from sparseags_ns.evaluation import CameraErrors, NovelViewErrors, compare_pose_files
+from sparseags_ns.export.run_outputs import FOLDER
+from sparseags_ns.formats.json_entries import write_json
+from sparseags_ns.pose_init.from_files import POSE_FILES
+
+TRUE_CAMERAS = Path("gt") / "transforms.json"
+RATES = ("R@5", "R@15", "CC@0.1")
+
+
+class EvaluationError(ValueError):
+    """What was given to be judged cannot be."""
+
+
+@dataclass
+class Eval:
+    """Judge refined cameras, and for a run also its novel views, by the truth."""
+
+    predicted: Positional[Path]
+    """A run's folder (the one with config.yml), or a transforms.json or cameras.json."""
+    truth: Positional[Path]
+    """A scene with gt/transforms.json, or a transforms.json or cameras.json. Views are matched by the photographs'
+    names; novel views need the scene's gt/transforms_test.json and test_images/."""
+    given: Path | None = None
+    """The cameras that the run began with, to be shown beside the refined ones."""
+    output: Path | None = None
+    """Write the figures into this JSON file."""
+    overwrite: bool = False
+    """Replace the output file if there is one."""
+
+    def run(self) -> None:
+        """Compare, print, write."""
+        if self.output is not None and self.output.exists() and not self.overwrite:
+            raise EvaluationError(f"{self.output} exists already: name another output, or allow to --overwrite it")
+        pose_file, true_file = predicted_file(self.predicted), truth_file(self.truth)
+        errors = compare_pose_files(pose_file, true_file)
+        given = None if self.given is None else compare_pose_files(predicted_file(self.given), true_file)
+        novel = self._novel_views(true_file, errors)
+        if self.output is not None:
+            write_json(self.output, report(pose_file, true_file, errors, given, novel))
+        _print(errors, given, novel)
+
+    def _novel_views(self, true_file: Path, errors: CameraErrors) -> NovelViewErrors | None:
+        """The run's splat against the scene's held-out photographs, None where either is missing."""
+        if not _is_run(self.predicted):
+            announce("novel views are not judged", f"{self.predicted} is no run's folder, so there is no splat")
+            return None
+        scene = true_file.parent.parent if true_file.parent.name == TRUE_CAMERAS.parent.name else true_file.parent
+        return run_novel_views(self.predicted, scene, errors)
+
+
+def run_novel_views(run: Path, scene: Path, errors: CameraErrors) -> NovelViewErrors | None:
+    """A run's splat against the held-out photographs of a scene, None where it has none."""
+    from sparseags_ns.cli.training import load_splat
+    from sparseags_ns.evaluation import novel_view_errors, read_held_out
+    from sparseags_ns.metrics.perceptual import perceptual_error
+
+    held_out = read_held_out(scene)
+    if held_out is None:
+        return None
+    gaussians, sh_degree = load_splat(run)
+    perceptual = perceptual_error(gaussians.means.device)
+    return novel_view_errors(gaussians, held_out, errors.poses.alignment, perceptual, sh_degree=sh_degree)
+
+
+def predicted_file(path: Path) -> Path:
+    """The pose file that is meant: itself, or that of a run's or of another folder."""
+    names = (f"{FOLDER}/transforms.json", *POSE_FILES)
+    return _file_in(path, names, "a run's folder, a transforms.json or a cameras.json")
+
+
+def truth_file(path: Path) -> Path:
+    """The file of true cameras that is meant: itself, or that of a scene."""
+    return _file_in(path, (str(TRUE_CAMERAS),), f"a scene with {TRUE_CAMERAS}, a transforms.json or a cameras.json")
+
+
+def _file_in(path: Path, names: tuple[str, ...], expected: str) -> Path:
+    if path.is_dir():
+        found = next((path / name for name in names if (path / name).is_file()), None)
+        if found is None:
+            raise EvaluationError(f"{path} holds neither of {', '.join(names)}; expected {expected}")
+        return found
+    if not path.is_file():
+        raise EvaluationError(f"no such file or folder: {path}; expected {expected}")
+    return path
+
+
+def _is_run(path: Path) -> bool:
+    return (path / "config.yml").is_file()
+
+
+def report(
+    predicted: Path, truth: Path, errors: CameraErrors, given: CameraErrors | None, novel: NovelViewErrors | None
+) -> dict[str, Any]:
+    """The content of the output file."""
+    content: dict[str, Any] = {
+        "predicted": str(predicted),
+        "truth": str(truth),
+        "units": "rotation errors in degrees (of a view: the median over its pairs); centre errors after a similarity "
+        "fit, in distances from the centroid of the true centres to the farthest of them; focal errors |log(f/f_true)|",
+        "cameras": errors.summary(),
+        "views": errors.views(),
+    }
+    if given is not None:
+        content["given"] = {"cameras": given.summary(), "views": given.views()}
+    if novel is not None:
+        content["novel_views"] = {**novel.summary(), "perceptual": novel.perceptual_name, "views": novel.views()}
+    return content
+
+
+def _print(errors: CameraErrors, given: CameraErrors | None, novel: NovelViewErrors | None) -> None:
+    console = Console(soft_wrap=True)
+    console.print(camera_table({"refined": errors} if given is None else {"given": given, "refined": errors}))
+    if novel is not None:
+        console.print(novel_view_table(novel))
+
+
+def camera_table(sets: dict[str, CameraErrors]) -> Table:
+    """Errors of one or more sets of cameras of the same scene, side by side; below them, view by view."""
+    table = Table(title="Cameras against the truth", title_justify="left")
+    for column in ("", *sets):
+        table.add_column(column, justify="right" if column else "left")
+    summaries = [errors.summary() for errors in sets.values()]
+    for rate in RATES:
+        table.add_row(rate, *(f"{100 * summary[rate]:.1f} %" for summary in summaries))
+    for label, key, unit in (
+        ("median rotation error (pairs)", "median_rotation_error_deg", " deg"),
+        ("median centre error", "median_center_error", " s"),
+    ):
+        table.add_row(label, *(f"{summary[key]:.3f}{unit}" for summary in summaries))
+    for label, key, view, unit in (
+        ("worst rotation error (view)", "worst_rotation_error_deg", "worst_rotation_view", " deg"),
+        ("worst centre error (view)", "worst_center_error", "worst_center_view", " s"),
+    ):
+        table.add_row(label, *(f"{summary[key]:.3f}{unit} ({summary[view]})" for summary in summaries))
+    focals = [summary.get("median_focal_error") for summary in summaries]
+    table.add_row("median focal error", *("-" if focal is None else f"{100 * focal:.2f} %" for focal in focals))
+    table.add_section()
+    for name in dict.fromkeys(name for errors in sets.values() for name in errors.names):
+        table.add_row(f"view {name}", *(_view_cell(errors, name) for errors in sets.values()))
+    table.caption = "s: distance from the middle of the true cameras to the farthest of them"
+    return table
+
+
+def _view_cell(errors: CameraErrors, name: str) -> str:
+    if name not in errors.names:
+        return "-"
+    view = errors.names.index(name)
+    return f"{float(errors.poses.rotation_deg[view]):.3f} deg  {float(errors.poses.center[view]):.3f} s"
+
+
+def novel_view_table(novel: NovelViewErrors) -> Table:
+    """Figures of the held-out photographs and their mean."""
+    name = novel.perceptual_name
+    table = Table(title="Novel views against held-out photographs, over white", title_justify="left")
+    for column in ("", "PSNR", "SSIM", name.upper()):
+        table.add_column(column, justify="right" if column else "left")
+    for row in [*novel.views(), {"name": "mean", **novel.summary()}]:
+        table.add_row(str(row["name"]), f"{row['psnr']:.2f} dB", f"{row['ssim']:.4f}", f"{row[name]:.4f}")
+    if name != "lpips":
+        table.caption = f"{name.upper()} stands in for LPIPS, whose weights are not on this machine"
+    return table

@@ -1,0 +1,20 @@
+"""A result against the truth: refined cameras against true ones, the splat against held-out photographs.
+
+cameras      cameras in files, matched by the photographs' names: pose errors, focal lengths
+held_out     the held-out photographs of a scene
+novel_views  the splat seen from where they were taken
+"""
+
+from sparseags_ns.evaluation.cameras import CameraErrors, compare_cameras, compare_pose_files
+from sparseags_ns.evaluation.held_out import HeldOut, read_held_out
+from sparseags_ns.evaluation.novel_views import NovelViewErrors, novel_view_errors
+
+__all__ = [
+    "CameraErrors",
+    "HeldOut",
+    "NovelViewErrors",
+    "compare_cameras",
+    "compare_pose_files",
+    "novel_view_errors",
+    "read_held_out",
+]

@@ -1,0 +1,110 @@
+"""Cameras in files against true cameras in files, matched by the photographs' names.
+
+Frames: the predicted and the true `world` may differ by any similarity. Units: degrees; s, the distance from the
+centroid of the true centres to the farthest of them, for centres; the ratio to the true focal length for focals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from sparseags_ns.console import announce
+from sparseags_ns.formats.frame import Frame, PoseFileError
+from sparseags_ns.formats.poses import read_poses
+from sparseags_ns.geometry.pose_metrics import PoseErrors, pose_errors
+
+
+@dataclass(frozen=True)
+class CameraErrors:
+    """Errors of the cameras of some photographs."""
+
+    names: tuple[str, ...]
+    """The photographs, by file name without ending; everything else is in their order."""
+    poses: PoseErrors
+    focal_ratio: Float[Tensor, " views"] | None
+    """Focal length over the true one; None where the two belong to photographs of different sizes (a crop's focal
+    length says nothing about the original's)."""
+
+    @property
+    def focal_error(self) -> Float[Tensor, " views"] | None:
+        """|log(f / f_true)| of each view."""
+        return None if self.focal_ratio is None else self.focal_ratio.log().abs()
+
+    def summary(self) -> dict[str, Any]:
+        """The published figures as shares, medians, and the worst views with their names."""
+        rotation, center = self.poses.rotation_deg, self.poses.center
+        figures = {
+            **self.poses.summary(),
+            "worst_rotation_error_deg": float(rotation.max()),
+            "worst_rotation_view": self.names[int(rotation.argmax())],
+            "worst_center_error": float(center.max()),
+            "worst_center_view": self.names[int(center.argmax())],
+        }
+        if self.focal_error is not None:
+            figures["median_focal_error"] = float(self.focal_error.quantile(0.5))
+        return figures
+
+    def views(self) -> list[dict[str, Any]]:
+        """The errors of each view."""
+        rows = [
+            {"name": name, "rotation_error_deg": float(rotation), "center_error": float(center)}
+            for name, rotation, center in zip(self.names, self.poses.rotation_deg, self.poses.center, strict=True)
+        ]
+        if self.focal_ratio is not None:
+            for row, ratio in zip(rows, self.focal_ratio.tolist(), strict=True):
+                row["focal_ratio"] = ratio
+        return rows
+
+
+def compare_pose_files(predicted: Path, true: Path) -> CameraErrors:
+    """Errors of the cameras in one pose file against those in another.
+
+    Raises:
+        PoseFileError: a file cannot be used, or names photographs alike.
+        ValueError: a predicted view has no true camera, or fewer than two views are left.
+    """
+    by_name, true_by_name = frames_by_photograph(predicted), frames_by_photograph(true)
+    missing = sorted(set(by_name) - set(true_by_name))
+    if missing:
+        raise ValueError(f"{true} holds no camera for {', '.join(missing)}, which {predicted} has")
+    unjudged = sorted(set(true_by_name) - set(by_name))
+    if unjudged:
+        announce(f"only {len(by_name)} of {len(true_by_name)} views are judged", f"{predicted} lacks {unjudged}")
+    names = tuple(by_name)
+    return compare_cameras(names, list(by_name.values()), [true_by_name[name] for name in names])
+
+
+def compare_cameras(names: Sequence[str], predicted: Sequence[Frame], true: Sequence[Frame]) -> CameraErrors:
+    """Errors of predicted cameras against the true ones of the same photographs, in one order."""
+    errors = pose_errors(
+        torch.stack([frame.T_camera_world for frame in predicted]),
+        torch.stack([frame.T_camera_world for frame in true]),
+    )
+    return CameraErrors(tuple(names), errors, _focal_ratios(predicted, true))
+
+
+def frames_by_photograph(path: Path) -> dict[str, Frame]:
+    """The views of a pose file by the file name of their photograph, without its ending."""
+    frames: dict[str, Frame] = {}
+    for frame in read_poses(path):
+        if frame.stem in frames:
+            raise PoseFileError(path, f"names two photographs '{frame.stem}'; views are matched by these names")
+        frames[frame.stem] = frame
+    return frames
+
+
+def _focal_ratios(predicted: Sequence[Frame], true: Sequence[Frame]) -> Float[Tensor, " views"] | None:
+    """Geometric means over the two axes; a file that gives no size is taken to mean photographs of the other's."""
+    pairs = list(zip(predicted, true, strict=True))
+    for a, b in pairs:
+        if a.width is not None and b.width is not None and (a.width, a.height) != (b.width, b.height):
+            return None
+    ratios = [(a.K[0, 0] * a.K[1, 1] / (b.K[0, 0] * b.K[1, 1])).sqrt() for a, b in pairs]
+    return torch.stack(ratios)
