@@ -9,9 +9,11 @@ import platform
 import sys
 from pathlib import Path
 
+from benchmarks.accuracy.options import add_options as add_accuracy_options
 from benchmarks.metric import format_table, judge, read_baseline, write_baseline
 
-SUITES = ("rasterizer",)
+SUITES = {"rasterizer": "benchmarks.rasterizer", "accuracy": "benchmarks.accuracy.suite"}
+"""Modules of the suites, by name."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,6 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="a short form of each suite")
     parser.add_argument("--update", action="store_true", help="make today's figures the baseline")
     parser.add_argument("--plots", type=Path, default=Path("outputs/benchmarks"), help="folder for the plots")
+    add_accuracy_options(parser)
     options = parser.parse_args(arguments)
     unknown = sorted(set(options.suites) - set(SUITES))
     if unknown:
@@ -33,7 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(name: str, options: argparse.Namespace) -> bool:
     """Run one suite; whether all its figures are within their tolerances."""
-    suite = importlib.import_module(f"benchmarks.{name}")
+    module = importlib.import_module(SUITES[name])
+    suite = module.suite(options) if hasattr(module, "suite") else module
     metrics = suite.run(options.quick)
     verdicts = judge(metrics, read_baseline(name))
     print(f"\n{name}, on {_machine()}\n{format_table(verdicts)}")

@@ -77,17 +77,11 @@ def compare_pose_files(predicted: Path, true: Path) -> CameraErrors:
     unjudged = sorted(set(true_by_name) - set(by_name))
     if unjudged:
         announce(f"only {len(by_name)} of {len(true_by_name)} views are judged", f"{predicted} lacks {unjudged}")
-    names = tuple(by_name)
-    return compare_cameras(names, list(by_name.values()), [true_by_name[name] for name in names])
-
-
-def compare_cameras(names: Sequence[str], predicted: Sequence[Frame], true: Sequence[Frame]) -> CameraErrors:
-    """Errors of predicted cameras against the true ones of the same photographs, in one order."""
+    predicted_frames, true_frames = list(by_name.values()), [true_by_name[name] for name in by_name]
     errors = pose_errors(
-        torch.stack([frame.T_camera_world for frame in predicted]),
-        torch.stack([frame.T_camera_world for frame in true]),
+        *(torch.stack([f.T_camera_world for f in listed]) for listed in (predicted_frames, true_frames))
     )
-    return CameraErrors(tuple(names), errors, _focal_ratios(predicted, true))
+    return CameraErrors(tuple(by_name), errors, _focal_ratios(predicted_frames, true_frames))
 
 
 def frames_by_photograph(path: Path) -> dict[str, Frame]:
@@ -100,11 +94,15 @@ def frames_by_photograph(path: Path) -> dict[str, Frame]:
     return frames
 
 
+def focal_ratio(K_predicted: Float[Tensor, "views 3 3"], K_true: Float[Tensor, "views 3 3"]) -> Float[Tensor, " views"]:
+    """Predicted over true focal length of each view, the geometric mean of the two axes."""
+    ratios = K_predicted.detach().double().cpu() / K_true.double().cpu()
+    return (ratios[:, 0, 0] * ratios[:, 1, 1]).sqrt()
+
+
 def _focal_ratios(predicted: Sequence[Frame], true: Sequence[Frame]) -> Float[Tensor, " views"] | None:
-    """Geometric means over the two axes; a file that gives no size is taken to mean photographs of the other's."""
-    pairs = list(zip(predicted, true, strict=True))
-    for a, b in pairs:
+    """A file that gives no size is taken to mean photographs of the other's size."""
+    for a, b in zip(predicted, true, strict=True):
         if a.width is not None and b.width is not None and (a.width, a.height) != (b.width, b.height):
             return None
-    ratios = [(a.K[0, 0] * a.K[1, 1] / (b.K[0, 0] * b.K[1, 1])).sqrt() for a, b in pairs]
-    return torch.stack(ratios)
+    return focal_ratio(torch.stack([frame.K for frame in predicted]), torch.stack([frame.K for frame in true]))

@@ -1,0 +1,18 @@
+"""Pose refinement measured on scenes whose truth is known.
+
+    python -m benchmarks accuracy                # everything; hours; goes on where it was interrupted
+    python -m benchmarks accuracy --quick        # under two minutes
+    python -m benchmarks accuracy --families synthetic --levels dust3r --presets sparseags   # a part
+    python -m benchmarks accuracy --families sample --ablation dark settings.background_color=black
+
+options     the command's own options
+scenes      what there is to measure on: ../shared/data where it is present, samples of our own
+recipes     presets, and ablations as overrides of their fields
+jobs        one scene with one recipe: its key, its record
+store       finished jobs on disk
+pool        jobs in parallel processes, one thread each
+selection   which jobs the options ask for
+tables      means, spreads, published figures
+plots       errors before against after, view by view
+suite       the registry's view of it all
+"""

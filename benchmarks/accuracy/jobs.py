@@ -1,0 +1,137 @@
+"""One scene with one recipe: what identifies it, and the figures it yields.
+
+Units: degrees; s (see geometry/pose_metrics.py) for centres; dB.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import hashlib
+import io
+import json
+import time
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from benchmarks.accuracy.recipes import Recipe
+from benchmarks.accuracy.scenes import REPO, LoadedScene, Scene, load_scene
+from sparseags_ns.evaluation import CameraErrors, focal_ratio, novel_view_errors
+from sparseags_ns.geometry.alignment import normalizing_similarity
+from sparseags_ns.geometry.cameras import Cameras
+from sparseags_ns.geometry.pose_metrics import pose_errors
+from sparseags_ns.metrics.images import dssim
+from sparseags_ns.metrics.perceptual import PerceptualError
+from sparseags_ns.model.reconstruct import Reconstruction, reconstruct
+from sparseags_ns.views import Views
+
+RECORD_VERSION = 1
+"""Raise it when records get other fields: older ones are then made again."""
+
+Poses = Literal["refined", "frozen", "true"]
+"""Given poses, refined; given poses as they are; true poses (and intrinsics) as they are."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to run."""
+
+    scene: Scene
+    recipe: Recipe
+    poses: Poses = "refined"
+    steps: int | None = None
+
+    @property
+    def key(self) -> str:
+        """The same for the same scene, settings and code; the recipe's name does not count."""
+        identity = {
+            "version": RECORD_VERSION,
+            "scene": asdict(self.scene),
+            "preset": asdict(self.recipe.preset),
+            "poses": self.poses,
+            "steps": self.steps,
+            "model": code_version("model"),
+            "sample": code_version("sample") if self.scene.is_sample else "",
+        }
+        return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:24]
+
+
+@cache
+def code_version(room: str) -> str:
+    """Hash of a room's code; comments and docstrings do not count."""
+    digest = hashlib.sha256()
+    for path in sorted((REPO / "sparseags_ns" / room).rglob("*.py")):
+        digest.update(f"{path.relative_to(REPO)}\n{_bare_code(path)}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _bare_code(path: Path) -> str:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [s for s in body if not _is_text(s)]  # pyright: ignore[reportAttributeAccessIssue]
+    return ast.dump(tree)
+
+
+def _is_text(statement: ast.AST) -> bool:
+    if not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)):
+        return False
+    return isinstance(statement.value.value, str)
+
+
+def run_job(job: Job) -> dict[str, Any]:
+    """Reconstruct and compare with the truth; the record but for its key, ready for JSON."""
+    torch.set_num_threads(1)
+    with contextlib.redirect_stderr(io.StringIO()):  # What readers announce would break the progress bar.
+        scene = load_scene(job.scene, code_version("sample"))
+    start = scene.true if job.poses == "true" else scene.views.cameras
+    cpu = time.process_time()
+    result = reconstruct(
+        in_normal_frame(scene.views, start), job.recipe.preset, steps=job.steps, refine_poses=job.poses == "refined"
+    )
+    cpu_seconds = time.process_time() - cpu
+    before, after = (_errors(scene, cameras) for cameras in (start, result.cameras))
+    return {
+        "scene": asdict(job.scene),
+        "recipe": job.recipe.name,
+        "poses": job.poses,
+        "seconds": round(result.seconds, 2),
+        "cpu_seconds": round(cpu_seconds, 2),
+        "gaussians": len(result.gaussians.means),
+        "before": before.summary(),
+        "after": after.summary(),
+        "views": {"before": _rounded(before), "after": _rounded(after)},
+        "novel": _novel(scene, result, after),
+    }
+
+
+def in_normal_frame(views: Views, cameras: Cameras) -> Views:
+    """The photographs with these cameras, as `reconstruct` wants them."""
+    similarity = normalizing_similarity(cameras.T_camera_world)
+    normal = cameras.with_poses(similarity.apply_to_poses(cameras.T_camera_world))
+    return replace(views, cameras=normal).to(torch.float32)
+
+
+def _errors(scene: LoadedScene, cameras: Cameras) -> CameraErrors:
+    poses = pose_errors(cameras.T_camera_world, scene.true.T_camera_world)
+    return CameraErrors(scene.views.names, poses, focal_ratio(cameras.K, scene.true.K))
+
+
+def _rounded(errors: CameraErrors) -> dict[str, list[float]]:
+    columns = {"rotation_deg": errors.poses.rotation_deg, "center": errors.poses.center, "focal": errors.focal_ratio}
+    return {name: [round(v, 5) for v in values.tolist()] for name, values in columns.items() if values is not None}
+
+
+def _novel(scene: LoadedScene, result: Reconstruction, errors: CameraErrors) -> dict[str, float] | None:
+    """PSNR and SSIM with the true intrinsics of the held-out cameras."""
+    if scene.held_out is None:
+        return None
+    stand_in = PerceptualError("dssim", dssim)
+    alignment = errors.poses.alignment
+    novel = novel_view_errors(result.gaussians, scene.held_out, alignment, stand_in, sh_degree=result.sh_degree)
+    return {"psnr": float(novel.psnr.mean()), "ssim": float(novel.ssim.mean())}

@@ -1,0 +1,128 @@
+"""Scenes whose truth is known: those of ../shared/data, and samples of our own.
+
+Cameras are those of the files or the sample: rough and true ones in one world or not, nothing relies on it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.accuracy.options import HARD
+from sparseags_ns.data.reading import read_views
+from sparseags_ns.evaluation import HeldOut, frames_by_photograph, over_white, read_held_out
+from sparseags_ns.geometry.cameras import Cameras
+from sparseags_ns.sample import SampleConfig, hard_sample, render_sample
+from sparseags_ns.views import Views
+
+REPO = Path(__file__).parents[2]
+SHARED = REPO.parent / "shared" / "data"
+CACHE = REPO / "outputs" / "benchmarks" / "samples"
+TEST_VIEWS = 8
+"""Held-out photographs of each sample."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What to load."""
+
+    family: str
+    name: str
+    """The folder, or the sample's seed."""
+    level: str
+    """Errors of the initial poses."""
+    views: int = 8
+    size: int = 256
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether it is rendered here."""
+        return self.family not in ("synthetic", "real")
+
+    @property
+    def group(self) -> str:
+        """Scenes of one group are averaged."""
+        return f"{self.views} views" if self.family == "counts" else self.family
+
+
+@dataclass(frozen=True)
+class LoadedScene:
+    """A scene in memory."""
+
+    views: Views
+    """The photographs with the rough cameras."""
+    true: Cameras
+    held_out: HeldOut | None
+
+
+def load_scene(scene: Scene, code: str) -> LoadedScene:
+    """Read or render a scene.
+
+    Args:
+        code: version of the code that renders samples; rendered ones are kept under it.
+    """
+    return _cached_sample(scene, code) if scene.is_sample else _read(SHARED / scene.family / scene.name, scene.level)
+
+
+def shared_scenes(family: str) -> list[str]:
+    """The scenes of a family that lie in ../shared/data; none where it is absent."""
+    return sorted(path.name for path in (SHARED / family).glob("*") if (path / "gt" / "transforms.json").is_file())
+
+
+def sample_config(scene: Scene) -> SampleConfig:
+    """The settings of a sample."""
+    settings: dict[str, Any] = {"level": scene.level, "num_views": scene.views, "size": scene.size}
+    settings["num_test_views"] = TEST_VIEWS
+    if scene.family in HARD:
+        return hard_sample(scene.family, int(scene.name), **settings)  # pyright: ignore[reportArgumentType]
+    return SampleConfig(seed=int(scene.name), **settings)
+
+
+def _read(folder: Path, level: str) -> LoadedScene:
+    """The photographs with what is known of them (valid regions too) from gt/; their cameras from init/."""
+    views = read_views(folder, poses=folder / "gt" / "transforms.json")
+    given = frames_by_photograph(folder / "init" / level / "cameras.json")
+    rough = replace(
+        views.cameras,
+        T_camera_world=torch.stack([given[name].T_camera_world for name in views.names]),
+        K=torch.stack([given[name].K for name in views.names]),
+    )
+    return LoadedScene(replace(views, cameras=rough), views.cameras, read_held_out(folder))
+
+
+def _cached_sample(scene: Scene, code: str) -> LoadedScene:
+    """Rendering takes many seconds, so samples are kept on disk, in half precision."""
+    config = sample_config(scene)
+    key = hashlib.sha256(repr((sorted(asdict(config).items()), code)).encode()).hexdigest()[:20]
+    path = CACHE / f"{key}.pt"
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(f".{os.getpid()}.part")
+        torch.save(_render(config), part)
+        os.replace(part, path)
+    loaded: LoadedScene = torch.load(path, weights_only=False)
+    assert loaded.held_out is not None
+    return replace(loaded, views=_cast(loaded.views, torch.float32), held_out=_cast(loaded.held_out, torch.float32))
+
+
+def _render(config: SampleConfig) -> LoadedScene:
+    sample = render_sample(config)
+    rgb, alpha = sample.test_images[..., :3], sample.test_images[..., 3]
+    held_out = HeldOut(
+        names=tuple(f"{view:03d}" for view in range(len(alpha))),
+        images=over_white(rgb, alpha),
+        valid=torch.ones_like(alpha),
+        cameras=sample.test_cameras,
+    )
+    return LoadedScene(_cast(sample.views, torch.float16), sample.true_cameras, _cast(held_out, torch.float16))
+
+
+def _cast(images: Any, dtype: torch.dtype) -> Any:
+    """Views or held-out photographs in another precision; half is finer than the 8 bits of a photograph."""
+    planes = {name: getattr(images, name) for name in ("images", "masks", "valid") if hasattr(images, name)}
+    return replace(images, **{name: plane.to(dtype) for name, plane in planes.items()})

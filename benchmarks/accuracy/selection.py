@@ -1,0 +1,85 @@
+"""Which jobs the options ask for."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from benchmarks.accuracy.jobs import Job
+from benchmarks.accuracy.options import FAMILIES, HARD, NARROWING
+from benchmarks.accuracy.recipes import Recipe, choose_recipes
+from benchmarks.accuracy.scenes import SHARED, Scene, shared_scenes
+
+COUNTS = (3, 4, 6, 16)
+"""Numbers of views besides the usual 8."""
+COMPARED = ("synthetic", "real", "sample")
+"""Where every recipe runs; the other families are for the first one, unless families or presets are named."""
+REFERENCE_LEVEL = "dust3r"
+QUICK_PX, QUICK_STEPS = 128, 250
+
+
+def is_own(options: argparse.Namespace) -> bool:
+    """Whether the selection is neither the whole nor the quick one, so that no baseline speaks of it."""
+    return options.outliers or any(getattr(options, name) is not None for name in NARROWING)
+
+
+def select_jobs(options: argparse.Namespace) -> list[Job]:
+    """All jobs, recipe by recipe, so that neighbours in time are different scenes.
+
+    Raises:
+        ValueError: nothing is left, or a name that nothing has.
+    """
+    if options.quick and not is_own(options):
+        recipe = choose_recipes(["sparseags"], None)[0]
+        scenes = [
+            Scene("sample", str(seed), level, size=QUICK_PX) for seed in (0, 1) for level in ("dust3r", "raydiff")
+        ]
+        return [Job(scene, recipe, steps=QUICK_STEPS) for scene in scenes]
+    recipes = choose_recipes(options.presets, options.ablation)
+    scenes = select_scenes(options)
+    if not scenes:
+        raise ValueError("no scene is left: families, levels and scenes exclude each other")
+    shared_ground = FAMILIES if options.families or options.presets else COMPARED
+    jobs = [
+        Job(scene, recipe, steps=options.steps)
+        for recipe in recipes
+        for scene in scenes
+        if recipe is recipes[0] or scene.family in shared_ground
+    ]
+    return jobs + _references(scenes, recipes[0], options)
+
+
+def select_scenes(options: argparse.Namespace) -> list[Scene]:
+    """The scenes. Hard samples and other numbers of views come at the first level only."""
+    families = [f for name in options.families or FAMILIES for f in (HARD if name == "hard" else (name,))]
+    levels = list(options.levels or ("dust3r", "raydiff"))
+    levels += [level for level in ("outlier1", "outlier2") if options.outliers and level not in levels]
+    seeds = [str(seed) for seed in (range(5) if options.seeds is None else options.seeds)]
+    size = options.size or 256
+    scenes: list[Scene] = []
+    for family in dict.fromkeys(families):
+        if family in ("synthetic", "real"):
+            scenes += [Scene(family, name, level) for level in levels for name in _shared(family, options.scenes)]
+        elif family == "counts":
+            scenes += [Scene(family, seed, levels[0], views, size) for views in COUNTS for seed in seeds]
+        else:
+            of_family = levels if family == "sample" else levels[:1]
+            scenes += [Scene(family, seed, level, size=size) for level in of_family for seed in seeds]
+    return scenes
+
+
+def absent_families(options: argparse.Namespace) -> list[str]:
+    """Families that were asked for, openly or by default, but lie in ../shared/data, which is absent."""
+    return [f for f in options.families or FAMILIES if f in ("synthetic", "real") and not (SHARED / f).is_dir()]
+
+
+def _shared(family: str, wanted: Sequence[str] | None) -> list[str]:
+    return [name for name in shared_scenes(family) if wanted is None or name in wanted]
+
+
+def _references(scenes: Sequence[Scene], recipe: Recipe, options: argparse.Namespace) -> list[Job]:
+    """The splats to compare novel views with: from the given poses as they are, and from the true ones."""
+    where = options.references or "synthetic"
+    families = {"none": (), "synthetic": ("synthetic",), "all": FAMILIES}[where]
+    chosen = [scene for scene in scenes if scene.family in families and scene.level == REFERENCE_LEVEL]
+    return [Job(scene, recipe, poses, options.steps) for poses in ("frozen", "true") for scene in chosen]
