@@ -19,6 +19,7 @@ from sparseags_ns.console import announce
 from sparseags_ns.export.run_outputs import FOLDER, RunState, write_run_outputs
 from sparseags_ns.phases import PhaseClock
 from sparseags_ns.pipeline import SparseAGSPipeline, SparseAGSPipelineConfig
+from sparseags_ns.rasterizer.threads import torch_on_one_thread
 
 
 @dataclass
@@ -70,7 +71,7 @@ class SparseAGSTrainer(Trainer):
         self.config.max_num_iterations = max(whole - self._start_step, 0)
         self.step = self._start_step - 1
         try:
-            with self._stop_on_interrupt(), self._clock.phase("optimisation"):
+            with self._stop_on_interrupt(), self._clock.phase("optimisation"), torch_on_one_thread():
                 super().train()
         finally:
             self.config.max_num_iterations = whole

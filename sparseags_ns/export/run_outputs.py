@@ -30,6 +30,7 @@ from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.geometry.pose_metrics import pose_change
 from sparseags_ns.metrics.perceptual import PerceptualError
 from sparseags_ns.outliers.errors import ViewErrors, photographs_over_white, view_errors
+from sparseags_ns.rasterizer.threads import num_threads
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
 
@@ -147,4 +148,4 @@ def _write_text(path: Path, text: str) -> None:
 def _device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return f"cuda ({torch.cuda.get_device_name(device)})"
-    return f"cpu ({torch.get_num_threads()} threads)"
+    return f"cpu ({num_threads()} threads)"

@@ -17,6 +17,7 @@ from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.model.joint import Run, TargetPyramid, activate, begin_step, make_strategy, seed_params, step_losses
 from sparseags_ns.model.pose_adam import PoseAdam
 from sparseags_ns.model.settings import Preset
+from sparseags_ns.rasterizer.threads import torch_on_one_thread
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
 
@@ -51,6 +52,17 @@ def reconstruct(
         refine_poses: False keeps the given poses.
         progress: called with steps done and their number.
     """
+    with torch_on_one_thread():
+        return _reconstruct(views, preset, steps, refine_poses, progress)
+
+
+def _reconstruct(
+    views: Views,
+    preset: Preset,
+    steps: int | None,
+    refine_poses: bool,
+    progress: Callable[[int, int], None] | None,
+) -> Reconstruction:
     started = time.monotonic()
     run = Run(preset.settings, preset.steps if steps is None else steps)
     params, targets = seed_params(preset.settings, views), TargetPyramid(views)

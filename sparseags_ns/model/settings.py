@@ -11,11 +11,11 @@ from typing import Literal
 from sparseags_ns.model.schedule import Stage
 
 COARSE_TO_FINE = (
-    Stage(share=0.12, pixels=16, pose_lr=5e-3, pose_lr_decay=0.5),
-    Stage(share=0.12, pixels=32, pose_lr=5e-3, pose_lr_decay=0.5),
-    Stage(share=0.20, pixels=64, pose_lr=5e-3, pose_lr_decay=0.4, split=True),
-    Stage(share=0.22, pixels=128, pose_lr=2e-3, split=True),
-    Stage(share=0.34, pixels=None, pose_lr=1e-3, split=True, sh_degree=2),
+    Stage(share=0.06, pixels=16, pose_lr=6e-3, pose_lr_decay=0.7),
+    Stage(share=0.31, pixels=32, pose_lr=6e-3, pose_lr_decay=0.7),
+    Stage(share=0.31, pixels=64, pose_lr=5e-3, pose_lr_decay=0.3, split=True),
+    Stage(share=0.12, pixels=128, pose_lr=1.5e-3, pose_lr_decay=0.3, split=True),
+    Stage(share=0.20, pixels=None, pose_lr=5e-4, split=True, sh_degree=2),
 )
 """Few large Gaussians first, detail once the views agree (docs/method.md: why)."""
 
@@ -35,7 +35,7 @@ class JointSettings:
     seeding: Literal["hull", "ball"] = "ball"
     """Where the first Gaussians go: a ball (paper), or the visual hull of the masks. The hull of wrong poses bears them
     out, so it is for poses that are nearly right."""
-    num_gaussians: int = 2000
+    num_gaussians: int = 1500
     """How many Gaussians there are at the start (paper: 25,000)."""
     hull_slack_px: int = 8
     """The masks are grown by this before the hull is carved, since initial poses are rough."""
@@ -111,6 +111,7 @@ SPARSEAGS = Preset(
     },
     betas=(0.9, 0.99),
     pose_optimizer="pose_adam",
+    steps=1300,
 )
 
 SPARSEAGS_PAPER = Preset(
