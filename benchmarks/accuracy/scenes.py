@@ -23,6 +23,8 @@ from sparseags_ns.views import Views
 REPO = Path(__file__).parents[2]
 SHARED = REPO.parent / "shared" / "data"
 CACHE = REPO / "outputs" / "benchmarks" / "samples"
+CACHE_VERSION = 2
+"""Raise it when cached samples are written otherwise."""
 TEST_VIEWS = 8
 """Held-out photographs of each sample."""
 
@@ -98,7 +100,7 @@ def _read(folder: Path, level: str) -> LoadedScene:
 def _cached_sample(scene: Scene, code: str) -> LoadedScene:
     """Rendering takes many seconds, so samples are kept on disk, in half precision."""
     config = sample_config(scene)
-    key = hashlib.sha256(repr((sorted(asdict(config).items()), code)).encode()).hexdigest()[:20]
+    key = hashlib.sha256(repr((CACHE_VERSION, sorted(asdict(config).items()), code)).encode()).hexdigest()[:20]
     path = CACHE / f"{key}.pt"
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
