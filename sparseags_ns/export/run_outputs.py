@@ -25,7 +25,7 @@ from sparseags_ns.export.contact_sheet import contact_sheet, save_image
 from sparseags_ns.formats.cameras_json import write_cameras_json
 from sparseags_ns.formats.frame import Frame
 from sparseags_ns.formats.transforms_json import write_transforms_json
-from sparseags_ns.geometry.alignment import AlignmentError, fit_similarity
+from sparseags_ns.geometry.anchoring import object_anchored
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.geometry.pose_metrics import pose_change
 from sparseags_ns.metrics.perceptual import PerceptualError
@@ -58,7 +58,7 @@ class RunState:
 def write_run_outputs(folder: Path, state: RunState, perceptual: PerceptualError) -> dict[str, Any]:
     """Write transforms.json, cameras.json, images/, summary.json and views.png; returns the summary."""
     (folder / "images").mkdir(parents=True, exist_ok=True)
-    given = aligned(state.initial, state.refined)
+    given = anchored(state.initial, state.refined, state.gaussians)
     before = view_errors(state.gaussians, given, state.views, perceptual, sh_degree=state.sh_degree)
     after = view_errors(state.gaussians, state.refined, state.views, perceptual, sh_degree=state.sh_degree)
     _write_photographs(folder / "images", state.views)
@@ -73,15 +73,14 @@ def write_run_outputs(folder: Path, state: RunState, perceptual: PerceptualError
     return summary
 
 
-def aligned(given: Cameras, refined: Cameras) -> Cameras:
-    """The given cameras, moved as one by the similarity that brings their centres nearest to the refined ones.
+def anchored(given: Cameras, refined: Cameras, gaussians: Gaussians) -> Cameras:
+    """The given cameras, moved as one so that the object stands where the refined cameras have it.
 
     The world itself may drift a little during the optimisation; that is no error of the given poses.
     """
-    try:
-        similarity = fit_similarity(given.centers, refined.centers)
-    except AlignmentError:
-        return given
+    weights = gaussians.opacities[:, None]
+    center = (gaussians.means * weights).sum(0) / weights.sum().clamp_min(1e-9)
+    similarity = object_anchored(given.T_camera_world, refined.T_camera_world, center)
     return given.with_poses(similarity.apply_to_poses(given.T_camera_world))
 
 
@@ -95,7 +94,7 @@ def summarize(state: RunState, given: Cameras, before: ViewErrors, after: ViewEr
         "device": _device_name(state.gaussians.means.device),
         "perceptual_error": after.perceptual_name,
         "errors": "squared and perceptual error over object area, over white; `before`: the final splat seen "
-        "through the given poses (moved as one to fit the refined ones), `after`: through the refined poses",
+        "through the given poses (moved as one, since the world may drift), `after`: through the refined poses",
         "views": [
             {
                 "name": name,

@@ -11,11 +11,9 @@ import pytest
 import torch
 
 from sparseags_ns.evaluation import compare_pose_files
-from sparseags_ns.export.run_outputs import aligned
 from sparseags_ns.formats.cameras_json import write_cameras_json
 from sparseags_ns.formats.frame import Frame, intrinsics_matrix
 from sparseags_ns.formats.transforms_json import write_transforms_json
-from sparseags_ns.geometry.alignment import Similarity
 from sparseags_ns.geometry.cameras import orbit
 from sparseags_ns.geometry.se3 import exp
 from sparseags_ns.views import Views
@@ -99,11 +97,3 @@ def test_focals_of_photographs_of_other_sizes_are_not_compared(
     write_transforms_json(tmp_path / "predicted.json", listed)
     errors = compare_pose_files(tmp_path / "predicted.json", tmp_path / "true.json")
     assert errors.focal_error is None and "median_focal_error" not in errors.summary()
-
-
-def test_a_drift_of_the_whole_world_is_no_error_of_the_given_poses(make_views: Callable[..., Views]) -> None:
-    given = make_views(5).cameras.to(torch.float64)
-    turn = exp(torch.tensor([0.0, 0.0, 0.0, 0.1, 0.2, 0.3], dtype=torch.float64))[:3, :3]
-    drift = Similarity(torch.tensor(0.9).double(), turn, torch.tensor([0.1, 0.0, -0.2]).double())
-    drifted = given.with_poses(drift.apply_to_poses(given.T_camera_world))
-    torch.testing.assert_close(aligned(given, drifted).T_camera_world, drifted.T_camera_world)
