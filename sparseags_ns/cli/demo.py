@@ -31,12 +31,14 @@ class Demo:
 
     def run(self) -> None:
         """Run the demo."""
-        from sparseags_ns.cli.training import export_splat, train
         from sparseags_ns.sample import SampleConfig, make_sample
 
         started = time.monotonic()
         sample = self.directory / "sample"
         make_sample(SampleConfig(seed=self.seed, level=self.level), sample, overwrite=True)
+        # nerfstudio takes ten seconds to import: the work starts before.
+        from sparseags_ns.cli.training import export_splat, train
+
         config = train(sample, self.directory / "runs", experiment="sample", steps=self.steps)
         run = config.get_base_dir()
         splat = export_splat(run / "config.yml", self.directory / "splat")
