@@ -8,3 +8,8 @@ A suite is a module in this package with `run(quick) -> list[Metric]` and `plot(
 where it takes options of its own, with `suite(options)` that returns an object with these two. Add it to `SUITES` in
 `__main__`.
 """
+
+import os
+
+# OpenMP's threads must not spin while they wait, or a benchmark on one thread counts them: set before torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -138,7 +138,8 @@ def _score_on_cpu(
     coefficients, bases = (colors, _bases(colors, options["sh_degree"])) if colors.ndim == 3 else (None, 0)
     target, mask, weights = (as_array(tensor) for tensor in photograph[:3])
     T, K, dtype = as_array(cameras.T_camera_world), as_array(cameras.K), means.dtype
-    centers = np.ascontiguousarray(np.linalg.inv(T)[:, :3, 3])
+    # Not numpy's inverse: its BLAS wakes threads of its own, which then spin and double the CPU time.
+    centers = as_array(torch.linalg.inv(cameras.T_camera_world.detach())[:, :3, 3].contiguous())
     geometry, count = make_geometry(means, quats, scales), len(cameras)
     wanted = cameras.T_camera_world.requires_grad and torch.is_grad_enabled()
     losses = np.empty(count, dtype)
