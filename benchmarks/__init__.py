@@ -11,5 +11,5 @@ where it takes options of its own, with `suite(options)` that returns an object 
 
 import os
 
-# OpenMP's threads must not spin while they wait, or a benchmark on one thread counts them: set before torch is imported.
+# Before torch is imported: OpenMP threads that spin while they wait would count in a benchmark on one thread.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
