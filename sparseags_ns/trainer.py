@@ -45,11 +45,10 @@ class SparseAGSTrainer(Trainer):
     pipeline: SparseAGSPipeline  # type: ignore[assignment]
 
     def __init__(self, config: SparseAGSTrainerConfig, local_rank: int = 0, world_size: int = 1) -> None:
+        _announce_device(config.machine.device_type)
         super().__init__(config, local_rank, world_size)
         self.stop_training = False
         self._clock = PhaseClock()
-        why = "torch finds a CUDA device" if torch.cuda.is_available() else "torch finds no CUDA device"
-        announce(f"device: {config.machine.device_type}", why)
 
     def setup(self, test_mode: Literal["test", "val", "inference"] = "val") -> None:
         """Set up; what is wrong with the user's input ends the program in one sentence."""
@@ -147,3 +146,12 @@ class SparseAGSTrainer(Trainer):
     def outputs_dir(self) -> Path:
         """Where refined cameras, summary and picture go."""
         return self.base_dir / FOLDER
+
+
+def _announce_device(device_type: str) -> None:
+    found = torch.cuda.is_available()
+    if device_type == "cuda" and not found:
+        sys.exit(
+            "sparseags: error: --machine.device-type is cuda, but torch finds no CUDA device; leave it out for cpu"
+        )
+    announce(f"device: {device_type}", f"torch finds {'a' if found else 'no'} CUDA device")

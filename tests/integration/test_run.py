@@ -142,3 +142,11 @@ def test_bad_input_ends_in_one_sentence(
         start(make_config(folder, tmp_path / "out"))
     message = str(exit_info.value.code)
     assert message.startswith("sparseags: error: ") and str(folder) in message and "\n" not in message
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a CUDA device")
+def test_cuda_without_a_device_is_refused(scene: Path, tmp_path: Path, make_config: MakeConfig, start: Start) -> None:
+    config = make_config(scene, tmp_path)
+    config.machine.device_type = "cuda"
+    with pytest.raises(SystemExit, match="finds no CUDA device; leave it out"):
+        start(config)
