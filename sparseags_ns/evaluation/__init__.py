@@ -6,7 +6,7 @@ novel_views  the splat seen from where they were taken
 """
 
 from sparseags_ns.evaluation.cameras import CameraErrors, compare_pose_files, focal_ratio, frames_by_photograph
-from sparseags_ns.evaluation.held_out import HeldOut, over_white, read_held_out
+from sparseags_ns.evaluation.held_out import HeldOut, read_held_out
 from sparseags_ns.evaluation.novel_views import NovelViewErrors, novel_view_errors
 
 __all__ = [
@@ -17,6 +17,5 @@ __all__ = [
     "focal_ratio",
     "frames_by_photograph",
     "novel_view_errors",
-    "over_white",
     "read_held_out",
 ]

@@ -20,6 +20,7 @@ from sparseags_ns.formats.image_paths import PHOTO_ENDINGS
 from sparseags_ns.formats.json_entries import read_json
 from sparseags_ns.formats.transforms_json import read_transforms_json
 from sparseags_ns.geometry.cameras import Cameras
+from sparseags_ns.metrics.images import over_white
 from sparseags_ns.preprocess.framing import compose, require_one_size
 from sparseags_ns.preprocess.photographs import read_photograph
 from sparseags_ns.preprocess.picture import Picture
@@ -42,13 +43,6 @@ class HeldOut:
 
     def __len__(self) -> int:
         return len(self.names)
-
-
-def over_white(
-    images: Float[Tensor, "*batch height width 3"], masks: Float[Tensor, "*batch height width"]
-) -> Float[Tensor, "*batch height width 3"]:
-    """Straight colours on white."""
-    return images * masks[..., None] + (1 - masks[..., None])
 
 
 def read_held_out(scene: Path) -> HeldOut | None:

@@ -28,8 +28,9 @@ from sparseags_ns.formats.transforms_json import write_transforms_json
 from sparseags_ns.geometry.anchoring import object_anchored
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.geometry.pose_metrics import pose_change
+from sparseags_ns.metrics.images import over_white
 from sparseags_ns.metrics.perceptual import PerceptualError
-from sparseags_ns.outliers.errors import ViewErrors, photographs_over_white, view_errors
+from sparseags_ns.outliers.errors import ViewErrors, view_errors
 from sparseags_ns.rasterizer.threads import num_threads
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
@@ -66,7 +67,7 @@ def write_run_outputs(folder: Path, state: RunState, perceptual: PerceptualError
     write_transforms_json(folder / "transforms.json", frames)
     write_cameras_json(folder / "cameras.json", frames)
     labels = [f"{name}  error {error:.4f}" for name, error in zip(state.views.names, after.mse.tolist(), strict=True)]
-    sheet = contact_sheet(photographs_over_white(state.views), after.renders, labels, state.trusted)
+    sheet = contact_sheet(over_white(state.views.images, state.views.masks), after.renders, labels, state.trusted)
     save_image(sheet, folder / "views.png")
     summary = summarize(state, given, before, after)
     _write_text(folder / "summary.json", json.dumps(summary, indent=2))

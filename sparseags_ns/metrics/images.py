@@ -1,4 +1,4 @@
-"""How alike two images are: PSNR, SSIM, DSSIM. Pure.
+"""How alike two images are: PSNR, SSIM, DSSIM; and the white that objects are compared on. Pure.
 
 Images are [views, height, width, 3], sRGB, 0 to 1.
 """
@@ -9,6 +9,13 @@ import torch
 from jaxtyping import Float
 from pytorch_msssim import ssim as windowed_ssim
 from torch import Tensor
+
+
+def over_white(
+    images: Float[Tensor, "*batch height width 3"], masks: Float[Tensor, "*batch height width"]
+) -> Float[Tensor, "*batch height width 3"]:
+    """Straight colours on white."""
+    return images * masks[..., None] + (1 - masks[..., None])
 
 
 def psnr(a: Float[Tensor, "views height width 3"], b: Float[Tensor, "views height width 3"]) -> Float[Tensor, " views"]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from gsplat.strategy import DefaultStrategy
@@ -147,6 +148,25 @@ def make_strategy(settings: JointSettings) -> DefaultStrategy:
         refine_every=settings.refine_every,
         absgrad=settings.use_absgrad,
     )
+
+
+def densify(
+    step: int,
+    run: Run,
+    params: nn.ParameterDict,
+    optimizers: dict[str, torch.optim.Optimizer],
+    strategy: DefaultStrategy,
+    state: dict[str, Any],
+    info: dict[str, Any],
+) -> None:
+    """Let gsplat's rule act after a step, for the presets that densify; `info` is the step's render's."""
+    # METHOD has no opacity reset; gsplat's rule resets at multiples of `reset_every`, 0 included.
+    if not run.settings.densify or step == 0:
+        return
+    # gsplat samples from torch's global generator: seeded here, so that a resumed run is the same.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(run.settings.seed + step)
+        strategy.step_post_backward(params, optimizers, state, step, info)
 
 
 def _backgrounds(settings: JointSettings, count: int, step: int) -> Float[Tensor, "views 3"]:

@@ -14,7 +14,16 @@ from torch import nn
 
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import Cameras
-from sparseags_ns.model.joint import Run, TargetPyramid, activate, begin_step, make_strategy, seed_params, step_losses
+from sparseags_ns.model.joint import (
+    Run,
+    TargetPyramid,
+    activate,
+    begin_step,
+    densify,
+    make_strategy,
+    seed_params,
+    step_losses,
+)
 from sparseags_ns.model.pose_adam import PoseAdam
 from sparseags_ns.model.settings import Preset
 from sparseags_ns.rasterizer.threads import torch_on_one_thread
@@ -68,11 +77,11 @@ def _reconstruct(
     params, targets = seed_params(preset.settings, views), TargetPyramid(views)
     tangents = nn.Parameter(torch.zeros(len(views), 6).to(views.images), requires_grad=refine_poses)
     optimizers = make_optimizers(preset, params, tangents)
-    strategy, state = make_strategy(preset.settings), {}
-    state.update(strategy.initialize_state(scene_scale=1.0))
+    strategy = make_strategy(preset.settings)
+    state = strategy.initialize_state(scene_scale=1.0)
     for step in range(run.num_steps):
         begin_step(step, run, params, optimizers, preset.learning_rates["means"])
-        cameras = views.cameras.with_poses(views.cameras.T_camera_world @ se3.exp(tangents))
+        cameras = _moved(views.cameras, tangents)
         losses, raster = step_losses(step, run, params, cameras, views.trusted, targets)
         if preset.settings.densify:
             strategy.step_pre_backward(params, optimizers, state, step, raster.info)
@@ -81,21 +90,22 @@ def _reconstruct(
         torch.stack(list(losses.values())).sum().backward()
         for optimizer in optimizers.values():
             optimizer.step()
-        if preset.settings.densify and step > 0:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(preset.settings.seed + step)
-                strategy.step_post_backward(params, optimizers, state, step, raster.info)
+        densify(step, run, params, optimizers, strategy, state, raster.info)
         if progress is not None:
             progress(step + 1, run.num_steps)
     with torch.no_grad():
-        poses = views.cameras.T_camera_world @ se3.exp(tangents)
+        cameras = _moved(views.cameras, tangents)
         gaussians = activate({name: value.detach() for name, value in params.items()})
     return Reconstruction(
         gaussians=gaussians,
-        cameras=views.cameras.with_poses(poses.detach()),
+        cameras=cameras,
         sh_degree=preset.settings.sh_degree,
         seconds=time.monotonic() - started,
     )
+
+
+def _moved(cameras: Cameras, tangents: nn.Parameter) -> Cameras:
+    return cameras.with_poses(cameras.T_camera_world @ se3.exp(tangents))
 
 
 def make_optimizers(

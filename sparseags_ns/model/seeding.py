@@ -1,4 +1,4 @@
-"""Where the first Gaussians go: the initialiser's points, the visual hull of the masks, or a ball.
+"""Where the first Gaussians go: a ball, or the visual hull of the masks.
 
 Frame: the normalised world (origin where the optical axes meet, mean camera distance 1.85).
 """

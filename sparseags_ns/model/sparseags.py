@@ -27,6 +27,7 @@ from sparseags_ns.model.joint import (
     TargetPyramid,
     activate,
     begin_step,
+    densify,
     make_strategy,
     seed_params,
     step_losses,
@@ -143,12 +144,7 @@ class SparseAGSModel(SplatfactoModel):
 
     def end_step(self, step: int) -> None:
         """Densify where the preset says so, and count the step as done."""
-        # METHOD has no opacity reset; gsplat's rule resets at multiples of `reset_every`, 0 included.
-        if self.config.densify and step > 0:
-            # gsplat samples from torch's global generator: seeded here, so that a resumed run is the same.
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(self.config.seed + step)
-                self.step_post_backward(step)
+        densify(step, self.run, self.gauss_params, self.optimizers, self.strategy, self.strategy_state, self.info)
         self.steps_done = step + 1
 
     def update_to_step(self, step: int) -> None:

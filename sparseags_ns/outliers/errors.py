@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sparseags_ns.geometry.cameras import Cameras
+from sparseags_ns.metrics.images import over_white
 from sparseags_ns.metrics.perceptual import PerceptualError
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians
@@ -35,12 +36,6 @@ class ViewErrors:
     """What was compared with the photographs, over white."""
 
 
-def photographs_over_white(views: Views) -> Float[Tensor, "views height width 3"]:
-    """The object on white; the rest of each photograph is gone."""
-    masks = views.masks[..., None]
-    return views.images * masks + (1 - masks)
-
-
 @torch.no_grad()
 def view_errors(
     gaussians: Gaussians, cameras: Cameras, views: Views, perceptual: PerceptualError, *, sh_degree: int | None
@@ -48,7 +43,7 @@ def view_errors(
     """Render every view and compare it with its photograph, where the photograph is valid."""
     white = torch.ones(3).to(views.images)
     raster = rasterize(gaussians, cameras, white, sh_degree=sh_degree)
-    rendered, photographs = raster.rgb.clamp(0, 1), photographs_over_white(views)
+    rendered, photographs = raster.rgb.clamp(0, 1), over_white(views.images, views.masks)
     valid = views.valid[..., None]
     # Unknown pixels show the photograph's own value in both, so that they add nothing to either error.
     compared = rendered * valid + photographs * (1 - valid)

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from sparseags_ns.export.contact_sheet import RED, contact_sheet, save_image
-from sparseags_ns.metrics.images import dssim, psnr, ssim
+from sparseags_ns.metrics.images import dssim, over_white, psnr, ssim
 from sparseags_ns.metrics.perceptual import PerceptualError, find_alexnet, perceptual_error
-from sparseags_ns.outliers.errors import photographs_over_white, view_errors
+from sparseags_ns.outliers.errors import view_errors
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
 
@@ -92,7 +92,7 @@ def test_lpips_is_used_where_its_weights_lie(tmp_path: Path, monkeypatch: pytest
 
 def test_contact_sheet_frames_outliers_in_red(make_views: Callable[..., Views], tmp_path: Path) -> None:
     views = make_views(3, 32)
-    photographs = photographs_over_white(views)
+    photographs = over_white(views.images, views.masks)
     trusted = torch.tensor([True, False, True])
     sheet = contact_sheet(photographs, photographs, ["a", "b", "c"], trusted)
     reds = [x for x in range(sheet.width) if sheet.getpixel((x, sheet.height // 2)) == RED]
