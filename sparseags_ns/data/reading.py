@@ -1,7 +1,8 @@
 """From the folder of a scene to its `Views`.
 
 Shapes of a folder: `cameras.json` with the photographs in `processed/` or `images/`; `transforms.json` with the
-photographs where it says. Photographs are RGBA, or opaque with masks of the same names in `masks/`.
+photographs where it says. Photographs are RGBA, or opaque with masks of the same names in `masks/`. Where photographs
+were padded, images of the same names in `valid/` say which pixels they cover (white), or boxes in the pose file do.
 
 Frames: `world`, as the pose file has it; bringing it to the world of the method is a step of its own
 (`geometry.alignment`). Units: pixels of the pictures as returned.
@@ -16,19 +17,33 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from sparseags_ns.console import announce
 from sparseags_ns.data.scene import PosedPhotograph, find_scene
 from sparseags_ns.formats.frame import Frame
 from sparseags_ns.geometry.cameras import Cameras
-from sparseags_ns.preprocess.framing import belongs_upright, compose, reframe, require_one_size, working_size
-from sparseags_ns.preprocess.masks import read_masked, require_masks
-from sparseags_ns.preprocess.photographs import Header, listed, read_header, read_photograph
+from sparseags_ns.preprocess.framing import (
+    belongs_upright,
+    compose,
+    has_valid_box,
+    reframe,
+    require_one_size,
+    working_size,
+)
+from sparseags_ns.preprocess.masks import read_masked, read_valid, require_masks
+from sparseags_ns.preprocess.photographs import Header, Photograph, listed, read_header, read_photograph
 from sparseags_ns.preprocess.picture import Picture
+from sparseags_ns.preprocess.recentre import box_coverage
+from sparseags_ns.preprocess.straight_cuts import straight_cuts
 from sparseags_ns.views import Views
 
 MASKS_FOLDER = "masks"
+VALID_FOLDER = "valid"
 LOWEST_RESOLUTION = 16
+
+Plane = Float[Tensor, "height width"]
 
 Masks = Literal["auto", "none"]
 """`auto`: transparency, else the `masks/` folder; `none`: the whole photograph is the object."""
@@ -71,7 +86,7 @@ def read_views(
     size, recentred = working_size(sizes, paths, resolution, masked=folder is not None)
     _announce_turns(rasters)
     _announce_framing(rasters, size, recentred)
-    pictures = _pictures(rasters, folder, size, recentred)
+    pictures = _pictures(rasters, _Planes.of(scene, rasters, folder), size, recentred)
     return _views(rasters, pictures, size)
 
 
@@ -96,23 +111,55 @@ def _raster(photograph: PosedPhotograph) -> _Raster:
     return _Raster(photograph.path, photograph.frame, header, upright)
 
 
-def _pictures(rasters: Sequence[_Raster], folder: Path | None, size: tuple[int, int], recentred: bool) -> list[Picture]:
+@dataclass(frozen=True)
+class _Planes:
+    """Where masks and valid regions come from."""
+
+    masks: Path | None
+    """None: the whole photograph is the object."""
+    valid: Path | None
+    """None where there is no such folder."""
+    guess: bool
+    """Whether valid regions are guessed, since nothing in the scene says anything of them."""
+
+    @staticmethod
+    def of(scene: Path, rasters: Sequence[_Raster], masks: Path | None) -> _Planes:
+        folder = scene / VALID_FOLDER
+        valid = folder if folder.is_dir() else None
+        return _Planes(masks, valid, valid is None and not any(has_valid_box(raster.frame) for raster in rasters))
+
+
+def _pictures(rasters: Sequence[_Raster], planes: _Planes, size: tuple[int, int], recentred: bool) -> list[Picture]:
     """All pictures at their working size, read one after the other: the photographs may be large."""
-    pictures, sources = [], Counter()
+    pictures: list[Picture] = []
+    masks, regions = Counter[str](), dict[str, list[str]](folder=[], guess=[])
     for raster in rasters:
-        picture, source = _read(raster, folder)
-        pictures.append(reframe(picture, size, recentred))
-        sources[source] += 1
-    _announce_masks(sources, folder)
+        pixels, mask, source = _read(raster, planes.masks)
+        valid, origin = _valid(raster, mask, planes)
+        pictures.append(reframe(compose(pixels, mask, raster.frame, valid), size, recentred))
+        masks[source] += 1
+        if origin is not None:
+            regions[origin].append(raster.path.name)
+    _announce_masks(masks, planes.masks)
+    _announce_valid(regions, len(rasters))
     return pictures
 
 
-def _read(raster: _Raster, folder: Path | None) -> tuple[Picture, str]:
-    """The picture of one photograph at its own size, and where its mask came from."""
+def _read(raster: _Raster, folder: Path | None) -> tuple[Photograph, Plane | None, str]:
+    """One photograph, its mask, and where that came from."""
     if folder is None:
-        return compose(read_photograph(raster.path, upright=raster.upright), None, raster.frame), "none"
+        return read_photograph(raster.path, upright=raster.upright), None, "none"
     pixels, mask = read_masked(raster.path, folder, upright=raster.upright)
-    return compose(pixels, mask, raster.frame), "folder" if pixels.alpha is None else "alpha"
+    return pixels, mask, "folder" if pixels.alpha is None else "alpha"
+
+
+def _valid(raster: _Raster, mask: Plane | None, planes: _Planes) -> tuple[Plane | None, str | None]:
+    """The valid region of one photograph and where it came from; None where nothing is said of it."""
+    if planes.valid is not None:
+        valid = read_valid(raster.path, raster.size, planes.valid, upright=raster.upright)
+        return valid, None if valid is None else "folder"
+    box = straight_cuts(mask) if planes.guess and mask is not None else None
+    return (None, None) if box is None else (box_coverage(box, *raster.size), "guess")
 
 
 def _views(rasters: Sequence[_Raster], pictures: Sequence[Picture], size: tuple[int, int]) -> Views:
@@ -184,3 +231,17 @@ def _announce_masks(sources: Counter[str], folder: Path | None) -> None:
         announce(f"masks: transparency of {sources['alpha']} photographs", why)
     if sources["folder"]:
         announce(f"masks: {MASKS_FOLDER}/ for {sources['folder']} photographs", "they are opaque")
+
+
+def _announce_valid(regions: dict[str, list[str]], count: int) -> None:
+    if regions["folder"]:
+        rest = "" if len(regions["folder"]) == count else "; the others are covered wholly"
+        announce(
+            f"valid regions: {VALID_FOLDER}/ for {len(regions['folder'])} of {count} photographs",
+            f"the scene has that folder{rest}",
+        )
+    if regions["guess"]:
+        announce(
+            f"cut by the photograph's edge: {listed(regions['guess'])}",
+            "their masks end in a straight line; what lies beyond it counts as unknown, not as background",
+        )

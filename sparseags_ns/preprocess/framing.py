@@ -45,11 +45,17 @@ def belongs_upright(path: Path, header: Header, frame: Frame) -> bool:
     )
 
 
-def compose(photograph: Photograph, mask: Float[Tensor, "height width"] | None, frame: Frame) -> Picture:
+def compose(
+    photograph: Photograph,
+    mask: Float[Tensor, "height width"] | None,
+    frame: Frame,
+    valid: Float[Tensor, "height width"] | None = None,
+) -> Picture:
     """The straight picture of a photograph with its intrinsics.
 
     Args:
         mask: None takes the whole photograph for the object.
+        valid: where the photograph shows anything, beside what the frame's valid box says; None is everywhere.
 
     Raises:
         PhotographError: the mask is empty, or the frame holds a valid box or a distortion that cannot be used.
@@ -58,10 +64,11 @@ def compose(photograph: Photograph, mask: Float[Tensor, "height width"] | None, 
     across, down = width / (frame.width or width), height / (frame.height or height)
     ones = torch.ones(height, width)
     box = _valid_box(photograph.path, frame)
+    boxed = ones if box is None else box_coverage(_scaled(box, across, down), width, height)
     picture = Picture(
         rgb=photograph.rgb,
         mask=ones if mask is None else mask,
-        valid=ones if box is None else box_coverage(_scaled(box, across, down), width, height),
+        valid=boxed if valid is None else boxed * valid,
         K=torch.tensor([across, down, 1.0], dtype=frame.K.dtype)[:, None] * frame.K,
     )
     if not frame.distortion.is_none:
@@ -75,6 +82,11 @@ def compose(photograph: Photograph, mask: Float[Tensor, "height width"] | None, 
             "opaque = object), or take the photograph out of the folder and out of the pose file"
         )
     return picture
+
+
+def has_valid_box(frame: Frame) -> bool:
+    """Whether the pose file says which part of the photograph shows anything."""
+    return any(frame.extra.get(key) is not None for key in VALID_BOX_KEYS)
 
 
 def reframe(picture: Picture, size: tuple[int, int], recentred: bool) -> Picture:

@@ -191,3 +191,19 @@ def test_poses_that_are_none_name_their_view(scene: Path, value: object, complai
 def test_a_resolution_too_low_to_see_anything(scene: Path) -> None:
     with pytest.raises(ValueError, match="resolution must be at least 16 pixels, is 8"):
         read_views(scene, resolution=8)
+
+
+@pytest.mark.parametrize(
+    ("name", "pixels"),
+    [
+        ("valid_other_size", np.full((SIZE, SIZE + 1), 255, np.uint8)),
+        ("valid_in_colour", np.full((SIZE, SIZE, 3), (255, 0, 0), np.uint8)),
+        ("valid_nowhere", np.zeros((SIZE, SIZE), np.uint8)),
+    ],
+)
+def test_valid_regions_that_are_none(scene: Path, name: str, pixels: np.ndarray) -> None:
+    (scene / "valid").mkdir()
+    Image.fromarray(pixels).save(scene / "valid/001.png")
+    with pytest.raises(PhotographError) as error:
+        read_views(scene, resolution=SIZE)
+    assert_golden(name, error, scene)
