@@ -113,9 +113,9 @@ def run_job(job: Job) -> dict[str, Any]:
 
 def in_normal_frame(views: Views, cameras: Cameras) -> Views:
     """The photographs with these cameras, as `reconstruct` wants them."""
-    similarity = normalizing_similarity(cameras.T_camera_world)
-    normal = cameras.with_poses(similarity.apply_to_poses(cameras.T_camera_world))
-    return replace(views, cameras=normal).to(torch.float32)
+    points = views.points if cameras is views.cameras else None  # They belong to the cameras they came with.
+    placed = replace(views, cameras=cameras, points=points)
+    return placed.moved(normalizing_similarity(cameras.T_camera_world)).to(torch.float32)
 
 
 def _errors(scene: LoadedScene, cameras: Cameras) -> CameraErrors:

@@ -7,7 +7,7 @@ nerfstudio's dataparser transform and scale.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -59,9 +59,7 @@ class SparseAGSDataParser(DataParser):
             allow_missing=config.allow_missing,
         )
         similarity = normalizing_similarity(views.cameras.T_camera_world)
-        views = replace(
-            views, cameras=views.cameras.with_poses(similarity.apply_to_poses(views.cameras.T_camera_world))
-        )
+        views = views.moved(similarity)
         scale = float(similarity.scale)
         transform = torch.cat([similarity.rotation, similarity.translation[:, None] / scale], dim=1).float()
         return DataparserOutputs(

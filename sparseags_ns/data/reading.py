@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -68,8 +68,8 @@ def read_views(
         allow_missing: leave out photographs that have no pose instead of refusing the scene.
 
     Returns:
-        Views by file name. Images, masks and valid regions are float32; cameras are float64 and in the file's own
-        world, so that they lose nothing before they are normalised.
+        Views by file name. Images, masks and valid regions are float32; cameras and points are float64 and in the
+        file's own world, so that they lose nothing before they are normalised.
 
     Raises:
         ValueError: the input cannot be used (SceneError, PoseFileError, PhotographError).
@@ -77,7 +77,8 @@ def read_views(
     if resolution < LOWEST_RESOLUTION:
         raise ValueError(f"resolution must be at least {LOWEST_RESOLUTION} pixels, is {resolution}")
     scene = Path(data).expanduser()
-    rasters = [_raster(photograph) for photograph in find_scene(scene, poses, allow_missing)]
+    posed = find_scene(scene, poses, allow_missing)
+    rasters = [_raster(photograph) for photograph in posed.photographs]
     paths, sizes = [raster.path for raster in rasters], [raster.size for raster in rasters]
     folder = None if masks == "none" else scene / MASKS_FOLDER
     if folder is not None:
@@ -87,7 +88,7 @@ def read_views(
     _announce_turns(rasters)
     _announce_framing(rasters, size, recentred)
     pictures = _pictures(rasters, _Planes.of(scene, rasters, folder), size, recentred)
-    return _views(rasters, pictures, size)
+    return replace(_views(rasters, pictures, size), points=posed.points)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A scene on disk: its folder, its photographs, and the cameras they start with.
+"""A scene on disk: its folder, its photographs, and the cameras and points they start with.
 
 Nothing here, and nothing that it calls, writes into the folder.
 """
@@ -13,8 +13,10 @@ from pathlib import Path
 from sparseags_ns.console import announce, warn
 from sparseags_ns.formats.frame import Frame
 from sparseags_ns.formats.image_paths import PHOTO_ENDINGS, PHOTO_FOLDERS
+from sparseags_ns.pose_init.base import InitialPoses
 from sparseags_ns.pose_init.from_files import POSE_FILES, FromFiles, find_pose_file
 from sparseags_ns.preprocess.photographs import list_photographs, listed
+from sparseags_ns.views import PointCloud
 
 FEWEST_VIEWS = 2
 FEW_VIEWS = 3
@@ -34,8 +36,17 @@ class PosedPhotograph:
     frame: Frame
 
 
-def find_scene(scene: Path, poses: Path | None, allow_missing: bool) -> tuple[PosedPhotograph, ...]:
-    """The photographs of a scene with their initial cameras, by file name.
+@dataclass(frozen=True)
+class PosedScene:
+    """All photographs that take part, by file name, and what else is known of the scene."""
+
+    photographs: tuple[PosedPhotograph, ...]
+    points: PointCloud | None
+    """In the world of the cameras."""
+
+
+def find_scene(scene: Path, poses: Path | None, allow_missing: bool) -> PosedScene:
+    """The photographs of a scene with their initial cameras.
 
     Args:
         scene: the folder.
@@ -54,10 +65,11 @@ def find_scene(scene: Path, poses: Path | None, allow_missing: bool) -> tuple[Po
     initialiser = FromFiles(scene, pose_file)
     photographs = _photographs(scene, initialiser.named_photographs)
     initialiser.require_photographs()
-    posed = _posed(photographs, initialiser, allow_missing)
+    initial = initialiser.place(photographs)
+    posed = _posed(photographs, initial, pose_file, allow_missing)
     _check_number(len(posed), scene)
     _check_trust(posed, pose_file)
-    return posed
+    return PosedScene(posed, initial.points)
 
 
 def _require_folder(scene: Path) -> None:
@@ -86,19 +98,20 @@ def _photographs(scene: Path, named: Collection[Path]) -> tuple[Path, ...]:
     return tuple(photographs)
 
 
-def _posed(photographs: Sequence[Path], initialiser: FromFiles, allow_missing: bool) -> tuple[PosedPhotograph, ...]:
+def _posed(
+    photographs: Sequence[Path], initial: InitialPoses, pose_file: Path, allow_missing: bool
+) -> tuple[PosedPhotograph, ...]:
     """The photographs that have a pose."""
-    initial = initialiser.place(photographs)
     pairs = list(zip(photographs, initial.frames, strict=True))
     bare = [path.name for path, frame in pairs if frame is None]
     if bare and not allow_missing:
         raise SceneError(
-            f"{initialiser.pose_file} has no pose for {len(bare)} of the {len(pairs)} photographs in "
+            f"{pose_file} has no pose for {len(bare)} of the {len(pairs)} photographs in "
             f"{photographs[0].parent}: {listed(bare)}. Add their poses, move them to another folder, or leave them "
             "out with the option allow-missing"
         )
     if bare:
-        warn(f"left out: {listed(bare)}", f"no pose in {initialiser.pose_file}")
+        warn(f"left out: {listed(bare)}", f"no pose in {pose_file}")
     return tuple(PosedPhotograph(path, frame) for path, frame in pairs if frame is not None)
 
 

@@ -12,12 +12,14 @@ from pathlib import Path
 
 import torch
 
-from sparseags_ns.console import announce
+from sparseags_ns.console import announce, warn
 from sparseags_ns.formats.frame import Frame, PoseFileError
 from sparseags_ns.formats.image_paths import find_image
-from sparseags_ns.formats.poses import read_poses
+from sparseags_ns.formats.poses import POINTS_KEY, points_candidates, read_poses
 from sparseags_ns.pose_init.base import InitialPoses
+from sparseags_ns.pose_init.point_files import read_points
 from sparseags_ns.preprocess.photographs import listed
+from sparseags_ns.views import PointCloud
 
 POSE_FILES = ("cameras.json", "transforms.json")
 """Files of a scene's folder that hold its cameras, the preferred one first."""
@@ -73,10 +75,18 @@ class FromFiles:
             )
 
     def place(self, photographs: Sequence[Path]) -> InitialPoses:
-        """Cameras of these photographs; None for those that the file does not name."""
+        """Cameras of these photographs, None for those that the file does not name; points if it names any."""
         frames = tuple(self.named_photographs.get(path) for path in photographs)
         confidence = torch.tensor([0.0 if frame is None else 1.0 for frame in frames])
-        return InitialPoses(frames=frames, confidence=confidence)
+        return InitialPoses(frames=frames, confidence=confidence, points=self._points())
+
+    def _points(self) -> PointCloud | None:
+        """The points that the file names; scenes do without them, so that it is no error if they have got lost."""
+        places = points_candidates(self.pose_file, self.scene)
+        found = next((place for place in places if place.is_file()), None)
+        if places and found is None:
+            warn(f"no points: there is no {places[0]}", f"'{POINTS_KEY}' in {self.pose_file} names it")
+        return None if found is None else read_points(found, self.pose_file)
 
 
 def find_pose_file(scene: Path, poses: Path | None) -> Path | None:
