@@ -71,6 +71,7 @@ def place_seeds(
             "seeding"
         )
     why = f"{found} of {given} points lie on the object" if given else "the scene has no points"
+    why = why if seeding == "auto" else "asked for"
     if (otherwise if seeding == "auto" else seeding) == "hull":
         means = visual_hull(views, count, slack_px=slack_px, generator=generator)
         return Seeds(means, colors_from_views(means, views), "hull", why)

@@ -163,6 +163,7 @@ def test_auto_takes_points_where_there_are_enough_and_says_why_not(make_views: C
     assert place("auto", views).why == "the scene has no points"
     assert place("auto", views, otherwise="hull").origin == "hull"
     assert place("ball", many).origin == "ball" and place("hull", many).origin == "hull"
+    assert place("ball", many).why == "asked for"
 
 
 def test_points_that_are_asked_for_must_be_there(make_views: Callable[..., Views]) -> None:
