@@ -24,7 +24,7 @@ def method(name: str, description: str) -> MethodSpecification:
     # The model scales these rates by its own schedule at every step; nerfstudio's schedulers stay out.
     optimizers: dict[str, Any] = {
         group: {"optimizer": optimizer, "scheduler": None}
-        for group, optimizer in (groups | {"camera_opt": poses}).items()
+        for group, optimizer in (groups | {"camera_opt": poses, "focal_opt": AdamConfig(betas=(0.9, 0.99))}).items()
     }
     settings = {field.name: getattr(preset.settings, field.name) for field in fields(JointSettings)}
     config = SparseAGSTrainerConfig(

@@ -1,4 +1,4 @@
-"""The pipeline: joint steps instead of batches, strict loading, refined poses for everything that only looks."""
+"""The pipeline: joint steps instead of batches, strict loading, refined cameras for everything that only looks."""
 
 from __future__ import annotations
 
@@ -65,14 +65,15 @@ class SparseAGSPipeline(VanillaPipeline):
         return self.model.load_state_dict(model_state, strict=True)
 
     def load_pipeline(self, loaded_state: dict[str, Any], step: int) -> None:
-        """Load a checkpoint; where nothing is trained any more, put the refined poses in place of the given ones."""
+        """Load a checkpoint; where nothing is trained any more, put the refined cameras in place of the given ones."""
         super().load_pipeline(loaded_state, step)
         if self.test_mode != "val":
-            self._bake_refined_poses()
+            self._bake_refined_cameras()
 
-    def _bake_refined_poses(self) -> None:
-        refined = self.model.cameras()
-        camera_to_worlds = opengl_from_opencv(refined.T_camera_world)[:, :3].detach()
-        for dataset in (self.datamanager.train_dataset, self.datamanager.eval_dataset):
-            dataset.cameras.camera_to_worlds = camera_to_worlds.to(dataset.cameras.device)
-        self.model.camera_optimizer.start_from(refined.T_camera_world.detach())
+    def _bake_refined_cameras(self) -> None:
+        refined = self.model.cameras().detach()
+        camera_to_worlds = opengl_from_opencv(refined.T_camera_world)[:, :3]
+        for cameras in (self.datamanager.train_dataset.cameras, self.datamanager.eval_dataset.cameras):
+            cameras.camera_to_worlds = camera_to_worlds.to(cameras.device)
+            cameras.fx, cameras.fy = (refined.K[:, i, i, None].to(cameras.device) for i in (0, 1))
+        self.model.camera_optimizer.start_from(refined)

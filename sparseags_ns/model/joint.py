@@ -13,11 +13,13 @@ from typing import Any
 
 import torch
 from gsplat.strategy import DefaultStrategy
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from sparseags_ns.geometry.alignment import AlignmentError, centering_similarity
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.model import schedule, seeding
+from sparseags_ns.model.corrections import CameraCorrections
 from sparseags_ns.model.densify import split_all
 from sparseags_ns.model.losses import Targets, make_targets
 from sparseags_ns.model.objective import LossWeights, joint_loss, random_backgrounds
@@ -93,23 +95,49 @@ def begin_step(
     step: int,
     run: Run,
     params: nn.ParameterDict,
+    corrections: CameraCorrections,
+    trusted: Bool[Tensor, " views"],
     optimizers: dict[str, torch.optim.Optimizer],
     means_lr: float,
 ) -> None:
-    """Split the Gaussians where a stage says so, and set the learning rates that follow the schedule.
+    """Where a stage begins, make the world normal again and split; set the learning rates that follow the schedule.
 
     Args:
         params: Gaussians; replaced in place by a split.
-        optimizers: one for each entry of `params`, and `camera_opt`.
+        optimizers: one for each entry of `params`, and `camera_opt` and `focal_opt`.
         means_lr: learning rate of the means before the schedule.
     """
     settings, moment = run.settings, run.moment(step)
+    if moment.begins and step > 0:
+        renormalize(params, corrections, trusted)
     if moment.begins and moment.stage.split:
         generator = torch.Generator().manual_seed(settings.seed + step)
         split_all(params, optimizers, min_opacity=settings.split_min_opacity, generator=generator)
     decay = schedule.exponential(1.0, settings.means_lr_decay, moment.run_ratio)
     _set_lr(optimizers["means"], means_lr * decay)
     _set_lr(optimizers["camera_opt"], schedule.pose_lr(moment))
+    _set_lr(optimizers["focal_opt"], moment.stage.focal_lr)
+
+
+@torch.no_grad()
+def renormalize(
+    params: nn.ParameterDict | Mapping[str, Tensor], corrections: CameraCorrections, trusted: Bool[Tensor, " views"]
+) -> None:
+    """Put the origin where the trusted views' optical axes meet, and their mean distance to 1.85; no picture changes.
+
+    No loss holds the world where it is: it drifts and shrinks by several percent while the poses are found, and the
+    prior depends on its scale. Holding the cameras' common motion instead was measured and is worse: the cameras find
+    the ball of the first Gaussians sooner than the ball finds the object. The axes of the world stay (colours that
+    depend on the direction of view would have to turn with them).
+    """
+    cameras = corrections.cameras()
+    try:
+        similarity = centering_similarity(cameras.T_camera_world[trusted])
+    except AlignmentError:
+        return  # Views from one direction: nothing says where the origin belongs.
+    params["means"].data.copy_(similarity.apply_to_points(params["means"]))
+    params["scales"].data.add_(similarity.scale.log().to(params["scales"]))
+    corrections.start_from(cameras.with_poses(similarity.apply_to_poses(cameras.T_camera_world)))
 
 
 def step_losses(

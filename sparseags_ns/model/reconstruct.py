@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import Cameras
+from sparseags_ns.model.corrections import CameraCorrections
 from sparseags_ns.model.joint import (
     Run,
     TargetPyramid,
@@ -37,7 +37,7 @@ class Reconstruction:
 
     gaussians: Gaussians
     cameras: Cameras
-    """All views, trusted or not, at their refined poses in the world of the input views."""
+    """All views, trusted or not, refined; in the normalised world that the Gaussians live in."""
     sh_degree: int
     """Bands that the Gaussians' colours hold."""
     seconds: float
@@ -75,14 +75,13 @@ def _reconstruct(
     started = time.monotonic()
     run = Run(preset.settings, preset.steps if steps is None else steps)
     params, targets = seed_params(preset.settings, views), TargetPyramid(views)
-    tangents = nn.Parameter(torch.zeros(len(views), 6).to(views.images), requires_grad=refine_poses)
-    optimizers = make_optimizers(preset, params, tangents)
+    corrections = CameraCorrections(views.cameras, preset.settings.refine_focal, refine_poses=refine_poses)
+    optimizers = make_optimizers(preset, params, corrections)
     strategy = make_strategy(preset.settings)
     state = strategy.initialize_state(scene_scale=1.0)
     for step in range(run.num_steps):
-        begin_step(step, run, params, optimizers, preset.learning_rates["means"])
-        cameras = _moved(views.cameras, tangents)
-        losses, raster = step_losses(step, run, params, cameras, views.trusted, targets)
+        begin_step(step, run, params, corrections, views.trusted, optimizers, preset.learning_rates["means"])
+        losses, raster = step_losses(step, run, params, corrections.cameras(), views.trusted, targets)
         if preset.settings.densify:
             strategy.step_pre_backward(params, optimizers, state, step, raster.info)
         for optimizer in optimizers.values():
@@ -94,7 +93,7 @@ def _reconstruct(
         if progress is not None:
             progress(step + 1, run.num_steps)
     with torch.no_grad():
-        cameras = _moved(views.cameras, tangents)
+        cameras = corrections.cameras()
         gaussians = activate({name: value.detach() for name, value in params.items()})
     return Reconstruction(
         gaussians=gaussians,
@@ -104,20 +103,17 @@ def _reconstruct(
     )
 
 
-def _moved(cameras: Cameras, tangents: nn.Parameter) -> Cameras:
-    return cameras.with_poses(cameras.T_camera_world @ se3.exp(tangents))
-
-
 def make_optimizers(
-    preset: Preset, params: nn.ParameterDict, tangents: nn.Parameter
+    preset: Preset, params: nn.ParameterDict, corrections: CameraCorrections
 ) -> dict[str, torch.optim.Optimizer]:
-    """One optimizer for each group, as gsplat's densification expects; the tangents' is `camera_opt`."""
+    """One for each group, as gsplat's densification expects; `camera_opt` for tangents, `focal_opt` for focals."""
     optimizers: dict[str, torch.optim.Optimizer] = {
         name: torch.optim.Adam([value], lr=preset.learning_rates[name], betas=preset.betas, eps=1e-15)
         for name, value in params.items()
     }
     if preset.pose_optimizer == "pose_adam":
-        optimizers["camera_opt"] = PoseAdam([tangents])
+        optimizers["camera_opt"] = PoseAdam([corrections.tangents])
     else:
-        optimizers["camera_opt"] = torch.optim.Adam([tangents], betas=preset.betas, eps=1e-15)
+        optimizers["camera_opt"] = torch.optim.Adam([corrections.tangents], betas=preset.betas, eps=1e-15)
+    optimizers["focal_opt"] = torch.optim.Adam([corrections.log_focal], betas=(0.9, 0.99), eps=1e-15)
     return optimizers

@@ -10,12 +10,14 @@ from typing import Literal
 
 from sparseags_ns.model.schedule import Stage
 
+RefineFocal = Literal["shared", "per_view", "off"]
+
 COARSE_TO_FINE = (
     Stage(share=0.06, pixels=16, pose_lr=6e-3, pose_lr_decay=0.7),
     Stage(share=0.31, pixels=32, pose_lr=6e-3, pose_lr_decay=0.7),
-    Stage(share=0.31, pixels=64, pose_lr=5e-3, pose_lr_decay=0.3, split=True),
-    Stage(share=0.12, pixels=128, pose_lr=1.5e-3, pose_lr_decay=0.3, split=True),
-    Stage(share=0.20, pixels=None, pose_lr=5e-4, split=True, sh_degree=2),
+    Stage(share=0.31, pixels=64, pose_lr=5e-3, pose_lr_decay=0.3, focal_lr=1e-3, split=True),
+    Stage(share=0.12, pixels=128, pose_lr=1.5e-3, pose_lr_decay=0.3, focal_lr=1e-3, split=True),
+    Stage(share=0.20, pixels=None, pose_lr=5e-4, focal_lr=5e-4, split=True, sh_degree=2),
 )
 """Few large Gaussians first, detail once the views agree (docs/method.md: why)."""
 
@@ -31,6 +33,9 @@ class JointSettings:
     """Seed of the first Gaussians, the backgrounds and the splits."""
     stages: tuple[Stage, ...] = COARSE_TO_FINE
     """The run's stages: resolution, pose learning rate, splits, colour bands."""
+
+    refine_focal: RefineFocal = "shared"
+    """Focal lengths: one factor for all views, one for each, or off where the intrinsics are exact (paper: off)."""
 
     seeding: Literal["hull", "ball"] = "ball"
     """Where the first Gaussians go: a ball (paper), or the visual hull of the masks. The hull of wrong poses bears them
@@ -117,6 +122,7 @@ SPARSEAGS = Preset(
 SPARSEAGS_PAPER = Preset(
     settings=JointSettings(
         stages=PAPER,
+        refine_focal="off",
         seeding="ball",
         num_gaussians=25_000,
         seed_scale=0.012,

@@ -40,14 +40,14 @@ from sparseags_ns.views import Views
 class SparseAGSModel(SplatfactoModel):
     """Gaussians and camera corrections of one scene.
 
-    Learned: Gaussians and deltas. Buffers in every checkpoint: initial poses, intrinsics, trust. The photographs are
+    Learned: Gaussians and deltas. Buffers in every checkpoint: initial cameras, trust. The photographs are
     handed in once, through `metadata["views"]`, and stay out of the checkpoints.
     """
 
     config: SparseAGSModelConfig
     camera_optimizer: CameraDeltas
-    intrinsics: Tensor
     T_camera_initial: Tensor
+    K_initial: Tensor
     trusted: Tensor
 
     def populate_modules(self) -> None:
@@ -59,10 +59,14 @@ class SparseAGSModel(SplatfactoModel):
         self.background_color = get_color("white")
         self.views: Views = self.kwargs["metadata"]["views"]
         self.gauss_params = seed_params(self.config, self.views)
-        self.camera_optimizer = self.config.camera_optimizer.setup(num_cameras=len(self.views), device="cpu")
-        self.camera_optimizer.start_from(self.views.cameras.T_camera_world)
+        self.camera_optimizer = self.config.camera_optimizer.setup(
+            num_cameras=len(self.views),
+            device="cpu",
+            cameras=self.views.cameras,
+            refine_focal=self.config.refine_focal,
+        )
         self.register_buffer("T_camera_initial", self.views.cameras.T_camera_world.clone())
-        self.register_buffer("intrinsics", self.views.cameras.K.clone())
+        self.register_buffer("K_initial", self.views.cameras.K.clone())
         self.register_buffer("trusted", self.views.trusted.clone())
         self.strategy = make_strategy(self.config)
         self.strategy_state = self.strategy.initialize_state(scene_scale=1.0)
@@ -97,13 +101,13 @@ class SparseAGSModel(SplatfactoModel):
         return activate({name: value[crop] for name, value in self.gauss_params.items()})
 
     def cameras(self) -> Cameras:
-        """All input views at their refined poses, differentiable in the deltas."""
-        template = self.views.cameras
-        return Cameras(self.camera_optimizer.poses(), self.intrinsics, template.width, template.height)
+        """All input views, refined; differentiable in the deltas."""
+        return self.camera_optimizer.corrections.cameras()
 
     def initial_cameras(self) -> Cameras:
-        """All input views at the poses that pose init gave."""
-        return self.cameras().with_poses(self.T_camera_initial)
+        """All input views as pose init gave them."""
+        template = self.views.cameras
+        return Cameras(self.T_camera_initial, self.K_initial, template.width, template.height)
 
     # --- training ---
 
@@ -125,7 +129,8 @@ class SparseAGSModel(SplatfactoModel):
     def begin_step(self, optimizers: dict[str, torch.optim.Optimizer], means_lr: float, step: int) -> None:
         """Set learning rates by the schedule and split the Gaussians where a stage says so."""
         self.step, self.optimizers = step, optimizers
-        begin_step(step, self.run, self.gauss_params, optimizers, means_lr)
+        corrections = self.camera_optimizer.corrections
+        begin_step(step, self.run, self.gauss_params, corrections, self.trusted, optimizers, means_lr)
 
     @cached_property
     def _targets(self) -> TargetPyramid:
@@ -139,7 +144,6 @@ class SparseAGSModel(SplatfactoModel):
             self.strategy.step_pre_backward(self.gauss_params, self.optimizers, self.strategy_state, step, self.info)
         metrics: dict[str, Any] = {"gaussian_count": self.num_points, "stage": self.run.moment(step).index}
         self.camera_optimizer.get_metrics_dict(metrics)
-        self.camera_optimizer.get_loss_dict(losses)
         return losses, metrics
 
     def end_step(self, step: int) -> None:

@@ -38,7 +38,7 @@ def test_rough_poses_come_nearer_to_the_truth(make_views: Callable[..., Views]) 
 def test_poses_stay_if_they_are_not_refined(make_views: Callable[..., Views]) -> None:
     views = make_views(3, 24)
     result = reconstruct(views, small(), steps=6, refine_poses=False)
-    assert torch.equal(result.cameras.T_camera_world, views.cameras.T_camera_world)
+    torch.testing.assert_close(result.cameras.T_camera_world, views.cameras.T_camera_world, atol=1e-6, rtol=0.0)
 
 
 def test_the_same_seed_gives_the_same_result(make_views: Callable[..., Views]) -> None:
@@ -51,8 +51,10 @@ def test_the_same_seed_gives_the_same_result(make_views: Callable[..., Views]) -
 def test_untrusted_views_keep_their_pose(make_views: Callable[..., Views]) -> None:
     views = make_views(4, 24)
     views = replace(views, trusted=torch.tensor([True, True, False, True]))
-    moved = reconstruct(views, small(), steps=6).cameras.T_camera_world != views.cameras.T_camera_world
-    assert moved.flatten(1).any(1).tolist() == [True, True, False, True]
+    refined = reconstruct(views, small(), steps=6).cameras.T_camera_world
+    # The world may be moved and scaled as a whole, never turned.
+    turned = (refined - views.cameras.T_camera_world)[:, :3, :3].abs().amax((1, 2)) > 1e-6
+    assert turned.tolist() == [True, True, False, True]
 
 
 @pytest.mark.parametrize("name", list(PRESETS))
