@@ -85,7 +85,6 @@ def read_views(
         require_masks(paths, folder)
     _check_intrinsics(rasters)
     size, recentred = working_size(sizes, paths, resolution, masked=folder is not None)
-    _announce_turns(rasters)
     _announce_framing(rasters, size, recentred)
     pictures = _pictures(rasters, _Planes.of(scene, rasters, folder), size, recentred)
     return replace(_views(rasters, pictures, size), points=posed.points)
@@ -210,6 +209,7 @@ def _announce_turns(rasters: Sequence[_Raster]) -> None:
 
 
 def _announce_framing(rasters: Sequence[_Raster], size: tuple[int, int], recentred: bool) -> None:
+    _announce_turns(rasters)
     sizes = {raster.size for raster in rasters}
     given = ", ".join(f"{width}x{height}" for width, height in sorted(sizes))
     working = f"{size[0]}x{size[1]}"

@@ -21,6 +21,9 @@ Origin = Literal["points", "hull", "ball"]
 
 FEWEST_POINTS = 100
 """Fewer points on the object say too little of its shape."""
+_POINTS_REMEDY = (
+    "name a point cloud in transforms.json ('ply_file_path'), in the world of its cameras, or choose another seeding"
+)
 _LEAST_SUPPORT = 2
 _LEAST_AGREEMENT = 0.75
 
@@ -48,30 +51,24 @@ def place_seeds(
     generator: torch.Generator,
     otherwise: Literal["hull", "ball"] = "ball",
 ) -> Seeds:
-    """`count` first Gaussians.
+    """`count` first Gaussians; `auto` takes the views' points where enough lie on the object, else `otherwise`.
 
     Args:
-        seeding: `auto` takes the views' points where enough of them lie on the object, else `otherwise`.
-        ball_radius: of the ball, world units.
         slack_px: by how much masks are grown before they judge points or carve the hull.
-        spread: how far new points lie from given ones where there are fewer than `count`, world units.
+        spread: how far further points lie from given ones where there are fewer than `count`.
 
     Raises:
         ValueError: points are asked for, but too few lie on the object.
     """
+    given = 0 if views.points is None else len(views.points)
     usable = object_points(views, slack_px) if seeding in ("auto", "points") else None
-    found, given = (0 if points is None else len(points) for points in (usable, views.points))
-    if usable is not None and found >= FEWEST_POINTS:
+    judged = f"{0 if usable is None else len(usable)} of the scene's {given} points lie on the object"
+    if usable is not None and len(usable) >= FEWEST_POINTS:
         chosen = drawn(usable, count, spread, generator)
-        return Seeds(chosen.positions, chosen.colors, "points", f"{found} of {given} points lie on the object")
+        return Seeds(chosen.positions, chosen.colors, "points", judged)
     if seeding == "points":
-        raise ValueError(
-            f"{found} of the scene's {given} points lie on the object; to start from points takes {FEWEST_POINTS}: "
-            "name a point cloud in transforms.json ('ply_file_path'), in the world of its cameras, or choose another "
-            "seeding"
-        )
-    why = f"{found} of {given} points lie on the object" if given else "the scene has no points"
-    why = why if seeding == "auto" else "asked for"
+        raise ValueError(f"{judged}, to start from them takes {FEWEST_POINTS}: {_POINTS_REMEDY}")
+    why = "asked for" if seeding != "auto" else judged if given else "the scene has no points"
     if (otherwise if seeding == "auto" else seeding) == "hull":
         means = visual_hull(views, count, slack_px=slack_px, generator=generator)
         return Seeds(means, colors_from_views(means, views), "hull", why)
