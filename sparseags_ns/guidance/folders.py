@@ -58,12 +58,18 @@ def write_folder(
         variant: `fp16` puts that into the files' names, as the published 16-bit files have it.
     """
     from diffusers.schedulers.scheduling_ddim import DDIMScheduler
-    from safetensors.torch import save_file
 
     networks.unet.save_pretrained(folder / "unet", variant=variant)
     networks.vae.save_pretrained(folder / "vae", variant=variant)
     networks.image_encoder.save_pretrained(folder / "image_encoder", variant=variant)
     DDIMScheduler(**architecture.scheduler).save_pretrained(folder / "scheduler")
+    write_projection(networks, folder, layout, variant=variant)
+
+
+def write_projection(networks: Networks, folder: Path, layout: Layout, *, variant: str | None = None) -> None:
+    """Write the camera projection's subfolder, the one thing in which the layouts differ."""
+    from safetensors.torch import save_file
+
     where, prefix = folder / layout, PROJECTIONS[layout]
     where.mkdir(parents=True, exist_ok=True)
     state: dict[str, Tensor] = {f"{prefix}.{name}": value for name, value in networks.projection.state_dict().items()}

@@ -1,4 +1,4 @@
-"""Where the published weights are, and what is on this machine already. Only a name that somebody gave is downloaded."""
+"""Where the published weights are, and what is on this machine. Only what somebody names is downloaded."""
 
 from __future__ import annotations
 

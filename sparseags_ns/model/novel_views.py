@@ -67,7 +67,7 @@ def sample_novel_view(gaussians: Gaussians, cameras: Cameras, side_px: int, gene
 
 
 def sample_pose(cameras: Cameras, generator: torch.Generator) -> Float[Tensor, "1 4 4"]:
-    """`T_camera_world` of an upright camera: azimuth uniform, elevation uniform around the photographs', mean radius."""
+    """`T_camera_world` of an upright camera: azimuth uniform, elevation near the photographs', mean radius."""
     if len(cameras) == 0:
         raise ValueError("a novel view is placed by the trusted photographs' cameras, and there are none")
     _, elevations, radii = orbit_angles(cameras.centers.detach())

@@ -101,9 +101,7 @@ def test_a_checkpoint_with_a_hole_is_refused_and_nothing_loaded(
 @pytest.mark.parametrize(
     "strange", ["input_blocks.9.0.in_layers.2.weight", "label_emb.0.0.weight", "input_blocks.1.0.in_layers.7.weight"]
 )
-def test_a_key_of_the_unet_without_a_place_is_refused(
-    strange: str, tiny: Networks, make_ldm_state: MakeState
-) -> None:
+def test_a_key_of_the_unet_without_a_place_is_refused(strange: str, tiny: Networks, make_ldm_state: MakeState) -> None:
     state = make_ldm_state(tiny) | {f"model.diffusion_model.{strange}": torch.zeros(1)}
     with pytest.raises(CheckpointError, match="1 have no place"):
         apply_checkpoint(state, tiny.modules(), 1)
@@ -151,7 +149,7 @@ class MakesFolder:
     def __init__(self, path: str) -> None:
         self.path = path
 
-    def __reduce__(self):  # noqa: ANN204 - pickle's own
+    def __reduce__(self):
         return os.mkdir, (self.path,)
 
 
@@ -173,6 +171,10 @@ def test_safetensors_and_bare_states_are_read(tmp_path: Path) -> None:
 def test_what_is_no_checkpoint_is_named(tmp_path: Path) -> None:
     (tmp_path / "text.ckpt").write_text("no")
     torch.save({"state_dict": {}}, tmp_path / "empty.ckpt")
-    for name, complaint in (("absent.ckpt", "no checkpoint at"), ("text.ckpt", "weights_only"), ("empty.ckpt", "no tensors")):
+    for name, complaint in (
+        ("absent.ckpt", "no checkpoint at"),
+        ("text.ckpt", "weights_only"),
+        ("empty.ckpt", "no tensors"),
+    ):
         with pytest.raises(CheckpointError, match=complaint):
             read_state(tmp_path / name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -86,9 +88,7 @@ def test_auto_prefers_the_authors_weights_where_both_are_at_hand(
     folder: Path, tiny: Networks, monkeypatch: pytest.MonkeyPatch, make_ldm_state: Callable[..., dict[str, Tensor]]
 ) -> None:
     (folder.parent / "checkpoints").mkdir()
-    torch.save(
-        {"state_dict": make_ldm_state(tiny, whole=False)}, folder.parent / "checkpoints" / sources.SIX_DOF_FILE
-    )
+    torch.save({"state_dict": make_ldm_state(tiny, whole=False)}, folder.parent / "checkpoints" / sources.SIX_DOF_FILE)
     monkeypatch.chdir(folder.parent)
     monkeypatch.setattr(choice, "find_base", lambda: folder)
     monkeypatch.setattr(choice, "_why_not", lambda device: None)
@@ -122,3 +122,10 @@ def test_a_hub_name_is_downloaded_and_loaded(folder: Path, monkeypatch: pytest.M
 def test_nonsense_is_refused_with_what_there_is(bare_machine: None) -> None:
     with pytest.raises(CheckpointError, match="guidance 'zero1234' is neither auto, none"):
         choose_guidance("zero1234", "cpu", OPTIONS)
+
+
+def test_importing_the_prior_loads_neither_diffusers_nor_transformers() -> None:
+    """A run without a prior, ns-export and ns-eval do not pay for them."""
+    code = "import sys, sparseags_ns.model.prior; print({'diffusers', 'transformers'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

@@ -14,7 +14,9 @@ from sparseags_ns.geometry.cameras import Cameras, look_at, orbit
 from sparseags_ns.guidance.embeddings import embed, relative_focal, six_dof, spherical
 
 
-def cameras_at(azimuths: list[float], elevations: list[float], radii: list[float], fx=64.0, fy=64.0, size=64) -> Cameras:
+def cameras_at(
+    azimuths: list[float], elevations: list[float], radii: list[float], fx=64.0, fy=64.0, size=64
+) -> Cameras:
     T = orbit(torch.tensor(azimuths), torch.tensor(elevations), torch.tensor(radii))
     K = torch.tensor([[fx, 0, size / 2], [0, fy, size / 2], [0, 0, 1]]).repeat(len(azimuths), 1, 1)
     return Cameras(T, K, size, size)
@@ -46,7 +48,9 @@ def test_six_dof_of_a_quarter_turn_by_hand() -> None:
 
 def test_six_dof_is_of_the_target_by_the_condition_and_not_the_reverse() -> None:
     target, condition = cameras_at([50.0], [20.0], [2.0]), cameras_at([10.0], [-5.0], [1.7])
-    there, back = (numbers[0, :16].reshape(4, 4) for numbers in (six_dof(target, condition), six_dof(condition, target)))
+    there, back = (
+        numbers[0, :16].reshape(4, 4) for numbers in (six_dof(target, condition), six_dof(condition, target))
+    )
     torch.testing.assert_close(there @ back, torch.eye(4), atol=1e-6, rtol=0)
     point = torch.cat([condition.centers[0], torch.ones(1)])
     seen = target.T_camera_world[0] @ point * torch.tensor([1.0, -1, -1, 1])

@@ -59,7 +59,7 @@ class Spy(Zero123):
 
     asked: dict[str, Any]
 
-    def __call__(self, rendered, camera, conditions, cameras, ratio, generator):  # noqa: ANN001, ANN204
+    def __call__(self, rendered, camera, conditions, cameras, ratio, generator):
         self.asked = {"corner": rendered[0, 0].detach(), "camera": camera, "state": generator.get_state()}
         return super().__call__(rendered, camera, conditions, cameras, ratio, generator)
 
@@ -128,9 +128,7 @@ def test_a_step_repeats_exactly_and_steps_and_seeds_differ(
     assert losses[0] == losses[1] and len(set(losses)) == 3
 
 
-def test_the_prior_leaves_torchs_global_generator_alone(
-    prior: Prior, views: Views, toy_gaussians: Gaussians
-) -> None:
+def test_the_prior_leaves_torchs_global_generator_alone(prior: Prior, views: Views, toy_gaussians: Gaussians) -> None:
     before = torch.random.get_rng_state()
     prior.loss(toy_gaussians, views.cameras, ALL, ratio=0.5, step=0)
     assert torch.equal(torch.random.get_rng_state(), before)
@@ -140,7 +138,7 @@ def test_photographs_are_encoded_once(tiny: Networks, views: Views, toy_gaussian
     calls = []
 
     class Counting(Zero123):
-        def condition(self, images):  # noqa: ANN001, ANN202
+        def condition(self, images):
             calls.append(len(images))
             return super().condition(images)
 

@@ -59,8 +59,8 @@ def photographs(cameras: Cameras) -> Tensor:
 def normalize_latents(networks: Networks) -> None:
     """Give the random VAE what a trained one has: scaled latents of mean 0 and deviation 1, and a narrow posterior."""
     last, cameras = networks.vae.quant_conv, around(20)
-    pixels = 2 * photographs(cameras).permute(0, 3, 1, 2) - 1
-    mean = networks.vae.encode(pixels).latent_dist.mean
+    assert last is not None and last.bias is not None
+    mean = networks.posterior(photographs(cameras).permute(0, 3, 1, 2)).mean
     center, deviation = mean.mean((0, 2, 3)), mean.std((0, 2, 3)) * networks.vae.config["scaling_factor"]
     last.weight[:4] /= deviation[:, None, None, None]
     last.bias[:4] = (last.bias[:4] - center) / deviation
