@@ -2,8 +2,8 @@
 
 A step of guidance (encode the render, ask about every photograph, gradient of the render) against the bare networks:
 the same UNet passes (one for each photograph and one without), and the VAE's encoding with its gradient. Speed and
-memory do not depend on what the weights are. On CUDA where there is a device, on the CPU always. The full size needs
-5 GB of disk and 12 GB of memory.
+memory do not depend on what the weights are. On CUDA where there is a device (wall-clock time), on the CPU always (CPU
+time of one thread). The full size needs 5 GB of disk and 12 GB of memory.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from time import perf_counter
 import torch
 
 from benchmarks.metric import Metric
+from benchmarks.rasterizer import threads
+from benchmarks.timing import cpu_seconds
 from sparseags_ns.geometry.cameras import Cameras, orbit
 from sparseags_ns.guidance.folders import Layout, write_folder, write_projection
 from sparseags_ns.guidance.loading import load_folder
@@ -49,7 +51,8 @@ def run(quick: bool) -> list[Metric]:
         for device in devices:
             networks.frozen(device, dtype_on(device))
             for count in (1, 2) if quick else VIEWS[device]:
-                metrics += step_times(networks, device, count)
+                with threads(1):
+                    metrics += step_times(networks, device, count)
     return metrics
 
 
@@ -126,15 +129,21 @@ def step_times(networks: Networks, device: str, count: int) -> list[Metric]:
 
 def take_turns(works: dict[str, Callable[[], None]], device: str) -> dict[str, float]:
     """Least seconds of each work, taking turns, so that a busy spell of the machine hits all of them."""
+    clock = cuda_seconds if device == "cuda" else cpu_seconds
     least = dict.fromkeys(works, float("inf"))
     for _ in range(REPEATS):
         for name, work in works.items():
-            _wait(device)
-            started = perf_counter()
-            work()
-            _wait(device)
-            least[name] = min(least[name], perf_counter() - started)
+            least[name] = min(least[name], clock(work))
     return least
+
+
+def cuda_seconds(work: Callable[[], object]) -> float:
+    """Wall-clock time of one run, until the device is done."""
+    torch.cuda.synchronize()
+    started = perf_counter()
+    work()
+    torch.cuda.synchronize()
+    return perf_counter() - started
 
 
 def ring(count: int) -> Cameras:
@@ -161,11 +170,6 @@ def _reset_peak(device: str) -> None:
         torch.cuda.reset_peak_memory_stats()
     else:
         Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM (man 5 proc)
-
-
-def _wait(device: str) -> None:
-    if device == "cuda":
-        torch.cuda.synchronize()
 
 
 def _seconds(name: str, seconds: float) -> Metric:
