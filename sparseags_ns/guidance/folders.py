@@ -44,6 +44,13 @@ def weights_file(folder: Path, half: bool) -> Path | None:
     return next((folder / name for name in names if (folder / name).is_file()), None)
 
 
+def is_complete(folder: Path) -> bool:
+    """Whether every network of a layout has its weights, in any precision."""
+    projection = projection_folder(folder)
+    parts = [folder / part for part in ("unet", "vae", "image_encoder")]
+    return projection is not None and all(weights_file(part, half=True) for part in [*parts, projection])
+
+
 def projection_folder(folder: Path) -> Path | None:
     """The subfolder with the camera projection, if there is one."""
     return next((folder / name for name in PROJECTIONS if (folder / name).is_dir()), None)

@@ -57,6 +57,13 @@ def test_auto_without_weights_is_off_and_names_them(bare_machine: None, capsys: 
     assert "no Zero123 weights on this machine: hf download ashawkey/zero123-xl-diffusers" in said(capsys)
 
 
+def test_auto_takes_a_download_that_is_whole_and_no_half_of_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda name, **how: str(folder))
+    assert sources.find_base() == folder
+    (folder / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+    assert sources.find_base() is None
+
+
 def test_none_is_off(capsys: pytest.CaptureFixture[str]) -> None:
     assert choose_guidance("none", "cuda", OPTIONS) is None
     assert "diffusion prior: off (guidance is none)" in said(capsys)
