@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes
 from nerfstudio.pipelines.base_pipeline import VanillaPipeline, VanillaPipelineConfig
 
 from sparseags_ns.data.datamanager import SparseAGSDataManager, SparseAGSDataManagerConfig
 from sparseags_ns.geometry.cameras import opengl_from_opencv
 from sparseags_ns.model.config import SparseAGSModelConfig
 from sparseags_ns.model.sparseags import SparseAGSModel
+from sparseags_ns.outliers.callback import settling_callback
 from sparseags_ns.viewer import ViewerSettings
 
 MODEL_PREFIX = "_model."
@@ -47,6 +49,10 @@ class SparseAGSPipeline(VanillaPipeline):
         """The model."""
         assert isinstance(self._model, SparseAGSModel)
         return self._model
+
+    def get_training_callbacks(self, attributes: TrainingCallbackAttributes) -> list[TrainingCallback]:
+        """The model's, after the outlier search's: where the run goes on from is decided before the step begins."""
+        return [settling_callback(self.model, attributes), *super().get_training_callbacks(attributes)]
 
     def get_train_loss_dict(self, step: int) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         """One joint step: (no outputs), losses, metrics."""

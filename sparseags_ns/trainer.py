@@ -138,6 +138,7 @@ class SparseAGSTrainer(Trainer):
                 sh_degree=model.config.sh_degree,
                 steps_done=model.steps_done,
                 num_steps=model.run.num_steps,
+                settled=model.settled,
                 seconds=self._clock.seconds,
             )
             return write_run_outputs(self.outputs_dir, state, model.perceptual)

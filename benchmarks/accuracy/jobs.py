@@ -26,10 +26,12 @@ from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.geometry.pose_metrics import pose_errors
 from sparseags_ns.metrics.images import dssim
 from sparseags_ns.metrics.perceptual import PerceptualError
+from sparseags_ns.model.joint import Standing
 from sparseags_ns.model.reconstruct import Reconstruction, reconstruct
+from sparseags_ns.outliers.settling import Settled, settle
 from sparseags_ns.views import Views
 
-RECORD_VERSION = 2
+RECORD_VERSION = 3
 """Raise it when records get other fields: older ones are then made again."""
 
 Poses = Literal["refined", "frozen", "true"]
@@ -54,7 +56,7 @@ class Job:
             "preset": asdict(self.recipe.preset),
             "poses": self.poses,
             "steps": self.steps,
-            "model": code_version("model"),
+            "model": [code_version(room) for room in ("model", "outliers")],
             "sample": code_version("sample") if self.scene.is_sample else "",
         }
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:24]
@@ -91,9 +93,7 @@ def run_job(job: Job) -> dict[str, Any]:
         scene = load_scene(job.scene, code_version("sample"))
     start = scene.true if job.poses == "true" else scene.views.cameras
     cpu = time.process_time()
-    result = reconstruct(
-        in_normal_frame(scene.views, start), job.recipe.preset, steps=job.steps, refine_poses=job.poses == "refined"
-    )
+    result, settled = _reconstruct(job, in_normal_frame(scene.views, start))
     cpu_seconds = time.process_time() - cpu
     before, after = (_errors(scene, cameras) for cameras in (start, result.cameras))
     return {
@@ -108,7 +108,24 @@ def run_job(job: Job) -> dict[str, Any]:
         "views": {"before": _rounded(before), "after": _rounded(after)},
         "novel": _novel(scene, result, after),
         "regularity": _regularity(scene, result, after),
+        "trusted": result.trusted.tolist(),
+        "settled": None if settled is None else settled.to_json(scene.views.names),
     }
+
+
+def _reconstruct(job: Job, views: Views) -> tuple[Reconstruction, Settled | None]:
+    """As ns-train does it; poses that are to stay are neither refined nor searched."""
+    if job.poses != "refined":
+        return reconstruct(views, job.recipe.preset, steps=job.steps, refine_poses=False), None
+    kept: list[Settled] = []
+
+    def decide(standing: Standing) -> Standing:
+        steps = job.recipe.preset.steps if job.steps is None else job.steps
+        kept.append(settle(views, replace(job.recipe.preset, steps=steps), standing))
+        return kept[0].standing
+
+    result = reconstruct(views, job.recipe.preset, steps=job.steps, settle=decide)
+    return result, kept[0] if kept else None
 
 
 def in_normal_frame(views: Views, cameras: Cameras) -> Views:

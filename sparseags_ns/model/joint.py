@@ -7,7 +7,7 @@ splatfacto's: `means`, `scales` (logarithms), `quats`, `features_dc`, `features_
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +45,16 @@ class Run:
         return schedule.moment_of(step, self.settings.stages, self.num_steps)
 
 
+@dataclass(frozen=True)
+class Standing:
+    """Where an optimisation stands."""
+
+    gaussians: Gaussians
+    cameras: Cameras
+    """Of all views."""
+    trusted: Bool[Tensor, " views"]
+
+
 class TargetPyramid:
     """The photographs at every size that a stage asks for, computed once each."""
 
@@ -59,15 +69,27 @@ class TargetPyramid:
         return self._targets[pixels]
 
 
-def seed_params(settings: JointSettings, views: Views) -> nn.ParameterDict:
-    """The first Gaussians of a scene."""
+def seed_params(
+    settings: JointSettings, views: Views, say: Callable[[str, str], None] | None = None
+) -> nn.ParameterDict:
+    """The first Gaussians of a scene.
+
+    Args:
+        say: told where they start from and why, if that was chosen automatically.
+    """
     generator = torch.Generator().manual_seed(settings.seed)
-    if settings.seeding == "hull":
-        means = seeding.visual_hull(views, settings.num_gaussians, slack_px=settings.hull_slack_px, generator=generator)
-        colors = seeding.colors_from_views(means, views)
-    else:
-        means = seeding.ball(settings.num_gaussians, settings.ball_radius, generator).to(views.images)
-        colors = torch.full_like(means, 0.5)
+    seeds = seeding.place_seeds(
+        settings.seeding,
+        views,
+        settings.num_gaussians,
+        ball_radius=settings.ball_radius,
+        slack_px=settings.hull_slack_px,
+        spread=settings.seed_scale,
+        generator=generator,
+    )
+    if say is not None and settings.seeding == "auto":
+        say(f"Gaussians start from: {seeds.origin}", seeds.why)
+    means, colors = seeds.means, seeds.colors
     count, bases = len(means), (settings.sh_degree + 1) ** 2
     values = {
         "means": means,
@@ -89,6 +111,37 @@ def activate(params: Mapping[str, Tensor] | nn.ParameterDict) -> Gaussians:
         opacities=params["opacities"].sigmoid().squeeze(-1),
         colors=torch.cat([params["features_dc"][:, None], params["features_rest"]], dim=1),
     )
+
+
+def deactivate(gaussians: Gaussians, num_bases: int) -> nn.ParameterDict:
+    """The parameters of Gaussians that can be rendered; the inverse of `activate` but for all colour bands above the
+    first, which are zero."""
+    base = gaussians.colors if gaussians.colors.ndim == 2 else SH_C0 * gaussians.colors[:, 0] + 0.5
+    values = {
+        "means": gaussians.means,
+        "scales": gaussians.scales.log(),
+        "quats": gaussians.quats,
+        "features_dc": (base - 0.5) / SH_C0,
+        "features_rest": base.new_zeros(len(base), num_bases - 1, 3),
+        "opacities": gaussians.opacities.clamp(1e-4, 1 - 1e-4).logit()[:, None],
+    }
+    return nn.ParameterDict({name: nn.Parameter(value.detach().clone()) for name, value in values.items()})
+
+
+def restart(
+    standing: Standing,
+    params: nn.ParameterDict,
+    corrections: CameraCorrections,
+    optimizers: dict[str, torch.optim.Optimizer],
+) -> None:
+    """Go on from other Gaussians and cameras: parameters are replaced in place, optimizers forget their moments."""
+    fresh = deactivate(standing.gaussians, params["features_rest"].shape[1] + 1)
+    for name, value in fresh.items():
+        params[name] = nn.Parameter(value.detach().to(params[name]))
+        optimizers[name].param_groups[0]["params"] = [params[name]]
+    for optimizer in optimizers.values():
+        optimizer.state.clear()
+    corrections.start_from(standing.cameras)
 
 
 def begin_step(
@@ -147,13 +200,7 @@ def step_losses(
     settings, moment = run.settings, run.moment(step)
     index = trusted.nonzero().flatten()
     ramp = moment.run_ratio if settings.ramp_losses else 1.0
-    weights = LossWeights(
-        rgb=settings.rgb_weight * ramp,
-        alpha=settings.alpha_weight * ramp,
-        opacity=settings.opacity_weight,
-        oversize=settings.oversize_weight,
-        oversize_limit=settings.oversize_limit,
-    )
+    weights = loss_weights(settings, ramp)
     return joint_loss(
         activate(params),
         cameras[index],
@@ -162,6 +209,20 @@ def step_losses(
         weights,
         sh_degree=min(moment.stage.sh_degree, step // settings.sh_degree_interval, settings.sh_degree),
         absgrad=settings.use_absgrad and settings.densify,
+    )
+
+
+def loss_weights(settings: JointSettings, ramp: float = 1.0) -> LossWeights:
+    """The settings' weights; `ramp` multiplies those of the photographs."""
+    return LossWeights(
+        rgb=settings.rgb_weight * ramp,
+        alpha=settings.alpha_weight * ramp,
+        unknown_alpha=settings.unknown_alpha_weight,
+        opacity=settings.opacity_weight,
+        oversize=settings.oversize_weight,
+        oversize_limit=settings.oversize_limit,
+        needle=settings.needle_weight,
+        needle_limit=settings.needle_limit,
     )
 
 

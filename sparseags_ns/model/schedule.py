@@ -12,6 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+COARSE_PX = 64
+"""Stages up to this size are coarse."""
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -79,6 +82,17 @@ def moment_of(step: int, stages: Sequence[Stage], num_steps: int) -> Moment:
         stage_ratio=(inside - starts[index]) / length,
         run_ratio=(inside + 1) / num_steps,
     )
+
+
+def coarse_end(stages: Sequence[Stage], num_steps: int, pixels: int = COARSE_PX) -> int | None:
+    """The first step whose photographs are larger than `pixels`: poses are settled before it, while steps are cheap.
+
+    None if the run has no coarse stage, or no other.
+    """
+    fine = [stage.pixels is None or stage.pixels > pixels for stage in stages]
+    if True not in fine or fine[0]:
+        return None
+    return stage_starts(stages, num_steps)[fine.index(True)]
 
 
 def pose_lr(moment: Moment) -> float:

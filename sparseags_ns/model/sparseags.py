@@ -17,6 +17,7 @@ from nerfstudio.models.splatfacto import SplatfactoModel
 from nerfstudio.utils.colors import get_color
 from torch import Tensor, nn
 
+from sparseags_ns.console import announce
 from sparseags_ns.geometry.cameras import Cameras, opencv_from_opengl
 from sparseags_ns.metrics.images import psnr, ssim
 from sparseags_ns.metrics.perceptual import PerceptualError, perceptual_error
@@ -24,11 +25,13 @@ from sparseags_ns.model.camera_deltas import CameraDeltas
 from sparseags_ns.model.config import SparseAGSModelConfig
 from sparseags_ns.model.joint import (
     Run,
+    Standing,
     TargetPyramid,
     activate,
     begin_step,
     densify,
     make_strategy,
+    restart,
     seed_params,
     step_losses,
 )
@@ -58,7 +61,7 @@ class SparseAGSModel(SplatfactoModel):
         self.crop_box: OrientedBox | None = None
         self.background_color = get_color("white")
         self.views: Views = self.kwargs["metadata"]["views"]
-        self.gauss_params = seed_params(self.config, self.views)
+        self.gauss_params = seed_params(self.config, self.views, say=announce)
         self.camera_optimizer = self.config.camera_optimizer.setup(
             num_cameras=len(self.views),
             device="cpu",
@@ -71,17 +74,19 @@ class SparseAGSModel(SplatfactoModel):
         self.strategy = make_strategy(self.config)
         self.strategy_state = self.strategy.initialize_state(scene_scale=1.0)
         self.seconds_before: dict[str, float] = {}
+        self.settled: dict[str, Any] | None = None
 
     # --- state ---
 
     def get_extra_state(self) -> dict[str, Any]:
-        """What checkpoints keep besides parameters and buffers: densification statistics, seconds by phase."""
+        """What checkpoints keep besides parameters and buffers: densification statistics, seconds by phase, what
+        the outlier search decided."""
         strategy = {key: value for key, value in self.strategy_state.items() if value is not None}
-        return {"strategy": strategy, "seconds": self.seconds_before}
+        return {"strategy": strategy, "seconds": self.seconds_before, "settled": self.settled}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Restore `get_extra_state`."""
-        self.seconds_before = state["seconds"]
+        self.seconds_before, self.settled = state["seconds"], state["settled"]
         for key, value in state["strategy"].items():
             self.strategy_state[key] = value.to(self.device) if isinstance(value, Tensor) else value
 
@@ -108,6 +113,24 @@ class SparseAGSModel(SplatfactoModel):
         """All input views as pose init gave them."""
         template = self.views.cameras
         return Cameras(self.T_camera_initial, self.K_initial, template.width, template.height)
+
+    def standing(self) -> Standing:
+        """Where the optimisation stands, detached."""
+        gaussians = activate({name: value.detach() for name, value in self.gauss_params.items()})
+        return Standing(gaussians, self.cameras().detach(), self.trusted.clone())
+
+    @property
+    def settles(self) -> bool:
+        """Whether starts are compared or outliers searched between the coarse and the fine stages."""
+        return bool(self.config.other_pose_rates) or self.config.outlier_rule != "off"
+
+    def go_on_from(
+        self, standing: Standing, optimizers: dict[str, torch.optim.Optimizer], settled: dict[str, Any]
+    ) -> None:
+        """Replace Gaussians, cameras and trust, and keep what was decided for summary.json."""
+        restart(standing, self.gauss_params, self.camera_optimizer.corrections, optimizers)
+        self.trusted.copy_(standing.trusted)
+        self.settled = settled
 
     # --- training ---
 

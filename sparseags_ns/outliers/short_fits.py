@@ -16,20 +16,15 @@ from torch import Tensor, nn
 
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import Cameras
-from sparseags_ns.model.joint import SH_C0, TargetPyramid, activate
-from sparseags_ns.model.objective import LossWeights, joint_loss, random_backgrounds
+from sparseags_ns.model.joint import TargetPyramid, activate, deactivate, loss_weights
+from sparseags_ns.model.objective import joint_loss, random_backgrounds
 from sparseags_ns.model.pose_adam import PoseAdam
 from sparseags_ns.model.reconstruct import reconstruct
-from sparseags_ns.model.schedule import exponential
+from sparseags_ns.model.schedule import COARSE_PX, exponential
 from sparseags_ns.model.settings import SPARSEAGS, Preset
 from sparseags_ns.outliers.fits import Continuation, Fit
-from sparseags_ns.outliers.proxy import base_colors
 from sparseags_ns.rasterizer.threads import torch_on_one_thread
-from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
-
-COARSE_PX = 64
-"""Stages of larger photographs are left out of a short reconstruction."""
 
 _LR_DECAY = 0.3
 """Factor by which the pose learning rate falls over a continuation."""
@@ -69,16 +64,13 @@ class ShortFitter:
             return self._continued(fit, continuation)
 
     def _continued(self, fit: Fit, continuation: Continuation) -> Fit:
-        params, index = _params_of(fit.gaussians), fit.trusted.nonzero().flatten()
+        params, index = deactivate(fit.gaussians, 1), fit.trusted.nonzero().flatten()
         targets = self._targets.at(continuation.pixels)[index]
         tangents = nn.Parameter(fit.gaussians.means.new_zeros(len(index), 6))
         rates, settings = self.preset.learning_rates, self.preset.settings
         groups = [{"params": [value], "lr": rates[name]} for name, value in params.items()]
         splat, poses = torch.optim.Adam(groups, betas=self.preset.betas, eps=1e-15), PoseAdam([tangents])
-        weights = LossWeights(
-            settings.rgb_weight, settings.alpha_weight, settings.opacity_weight, settings.oversize_weight,
-            settings.oversize_limit,
-        )  # fmt: skip
+        weights = loss_weights(settings)
         guess = fit.cameras[index]
         for step in range(continuation.steps):
             poses.param_groups[0]["lr"] = exponential(
@@ -101,16 +93,3 @@ class ShortFitter:
     def _pause(self) -> None:
         if self.between_batches is not None:
             self.between_batches()
-
-
-def _params_of(gaussians: Gaussians) -> nn.ParameterDict:
-    """Splatfacto's parameters of Gaussians, with one colour band."""
-    values = {
-        "means": gaussians.means,
-        "scales": gaussians.scales.log(),
-        "quats": gaussians.quats,
-        "features_dc": (base_colors(gaussians) - 0.5) / SH_C0,
-        "features_rest": gaussians.means.new_zeros(len(gaussians.means), 0, 3),
-        "opacities": gaussians.opacities.clamp(1e-4, 1 - 1e-4).logit()[:, None],
-    }
-    return nn.ParameterDict({name: nn.Parameter(value.detach().clone()) for name, value in values.items()})

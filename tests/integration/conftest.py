@@ -16,12 +16,16 @@ from sparseags_ns.trainer import SparseAGSTrainer, SparseAGSTrainerConfig
 STEPS = 60
 
 
-def _config(scene: Path, output_dir: Path, *, steps: int = STEPS, paper: bool = False) -> SparseAGSTrainerConfig:
+def _config(
+    scene: Path, output_dir: Path, *, steps: int = STEPS, paper: bool = False, settle: bool = False
+) -> SparseAGSTrainerConfig:
     config = deepcopy((sparseags_paper if paper else sparseags).config)
     assert isinstance(config, SparseAGSTrainerConfig)
     config.pipeline.datamanager.data = scene
     config.pipeline.datamanager.dataparser.resolution = 64
     config.pipeline.model.num_gaussians = 400
+    if not settle:
+        config.pipeline.model.other_pose_rates, config.pipeline.model.outlier_rule = (), "off"
     config.output_dir, config.experiment_name, config.timestamp = output_dir, "run", "now"
     config.max_num_iterations = steps
     config.vis = "tensorboard"
@@ -39,7 +43,8 @@ def _start(config: SparseAGSTrainerConfig) -> SparseAGSTrainer:
 
 @pytest.fixture(scope="session")
 def make_config() -> Callable[..., SparseAGSTrainerConfig]:
-    """`make_config(scene, output_dir, steps=, paper=)`: the config of a short run."""
+    """`make_config(scene, output_dir, steps=, paper=, settle=)`: the config of a short run; other starts and the outlier
+    search, which take most of the time, only with `settle`."""
     return _config
 
 
