@@ -1,8 +1,8 @@
 """The outlier search as a nerfstudio training callback; wiring only.
 
-It runs before the first step of the fine stages. A run that is killed meanwhile resumes from its last checkpoint and
-comes to the same end: everything here is a pure function of the photographs, the given poses and where the coarse
-stages ended. A checkpoint taken later holds what was decided.
+It runs before the first step of the fine stages, on a checkpoint of its own. A run that is stopped or killed meanwhile
+resumes from there and comes to the same end: everything here is a pure function of the photographs, the given poses and
+where the coarse stages ended. A later checkpoint holds what was decided.
 """
 
 from __future__ import annotations
@@ -27,6 +27,10 @@ TURN_SECONDS = 0.03
 """The viewer gets its turn this often while the search holds the trainer."""
 
 
+class SearchInterruptedError(Exception):
+    """The user stopped the run during the search; nothing was changed."""
+
+
 def settling_callback(model: SparseAGSModel, attributes: TrainingCallbackAttributes) -> TrainingCallback:
     """The callback; it does nothing where the model's settings ask for nothing."""
     trainer, optimizers = attributes.trainer, attributes.optimizers
@@ -42,6 +46,7 @@ def settling_callback(model: SparseAGSModel, attributes: TrainingCallbackAttribu
 
     def before_step(step: int) -> None:
         if step == coarse_end(model.config.stages, preset.steps) and model.settles:
+            trainer.save_checkpoint(step)
             settled = settle(
                 model.views.to(model.device),
                 preset,
@@ -56,11 +61,13 @@ def settling_callback(model: SparseAGSModel, attributes: TrainingCallbackAttribu
 
 
 def _turns(trainer: Trainer) -> Callable[[], None]:
-    """Lets the viewer render: it waits for the lock that the training loop holds."""
+    """Lets the viewer render, which waits for the lock that the training loop holds, and Ctrl-C take effect."""
     last = time.monotonic()
 
     def turn() -> None:
         nonlocal last
+        if trainer.stop_training:
+            raise SearchInterruptedError
         if time.monotonic() - last < TURN_SECONDS or not trainer.train_lock.locked():
             return
         trainer.train_lock.release()

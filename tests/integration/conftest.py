@@ -43,8 +43,8 @@ def _start(config: SparseAGSTrainerConfig) -> SparseAGSTrainer:
 
 @pytest.fixture(scope="session")
 def make_config() -> Callable[..., SparseAGSTrainerConfig]:
-    """`make_config(scene, output_dir, steps=, paper=, settle=)`: the config of a short run; other starts and the outlier
-    search, which take most of the time, only with `settle`."""
+    """`make_config(scene, output_dir, steps=, paper=, settle=)`: the config of a short run; only with `settle` does it
+    make other starts and search for outliers, which takes most of the time."""
     return _config
 
 
