@@ -46,7 +46,7 @@ def run(quick: bool) -> list[Metric]:
             loaded.clear()  # one at a time: each fills 5 GB
             started = perf_counter()
             loaded[layout] = load_folder(Path(folder) / layout)
-            metrics.append(_seconds(f"load/{layout}", perf_counter() - started))
+            metrics.append(_seconds(f"{size(architecture)}load/{layout}", perf_counter() - started))
         (networks,) = loaded.values()
         for device in devices:
             networks.frozen(device, dtype_on(device))
@@ -67,8 +67,13 @@ def write_layouts(architecture: Architecture, folder: Path) -> list[Metric]:
             shutil.copytree(folder / LAYOUTS[0], folder / layout, copy_function=os.link)
             shutil.rmtree(folder / layout / LAYOUTS[0])
             write_projection(networks, folder / layout, layout)
-        metrics.append(_seconds(f"write/{layout}", perf_counter() - started))
+        metrics.append(_seconds(f"{size(architecture)}write/{layout}", perf_counter() - started))
     return metrics
+
+
+def size(architecture: Architecture) -> str:
+    """What the names of a tiny model's figures begin with."""
+    return "tiny_" if architecture is TINY else ""
 
 
 def random_networks(architecture: Architecture) -> Networks:
