@@ -34,6 +34,9 @@ from sparseags_ns.views import Views
 RECORD_VERSION = 3
 """Raise it when records get other fields: older ones are then made again."""
 
+NERFSTUDIO_ONLY = ("sparseags.py", "config.py", "camera_deltas.py", "callback.py", "prior.py", "novel_views.py")
+"""Wiring and the prior, which take no part in `reconstruct`."""
+
 Poses = Literal["refined", "frozen", "true"]
 """Given poses, refined; given poses as they are; true poses (and intrinsics) as they are."""
 
@@ -48,6 +51,12 @@ class Job:
     steps: int | None = None
 
     @property
+    def settles(self) -> bool:
+        """Whether other starts or the outlier search take part."""
+        settings = self.recipe.preset.settings
+        return self.poses == "refined" and (bool(settings.other_pose_rates) or settings.outlier_rule != "off")
+
+    @property
     def key(self) -> str:
         """The same for the same scene, settings and code; the recipe's name does not count."""
         identity = {
@@ -56,7 +65,8 @@ class Job:
             "preset": asdict(self.recipe.preset),
             "poses": self.poses,
             "steps": self.steps,
-            "model": [code_version(room) for room in ("model", "outliers")],
+            "model": code_version("model"),
+            "outliers": code_version("outliers") if self.settles else "",
             "sample": code_version("sample") if self.scene.is_sample else "",
         }
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:24]
@@ -64,9 +74,11 @@ class Job:
 
 @cache
 def code_version(room: str) -> str:
-    """Hash of a room's code; comments and docstrings do not count."""
+    """Hash of a room's code; comments, docstrings and what only nerfstudio runs do not count."""
     digest = hashlib.sha256()
     for path in sorted((REPO / "sparseags_ns" / room).rglob("*.py")):
+        if path.name in NERFSTUDIO_ONLY:
+            continue
         digest.update(f"{path.relative_to(REPO)}\n{_bare_code(path)}\n".encode())
     return digest.hexdigest()[:16]
 
@@ -115,8 +127,9 @@ def run_job(job: Job) -> dict[str, Any]:
 
 def _reconstruct(job: Job, views: Views) -> tuple[Reconstruction, Settled | None]:
     """As ns-train does it; poses that are to stay are neither refined nor searched."""
-    if job.poses != "refined":
-        return reconstruct(views, job.recipe.preset, steps=job.steps, refine_poses=False), None
+    if not job.settles:
+        refine = job.poses == "refined"
+        return reconstruct(views, job.recipe.preset, steps=job.steps, refine_poses=refine), None
     kept: list[Settled] = []
 
     def decide(standing: Standing) -> Standing:
