@@ -44,6 +44,11 @@ class Run:
         """Where a step lies in the schedule."""
         return schedule.moment_of(step, self.settings.stages, self.num_steps)
 
+    def sh_degree(self, step: int) -> int:
+        """Degree of the spherical harmonics that a step renders with."""
+        settings = self.settings
+        return min(self.moment(step).stage.sh_degree, step // settings.sh_degree_interval, settings.sh_degree)
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -207,7 +212,7 @@ def step_losses(
         targets.at(moment.stage.pixels)[index],
         _backgrounds(settings, len(index), step).to(params["means"]),
         weights,
-        sh_degree=min(moment.stage.sh_degree, step // settings.sh_degree_interval, settings.sh_degree),
+        sh_degree=run.sh_degree(step),
         absgrad=settings.use_absgrad and settings.densify,
     )
 

@@ -35,6 +35,7 @@ from sparseags_ns.model.joint import (
     seed_params,
     step_losses,
 )
+from sparseags_ns.model.prior import Prior, build_prior
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
@@ -137,10 +138,14 @@ class SparseAGSModel(SplatfactoModel):
     def get_training_callbacks(
         self, training_callback_attributes: TrainingCallbackAttributes
     ) -> list[TrainingCallback]:
-        """Before each step: schedule and splits; after it: densification, where the preset densifies."""
+        """Before each step: schedule and splits; after it: densification, where the preset densifies.
+
+        Only a trainer asks for them, so this is where the prior is loaded, and where a bad one ends the program.
+        """
         trainer, optimizers = training_callback_attributes.trainer, training_callback_attributes.optimizers
         assert trainer is not None and optimizers is not None
         self.run = Run(self.config, trainer.config.max_num_iterations)
+        _ = self.prior
         means_lr = optimizers.config["means"]["optimizer"].lr
         before = TrainingCallback(
             [TrainingCallbackLocation.BEFORE_TRAIN_ITERATION],
@@ -159,14 +164,28 @@ class SparseAGSModel(SplatfactoModel):
     def _targets(self) -> TargetPyramid:
         return TargetPyramid(self.views.to(self.device))
 
+    @cached_property
+    def prior(self) -> Prior | None:
+        """The diffusion prior, if there is one. Off the module tree: its networks never enter a checkpoint, and what
+        only looks at a finished run never loads them."""
+        return build_prior(self.config, self.views.to(self.device), self.device, self.config.seed)
+
     def joint_step(self, step: int) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Losses and metrics of one step over all trusted views."""
-        losses, raster = step_losses(step, self.run, self.gauss_params, self.cameras(), self.trusted, self._targets)
+        cameras = self.cameras()
+        losses, raster = step_losses(step, self.run, self.gauss_params, cameras, self.trusted, self._targets)
         self.info = raster.info
         if self.config.densify:
             self.strategy.step_pre_backward(self.gauss_params, self.optimizers, self.strategy_state, step, self.info)
         metrics: dict[str, Any] = {"gaussian_count": self.num_points, "stage": self.run.moment(step).index}
         self.camera_optimizer.get_metrics_dict(metrics)
+        ratio = self.run.moment(step).run_ratio
+        if self.prior is not None and self.prior.is_due(step, ratio):
+            degree = self.run.sh_degree(step)
+            losses["guidance"], diagnostics = self.prior.loss(
+                self.gaussians(), cameras, self.trusted, ratio=ratio, step=step, sh_degree=degree
+            )
+            metrics |= diagnostics
         return losses, metrics
 
     def end_step(self, step: int) -> None:
