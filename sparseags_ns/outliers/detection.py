@@ -1,7 +1,8 @@
 """Which views have a wrong pose: a state machine that sees numbers only, and renders nothing.
 
 A round: `suspect` one view, or `finish`; the others are reconstructed without it; then `drop` it or `restore` it.
-After the last round each dropped view is searched, and either `correct`ed or `keep`s the best known pose.
+Where that leaves a `doubt`, all are reconstructed with the best pose found for it, and it is `correct`ed or restored.
+After the last round dropped views are put where all views like them best: `correct`, or `keep` out at the best pose.
 
 Letters: an error is a view's loss over object area; `elsewhere` of a view is the least loss at a pose far from its own
 over the least loss near its own, on a splat made without that view. Below 1, the view would rather stand elsewhere.
@@ -14,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from statistics import fmean, median
 from typing import Any, Literal, Protocol, runtime_checkable
 
-Action = Literal["suspect", "drop", "restore", "correct", "keep", "finish"]
+Action = Literal["suspect", "drop", "doubt", "restore", "correct", "keep", "fall back", "finish"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class DetectionState:
     """Suspects that were restored; they are not suspected again until a drop changes the evidence."""
     dropped: tuple[int, ...] = ()
     """In the order of their drops."""
+    corrected: tuple[int, ...] = ()
+    """Trusted again, at new poses; not suspected again."""
     decisions: tuple[Decision, ...] = ()
     finished: bool = False
 
@@ -77,7 +80,11 @@ class Rule(Protocol):
         ...
 
     def judge(self, state: DetectionState, before: Evidence, after: Evidence) -> Decision:
-        """`drop` or `restore` the suspect, by what changed when it was left out."""
+        """`drop`, `restore` or `doubt` the suspect, by what changed when it was left out."""
+        ...
+
+    def settle(self, state: DetectionState, before: float, after: float) -> Decision:
+        """`correct` or `restore` a doubtful suspect, by the sum of all views' errors without and with its new pose."""
         ...
 
 
@@ -107,11 +114,15 @@ class PublishedRule:
             return Decision("drop", state.suspect, "without it the others' mean error falls enough", numbers)
         return Decision("restore", state.suspect, "without it the others' mean error hardly falls", numbers)
 
+    def settle(self, state: DetectionState, before: float, after: float) -> Decision:
+        """This rule has no doubts."""
+        raise ValueError("the published rule leaves no doubt that could be settled")
+
 
 @dataclass(frozen=True)
 class RelocationRule:
-    """Ours: a view is suspect that would rather stand elsewhere, and guilty if that is still so on a splat reconstructed
-    from scratch without it, or if everybody else's error falls by a factor.
+    """Ours: a view is suspect that would rather stand elsewhere, and guilty if that is still so on a splat
+    reconstructed from scratch without it, or if everybody else's error falls by a factor.
 
     A view's own error proves little: its neighbours suffer as much, and given time it paints Gaussians of its own.
     """
@@ -126,13 +137,17 @@ class RelocationRule:
     """The others' errors may rise by this factor at most, else leaving the view out explains nothing."""
     must_fall: float = 0.5
     """Factor on the others' errors that proves guilt on its own."""
+    doubt_below: float = 1.3
+    """`elsewhere` below which a suspect is not acquitted without trying the best pose found."""
+    correct_below: float = 0.97
+    """That pose has to lower the sum of all views' errors by this factor."""
     max_cleared: int = 2
     """After so many innocent suspects in a row the search for outliers is over."""
 
     def suspect(self, state: DetectionState, evidence: Evidence) -> Decision:
         """The view most eager to be elsewhere."""
         middle = median(evidence.errors[view] for view in _trusted(state))
-        open_ = [view for view in _trusted(state) if view not in state.cleared]
+        open_ = [view for view in _trusted(state) if view not in state.cleared + state.corrected]
         lost = [view for view in open_ if evidence.errors[view] > self.lost_above * middle]
         known = [view for view in open_ if not math.isnan(evidence.elsewhere[view])]
         if len(state.cleared) >= self.max_cleared:
@@ -158,7 +173,16 @@ class RelocationRule:
             return Decision("drop", state.suspect, "without it everybody else's error falls", numbers)
         if elsewhere <= self.prove_below and factor <= self.may_rise:
             return Decision("drop", state.suspect, "the others' splat shows it elsewhere", numbers)
-        return Decision("restore", state.suspect, "its own pose fits the others' splat as well as any", numbers)
+        if elsewhere <= self.doubt_below:
+            return Decision("doubt", state.suspect, "another pose fits the others' splat about as well", numbers)
+        return Decision("restore", state.suspect, "its own pose fits the others' splat best", numbers)
+
+    def settle(self, state: DetectionState, before: float, after: float) -> Decision:
+        """By what all views say."""
+        numbers = {"sum_before": before, "sum_after": after}
+        if after < self.correct_below * before:
+            return Decision("correct", state.suspect, "with its new pose all views agree better", numbers)
+        return Decision("restore", state.suspect, "with another pose the views agree no better", numbers)
 
     @staticmethod
     def _numbers(evidence: Evidence, view: int, middle: float) -> dict[str, float]:
@@ -172,7 +196,7 @@ def begin(trusted: tuple[bool, ...]) -> DetectionState:
 
 def next_suspect(state: DetectionState, evidence: Evidence, rule: Rule) -> DetectionState:
     """Suspect a view (left out from now on), or finish."""
-    if len(state.dropped) >= state.limit:
+    if len(state.dropped) + len(state.corrected) >= state.limit:
         why = f"no more than {state.limit} of {sum(state.trusted) + len(state.dropped)} views may be dropped"
         decision = Decision("finish", None, why, {})
     else:
@@ -182,15 +206,33 @@ def next_suspect(state: DetectionState, evidence: Evidence, rule: Rule) -> Detec
 
 
 def judged(state: DetectionState, before: Evidence, after: Evidence, rule: Rule) -> DetectionState:
-    """Drop the suspect for good, or restore it."""
-    if state.suspect is None:
-        raise ValueError("judged: no view is suspected; next_suspect comes first")
-    decision, view = rule.judge(state, before, after), state.suspect
-    state = replace(state, suspect=None, decisions=(*state.decisions, decision))
+    """Drop the suspect for good, or restore it, or keep it suspected, in doubt."""
+    view = _the_suspect(state)
+    decision = rule.judge(state, before, after)
+    state = replace(state, decisions=(*state.decisions, decision))
+    if decision.action == "doubt":
+        return state
+    state = replace(state, suspect=None)
     if decision.action == "restore":
         return replace(state, cleared=(*state.cleared, view))
     trusted = tuple(old and index != view for index, old in enumerate(state.trusted))
     return replace(state, trusted=trusted, cleared=(), dropped=(*state.dropped, view))
+
+
+def settled(state: DetectionState, before: float, after: float, rule: Rule) -> DetectionState:
+    """Correct the doubtful suspect, or restore it."""
+    view = _the_suspect(state)
+    decision = rule.settle(state, before, after)
+    state = replace(state, suspect=None, decisions=(*state.decisions, decision))
+    if decision.action == "restore":
+        return replace(state, cleared=(*state.cleared, view))
+    return replace(state, cleared=(), corrected=(*state.corrected, view))
+
+
+def _the_suspect(state: DetectionState) -> int:
+    if state.suspect is None:
+        raise ValueError("no view is suspected; next_suspect comes first")
+    return state.suspect
 
 
 def _trusted(state: DetectionState) -> list[int]:

@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from sparseags_ns.geometry import se3
+from sparseags_ns.geometry.alignment import Similarity
 from sparseags_ns.geometry.anchoring import object_anchored
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.outliers.hypotheses import opaque_center
@@ -96,6 +97,16 @@ def view_losses(fit: Fit, views: Views, pixels: int, mask_weight: float = 0.5) -
 
 def realigned(fit: Fit, poses: Float[Tensor, "views 4 4"]) -> Float[Tensor, "views 4 4"]:
     """Other poses of the same views moved as one into the fit's world, by the views that the fit trusts."""
+    return _into(fit, poses).apply_to_poses(poses)
+
+
+def claimed(fit: Fit, poses: Float[Tensor, "views 4 4"], view: int) -> Float[Tensor, "views 4 4"]:
+    """Other poses of the same views, but one of them where the fit has it, moved into their world."""
+    changed = poses.clone()
+    changed[view] = _into(fit, poses).inverse().apply_to_poses(fit.cameras.T_camera_world[view : view + 1])[0]
+    return changed
+
+
+def _into(fit: Fit, poses: Float[Tensor, "views 4 4"]) -> Similarity:
     own = fit.cameras.T_camera_world
-    similarity = object_anchored(poses[fit.trusted], own[fit.trusted], opaque_center(fit.gaussians))
-    return similarity.apply_to_poses(poses)
+    return object_anchored(poses[fit.trusted], own[fit.trusted], opaque_center(fit.gaussians))

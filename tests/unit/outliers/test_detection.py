@@ -18,6 +18,7 @@ from sparseags_ns.outliers.detection import (
     drop_limit,
     judged,
     next_suspect,
+    settled,
 )
 
 NAN = math.nan
@@ -55,7 +56,7 @@ def test_guilty_view_is_suspected_and_dropped() -> None:
 
 def test_innocent_suspect_is_restored_and_not_suspected_again() -> None:
     rule, before = RelocationRule(), suspicious(3)
-    state = judged(next_suspect(begin((True,) * 8), before, rule), before, without(3, 1.2, 0.95), rule)
+    state = judged(next_suspect(begin((True,) * 8), before, rule), before, without(3, 1.4, 0.95), rule)
     assert state.dropped == () and all(state.trusted) and state.cleared == (3,)
     assert next_suspect(state, before, rule).finished
 
@@ -70,6 +71,16 @@ def test_everybody_elses_relief_proves_guilt_without_a_better_place() -> None:
     rule, before = RelocationRule(), suspicious(3)
     state = judged(next_suspect(begin((True,) * 8), before, rule), before, without(3, 1.1, 0.3), rule)
     assert state.dropped == (3,)
+
+
+@pytest.mark.parametrize("gain, corrected", [(0.7, (3,)), (0.99, ())])
+def test_doubt_is_settled_by_what_all_views_say(gain: float, corrected: tuple[int, ...]) -> None:
+    rule, before = RelocationRule(), suspicious(3)
+    state = judged(next_suspect(begin((True,) * 8), before, rule), before, without(3, 1.0, 0.95), rule)
+    assert state.suspect == 3 and state.decisions[-1].action == "doubt"
+    state = settled(state, 1.0, gain, rule)
+    assert state.corrected == corrected and state.dropped == () and all(state.trusted)
+    assert next_suspect(state, before, rule).finished
 
 
 def test_lost_view_is_suspect_even_if_nobody_looked_for_it() -> None:
@@ -136,6 +147,9 @@ def test_any_evidence_ends_within_the_limits(data: st.DataObject) -> None:
         after = evidence()
         known = tuple(1.0 if math.isnan(value) else value for value in after.elsewhere)
         state = judged(state, before, Evidence(after.errors, known), rule)
+        if state.suspect is not None:
+            state = settled(state, data.draw(numbers), data.draw(numbers), rule)
     assert state.finished
-    assert len(state.dropped) <= drop_limit(count) and len(set(state.dropped)) == len(state.dropped)
+    changed = state.dropped + state.corrected
+    assert len(changed) <= drop_limit(count) and len(set(changed)) == len(changed)
     assert sum(state.trusted) == count - len(state.dropped) >= 2

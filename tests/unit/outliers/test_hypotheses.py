@@ -91,9 +91,11 @@ def test_proxy_is_small_and_looks_alike(make_views: Callable[..., Views], toy_ga
     cameras = make_views(4, 32).cameras
     # Each Gaussian as five on the same spot: merging undoes it.
     many = Gaussians(
-        *(getattr(toy_gaussians, name).repeat_interleave(5, 0) for name in ("means", "quats", "scales")),
-        1 - (1 - toy_gaussians.opacities.repeat_interleave(5, 0)) ** 0.2,
-        toy_gaussians.colors.repeat_interleave(5, 0),
+        means=toy_gaussians.means.repeat_interleave(5, 0),
+        quats=toy_gaussians.quats.repeat_interleave(5, 0),
+        scales=toy_gaussians.scales.repeat_interleave(5, 0),
+        opacities=1 - (1 - toy_gaussians.opacities.repeat_interleave(5, 0)) ** 0.2,
+        colors=toy_gaussians.colors.repeat_interleave(5, 0),
     )
     small = proxy(many, 60)
     assert len(small.means) <= 60
