@@ -42,7 +42,7 @@ class PriorSettings:
     """Weight of the prior's loss (paper: 1, beside a colour loss of 1e4 r). The paper's ratio at half the run, times
     `guidance_every`."""
     guidance_every: int = 3
-    """The prior is asked every so many steps (paper: 1); with 1,300 steps about as often as in the paper's 500."""
+    """The prior is asked every so many steps (paper: 1); with 1,540 steps about as often as in the paper's 500."""
     guidance_warmup: float = 0.0
     """Share of the run before the prior is first asked (paper: 0)."""
     guidance_scale: float = 5.0
