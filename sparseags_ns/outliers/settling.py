@@ -3,7 +3,8 @@
 1. Starts. The coarse stages are run again from the given poses at other pose learning rates, and the run goes on from
    the start whose renders explain all trusted photographs best: views that disagree wildly want a high rate, views
    that are cut by the photograph's edge or seen from one side a low one, and the photographs tell which.
-2. Outliers (outliers/repair.py).
+2. Views that this carried far from where they fit better go back (outliers/fallback.py).
+3. Outliers (outliers/repair.py).
 
 Wiring: meets `model`. A pure function of its inputs: interrupted, it is begun again and ends the same.
 
@@ -23,10 +24,12 @@ from torch import Tensor
 from sparseags_ns.model.joint import Standing
 from sparseags_ns.model.settings import JointSettings, Preset
 from sparseags_ns.outliers.detection import Decision, PublishedRule
+from sparseags_ns.outliers.fallback import fall_back
 from sparseags_ns.outliers.fits import Fit, view_losses
 from sparseags_ns.outliers.repair import RepairResult, RepairSettings, repair
 from sparseags_ns.outliers.search import SearchResult
 from sparseags_ns.outliers.short_fits import ShortFitter, coarse_preset
+from sparseags_ns.outliers.workplace import Workplace
 from sparseags_ns.views import Views
 
 
@@ -81,14 +84,16 @@ def settle(
     say = say or (lambda _: None)
     settings = preset.settings
     best, starts, chosen = _best_start(views, preset, standing, say, between_batches)
+    fitter = ShortFitter(views, coarse_preset(_at_pose_rate(preset, chosen.pose_rate)), between_batches)
+    repairing = _repair_settings(settings)
+    best, fallen = fall_back(Workplace(views, fitter, repairing, between_batches, views.cameras.T_camera_world), best)
     result = RepairResult(best, torch.zeros_like(best.trusted), (), {})
     if settings.outlier_rule != "off":
         say(f"looking for outliers among {int(best.trusted.sum())} views")
-        fitter = ShortFitter(views, coarse_preset(_at_pose_rate(preset, chosen.pose_rate)), between_batches)
-        result = repair(views, fitter, best, _repair_settings(settings), between_batches=between_batches)
+        result = repair(views, fitter, best, repairing, between_batches=between_batches)
     fit = result.fit
     going_on = Standing(fit.gaussians, fit.cameras, fit.trusted)
-    return Settled(going_on, starts, chosen, result.corrected, result.decisions, result.searches)
+    return Settled(going_on, starts, chosen, result.corrected, (*fallen, *result.decisions), result.searches)
 
 
 def _best_start(
