@@ -45,11 +45,8 @@ class RepairResult:
     decisions: tuple[Decision, ...]
     searches: dict[int, SearchResult]
     """The latest thorough search of each suspect."""
-
-    @property
-    def repaired(self) -> bool:
-        """Whether anything has changed."""
-        return bool(self.corrected.any()) or any(decision.action == "keep" for decision in self.decisions)
+    repaired: bool = False
+    """Whether the fit is another one than was handed in; a view that was lost may be back near its own pose."""
 
 
 def repair(
@@ -73,9 +70,9 @@ def repair(
     base = base or fitter.from_scratch(views.cameras, views.trusted & shows)
     state, inliers = _detect(place, base)
     if not state.dropped and not state.corrected:
-        return RepairResult(base, torch.zeros_like(views.trusted), state.decisions, place.searches)
+        return RepairResult(base, torch.zeros_like(views.trusted), state.decisions, place.searches, False)
     end = verdict(place, base, inliers, state)
-    return RepairResult(end.fit, end.corrected, (*state.decisions, *end.decisions), place.searches)
+    return RepairResult(end.fit, end.corrected, (*state.decisions, *end.decisions), place.searches, end.fit is not base)
 
 
 def _detect(place: Workplace, base: Fit) -> tuple[DetectionState, Fit]:
