@@ -12,6 +12,7 @@ jobs        one scene with one recipe: its key, its record
 store       finished jobs on disk
 pool        jobs in parallel processes, one thread each
 selection   which jobs the options ask for
+outliers    what the outlier search found, missed and falsely moved
 tables      means, spreads, published figures
 plots       errors before against after, view by view
 suite       the registry's view of it all

@@ -17,7 +17,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("accuracy")
     add = group.add_argument
     add("--families", nargs="+", choices=(*FAMILIES, "hard"), help="kinds of scenes; `hard` means the last five")
-    add("--levels", nargs="+", choices=LEVELS, help="errors of the initial poses (default: dust3r raydiff, synthetic: all)")
+    add(
+        "--levels",
+        nargs="+",
+        choices=LEVELS,
+        help="errors of the initial poses (default: dust3r raydiff; all for synthetic)",
+    )
     add("--scenes", nargs="+", help="only these scenes of ../shared/data")
     add("--seeds", nargs="+", type=int, help="of the samples (default: 0 to 4; 0 and 1 for sample and counts)")
     add("--presets", nargs="+", help="recipes (default: all; hard and counts: the first)")

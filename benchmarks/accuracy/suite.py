@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmarks.accuracy import tables
 from benchmarks.accuracy.jobs import run_job
+from benchmarks.accuracy.outliers import GROSS_DEG, outlier_table
 from benchmarks.accuracy.plots import plot_views
 from benchmarks.accuracy.pool import run_jobs
 from benchmarks.accuracy.scenes import SHARED
@@ -75,6 +76,9 @@ def report(records: Sequence[Record]) -> str:
         + "\n".join(worse),
         "Regularity of the splats (terms: sparseags_ns/evaluation/regularity.py):\n\n" + tables.regularity_table(found),
     ]
+    searched = outlier_table(records)
+    if searched is not None:
+        parts.append(f"Outliers (given rotation wrong by more than {GROSS_DEG:.0f} degrees):\n\n{searched}")
     references = tables.reference_table(records)
     if references is not None:
         parts.append("Novel views, PSNR of the same recipe with frozen, refined and true poses:\n\n" + references)

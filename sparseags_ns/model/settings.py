@@ -38,7 +38,7 @@ class JointSettings:
     refine_focal: RefineFocal = "shared"
     """Focal lengths: one factor for all views, one for each, or off where the intrinsics are exact (paper: off)."""
 
-    other_pose_rates: tuple[float, ...] = (0.4,)
+    other_pose_rates: tuple[float, ...] = (0.4, 0.05)
     """The coarse stages are run again with their pose learning rates multiplied by each of these, and the run goes on
     from the start that explains the photographs best (paper: one start)."""
     outlier_rule: Literal["relocation", "published", "off"] = "relocation"

@@ -53,7 +53,6 @@ def fall_back(place: Workplace, fit: Fit) -> tuple[Fit, tuple[Decision, ...]]:
     return fit, tuple(decisions)
 
 
-@torch.no_grad()
 def _fits_better(place: Workplace, fit: Fit, view: int, given_pose: torch.Tensor) -> bool:
     """Whether a view fits a splat made without it better from near its given pose than from near its refined one."""
     faded = place.faded(fit, view)

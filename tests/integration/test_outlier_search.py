@@ -33,7 +33,7 @@ def searched(
 
 def test_the_decisions_stand_in_the_summary_with_their_numbers(searched: SparseAGSTrainer) -> None:
     settled = json.loads((searched.outputs_dir / "summary.json").read_text())["settled"]
-    assert [start["pose_rate"] for start in settled["starts"]] == [1.0, 0.4]
+    assert [start["pose_rate"] for start in settled["starts"]] == [1.0, 0.4, 0.05]
     assert settled["chosen_start"]["loss"] == min(start["loss"] for start in settled["starts"])
     assert settled["decisions"][-1]["action"] in ("finish", "correct", "restore", "keep")
     assert all(decision["why"] for decision in settled["decisions"])

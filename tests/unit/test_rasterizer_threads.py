@@ -7,7 +7,7 @@ import threading
 import pytest
 import torch
 
-from sparseags_ns.rasterizer.threads import num_threads, run_chunks, torch_on_one_thread
+from sparseags_ns.rasterizer.threads import num_threads, run_chunks, torch_on_all_threads, torch_on_one_thread
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +29,13 @@ def test_torch_keeps_to_one_thread_while_the_kernels_keep_theirs() -> None:
             assert (inner, num_threads()) == (2, 2)
         assert (num_threads(), torch.get_num_threads()) == (2, 1)
     assert (num_threads(), torch.get_num_threads()) == (2, 2)
+
+
+def test_large_networks_get_all_threads_inside() -> None:
+    with torch_on_one_thread():
+        with torch_on_all_threads():
+            assert (num_threads(), torch.get_num_threads()) == (2, 2)
+        assert (num_threads(), torch.get_num_threads()) == (2, 1)
 
 
 def test_torch_gets_its_threads_back_after_an_error() -> None:

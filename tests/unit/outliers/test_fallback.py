@@ -16,12 +16,13 @@ from sparseags_ns.views import Views
 
 
 class Still:
-    """Makes nothing: every fit is as good as it gets."""
+    """Makes nothing: every fit is as good as it gets. Needs gradients, as those who make something do."""
 
     def from_scratch(self, cameras: object, trusted: object) -> Fit:
         raise AssertionError("fall_back reconstructs nothing from scratch")
 
     def continued(self, fit: Fit, continuation: Continuation) -> Fit:
+        assert torch.is_grad_enabled()
         return fit
 
 

@@ -1,0 +1,89 @@
+"""What the outlier search did: found, missed, falsely moved, and how near the truth it put what was wrong.
+
+Units: degrees, percent, seconds on one thread.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmarks.accuracy.store import Record
+from benchmarks.accuracy.tables import markdown
+
+GROSS_DEG = 30.0
+"""A given pose whose rotation is wrong by more than this is an outlier."""
+NEAR_SYMMETRIC = ("cup_and_saucer",)
+"""Scenes that are shown apart as well."""
+LIMITS_DEG = (5.0, 10.0, 20.0)
+HEAD = ("scenes", "level", "runs", "outliers", "found (%)", "right of those moved (%)", "moved without need")
+HEAD = (*HEAD, *(f"within {limit:.0f} deg (%)" for limit in LIMITS_DEG), "s a run (cpu)")
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Counts over some runs."""
+
+    runs: int
+    outliers: int
+    found: int
+    """Outliers that the search moved."""
+    moved: int
+    """Views that the search moved."""
+    within: tuple[int, ...]
+    """Outliers that end within each of LIMITS_DEG."""
+    cpu_seconds: float
+    """Mean of a run."""
+
+    @property
+    def false_corrections(self) -> int:
+        """Views that were moved though their given pose was not grossly wrong."""
+        return self.moved - self.found
+
+
+def tally(records: Sequence[Record]) -> Tally:
+    """Count over runs whose outliers were searched; views are in the order of their numbers as names."""
+    outliers = found = moved = 0
+    within = [0] * len(LIMITS_DEG)
+    for record in records:
+        before, after = (record["views"][when]["rotation_deg"] for when in ("before", "after"))
+        wrong = {view for view, error in enumerate(before) if error > GROSS_DEG}
+        corrected = {int(name) for name in record["settled"]["corrected"]}
+        outliers, found, moved = outliers + len(wrong), found + len(wrong & corrected), moved + len(corrected)
+        for position, limit in enumerate(LIMITS_DEG):
+            within[position] += sum(after[view] <= limit for view in wrong)
+    seconds = sum(record["cpu_seconds"] for record in records) / max(len(records), 1)
+    return Tally(len(records), outliers, found, moved, tuple(within), seconds)
+
+
+def outlier_table(records: Sequence[Record]) -> str | None:
+    """One line for each kind of scenes and level, near-symmetric ones apart too; None if nothing was searched."""
+    groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
+    for record in records:
+        if record["poses"] == "refined" and record.get("settled") is not None and _is_numbered(record):
+            scene, suffix = record["scene"], "" if record["recipe"] == "sparseags" else f" ({record['recipe']})"
+            groups[scene["family"] + suffix, scene["level"]].append(record)
+            if scene["name"] in NEAR_SYMMETRIC:
+                groups[scene["name"] + suffix, scene["level"]].append(record)
+    if not groups:
+        return None
+    return markdown(HEAD, [[*key, *_row(tally(members))] for key, members in groups.items()])
+
+
+def _is_numbered(record: Record) -> bool:
+    return all(name.isdigit() for name in record["settled"]["corrected"])
+
+
+def _row(counts: Tally) -> list[str]:
+    def percent(part: int, whole: int) -> str:
+        return f"{100 * part / whole:.0f}" if whole else "-"
+
+    return [
+        *(str(counts.runs), str(counts.outliers)),
+        percent(counts.found, counts.outliers),
+        percent(counts.found, counts.moved),
+        str(counts.false_corrections),
+        *(percent(near, counts.outliers) for near in counts.within),
+        f"{counts.cpu_seconds:.0f}",
+    ]
