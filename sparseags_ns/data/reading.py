@@ -1,7 +1,8 @@
 """From the folder of a scene to its `Views`.
 
 Shapes of a folder: `cameras.json` with the photographs in `processed/` or `images/`; `transforms.json` with the
-photographs where it says. Photographs are RGBA, or opaque with masks of the same names in `masks/`.
+photographs where it says; a COLMAP model; nothing but photographs. Photographs are RGBA, or opaque with masks of the
+same names in `masks/`, or opaque without: then masks are looked for in the photographs (`preprocess.mask_ways`).
 
 Frames: `world`, as the pose file has it; bringing it to the world of the method is a step of its own
 (`geometry.alignment`). Units: pixels of the pictures as returned.

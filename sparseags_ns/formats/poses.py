@@ -1,17 +1,18 @@
-"""Read a pose file of any format that we know."""
+"""Read a pose file, or a folder with a COLMAP model, of any format that we know."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from sparseags_ns.formats.cameras_json import looks_like_cameras_json, read_cameras_json
+from sparseags_ns.formats.colmap import read_colmap
 from sparseags_ns.formats.frame import Frame, PoseFileError
 from sparseags_ns.formats.json_entries import read_json
 from sparseags_ns.formats.transforms_json import looks_like_transforms_json, read_transforms_json
 
 
 def read_poses(path: Path, scene: Path | None = None) -> list[Frame]:
-    """The views of a pose file, in its order; its format is recognised by its content.
+    """The views of a pose file, in its order; its format is recognised by its content. A folder is a COLMAP model.
 
     Args:
         scene: folder of the scene, where it is not the file's own.
@@ -19,6 +20,8 @@ def read_poses(path: Path, scene: Path | None = None) -> list[Frame]:
     Raises:
         PoseFileError: the file is of neither format, or what it holds cannot be used.
     """
+    if path.is_dir():
+        return read_colmap(path)
     content = read_json(path)
     if looks_like_transforms_json(content):
         return read_transforms_json(path, scene)

@@ -42,26 +42,33 @@ def require_masks(photographs: Sequence[Path], folder: Path) -> None:
         )
 
 
-def read_masked(path: Path, folder: Path, *, upright: bool = True) -> tuple[Photograph, Float[Tensor, "height width"]]:
+def read_masked(
+    path: Path, folder: Path, *, upright: bool = True, most_px: int | None = None, drop: bool = False
+) -> tuple[Photograph, Float[Tensor, "height width"]]:
     """A photograph and its mask, from its transparency if it has any, else from the folder.
+
+    Args:
+        most_px: as of `read_photograph`.
+        drop: the folder's masks are white where the photograph shows what is to be left out (VGGSfM's convention).
 
     Raises:
         PhotographError: there is neither, or the mask in the folder has another size.
     """
-    photograph = read_photograph(path, upright=upright)
+    photograph = read_photograph(path, upright=upright, most_px=most_px)
     if photograph.alpha is not None:
         return photograph, photograph.alpha
     mask_path = find_mask(path, folder)
     if mask_path is None:
         raise PhotographError(f"{path} has no mask: it is opaque everywhere. {_remedy(path, folder)}")
-    mask = read_mask(mask_path, upright=upright)
-    size = (mask.shape[1], mask.shape[0])
-    if size != photograph.size:
+    header, photo_header = read_header(mask_path), read_header(path)
+    size, full_size = (header.upright, photo_header.upright) if upright else (header.stored, photo_header.stored)
+    if size != full_size:
         raise PhotographError(
             f"{mask_path} is {size[0]}x{size[1]} pixels, but its photograph {path.name} is "
-            f"{photograph.size[0]}x{photograph.size[1]}; a mask must have its photograph's size"
+            f"{full_size[0]}x{full_size[1]}; a mask must have its photograph's size"
         )
-    return photograph, mask
+    mask = read_mask(mask_path, upright=upright, most_px=most_px)
+    return photograph, 1 - mask if drop else mask
 
 
 def _remedy(path: Path, folder: Path) -> str:
