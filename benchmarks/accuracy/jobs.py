@@ -20,7 +20,7 @@ import torch
 
 from benchmarks.accuracy.recipes import Recipe
 from benchmarks.accuracy.scenes import REPO, LoadedScene, Scene, load_scene
-from sparseags_ns.evaluation import CameraErrors, focal_ratio, novel_view_errors
+from sparseags_ns.evaluation import CameraErrors, focal_ratio, measure_regularity, novel_view_errors
 from sparseags_ns.geometry.alignment import normalizing_similarity
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.geometry.pose_metrics import pose_errors
@@ -29,7 +29,7 @@ from sparseags_ns.metrics.perceptual import PerceptualError
 from sparseags_ns.model.reconstruct import Reconstruction, reconstruct
 from sparseags_ns.views import Views
 
-RECORD_VERSION = 1
+RECORD_VERSION = 2
 """Raise it when records get other fields: older ones are then made again."""
 
 Poses = Literal["refined", "frozen", "true"]
@@ -107,6 +107,7 @@ def run_job(job: Job) -> dict[str, Any]:
         "after": after.summary(),
         "views": {"before": _rounded(before), "after": _rounded(after)},
         "novel": _novel(scene, result, after),
+        "regularity": _regularity(scene, result, after),
     }
 
 
@@ -135,3 +136,10 @@ def _novel(scene: LoadedScene, result: Reconstruction, errors: CameraErrors) -> 
     alignment = errors.poses.alignment
     novel = novel_view_errors(result.gaussians, scene.held_out, alignment, stand_in, sh_degree=result.sh_degree)
     return {"psnr": float(novel.psnr.mean()), "ssim": float(novel.ssim.mean())}
+
+
+def _regularity(scene: LoadedScene, result: Reconstruction, errors: CameraErrors) -> dict[str, float | None]:
+    """Silhouettes, what lies outside the true hull, needles."""
+    views = replace(scene.views, cameras=result.cameras)
+    found = measure_regularity(result.gaussians, views, scene.true, scene.held_out, errors.poses.alignment)
+    return {name: None if value is None else round(value, 5) for name, value in found.summary().items()}

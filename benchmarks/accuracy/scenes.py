@@ -24,7 +24,7 @@ from sparseags_ns.views import Views
 REPO = Path(__file__).parents[2]
 SHARED = REPO.parent / "shared" / "data"
 CACHE = REPO / "outputs" / "benchmarks" / "samples"
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 """Raise it when cached samples are written otherwise."""
 TEST_VIEWS = 8
 """Held-out photographs of each sample."""
@@ -121,11 +121,12 @@ def _render(config: SampleConfig) -> LoadedScene:
         images=over_white(rgb, alpha),
         valid=torch.ones_like(alpha),
         cameras=sample.test_cameras,
+        masks=alpha,
     )
     return LoadedScene(_cast(sample.views, torch.float16), sample.true_cameras, _cast(held_out, torch.float16))
 
 
 def _cast(images: Any, dtype: torch.dtype) -> Any:
     """Views or held-out photographs in another precision; half is finer than the 8 bits of a photograph."""
-    planes = {name: getattr(images, name) for name in ("images", "masks", "valid") if hasattr(images, name)}
-    return replace(images, **{name: plane.to(dtype) for name, plane in planes.items()})
+    planes = {name: getattr(images, name) for name in ("images", "masks", "valid")}
+    return replace(images, **{name: plane.to(dtype) for name, plane in planes.items() if plane is not None})

@@ -71,7 +71,9 @@ def report(records: Sequence[Record]) -> str:
     parts = [
         "Given -> refined: mean over scenes ± standard deviation. Wall seconds (CPU seconds) on one thread, on a "
         "machine that may be busy.\n\n" + tables.accuracy_table(found),
-        f"Made worse (R@5 lower and median rotation error higher): {len(worse)} of {total} runs\n" + "\n".join(worse),
+        f"Made worse ({tables.WORSE}): {len(worse)} of {total} runs ({100 * len(worse) / max(total, 1):.1f}%)\n"
+        + "\n".join(worse),
+        "Regularity of the splats (terms: sparseags_ns/evaluation/regularity.py):\n\n" + tables.regularity_table(found),
     ]
     references = tables.reference_table(records)
     if references is not None:

@@ -1,6 +1,7 @@
 """Means and spreads over scenes, with the published figures beside them, as Markdown.
 
-Rates are in percent, rotation errors in degrees, focal errors |log(f / f_true)| in percent.
+Rates are in percent, rotation errors in degrees, focal errors |log(f / f_true)| in percent; what the figures of
+regularity mean: `sparseags_ns.evaluation.regularity`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,17 @@ poses that the estimators gave; theirs have the diffusion prior and the outlier 
 | DUSt3R | 52.3 / 93.8 / 82.2 | 59.7 / 87.8 / 81.9 | 83.7 / 96.2 / 93.5 | |
 """
 RATES = ("R@5", "R@15", "CC@0.1")
-HEAD = ("scenes", "level", "recipe", "n", *RATES, "median rot. (deg)", "focal (%)", "PSNR", "SSIM", "worse", "s (cpu)")
+WORSE = "R@5 fell by more than one pair of views"
+HEAD = ("scenes", "level", "recipe", "n", *RATES, "median rot. (deg)", "focal (%)", "PSNR", "over frozen", "over true")
+HEAD = (*HEAD, "SSIM", "worse", "s (cpu)")
+REGULARITY = (
+    ("input_iou", "alpha IoU (%)", 1),
+    ("novel_iou", "novel alpha IoU (%)", 1),
+    ("outside_hull", "outside hull (% opacity)", 2),
+    ("outside_hull_area", "(% opacity x area)", 2),
+    ("needles", "needles (% opacity)", 2),
+)
+"""Figure, column, digits."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +64,8 @@ class Group:
     level: str
     recipe: str
     records: tuple[Record, ...]
+    gains: tuple[tuple[float, float], ...] = ()
+    """PSNR over frozen and over true poses, of the scenes that have these references."""
 
     def spread(self, when: str, figure: str, factor: float = 1.0) -> Spread:
         """A figure of the poses `before` or `after`."""
@@ -66,6 +79,11 @@ class Group:
         """Wall or CPU seconds."""
         return Spread(tuple(record[kind] for record in self.records))
 
+    def regularity(self, figure: str) -> Spread:
+        """A figure of regularity in percent, of the scenes that have it."""
+        values = (record["regularity"][figure] for record in self.records)
+        return Spread(tuple(100 * value for value in values if value is not None))
+
     @property
     def worse(self) -> list[Record]:
         """Scenes that ended worse than they began."""
@@ -73,24 +91,32 @@ class Group:
 
 
 def made_worse(record: Record) -> bool:
-    """Whether R@5 fell and the median rotation error rose."""
-    before, after = record["before"], record["after"]
-    rose = after["median_rotation_error_deg"] > before["median_rotation_error_deg"]
-    return rose and after["R@5"] < before["R@5"]
+    """Whether R@5 fell by more than one pair of views."""
+    views = record["scene"]["views"]
+    one_pair = 2 / (views * (views - 1))
+    return record["after"]["R@5"] < record["before"]["R@5"] - one_pair * (1 + 1e-6)
 
 
-def groups(records: Iterable[Record]) -> list[Group]:
+def groups(records: Sequence[Record]) -> list[Group]:
     """Records of refined poses by kind of scenes, level and recipe; the hard kinds together as well."""
     found: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
     for record in records:
         if record["poses"] != "refined":
             continue
-        scene = record["scene"]
-        kind = f"{scene['views']} views" if scene["family"] == "counts" else scene["family"]
-        found[kind, scene["level"], record["recipe"]].append(record)
-        if scene["family"] in HARD:
-            found["hard, all", scene["level"], record["recipe"]].append(record)
-    return [Group(*key, tuple(members)) for key, members in found.items()]
+        level, recipe = record["scene"]["level"], record["recipe"]
+        found[_kind(record), level, recipe].append(record)
+        if record["scene"]["family"] in HARD:
+            found["hard, all", level, recipe].append(record)
+    psnr = references(records)
+    return [
+        Group(*key, tuple(members), tuple(gains(psnr[k]) for k in map(_reference_key, members) if k in psnr))
+        for key, members in found.items()
+    ]
+
+
+def _kind(record: Record) -> str:
+    scene = record["scene"]
+    return f"{scene['views']} views" if scene["family"] == "counts" else scene["family"]
 
 
 def accuracy_table(found: Sequence[Group]) -> str:
@@ -111,10 +137,25 @@ def _row(group: Group) -> list[str]:
         change("median_rotation_error_deg", 1, 2),
         change("median_focal_error", 100, 1),
         f"{psnr.mean:.2f} ± {psnr.deviation:.2f}" if psnr.values else "-",
+        *([f"{statistics.fmean(column):+.2f}" for column in zip(*group.gains, strict=True)] or ["-", "-"]),
         f"{ssim.mean:.3f}" if ssim.values else "-",
-        str(len(group.worse)),
+        f"{len(group.worse)} ({100 * len(group.worse) / len(group.records):.0f}%)",
         f"{group.seconds().mean:.0f} ({group.seconds('cpu_seconds').mean:.0f})",
     ]
+
+
+def regularity_table(found: Sequence[Group]) -> str:
+    """One line for each group: silhouettes, what lies beside the object, needles."""
+    head = ("scenes", "level", "recipe", "n", *(column for _, column, _ in REGULARITY))
+    return markdown(head, [_regularity_row(group) for group in found])
+
+
+def _regularity_row(group: Group) -> list[str]:
+    row = [group.scenes, group.level, group.recipe, str(len(group.records))]
+    for figure, _, digits in REGULARITY:
+        spread = group.regularity(figure)
+        row.append(f"{spread.mean:.{digits}f} ± {spread.deviation:.{digits}f}" if spread.values else "-")
+    return row
 
 
 def worse_lines(found: Sequence[Group]) -> list[str]:
@@ -142,7 +183,7 @@ def reference_table(records: Iterable[Record]) -> str | None:
     ]
     means = [statistics.fmean(column) for column in zip(*map(gains, found.values()), strict=True)]
     rows.append(["mean", *[""] * 6, *(f"{mean:+.2f}" for mean in means)])
-    head = ("family", "scene", "level", "recipe", "frozen (dB)", "refined", "true", "over frozen", "over true")
+    head = ("scenes", "name", "level", "recipe", "frozen (dB)", "refined", "true", "over frozen", "over true")
     return markdown(head, rows)
 
 
@@ -151,10 +192,13 @@ def references(records: Iterable[Record]) -> dict[tuple[str, str, str, str], dic
     psnr: dict[tuple[str, str, str, str], dict[str, float]] = defaultdict(dict)
     for record in records:
         if record["novel"]:
-            scene = record["scene"]
-            key = (scene["family"], scene["name"], scene["level"], record["recipe"])
-            psnr[key][record["poses"]] = record["novel"]["psnr"]
+            psnr[_reference_key(record)][record["poses"]] = record["novel"]["psnr"]
     return {key: values for key, values in psnr.items() if {"refined", "frozen", "true"} <= set(values)}
+
+
+def _reference_key(record: Record) -> tuple[str, str, str, str]:
+    scene = record["scene"]
+    return _kind(record), scene["name"], scene["level"], record["recipe"]
 
 
 def gains(psnr: dict[str, float]) -> tuple[float, float]:

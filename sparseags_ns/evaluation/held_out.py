@@ -40,6 +40,8 @@ class HeldOut:
     """1 where the photograph covers the pixel; elsewhere nothing is known."""
     cameras: Cameras
     """True ones, in the true world."""
+    masks: Float[Tensor, "views height width"] | None = None
+    """Coverage of the object; None where a photograph is opaque, so that its silhouette is not known."""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -61,9 +63,10 @@ def read_held_out(scene: Path) -> HeldOut | None:
         return None
     frames = read_transforms_json(file, scene)
     paths = [_photograph(frame, file, folder) for frame in frames]
-    pictures = [_picture(path, frame) for path, frame in zip(paths, frames, strict=True)]
+    photographs = [read_photograph(path) for path in paths]
+    pictures = [compose(p, p.alpha, frame) for p, frame in zip(photographs, frames, strict=True)]
     require_one_size([picture.size for picture in pictures], paths, "Give held-out photographs of one size")
-    return _batch(frames, pictures)
+    return _batch(frames, pictures, all(photograph.alpha is not None for photograph in photographs))
 
 
 def _photograph(frame: Frame, file: Path, folder: Path) -> Path:
@@ -77,12 +80,7 @@ def _photograph(frame: Frame, file: Path, folder: Path) -> Path:
     return path
 
 
-def _picture(path: Path, frame: Frame) -> Picture:
-    photograph = read_photograph(path)
-    return compose(photograph, photograph.alpha, frame)
-
-
-def _batch(frames: list[Frame], pictures: list[Picture]) -> HeldOut:
+def _batch(frames: list[Frame], pictures: list[Picture], masked: bool) -> HeldOut:
     width, height = pictures[0].size
     return HeldOut(
         names=tuple(frame.stem for frame in frames),
@@ -94,4 +92,5 @@ def _batch(frames: list[Frame], pictures: list[Picture]) -> HeldOut:
             width=width,
             height=height,
         ),
+        masks=torch.stack([picture.mask for picture in pictures]) if masked else None,
     )

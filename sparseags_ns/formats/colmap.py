@@ -1,6 +1,6 @@
 """COLMAP's sparse models, text and binary: what COLMAP itself, VGGSfM, VGGT, MASt3R-SfM and InstantSplat write.
 
-A model is a folder with `cameras`, `images` and, where points were found, `points3D`, all `.bin` or all `.txt`. COLMAP's
+A model is a folder with `cameras`, `images` and, where points were found, `points3D`, all `.bin` or all `.txt`. Its
 cameras are world-to-camera with OpenCV axes, quaternions w x y z, and its pixels are ours: (0, 0) is the corner of the
 photograph. Newer versions add `rigs` and `frames`, which repeat what `images` says and are not read.
 """

@@ -80,7 +80,7 @@ def cut_out(photographs: Sequence[Pixels]) -> CutOuts:
     return CutOuts(masks, float(np.mean([look.distance[look.border].mean() for look in looks])))
 
 
-def outlined(pixels: Pixels, mask: Mask) -> Mask:
+def outlined(pixels: Pixels, mask: Bool[np.ndarray, "small_height small_width"]) -> Mask:
     """The mask at the size of the photograph it was made from, its outline drawn again there."""
     height, width = pixels.shape[:2]
     large = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
@@ -102,6 +102,12 @@ def outlined(pixels: Pixels, mask: Mask) -> Mask:
     result = np.zeros((height, width), dtype=bool)
     result[part] = cv2.resize(drawn, large[part].shape[::-1], interpolation=cv2.INTER_LINEAR) > 0.5
     return result
+
+
+def inner_part(mask: Mask) -> Bool[np.ndarray, "inner_height inner_width"]:
+    """The mask without the border, which is taken for background."""
+    width = max(2, int(_BORDER * max(mask.shape)))
+    return mask[width:-width, width:-width]
 
 
 def barrier_distance(L: Lab, border: Mask) -> Plane:

@@ -45,11 +45,17 @@ def belongs_upright(path: Path, header: Header, frame: Frame) -> bool:
     )
 
 
-def compose(photograph: Photograph, mask: Float[Tensor, "height width"] | None, frame: Frame) -> Picture:
+def compose(
+    photograph: Photograph,
+    mask: Float[Tensor, "height width"] | None,
+    frame: Frame,
+    valid: Float[Tensor, "height width"] | None = None,
+) -> Picture:
     """The straight picture of a photograph with its intrinsics.
 
     Args:
         mask: None takes the whole photograph for the object.
+        valid: where the photograph shows anything, beside what the frame's valid box says; None is everywhere.
 
     Raises:
         PhotographError: the mask is empty, or the frame holds a valid box or a distortion that cannot be used.
@@ -59,10 +65,11 @@ def compose(photograph: Photograph, mask: Float[Tensor, "height width"] | None, 
     across, down = width / (frame.width or full_width), height / (frame.height or full_height)
     ones = torch.ones(height, width)
     box = _valid_box(photograph.path, frame)
+    boxed = ones if box is None else box_coverage(_scaled(box, across, down), width, height)
     picture = Picture(
         rgb=photograph.rgb,
         mask=ones if mask is None else mask,
-        valid=ones if box is None else box_coverage(_scaled(box, across, down), width, height),
+        valid=boxed if valid is None else boxed * valid,
         K=torch.tensor([across, down, 1.0], dtype=frame.K.dtype)[:, None] * frame.K,
     )
     if not frame.distortion.is_none:
@@ -78,6 +85,11 @@ def compose(photograph: Photograph, mask: Float[Tensor, "height width"] | None, 
     return picture
 
 
+def has_valid_box(frame: Frame) -> bool:
+    """Whether the pose file says which part of the photograph shows anything."""
+    return any(frame.extra.get(key) is not None for key in VALID_BOX_KEYS)
+
+
 def reframe(picture: Picture, size: tuple[int, int], recentred: bool) -> Picture:
     """The picture at its working size: cropped around its object, or whole; untouched if whole and of that size.
 
@@ -90,9 +102,7 @@ def reframe(picture: Picture, size: tuple[int, int], recentred: bool) -> Picture
     return crop(picture, window, *size)
 
 
-def working_size(
-    sizes: Sequence[tuple[int, int]], resolution: int, masked: bool
-) -> tuple[tuple[int, int], bool]:
+def working_size(sizes: Sequence[tuple[int, int]], resolution: int, masked: bool) -> tuple[tuple[int, int], bool]:
     """The common size of all pictures, and whether they are recentred on their objects to get it.
 
     Photographs that all are squares of the working resolution are taken for crops that somebody made with care. Others

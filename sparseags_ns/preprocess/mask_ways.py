@@ -70,6 +70,7 @@ def plan_masks(sources: Sequence[Source], scene_masks: Path, store: Store, asked
     """
     paths = [source.path for source in sources]
     if asked == "none":
+        announce("masks: none", "asked for; the whole photograph counts as the object")
         return MaskPlan("none")
     if asked == "given" or (asked == "auto" and any(_is_given(path, scene_masks) for path in paths)):
         require_masks(paths, scene_masks)
@@ -130,7 +131,8 @@ def _unusable(cut: background.CutOuts) -> str | None:
     """Why masks by colours are better not used, None if they look right."""
     if cut.clutter > background.PLAIN:
         return f"their backgrounds are not plain (clutter {cut.clutter:.2f}, plain up to {background.PLAIN})"
-    masks = [torch.from_numpy(mask).float() for mask in cut.masks]
+    # What is cut out never reaches the border itself, which counts as background.
+    masks = [torch.from_numpy(background.inner_part(mask)).float() for mask in cut.masks]
     bad = sum(bool(mask_complaints(mask)) or object_window(mask) is None for mask in masks)
     return f"colours cut out only {len(masks) - bad} of {len(masks)} well" if 2 * bad > len(masks) else None
 

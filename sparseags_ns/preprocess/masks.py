@@ -1,6 +1,7 @@
-"""Where the object's mask comes from: a photograph's own transparency, else a folder of masks.
+"""Where the object's mask comes from: a photograph's own transparency, else a folder of masks; and its valid region.
 
-A mask is coverage of the object, 0 to 1, of the size of its photograph.
+A mask is coverage of the object, 0 to 1, of the size of its photograph. A valid region is coverage by the photograph:
+0 on pixels that were added around it, where the object may go on although its mask is 0.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from sparseags_ns.preprocess.photographs import (
     read_mask,
     read_photograph,
 )
+
+_COLOURED = 0.1
+_KNOWN = 0.5
 
 
 def find_mask(photograph: Path, folder: Path) -> Path | None:
@@ -69,6 +73,42 @@ def read_masked(
         )
     mask = read_mask(mask_path, upright=upright, most_px=most_px)
     return photograph, 1 - mask if drop else mask
+
+
+def read_valid(
+    path: Path, size: tuple[int, int], folder: Path, *, upright: bool = True, most_px: int | None = None
+) -> Float[Tensor, "height width"] | None:
+    """The valid region of a photograph from a folder of them, which are found as masks are; None if it has none.
+
+    Args:
+        size: (width, height) of the photograph, before it is reduced.
+        most_px: as of `read_photograph`.
+
+    Raises:
+        PhotographError: it has another size, is in colour, or says that nothing of the photograph is valid.
+    """
+    valid_path = find_mask(path, folder)
+    if valid_path is None:
+        return None
+    image = read_photograph(valid_path, upright=upright, most_px=most_px)
+    full_size = image.full_size or image.size
+    if full_size != size:
+        raise PhotographError(
+            f"{valid_path} is {full_size[0]}x{full_size[1]} pixels, but its photograph {path.name} is "
+            f"{size[0]}x{size[1]}; a valid region must have its photograph's size"
+        )
+    if image.alpha is None and float((image.rgb.amax(-1) - image.rgb.amin(-1)).max()) > _COLOURED:
+        raise PhotographError(
+            f"{valid_path} is in colour, so it is no valid region: expected black and white (white = the photograph "
+            f"covers this pixel). If {folder} holds something else, rename it"
+        )
+    valid = read_mask(valid_path, upright=upright, most_px=most_px)
+    if float(valid.max()) < _KNOWN:
+        raise PhotographError(
+            f"{valid_path} is black everywhere, so nothing is known of {path.name}: draw it again (white = the "
+            "photograph covers this pixel), or take the photograph out of the folder and out of the pose file"
+        )
+    return valid
 
 
 def _remedy(path: Path, folder: Path) -> str:

@@ -22,7 +22,7 @@ def missing() -> str | None:
     """What is missing and how to get it; None where everything is at hand."""
     absent = [name for name in PACKAGES if find_spec(name) is None]
     if absent:
-        return f"the package {' and '.join(absent)} is not installed; install it with pip install 'rembg[cpu]'"
+        return f"not installed: {', '.join(absent)}; install with pip install 'rembg[cpu]'"
     if not _present():
         return (
             f"none of its models is in {_folder()}; put one there ({MODELS[0]}.onnx or {MODELS[1]}.onnx, for example "
@@ -41,9 +41,7 @@ def session(name: str) -> Any:
     return import_module("rembg").new_session(name)
 
 
-def cut_out(
-    session: Any, pixels: UInt8[np.ndarray, "height width 3"]
-) -> Float[np.ndarray, "height width"]:
+def cut_out(session: Any, pixels: UInt8[np.ndarray, "height width 3"]) -> Float[np.ndarray, "height width"]:
     """Coverage of the object, 0 to 1."""
     mask = import_module("rembg").remove(Image.fromarray(pixels), session=session, only_mask=True)
     return np.asarray(mask.convert("L"), dtype=np.float32) / 255

@@ -1,8 +1,8 @@
 """A folder for what takes long to find out: poses, masks, key frames.
 
 By default it is `sparseags/` inside the scene's folder. Results are filed under a fingerprint of everything that they
-depend on, so that what has changed is found out anew and what has not never is. Nothing in the folder is input: deleting
-it costs time only.
+depend on, so that what has changed is found out anew and what has not never is. Nothing in the folder is input: to
+delete it costs time only.
 """
 
 from __future__ import annotations

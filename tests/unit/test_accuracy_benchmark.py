@@ -41,7 +41,9 @@ def record(
     views = {when: {"rotation_deg": [1.0, 2.0], "center": [0.1, 0.0]} for when in ("before", "after")}
     scene = {"family": "sample", "name": key, "level": "dust3r", "views": 8, "size": 256}
     base = {"key": key, "scene": scene, "recipe": "sparseags", "poses": "refined", "seconds": 9.0, "cpu_seconds": 8.0}
-    return {**base, **figures, "views": views, "novel": {"psnr": 20.0, "ssim": 0.8}, **other}
+    regularity = {"input_iou": 0.9, "novel_iou": None, "outside_hull": 0.02, "outside_hull_area": 0.1, "needles": 0.0}
+    novel = {"psnr": 20.0, "ssim": 0.8}
+    return {**base, **figures, "views": views, "novel": novel, "regularity": regularity, **other}
 
 
 def test_overrides_reach_fields_entries_and_all_entries() -> None:
@@ -163,10 +165,21 @@ def test_a_narrowed_selection_has_no_baseline() -> None:
 
 
 @pytest.mark.parametrize(
-    "after, worse", [((0.4, 5.0), True), ((0.4, 3.0), False), ((0.6, 5.0), False), ((0.5, 4.0), False)]
+    "views, pairs_lost, worse",
+    [(8, 0, False), (8, 1, False), (8, 2, True), (3, 1, False), (3, 2, True), (8, -3, False)],
 )
-def test_worse_means_fewer_right_pairs_and_a_larger_median(after: tuple[float, float], worse: bool) -> None:
-    assert tables.made_worse(record(after=after)) == worse
+def test_worse_means_that_more_than_one_pair_of_views_was_lost(views: int, pairs_lost: int, worse: bool) -> None:
+    pairs = views * (views - 1) / 2
+    entry = record(before=(2 / pairs, 4.0), after=((2 - pairs_lost) / pairs, 9.0))
+    entry["scene"]["views"] = views
+    assert tables.made_worse(entry) == worse
+
+
+def test_regularity_has_a_table_and_leaves_out_what_is_not_known() -> None:
+    entries = [record("a"), record("b", regularity={**record()["regularity"], "input_iou": 0.7, "novel_iou": 0.6})]
+    (row,) = [line for line in suite.report(entries).splitlines() if "80.0 ± 14.1" in line]
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[3:] == ["2", "80.0 ± 14.1", "60.0 ± 0.0", "2.00 ± 0.00", "10.00 ± 0.00", "0.00 ± 0.00"]
 
 
 def test_figures_are_means_over_scenes_and_count_what_got_worse() -> None:
@@ -175,7 +188,12 @@ def test_figures_are_means_over_scenes_and_count_what_got_worse() -> None:
     assert found["R@5"].value == pytest.approx(70.0) and found["rotation"].value == pytest.approx(3.0)
     assert found["psnr"].value == pytest.approx(20.0) and found["not_worse"].value == 50.0
     text = suite.report(entries)
-    assert "50.0 -> 70.0 ± 42.4" in text and "1 of 2 runs" in text and "- sample b, dust3r" in text
+    assert (
+        "50.0 -> 70.0 ± 42.4" in text
+        and "1 of 2 runs (50.0%)" in text
+        and "1 (50%)" in text
+        and "- sample b, dust3r" in text
+    )
     assert "NAVI" in text and "The data differ" in text
 
 
@@ -192,7 +210,9 @@ def test_novel_views_are_compared_scene_by_scene_with_frozen_and_true_poses() ->
         entry["novel"] = {"psnr": psnr, "ssim": 0.9}
     entries.append(record("alone"))
     assert [tables.gains(psnr) for psnr in tables.references(entries).values()] == [(4.0, -1.0)]
-    assert "+4.00" in suite.report(entries)
+    report = suite.report(entries)
+    assert "+4.00" in report and tables.groups(entries)[0].gains == ((4.0, -1.0),)
+    assert "+4.00       | -1.00" in report.split("Made worse")[0]
 
 
 def test_plots_are_drawn_of_every_recipe(tmp_path: Path) -> None:
@@ -209,6 +229,7 @@ def test_a_job_measures_poses_and_novel_views(tmp_path: Path, monkeypatch: pytes
     assert done["after"] == again["after"]
     assert done["before"]["median_focal_error"] > 0 and len(done["views"]["after"]["rotation_deg"]) == 3
     assert done["novel"]["psnr"] > 5 and len(list(tmp_path.iterdir())) == 1
+    assert 0 < done["regularity"]["novel_iou"] < 1 and 0 < done["regularity"]["input_iou"] < 1
     true, frozen = (run_job(replace(job, poses=poses)) for poses in ("true", "frozen"))
     assert true["after"]["median_rotation_error_deg"] < 1e-3 and true["after"]["median_focal_error"] < 1e-6
     kept = ("R@5", "median_rotation_error_deg", "median_center_error")

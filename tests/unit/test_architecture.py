@@ -46,7 +46,7 @@ NARROW = {
     "views": {"geometry"},
     "metrics": {"console"},
     "formats": {"geometry"},
-    "guidance": {"geometry"},
+    "guidance": {"console", "geometry"},
     "outliers": {"console", "geometry", "rasterizer", "views", "metrics"},
     "sample": {"console", "geometry", "views", "formats"},
 }

@@ -149,7 +149,9 @@ def test_a_lens_that_cannot_be_straightened(text_model: Path) -> None:
 
 
 def test_a_rational_lens(text_model: Path) -> None:
-    (text_model / "cameras.txt").write_text("1 FULL_OPENCV 64 48 50 50 32 24 .1 0 0 0 0 .2 0 0\n7 PINHOLE 8 6 5 5 4 3\n")
+    (text_model / "cameras.txt").write_text(
+        "1 FULL_OPENCV 64 48 50 50 32 24 .1 0 0 0 0 .2 0 0\n7 PINHOLE 8 6 5 5 4 3\n"
+    )
     with pytest.raises(PoseFileError) as error:
         read_colmap(text_model)
     assert_golden("rational", error, text_model)

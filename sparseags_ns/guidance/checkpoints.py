@@ -1,0 +1,204 @@
+"""Checkpoints of the original (LDM) code, under the names of diffusers and transformers. Every key is accounted for.
+
+Parts by prefix: `model.diffusion_model.` the UNet; `cc_projection.` the camera projection; `first_stage_model.` the VAE;
+`cond_stage_model.model.visual.` OpenAI's CLIP. Others (moving averages, the text half of CLIP, losses) are not used.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from sparseags_ns.guidance.ldm_names import clip_entries, unet_name, vae_name
+
+State = Mapping[str, Tensor]
+
+PREFIXES = {
+    "unet": "model.diffusion_model.",
+    "projection": "cc_projection.",
+    "vae": "first_stage_model.",
+    "image_encoder": "cond_stage_model.model.visual.",
+}
+"""What the keys of each part begin with."""
+
+
+class CheckpointError(ValueError):
+    """A file of weights that cannot be used, and what to do about it."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of every key of a checkpoint."""
+
+    used: dict[str, int]
+    """How many of the checkpoint's keys went into each part."""
+    unexpected: tuple[str, ...]
+    """Keys of a used part that no network has a place for."""
+    missing: tuple[str, ...]
+    """Weights of a used part that the checkpoint does not give."""
+    ignored: dict[str, int]
+    """How many keys of other kinds there were, by the first part of their name."""
+
+    def line(self) -> str:
+        """The report in one line."""
+        used = ", ".join(f"{part} {count}" for part, count in self.used.items())
+        ignored = ", ".join(f"{name} {count}" for name, count in self.ignored.items()) or "none"
+        return f"keys used: {used}; missing: {len(self.missing)}; not used: {ignored}"
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """The tensors of a `.safetensors` file or of a pickle; no code of the pickle is ever run.
+
+    Raises:
+        CheckpointError: the file is absent or holds no tensors.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"there is no checkpoint at {path}")
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return load_file(path)
+    try:
+        content = _unpickle(path)
+    except Exception as error:
+        raise CheckpointError(
+            f"{path} is not a checkpoint that torch reads without running code of it (weights_only); a file that is "
+            "whole and trusted can be turned into .safetensors elsewhere"
+        ) from error
+    state = content.get("state_dict", content) if isinstance(content, Mapping) else {}
+    tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+    if not tensors:
+        raise CheckpointError(f"{path} holds no tensors under 'state_dict'")
+    return tensors
+
+
+class _Inert:
+    """Stands in for the objects of other programs inside a pickle (a trainer's callbacks): does nothing."""
+
+    def __init__(self, *_: object, **__: object) -> None: ...
+
+    def __setstate__(self, _: object) -> None: ...
+
+
+def _unpickle(path: Path) -> object:
+    options = {"map_location": "cpu", "weights_only": True, "mmap": zipfile.is_zipfile(path)}
+    foreign = torch.serialization.get_unsafe_globals_in_checkpoint(path) if zipfile.is_zipfile(path) else []
+    with torch.serialization.safe_globals([(_Inert, name) for name in foreign]):
+        return torch.load(path, **options)
+
+
+def apply_checkpoint(state: State, modules: Mapping[str, nn.Module], layers_per_block: int) -> Report:
+    """Load an LDM checkpoint into networks of the same architecture: UNet and projection always, others if present.
+
+    Args:
+        state: the checkpoint's tensors.
+        modules: `unet`, `vae`, `image_encoder`, `projection`.
+        layers_per_block: of the UNet's configuration.
+
+    Raises:
+        CheckpointError: a part is incomplete, holds foreign keys, or has other shapes. Nothing is loaded then.
+    """
+    parts = {part: _with_prefix(state, prefix) for part, prefix in PREFIXES.items()}
+    present = [part for part in PREFIXES if parts[part] or part in ("unet", "projection")]
+    ready, missing, unexpected, used = {}, [], [], {}
+    for part in present:
+        mapped, unmapped = _converted(part, parts[part], layers_per_block)
+        target = modules[part].state_dict()
+        missing += [f"{part}: {name}" for name in target if name not in mapped]
+        unexpected += [f"{part}: {name}" for name in [*unmapped, *(mapped.keys() - target.keys())]]
+        ready[part] = {name: _fitted(part, name, mapped[name], target[name]) for name in mapped.keys() & target.keys()}
+        used[part] = len(parts[part]) - len(unmapped)
+    report = Report(used, tuple(unexpected), tuple(missing), _count_others(state))
+    if missing or unexpected:
+        raise CheckpointError(_complaint(report))
+    for part, weights in ready.items():
+        modules[part].load_state_dict(weights)
+    return report
+
+
+def projection_of(state: State) -> nn.Linear:
+    """An unfilled camera projection of the checkpoint's shape, which says how many numbers its embedding has.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    weight = state.get(f"{PREFIXES['projection']}weight")
+    if weight is None or weight.ndim != 2:
+        raise CheckpointError(
+            "the checkpoint has no camera projection (cc_projection.weight): it is not of a Zero123 model"
+        )
+    return nn.Linear(weight.shape[1], weight.shape[0])
+
+
+def _converted(part: str, tensors: State, layers_per_block: int) -> tuple[dict[str, Tensor], list[str]]:
+    """A part's tensors under their new names, and the old names that have none."""
+    if part == "unet":
+        return _renamed(tensors, lambda name: unet_name(name, layers_per_block))
+    if part == "vae":
+        return _renamed(tensors, lambda name: vae_name(name, _vae_levels(tensors)))
+    if part == "image_encoder":
+        return _clip_renamed(tensors)
+    return dict(tensors), []
+
+
+def _with_prefix(state: State, prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+
+
+def _renamed(part: State, rename: Callable[[str], str | None]) -> tuple[dict[str, Tensor], list[str]]:
+    names = {name: rename(name) for name in part}
+    mapped = {new: part[old] for old, new in names.items() if new is not None}
+    return mapped, [old for old, new in names.items() if new is None]
+
+
+def _clip_renamed(part: State) -> tuple[dict[str, Tensor], list[str]]:
+    mapped, unmapped = {}, []
+    for name, value in part.items():
+        entries = clip_entries(name, value)
+        mapped |= entries
+        unmapped += [] if entries else [name]
+    return mapped, unmapped
+
+
+def _vae_levels(part: State) -> int:
+    """How many resolutions the decoder has; LDM counts them from the finest, diffusers from the coarsest."""
+    levels = [int(match[1]) for name in part if (match := re.match(r"decoder\.up\.(\d+)\.", name))]
+    return 1 + max(levels, default=0)
+
+
+def _fitted(part: str, name: str, value: Tensor, target: Tensor) -> Tensor:
+    """The tensor in the target's shape and dtype: 1x1 convolutions and linear layers are one thing.
+
+    Raises:
+        CheckpointError: the shapes differ by more than that.
+    """
+    squeezed = [side for side in value.shape if side != 1], [side for side in target.shape if side != 1]
+    if squeezed[0] != squeezed[1]:
+        raise CheckpointError(
+            f"{part}: {name} is {tuple(value.shape)} in the checkpoint, {tuple(target.shape)} in the model: the "
+            "checkpoint is of another architecture"
+        )
+    return value.reshape(target.shape).to(target.dtype)
+
+
+def _count_others(state: State) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for name in state:
+        if not name.startswith(tuple(PREFIXES.values())):
+            head = name.split(".")[0]
+            counts[head] = counts.get(head, 0) + 1
+    return counts
+
+
+def _complaint(report: Report) -> str:
+    shown = [*report.missing[:3], *report.unexpected[:3]]
+    return (
+        f"the checkpoint would fill the model by half only: {len(report.missing)} weights are missing and "
+        f"{len(report.unexpected)} have no place, among them {', '.join(shown)}. Is it a Zero123 checkpoint, and whole?"
+    )

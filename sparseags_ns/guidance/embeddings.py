@@ -1,0 +1,67 @@
+"""Where a wanted view lies, as the numbers that Zero123 was trained on.
+
+Frames: `world`, normalised (mean camera distance 1.85, +y up); `target` and `condition`, the cameras of the wanted view
+and of the photograph. OpenGL axes (x right, y up, z backward) inside the 6-DoF numbers, as in training. Angles in
+radians. Both cameras' focal lengths count in image sides, so images of different sizes may be compared.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from sparseags_ns.geometry import se3
+from sparseags_ns.geometry.cameras import Cameras, opengl_from_opencv, orbit_angles
+
+Embedding = Literal["6dof", "vanilla", "stable"]
+
+NUMBERS: dict[Embedding, int] = {"6dof": 18, "vanilla": 4, "stable": 4}
+"""How many numbers each embedding has."""
+
+
+def embed(kind: Embedding, target: Cameras, conditions: Cameras) -> Float[Tensor, "views numbers"]:
+    """The numbers of one wanted view for each photograph.
+
+    Args:
+        kind: what the model was trained on.
+        target: one camera.
+        conditions: the photographs'.
+    """
+    if kind == "6dof":
+        return six_dof(target, conditions)
+    return spherical(target, conditions, stable=kind == "stable")
+
+
+def six_dof(target: Cameras, conditions: Cameras) -> Float[Tensor, "views 18"]:
+    """T_target_condition (OpenGL axes) row by row, then log(fx_target / fx_condition) and the same of fy.
+
+    The authors' code passes the target's fx in place of its fy; the model was trained on both.
+    """
+    T_target_condition = se3.inverse(opengl_from_opencv(target.T_camera_world)) @ opengl_from_opencv(
+        conditions.T_camera_world
+    )
+    ratios = (relative_focal(target) / relative_focal(conditions)).log()
+    return torch.cat([T_target_condition.flatten(1), ratios], dim=-1)
+
+
+def spherical(target: Cameras, conditions: Cameras, *, stable: bool = False) -> Float[Tensor, "views 4"]:
+    """Differences of polar angle and radius, sine and cosine of the difference of azimuth, target less condition.
+
+    Order: polar, sin, cos, radius. The polar angle grows downwards from +y, the azimuth anticlockwise seen from above.
+    Stable Zero123 has the condition's own polar angle in place of the radius.
+    """
+    azimuth, elevation, radius = orbit_angles(target.centers)
+    azimuths, elevations, radii = orbit_angles(conditions.centers)
+    turn = (azimuth - azimuths).deg2rad()
+    last = math.pi / 2 - elevations.deg2rad() if stable else radius - radii
+    return torch.stack([(elevations - elevation).deg2rad(), turn.sin(), turn.cos(), last], dim=-1)
+
+
+def relative_focal(cameras: Cameras) -> Float[Tensor, "views 2"]:
+    """Focal lengths in widths and heights of the image."""
+    sides = torch.tensor([cameras.width, cameras.height], dtype=cameras.K.dtype, device=cameras.K.device)
+    return cameras.K[:, [0, 1], [0, 1]] / sides

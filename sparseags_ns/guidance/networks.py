@@ -1,0 +1,176 @@
+"""The networks of a Zero123 model, and how large they are.
+
+An image goes to the CLIP encoder (what is seen) and, as VAE latents, into the UNet's extra input channels (how it looks
+in detail); the projection mixes the CLIP embedding with the camera's numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from sparseags_ns.guidance.embeddings import NUMBERS, Embedding
+
+if TYPE_CHECKING:
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+    from transformers import CLIPVisionModelWithProjection
+
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+"""Of the pixels that CLIP was trained on."""
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Frozen networks, all of one device and dtype."""
+
+    unet: UNet2DConditionModel
+    """8 input channels: noisy latents, then the photograph's."""
+    vae: AutoencoderKL
+    image_encoder: CLIPVisionModelWithProjection
+    projection: nn.Linear
+    """CLIP embedding and camera numbers to the UNet's context."""
+    alphas_cumprod: Float[Tensor, " steps"]
+    """Float32, on the CPU."""
+    embedding: Embedding
+
+    def modules(self) -> dict[str, nn.Module]:
+        """The networks by name."""
+        return {
+            "unet": self.unet,
+            "vae": self.vae,
+            "image_encoder": self.image_encoder,
+            "projection": self.projection,
+        }
+
+    def frozen(self, device: torch.device | str, dtype: torch.dtype) -> Networks:
+        """The same networks, moved in place, without gradients."""
+        for module in self.modules().values():
+            # Torch's own `to`: that of diffusers warns of an empty list of layers to be kept in float32.
+            nn.Module.to(module, device=torch.device(device), dtype=dtype).eval().requires_grad_(False)
+        return self
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks are."""
+        return self.projection.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the networks calculate in."""
+        return self.projection.weight.dtype
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Constructor arguments of all networks; by default those of Zero123-XL, as its `config.json` files give them."""
+
+    unet: dict[str, Any] = field(
+        default_factory=lambda: {
+            "sample_size": 32,
+            "in_channels": 8,
+            "out_channels": 4,
+            "block_out_channels": (320, 640, 1280, 1280),
+            "down_block_types": ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
+            "up_block_types": ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
+            "layers_per_block": 2,
+            "attention_head_dim": 8,
+            "cross_attention_dim": 768,
+        }
+    )
+    vae: dict[str, Any] = field(
+        default_factory=lambda: {
+            "sample_size": 256,
+            "latent_channels": 4,
+            "block_out_channels": (128, 256, 512, 512),
+            "down_block_types": ("DownEncoderBlock2D",) * 4,
+            "up_block_types": ("UpDecoderBlock2D",) * 4,
+            "layers_per_block": 2,
+        }
+    )
+    image_encoder: dict[str, Any] = field(
+        default_factory=lambda: {
+            "hidden_size": 1024,
+            "intermediate_size": 4096,
+            "num_hidden_layers": 24,
+            "num_attention_heads": 16,
+            "image_size": 224,
+            "patch_size": 14,
+            "projection_dim": 768,
+        }
+    )
+    scheduler: dict[str, Any] = field(
+        default_factory=lambda: {
+            "beta_start": 0.00085,
+            "beta_end": 0.012,
+            "beta_schedule": "scaled_linear",
+            "num_train_timesteps": 1000,
+            "clip_sample": False,
+            "set_alpha_to_one": False,
+            "steps_offset": 1,
+        }
+    )
+    embedding: Embedding = "6dof"
+
+
+ZERO123_XL = Architecture()
+"""About 860 million parameters in the UNet, 84 in the VAE, 304 in the image encoder."""
+
+TINY = Architecture(
+    unet={
+        "sample_size": 8,
+        "in_channels": 8,
+        "out_channels": 4,
+        "block_out_channels": (8, 16),
+        "down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D"),
+        "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"),
+        "layers_per_block": 1,
+        "attention_head_dim": 2,
+        "cross_attention_dim": 16,
+        "norm_num_groups": 4,
+    },
+    vae={
+        "sample_size": 64,
+        "latent_channels": 4,
+        "block_out_channels": (4, 8, 8, 8),
+        "down_block_types": ("DownEncoderBlock2D",) * 4,
+        "up_block_types": ("UpDecoderBlock2D",) * 4,
+        "layers_per_block": 1,
+        "norm_num_groups": 4,
+    },
+    image_encoder={
+        "hidden_size": 16,
+        "intermediate_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "image_size": 16,
+        "patch_size": 8,
+        "projection_dim": 16,
+    },
+)
+"""The same classes with tens of thousands of parameters, for tests; images of 64 pixels suit it."""
+
+
+def build(architecture: Architecture, device: torch.device | str = "cpu") -> Networks:
+    """Networks with random weights; on the device `meta` they hold none."""
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+
+    alphas = DDIMScheduler(**architecture.scheduler).alphas_cumprod
+    width = architecture.image_encoder["projection_dim"]
+    with torch.device(device):
+        return Networks(
+            unet=UNet2DConditionModel(**architecture.unet),
+            vae=AutoencoderKL(**architecture.vae),
+            image_encoder=CLIPVisionModelWithProjection(CLIPVisionConfig(**architecture.image_encoder)),
+            projection=nn.Linear(width + NUMBERS[architecture.embedding], architecture.unet["cross_attention_dim"]),
+            alphas_cumprod=alphas,
+            embedding=architecture.embedding,
+        )
