@@ -139,7 +139,9 @@ def _look(pixels: Pixels) -> _Look:
     height, width = pixels.shape[:2]
     L = cv2.bilateralFilter(cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), 7, 8, 3)
     scale = min(1.0, _BARRIER_PX / max(height, width))
-    small = cv2.resize(L, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) * np.float32(_BARRIER_WEIGHTS)
+    small = cv2.resize(L, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) * np.array(
+        _BARRIER_WEIGHTS, np.float32
+    )
     distance = barrier_distance(small, _frame_of(small.shape[:2], _BARRIER_BORDER)).astype(np.float32)
     distance = cv2.resize(distance / max(_otsu(distance), 1e-3), (width, height))
     return _Look(pixels, L, distance, _frame_of((height, width), _BORDER))
@@ -186,7 +188,11 @@ def _colours_at(colours: Float[np.ndarray, "lightness a b"], lab: Lab) -> Plane:
 
 
 def _bins(lab: Float[np.ndarray, "*pixels 3"]) -> tuple[Shaped[np.ndarray, "*pixels"], ...]:
-    scaled = (lab + np.float32([0, 100, 100])) / np.float32([100, 200, 200]) * np.float32(_BINS)
+    scaled = (
+        (lab + np.array([0, 100, 100], np.float32))
+        / np.array([100, 200, 200], np.float32)
+        * np.array(_BINS, np.float32)
+    )
     return tuple(np.moveaxis(np.clip(scaled.astype(int), 0, np.array(_BINS) - 1), -1, 0))
 
 
@@ -197,7 +203,7 @@ def _grabcut(pixels: Pixels, guess: UInt8[np.ndarray, "height width"]) -> Mask:
         return is_object
     cv2.setRNGSeed(0)
     models = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(np.ascontiguousarray(pixels), guess, None, *models, _GRABCUT_ITERATIONS, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(np.ascontiguousarray(pixels), guess, (0, 0, 0, 0), *models, _GRABCUT_ITERATIONS, cv2.GC_INIT_WITH_MASK)
     return (guess == cv2.GC_FGD) | (guess == cv2.GC_PR_FGD)
 
 

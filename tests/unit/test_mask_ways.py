@@ -111,7 +111,7 @@ def test_masks_that_only_some_photographs_have_are_an_error(tmp_path: Path, plai
 
 
 def test_given_masks_must_be_there(tmp_path: Path, plain_scene: list[Source]) -> None:
-    with pytest.raises(PhotographError, match="3 of 3 photographs in .* have no mask"):
+    with pytest.raises(PhotographError, match=r"3 of 3 photographs in .* have no mask"):
         plan(tmp_path, plain_scene, "given")
 
 
