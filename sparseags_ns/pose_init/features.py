@@ -74,9 +74,7 @@ class Features:
         absent = [name.replace("_", "-") for name in PACKAGES if find_spec(name) is None]
         if not absent:
             return None
-        return (
-            f"not installed: {', '.join(absent)}; install with pip install 'sparseags_ns[{EXTRA}]'"
-        )
+        return f"not installed: {', '.join(absent)}; install with pip install 'sparseags_ns[{EXTRA}]'"
 
     def place(self, photographs: Sequence[Path]) -> InitialPoses:
         """Cameras of the photographs that belong together, None for the others."""

@@ -64,7 +64,7 @@ def map_shots(
     colmap = import_module("pycolmap")
     colmap.logging.minloglevel = colmap.logging.Level.ERROR.value
     with tempfile.TemporaryDirectory(prefix="sparseags-") as folder:
-        database, ids = _write_database(colmap, Path(folder), shots, matches)
+        database, ids = _write_database(colmap, Path(folder), shots, matches, seed)
         models = colmap.incremental_mapping(database, folder, folder, _options(colmap, seed))
     if not models:
         nothing = (None,) * len(shots)
@@ -74,11 +74,15 @@ def map_shots(
 
 
 def _write_database(
-    colmap: Any, folder: Path, shots: Sequence[Shot], matches: Mapping[tuple[int, int], Int[np.ndarray, "matches 2"]]
+    colmap: Any,
+    folder: Path,
+    shots: Sequence[Shot],
+    matches: Mapping[tuple[int, int], Int[np.ndarray, "matches 2"]],
+    seed: int,
 ) -> tuple[Path, list[int]]:
     """COLMAP's database of verified matches, and the photographs' numbers in it."""
     path, pairs = folder / "database.db", folder / "pairs.txt"
-    colmap.set_random_seed(0)
+    colmap.set_random_seed(seed)
     with colmap.Database.open(path) as database:
         cameras: dict[tuple[int, int, int], int] = {}
         ids = []
@@ -92,7 +96,9 @@ def _write_database(
             database.write_matches(ids[first], ids[second], found.astype(np.uint32))
     names = [f"{shots[first].path.name} {shots[second].path.name}" for first, second in matches]
     pairs.write_text("\n".join(names) + "\n")
-    colmap.verify_matches(path, pairs)
+    verification = colmap.TwoViewGeometryOptions()
+    verification.ransac.random_seed = seed
+    colmap.verify_matches(path, pairs, verification)
     return path, ids
 
 

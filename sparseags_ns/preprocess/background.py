@@ -142,7 +142,7 @@ def _look(pixels: Pixels) -> _Look:
     small = cv2.resize(L, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) * np.array(
         _BARRIER_WEIGHTS, np.float32
     )
-    distance = barrier_distance(small, _frame_of(small.shape[:2], _BARRIER_BORDER)).astype(np.float32)
+    distance = barrier_distance(small, _frame_of((small.shape[0], small.shape[1]), _BARRIER_BORDER)).astype(np.float32)
     distance = cv2.resize(distance / max(_otsu(distance), 1e-3), (width, height))
     return _Look(pixels, L, distance, _frame_of((height, width), _BORDER))
 
