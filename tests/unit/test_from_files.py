@@ -125,6 +125,7 @@ def test_the_model_of_a_scene_is_found_and_its_points_come_with_it(
     found = find_pose_file(scene, None)
     assert found == scene / place
     assert capsys.readouterr().err == f"sparseags: poses: {place} (the only pose file in {scene})\n"
+    assert found is not None
     initial = FromFiles(scene, found).place([scene / "images/a.png", scene / "images/b.png"])
     assert [None if frame is None else frame.name for frame in initial.frames] == ["a", "b"]
     assert initial.points is not None
