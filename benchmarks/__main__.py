@@ -12,12 +12,16 @@ from pathlib import Path
 from benchmarks.accuracy.options import add_options as add_accuracy_options
 from benchmarks.metric import format_table, judge, read_baseline, write_baseline
 
-SUITES = {"rasterizer": "benchmarks.rasterizer", "accuracy": "benchmarks.accuracy.suite"}
+SUITES = {
+    "rasterizer": "benchmarks.rasterizer",
+    "accuracy": "benchmarks.accuracy.suite",
+    "guidance": "benchmarks.guidance",
+}
 """Modules of the suites, by name."""
 
 
-LONG = {"accuracy"}
-"""Suites that take about an hour: without a name on the command line they run in their short form."""
+LONG = {"accuracy", "guidance"}
+"""Suites that take long or much memory: without a name on the command line they run in their short form."""
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -10,23 +10,25 @@ from nerfstudio.configs.base_config import LoggingConfig, MachineConfig, ViewerC
 from nerfstudio.plugins.types import MethodSpecification
 
 from sparseags_ns.model.config import SparseAGSModelConfig
+from sparseags_ns.model.prior import PriorSettings
 from sparseags_ns.model.settings import PRESETS, JointSettings
 from sparseags_ns.optimizers import AdamConfig, PoseAdamConfig
 from sparseags_ns.pipeline import SparseAGSPipelineConfig
 from sparseags_ns.trainer import SparseAGSTrainerConfig
 
 
-def method(name: str, description: str) -> MethodSpecification:
-    """A preset as a nerfstudio method."""
+def method(name: str, description: str, prior: PriorSettings | None = None) -> MethodSpecification:
+    """A preset as a nerfstudio method; the prior's settings are its defaults if None."""
     preset = PRESETS[name]
     poses = PoseAdamConfig() if preset.pose_optimizer == "pose_adam" else AdamConfig(betas=preset.betas)
     groups = {group: AdamConfig(lr=lr, betas=preset.betas) for group, lr in preset.learning_rates.items()}
     # The model scales these rates by its own schedule at every step; nerfstudio's schedulers stay out.
     optimizers: dict[str, Any] = {
         group: {"optimizer": optimizer, "scheduler": None}
-        for group, optimizer in (groups | {"camera_opt": poses}).items()
+        for group, optimizer in (groups | {"camera_opt": poses, "focal_opt": AdamConfig(betas=(0.9, 0.99))}).items()
     }
     settings = {field.name: getattr(preset.settings, field.name) for field in fields(JointSettings)}
+    settings |= vars(prior or PriorSettings())
     config = SparseAGSTrainerConfig(
         method_name=name,
         max_num_iterations=preset.steps,
@@ -54,4 +56,6 @@ sparseags = method(
 sparseags_paper = method(
     "sparseags-paper",
     "SparseAGS with the authors' schedule and constants (NeurIPS 2024), for comparison.",
+    # Beside a colour loss of 1e4 r and an alpha loss of 1e3 r, which the preset has; the prior's is not ramped.
+    prior=PriorSettings(guidance_weight=1.0, guidance_every=1),
 )

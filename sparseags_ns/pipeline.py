@@ -1,4 +1,4 @@
-"""The pipeline: joint steps instead of batches, strict loading, refined poses for everything that only looks."""
+"""The pipeline: joint steps instead of batches, strict loading, refined cameras for everything that only looks."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes
 from nerfstudio.pipelines.base_pipeline import VanillaPipeline, VanillaPipelineConfig
 
 from sparseags_ns.data.datamanager import SparseAGSDataManager, SparseAGSDataManagerConfig
 from sparseags_ns.geometry.cameras import opengl_from_opencv
 from sparseags_ns.model.config import SparseAGSModelConfig
 from sparseags_ns.model.sparseags import SparseAGSModel
+from sparseags_ns.outliers.callback import settling_callback
 from sparseags_ns.viewer import ViewerSettings
 
 MODEL_PREFIX = "_model."
@@ -48,6 +50,10 @@ class SparseAGSPipeline(VanillaPipeline):
         assert isinstance(self._model, SparseAGSModel)
         return self._model
 
+    def get_training_callbacks(self, attributes: TrainingCallbackAttributes) -> list[TrainingCallback]:
+        """The model's, after the outlier search's: where the run goes on from is decided before the step begins."""
+        return [settling_callback(self.model, attributes), *super().get_training_callbacks(attributes)]
+
     def get_train_loss_dict(self, step: int) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         """One joint step: (no outputs), losses, metrics."""
         losses, metrics = self.model.joint_step(step)
@@ -65,14 +71,15 @@ class SparseAGSPipeline(VanillaPipeline):
         return self.model.load_state_dict(model_state, strict=True)
 
     def load_pipeline(self, loaded_state: dict[str, Any], step: int) -> None:
-        """Load a checkpoint; where nothing is trained any more, put the refined poses in place of the given ones."""
+        """Load a checkpoint; where nothing is trained any more, put the refined cameras in place of the given ones."""
         super().load_pipeline(loaded_state, step)
         if self.test_mode != "val":
-            self._bake_refined_poses()
+            self._bake_refined_cameras()
 
-    def _bake_refined_poses(self) -> None:
-        refined = self.model.cameras()
-        camera_to_worlds = opengl_from_opencv(refined.T_camera_world)[:, :3].detach()
-        for dataset in (self.datamanager.train_dataset, self.datamanager.eval_dataset):
-            dataset.cameras.camera_to_worlds = camera_to_worlds.to(dataset.cameras.device)
-        self.model.camera_optimizer.start_from(refined.T_camera_world.detach())
+    def _bake_refined_cameras(self) -> None:
+        refined = self.model.cameras().detach()
+        camera_to_worlds = opengl_from_opencv(refined.T_camera_world)[:, :3]
+        for cameras in (self.datamanager.train_dataset.cameras, self.datamanager.eval_dataset.cameras):
+            cameras.camera_to_worlds = camera_to_worlds.to(cameras.device)
+            cameras.fx, cameras.fy = (refined.K[:, i, i, None].to(cameras.device) for i in (0, 1))
+        self.model.camera_optimizer.start_from(refined)

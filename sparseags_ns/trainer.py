@@ -17,6 +17,7 @@ from nerfstudio.engine.trainer import Trainer, TrainerConfig
 
 from sparseags_ns.console import announce
 from sparseags_ns.export.run_outputs import FOLDER, RunState, write_run_outputs
+from sparseags_ns.outliers.callback import SearchInterruptedError
 from sparseags_ns.phases import PhaseClock
 from sparseags_ns.pipeline import SparseAGSPipeline, SparseAGSPipelineConfig
 from sparseags_ns.rasterizer.threads import torch_on_one_thread
@@ -72,6 +73,8 @@ class SparseAGSTrainer(Trainer):
         try:
             with self._stop_on_interrupt(), self._clock.phase("optimisation"), torch_on_one_thread():
                 super().train()
+        except SearchInterruptedError:
+            self._after_train()
         finally:
             self.config.max_num_iterations = whole
 
@@ -138,6 +141,7 @@ class SparseAGSTrainer(Trainer):
                 sh_degree=model.config.sh_degree,
                 steps_done=model.steps_done,
                 num_steps=model.run.num_steps,
+                settled=model.settled,
                 seconds=self._clock.seconds,
             )
             return write_run_outputs(self.outputs_dir, state, model.perceptual)

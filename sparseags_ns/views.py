@@ -1,4 +1,4 @@
-"""The photographs of one scene, with masks, cameras and trust: what pose init hands to the optimisation."""
+"""The photographs of one scene, with masks, cameras, trust and points: what pose init hands to the optimisation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,32 @@ from typing import Any
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from sparseags_ns.geometry.alignment import Similarity
 from sparseags_ns.geometry.cameras import Cameras
+
+
+@dataclass(frozen=True)
+class PointCloud:
+    """Points of the scene that a pose initialiser found on its way; Gaussians may start there."""
+
+    positions: Float[Tensor, "points 3"]
+    """In the world of the cameras they came with."""
+    colors: Float[Tensor, "points 3"]
+    """sRGB, 0 to 1."""
+    confidence: Float[Tensor, " points"]
+    """Above or equal to 0; only proportions count."""
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def __getitem__(self, index: Tensor) -> PointCloud:
+        """Some of the points."""
+        return PointCloud(self.positions[index], self.colors[index], self.confidence[index])
+
+    def to(self, *args: Any, **kwargs: Any) -> PointCloud:
+        """Move or cast everything."""
+        planes = (self.positions, self.colors, self.confidence)
+        return PointCloud(*(plane.to(*args, **kwargs) for plane in planes))
 
 
 @dataclass(frozen=True)
@@ -31,12 +56,14 @@ class Views:
     cameras: Cameras
     trusted: Bool[Tensor, " views"]
     """Views whose pose takes part in the optimisation."""
+    points: PointCloud | None = None
+    """In the world of the cameras; None where nobody found any. They may show more than the object."""
 
     def __len__(self) -> int:
         return len(self.names)
 
     def to(self, *args: Any, **kwargs: Any) -> Views:
-        """Move or cast images, masks and cameras; `trusted` only moves (it stays boolean)."""
+        """Move or cast images, masks, cameras and points; `trusted` only moves (it stays boolean)."""
         images = self.images.to(*args, **kwargs)
         return replace(
             self,
@@ -45,4 +72,13 @@ class Views:
             valid=self.valid.to(*args, **kwargs),
             cameras=self.cameras.to(*args, **kwargs),
             trusted=self.trusted.to(images.device),
+            points=None if self.points is None else self.points.to(*args, **kwargs),
         )
+
+    def moved(self, similarity: Similarity) -> Views:
+        """The same views, their cameras and points carried into another world."""
+        cameras = self.cameras.with_poses(similarity.apply_to_poses(self.cameras.T_camera_world))
+        if self.points is None:
+            return replace(self, cameras=cameras)
+        positions = similarity.apply_to_points(self.points.positions)
+        return replace(self, cameras=cameras, points=replace(self.points, positions=positions))

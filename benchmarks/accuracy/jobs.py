@@ -26,11 +26,16 @@ from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.geometry.pose_metrics import pose_errors
 from sparseags_ns.metrics.images import dssim
 from sparseags_ns.metrics.perceptual import PerceptualError
+from sparseags_ns.model.joint import Standing
 from sparseags_ns.model.reconstruct import Reconstruction, reconstruct
+from sparseags_ns.outliers.settling import Settled, settle
 from sparseags_ns.views import Views
 
-RECORD_VERSION = 2
+RECORD_VERSION = 3
 """Raise it when records get other fields: older ones are then made again."""
+
+NERFSTUDIO_ONLY = ("sparseags.py", "config.py", "camera_deltas.py", "callback.py", "prior.py", "novel_views.py")
+"""Wiring and the prior, which take no part in `reconstruct`."""
 
 Poses = Literal["refined", "frozen", "true"]
 """Given poses, refined; given poses as they are; true poses (and intrinsics) as they are."""
@@ -46,6 +51,12 @@ class Job:
     steps: int | None = None
 
     @property
+    def settles(self) -> bool:
+        """Whether other starts or the outlier search take part."""
+        settings = self.recipe.preset.settings
+        return self.poses == "refined" and (bool(settings.other_pose_rates) or settings.outlier_rule != "off")
+
+    @property
     def key(self) -> str:
         """The same for the same scene, settings and code; the recipe's name does not count."""
         identity = {
@@ -55,6 +66,7 @@ class Job:
             "poses": self.poses,
             "steps": self.steps,
             "model": code_version("model"),
+            "outliers": code_version("outliers") if self.settles else "",
             "sample": code_version("sample") if self.scene.is_sample else "",
         }
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:24]
@@ -62,9 +74,11 @@ class Job:
 
 @cache
 def code_version(room: str) -> str:
-    """Hash of a room's code; comments and docstrings do not count."""
+    """Hash of a room's code; comments, docstrings and what only nerfstudio runs do not count."""
     digest = hashlib.sha256()
     for path in sorted((REPO / "sparseags_ns" / room).rglob("*.py")):
+        if path.name in NERFSTUDIO_ONLY:
+            continue
         digest.update(f"{path.relative_to(REPO)}\n{_bare_code(path)}\n".encode())
     return digest.hexdigest()[:16]
 
@@ -91,9 +105,7 @@ def run_job(job: Job) -> dict[str, Any]:
         scene = load_scene(job.scene, code_version("sample"))
     start = scene.true if job.poses == "true" else scene.views.cameras
     cpu = time.process_time()
-    result = reconstruct(
-        in_normal_frame(scene.views, start), job.recipe.preset, steps=job.steps, refine_poses=job.poses == "refined"
-    )
+    result, settled = _reconstruct(job, in_normal_frame(scene.views, start))
     cpu_seconds = time.process_time() - cpu
     before, after = (_errors(scene, cameras) for cameras in (start, result.cameras))
     return {
@@ -108,14 +120,32 @@ def run_job(job: Job) -> dict[str, Any]:
         "views": {"before": _rounded(before), "after": _rounded(after)},
         "novel": _novel(scene, result, after),
         "regularity": _regularity(scene, result, after),
+        "trusted": result.trusted.tolist(),
+        "settled": None if settled is None else settled.to_json(scene.views.names),
     }
+
+
+def _reconstruct(job: Job, views: Views) -> tuple[Reconstruction, Settled | None]:
+    """As ns-train does it; poses that are to stay are neither refined nor searched."""
+    if not job.settles:
+        refine = job.poses == "refined"
+        return reconstruct(views, job.recipe.preset, steps=job.steps, refine_poses=refine), None
+    kept: list[Settled] = []
+
+    def decide(standing: Standing) -> Standing:
+        steps = job.recipe.preset.steps if job.steps is None else job.steps
+        kept.append(settle(views, replace(job.recipe.preset, steps=steps), standing))
+        return kept[0].standing
+
+    result = reconstruct(views, job.recipe.preset, steps=job.steps, settle=decide)
+    return result, kept[0] if kept else None
 
 
 def in_normal_frame(views: Views, cameras: Cameras) -> Views:
     """The photographs with these cameras, as `reconstruct` wants them."""
-    similarity = normalizing_similarity(cameras.T_camera_world)
-    normal = cameras.with_poses(similarity.apply_to_poses(cameras.T_camera_world))
-    return replace(views, cameras=normal).to(torch.float32)
+    points = views.points if cameras is views.cameras else None  # They belong to the cameras they came with.
+    placed = replace(views, cameras=cameras, points=points)
+    return placed.moved(normalizing_similarity(cameras.T_camera_world)).to(torch.float32)
 
 
 def _errors(scene: LoadedScene, cameras: Cameras) -> CameraErrors:

@@ -17,10 +17,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("accuracy")
     add = group.add_argument
     add("--families", nargs="+", choices=(*FAMILIES, "hard"), help="kinds of scenes; `hard` means the last five")
-    add("--levels", nargs="+", choices=LEVELS, help="errors of the initial poses (default: dust3r raydiff)")
-    add("--outliers", action="store_true", help="the levels outlier1 and outlier2 too")
+    add("--levels", nargs="+", choices=LEVELS, help="errors of the initial poses (default: dust3r raydiff, synthetic: all)")
     add("--scenes", nargs="+", help="only these scenes of ../shared/data")
-    add("--seeds", nargs="+", type=int, help="of the samples (default: 0 to 4)")
+    add("--seeds", nargs="+", type=int, help="of the samples (default: 0 to 4; 0 and 1 for sample and counts)")
     add("--presets", nargs="+", help="recipes (default: all; hard and counts: the first)")
     add(
         "--ablation",

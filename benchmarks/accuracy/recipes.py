@@ -96,4 +96,4 @@ def _committed(name: str) -> dict[str, Any]:
     known = json.loads(ABLATIONS.read_text())
     if name not in known:
         raise ValueError(f"no ablation named {name} in {ABLATIONS}; there are {', '.join(known) or 'none'}")
-    return known[name]
+    return {path: tuple(value) if isinstance(value, list) else value for path, value in known[name].items()}

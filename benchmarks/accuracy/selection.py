@@ -12,15 +12,19 @@ from benchmarks.accuracy.scenes import SHARED, Scene, shared_scenes
 
 COUNTS = (3, 4, 6, 16)
 """Numbers of views besides the usual 8."""
-COMPARED = ("synthetic", "real", "sample")
+COMPARED = ("synthetic", "real")
 """Where every recipe runs; the other families are for the first one, unless families or presets are named."""
+OUTLIER_LEVELS = ("outlier1", "outlier2")
+"""For the first recipe on the synthetic scenes, unless levels are named."""
+SEEDS = {"sample": 2, "counts": 2}
+"""How many samples there are of a kind, where it is not 5."""
 REFERENCE_LEVEL = "dust3r"
 QUICK_PX, QUICK_STEPS = 128, 250
 
 
 def is_own(options: argparse.Namespace) -> bool:
     """Whether the selection is neither the whole nor the quick one, so that no baseline speaks of it."""
-    return options.outliers or any(getattr(options, name) is not None for name in NARROWING)
+    return any(getattr(options, name) is not None for name in NARROWING)
 
 
 def select_jobs(options: argparse.Namespace) -> list[Job]:
@@ -44,7 +48,7 @@ def select_jobs(options: argparse.Namespace) -> list[Job]:
         Job(scene, recipe, steps=options.steps)
         for recipe in recipes
         for scene in scenes
-        if recipe is recipes[0] or scene.family in shared_ground
+        if recipe is recipes[0] or (scene.family in shared_ground and _is_compared(scene, options))
     ]
     return jobs + _references(scenes, recipes[0], options)
 
@@ -53,19 +57,24 @@ def select_scenes(options: argparse.Namespace) -> list[Scene]:
     """The scenes. Hard samples and other numbers of views come at the first level only."""
     families = [f for name in options.families or FAMILIES for f in (HARD if name == "hard" else (name,))]
     levels = list(options.levels or ("dust3r", "raydiff"))
-    levels += [level for level in ("outlier1", "outlier2") if options.outliers and level not in levels]
-    seeds = [str(seed) for seed in (range(5) if options.seeds is None else options.seeds)]
     size = options.size or 256
     scenes: list[Scene] = []
     for family in dict.fromkeys(families):
+        seeds = [str(seed) for seed in options.seeds or range(SEEDS.get(family, 5))]
         if family in ("synthetic", "real"):
-            scenes += [Scene(family, name, level) for level in levels for name in _shared(family, options.scenes)]
+            more = OUTLIER_LEVELS if family == "synthetic" and not options.levels else ()
+            names = _shared(family, options.scenes)
+            scenes += [Scene(family, name, level) for level in (*levels, *more) for name in names]
         elif family == "counts":
             scenes += [Scene(family, seed, levels[0], views, size) for views in COUNTS for seed in seeds]
         else:
             of_family = levels if family == "sample" else levels[:1]
             scenes += [Scene(family, seed, level, size=size) for level in of_family for seed in seeds]
     return scenes
+
+
+def _is_compared(scene: Scene, options: argparse.Namespace) -> bool:
+    return scene.level not in OUTLIER_LEVELS or bool(options.levels)
 
 
 def absent_families(options: argparse.Namespace) -> list[str]:

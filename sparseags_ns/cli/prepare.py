@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from PIL import Image
@@ -43,8 +43,8 @@ class Prepare:
         console.print(_table(scene, complaints))
         console.print(f"Poses from:  {scene.pose_source}")
         console.print(f"Masks:       {scene.mask_plan.way}")
-        if scene.points is not None:
-            console.print(f"Points:      {len(scene.points.positions)}")
+        if scene.views.points is not None:
+            console.print(f"Points:      {len(scene.views.points)}")
         console.print(f"Picture:     {path}")
 
 
@@ -57,11 +57,8 @@ def _complaints(scene: ReadScene) -> list[list[str]]:
 
 def _picture(scene: ReadScene, complaints: list[list[str]]) -> Image.Image:
     """The picture, in the normalised world."""
-    poses = scene.views.cameras.T_camera_world
-    similarity = normalizing_similarity(poses)
-    views = replace(scene.views, cameras=scene.views.cameras.with_poses(similarity.apply_to_poses(poses)))
-    points = None if scene.points is None else similarity.apply_to_points(scene.points.positions.to(poses))
-    return preparation_picture(views, scene.confidence, points, [bool(found) for found in complaints])
+    views = scene.views.moved(normalizing_similarity(scene.views.cameras.T_camera_world))
+    return preparation_picture(views, scene.confidence, [bool(found) for found in complaints])
 
 
 def _table(scene: ReadScene, complaints: list[list[str]]) -> Table:

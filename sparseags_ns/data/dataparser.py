@@ -7,7 +7,7 @@ nerfstudio's dataparser transform and scale.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -66,9 +66,7 @@ class SparseAGSDataParser(DataParser):
         options = {field.name: getattr(config, field.name) for field in fields(ReadingOptions)}
         views = read_scene(config.data, ReadingOptions(**options)).views
         similarity = normalizing_similarity(views.cameras.T_camera_world)
-        views = replace(
-            views, cameras=views.cameras.with_poses(similarity.apply_to_poses(views.cameras.T_camera_world))
-        )
+        views = views.moved(similarity)
         scale = float(similarity.scale)
         transform = torch.cat([similarity.rotation, similarity.translation[:, None] / scale], dim=1).float()
         return DataparserOutputs(

@@ -15,7 +15,7 @@ Frames: `world`, as the pose file or the initialiser has it; bringing it to the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -27,7 +27,6 @@ from sparseags_ns.data.rasters import Raster, announce_framing, announce_turns, 
 from sparseags_ns.data.scene import find_scene
 from sparseags_ns.data.videos import photographs_folder
 from sparseags_ns.geometry.cameras import Cameras
-from sparseags_ns.pose_init.base import PointCloud
 from sparseags_ns.pose_init.choice import PoseInitName
 from sparseags_ns.preprocess.framing import working_size
 from sparseags_ns.preprocess.mask_ways import MASKS_FOLDER, MaskPlan, Masks, Source, plan_masks
@@ -71,8 +70,6 @@ class ReadScene:
     views: Views
     confidence: Float[Tensor, " views"]
     """How sure the initialiser is of each pose: 1 where it was given, 0 where it could not tell."""
-    points: PointCloud | None
-    """Points that the initialiser found, in the world of the cameras; Gaussians may start there."""
     pose_source: str
     """Where the poses come from, in a few words."""
     mask_plan: MaskPlan
@@ -95,8 +92,8 @@ def read_scene(data: Path, options: ReadingOptions) -> ReadScene:
     """Read the photographs of a scene, find their masks and initial cameras.
 
     Returns:
-        Views by file name. Images, masks and valid regions are float32; cameras are float64 and in the file's own
-        world, so that they lose nothing before they are normalised.
+        Views by file name. Images, masks and valid regions are float32; cameras and points are float64 and in the
+        file's own world, so that they lose nothing before they are normalised.
 
     Raises:
         ValueError: the input cannot be used (SceneError, PoseFileError, PhotographError, PoseInitError, StoreError).
@@ -119,7 +116,8 @@ def read_scene(data: Path, options: ReadingOptions) -> ReadScene:
     planes = Planes.of(scene, rasters, plan, options.masks_drop, most_px)
     pictures = read_pictures(rasters, planes, size, recentred)
     confidence = torch.tensor([photograph.confidence for photograph in found.photographs])
-    return ReadScene(_views(rasters, pictures, size), confidence, found.points, found.pose_source, plan)
+    views = replace(_views(rasters, pictures, size), points=found.points)
+    return ReadScene(views, confidence, found.pose_source, plan)
 
 
 def _views(rasters: Sequence[Raster], pictures: Sequence[Picture], size: tuple[int, int]) -> Views:

@@ -11,12 +11,12 @@ from sparseags_ns.console import announce, warn
 from sparseags_ns.data.unplaced import with_unplaced
 from sparseags_ns.formats.frame import Frame
 from sparseags_ns.formats.image_paths import PHOTO_ENDINGS, PHOTO_FOLDERS
-from sparseags_ns.pose_init.base import PointCloud
 from sparseags_ns.pose_init.cache import place_or_recall
 from sparseags_ns.pose_init.choice import PoseInitName, choose_estimator
 from sparseags_ns.pose_init.from_files import FromFiles, find_pose_file
 from sparseags_ns.preprocess.photographs import list_photographs, listed
 from sparseags_ns.preprocess.store import Store
+from sparseags_ns.views import PointCloud
 
 FEWEST_VIEWS = 2
 FEW_VIEWS = 3

@@ -29,17 +29,11 @@ _PANELS = {"from above": (0, 2, -1.0), "from the side": (0, 1, 1.0)}
 Colour = tuple[int, int, int]
 
 
-def preparation_picture(
-    views: Views,
-    confidence: Float[Tensor, " views"],
-    points: Float[Tensor, "points 3"] | None,
-    suspicious: list[bool],
-) -> Image.Image:
+def preparation_picture(views: Views, confidence: Float[Tensor, " views"], suspicious: list[bool]) -> Image.Image:
     """Draw the picture.
 
     Args:
         views: in the normalised world.
-        points: what the initialiser saw of the scene, in that world.
         suspicious: whether each view's mask is.
     """
     labels = [f"{name}  {sure:.2f}" for name, sure in zip(views.names, confidence.tolist(), strict=True)]
@@ -47,6 +41,7 @@ def preparation_picture(
     whole = [mask_cell(label, rgb, torch.ones(rgb.shape[:2]), False) for label, rgb in zip(labels, images, strict=True)]
     cut = [mask_cell(*cell) for cell in zip(views.names, images, masks, suspicious, strict=True)]
     sheets = [mask_sheet(whole), mask_sheet(cut)]
+    points = None if views.points is None else views.points.positions.to(views.cameras.K)
     plots = [_plot(title, *axes, views.cameras, confidence, points) for title, axes in _PANELS.items()]
     width = max(*(sheet.width for sheet in sheets), len(plots) * PANEL_PX)
     picture = Image.new("RGB", (width, sum(sheet.height for sheet in sheets) + PANEL_PX), "white")

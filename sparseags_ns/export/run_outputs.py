@@ -52,6 +52,8 @@ class RunState:
     sh_degree: int
     steps_done: int
     num_steps: int
+    settled: dict[str, Any] | None
+    """What was decided between the coarse and the fine stages; None before, or where nothing was to be decided."""
     seconds: Callable[[], dict[str, float]]
     """Wall seconds by phase, up to the moment of the call."""
 
@@ -109,6 +111,7 @@ def summarize(state: RunState, given: Cameras, before: ViewErrors, after: ViewEr
             }
             for i, name in enumerate(state.views.names)
         ],
+        "settled": state.settled,
         "seconds": {phase: round(seconds, 2) for phase, seconds in state.seconds().items()},
         "versions": {"sparseags_ns": __version__, "python": platform.python_version()}
         | {package: version(package) for package in PACKAGES},

@@ -1,4 +1,8 @@
-"""Read a pose file, or a folder with a COLMAP model, of any format that we know."""
+"""Read a pose file, or a folder with a COLMAP model, of any format that we know.
+
+`ply_file_path` of a `transforms.json` names a point cloud in the world of its cameras (nerfstudio's convention), by a
+path relative to the file's folder or to the scene's.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,10 @@ from pathlib import Path
 from sparseags_ns.formats.cameras_json import looks_like_cameras_json, read_cameras_json
 from sparseags_ns.formats.colmap import read_colmap
 from sparseags_ns.formats.frame import Frame, PoseFileError
-from sparseags_ns.formats.json_entries import read_json
+from sparseags_ns.formats.json_entries import Entry, read_json
 from sparseags_ns.formats.transforms_json import looks_like_transforms_json, read_transforms_json
+
+POINTS_KEY = "ply_file_path"
 
 
 def read_poses(path: Path, scene: Path | None = None) -> list[Frame]:
@@ -32,3 +38,16 @@ def read_poses(path: Path, scene: Path | None = None) -> list[Frame]:
         "neither a transforms.json (an object with a list 'frames') nor a cameras.json (an object with 'R', 'T', ... "
         f"for each view); its keys are {', '.join(map(repr, list(content)[:8])) or 'none'}",
     )
+
+
+def points_candidates(path: Path, scene: Path | None = None) -> list[Path]:
+    """The places where the point cloud may lie that a pose file names; empty if it names none.
+
+    Args:
+        scene: folder of the scene, where it is not the file's own.
+    """
+    content = read_json(path)
+    if not looks_like_transforms_json(content) or content.get(POINTS_KEY) is None:
+        return []
+    written = Path(Entry(path, content).text(POINTS_KEY).replace("\\", "/"))
+    return list(dict.fromkeys(folder / written for folder in (path.parent, scene or path.parent)))

@@ -112,12 +112,21 @@ def normalizing_similarity(T_camera_world: Float[Tensor, "views 4 4"]) -> Simila
     Raises:
         AlignmentError: fewer than two cameras, optical axes too nearly parallel, or cameras that look away.
     """
+    centering = centering_similarity(T_camera_world)
+    rotation = _shortest_turn_to_y(up_direction(se3.inverse(T_camera_world.double())))
+    return Similarity(centering.scale, rotation, rotation @ centering.translation)
+
+
+def centering_similarity(T_camera_world: Float[Tensor, "views 4 4"]) -> Similarity:
+    """`normalizing_similarity` without the turn: only the origin and the scale are made normal.
+
+    Raises:
+        AlignmentError: as `normalizing_similarity`.
+    """
     T_world_camera = se3.inverse(T_camera_world.double())
     center = axes_meeting_point(T_world_camera)
-    distance = (T_world_camera[:, :3, 3] - center).norm(dim=-1).mean()
-    scale = NORMAL_DISTANCE / distance
-    rotation = _shortest_turn_to_y(up_direction(T_world_camera))
-    return Similarity(scale, rotation, -scale * (rotation @ center))
+    scale = NORMAL_DISTANCE / (T_world_camera[:, :3, 3] - center).norm(dim=-1).mean()
+    return Similarity(scale, torch.eye(3).to(center), -scale * center)
 
 
 def axes_meeting_point(T_world_camera: Float[Tensor, "views 4 4"]) -> Float[Tensor, " 3"]:

@@ -54,6 +54,10 @@ class Cameras:
         """Move or cast both tensors, as `Tensor.to` does."""
         return replace(self, T_camera_world=self.T_camera_world.to(*args, **kwargs), K=self.K.to(*args, **kwargs))
 
+    def detach(self) -> Cameras:
+        """The same cameras outside the graph."""
+        return replace(self, T_camera_world=self.T_camera_world.detach(), K=self.K.detach())
+
     def with_poses(self, T_camera_world: Float[Tensor, "views 4 4"]) -> Cameras:
         """The same intrinsics at other poses."""
         return replace(self, T_camera_world=T_camera_world)

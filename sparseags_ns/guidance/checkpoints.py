@@ -1,7 +1,7 @@
 """Checkpoints of the original (LDM) code, under the names of diffusers and transformers. Every key is accounted for.
 
-Parts by prefix: `model.diffusion_model.` the UNet; `cc_projection.` the camera projection; `first_stage_model.` the VAE;
-`cond_stage_model.model.visual.` OpenAI's CLIP. Others (moving averages, the text half of CLIP, losses) are not used.
+Parts by prefix: `model.diffusion_model.` the UNet; `cc_projection.` the camera projection; `first_stage_model.` the
+VAE; `cond_stage_model.model.visual.` OpenAI's CLIP. Others (moving averages, CLIP's text half, losses) are not used.
 """
 
 from __future__ import annotations

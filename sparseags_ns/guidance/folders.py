@@ -44,6 +44,13 @@ def weights_file(folder: Path, half: bool) -> Path | None:
     return next((folder / name for name in names if (folder / name).is_file()), None)
 
 
+def is_complete(folder: Path) -> bool:
+    """Whether every network of a layout has its weights, in any precision."""
+    projection = projection_folder(folder)
+    parts = [folder / part for part in ("unet", "vae", "image_encoder")]
+    return projection is not None and all(weights_file(part, half=True) for part in [*parts, projection])
+
+
 def projection_folder(folder: Path) -> Path | None:
     """The subfolder with the camera projection, if there is one."""
     return next((folder / name for name in PROJECTIONS if (folder / name).is_dir()), None)
@@ -58,12 +65,18 @@ def write_folder(
         variant: `fp16` puts that into the files' names, as the published 16-bit files have it.
     """
     from diffusers.schedulers.scheduling_ddim import DDIMScheduler
-    from safetensors.torch import save_file
 
     networks.unet.save_pretrained(folder / "unet", variant=variant)
     networks.vae.save_pretrained(folder / "vae", variant=variant)
     networks.image_encoder.save_pretrained(folder / "image_encoder", variant=variant)
     DDIMScheduler(**architecture.scheduler).save_pretrained(folder / "scheduler")
+    write_projection(networks, folder, layout, variant=variant)
+
+
+def write_projection(networks: Networks, folder: Path, layout: Layout, *, variant: str | None = None) -> None:
+    """Write the camera projection's subfolder, the one thing in which the layouts differ."""
+    from safetensors.torch import save_file
+
     where, prefix = folder / layout, PROJECTIONS[layout]
     where.mkdir(parents=True, exist_ok=True)
     state: dict[str, Tensor] = {f"{prefix}.{name}": value for name, value in networks.projection.state_dict().items()}

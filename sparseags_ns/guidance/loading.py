@@ -98,8 +98,8 @@ def _pretrained(kind: Any, folder: Path, half: bool) -> Any:
     if info["missing_keys"] or info["mismatched_keys"] or info.get("error_msgs"):
         few = ", ".join(sorted(map(str, [*info["missing_keys"], *info["mismatched_keys"]]))[:3])
         raise CheckpointError(
-            f"{file} fills its network by half only: {len(info['missing_keys'])} weights are missing, among them {few}. "
-            "The file is cut short or of another architecture; get it again"
+            f"{file} fills its network by half only: {len(info['missing_keys'])} weights are missing, among them "
+            f"{few}. The file is cut short or of another architecture; get it again"
         )
     return model
 
@@ -122,7 +122,7 @@ def _projection(folder: Path, half: bool) -> nn.Linear:
 def _alphas(folder: Path) -> torch.Tensor:
     from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
-    scheduler = DDIMScheduler.from_pretrained(folder / "scheduler", local_files_only=True)
+    scheduler: Any = DDIMScheduler.from_pretrained(folder / "scheduler", local_files_only=True)
     kind = scheduler.config["prediction_type"]
     if kind != "epsilon":
         raise CheckpointError(f"{folder / 'scheduler'}: the model must predict the noise (epsilon), predicts {kind}")

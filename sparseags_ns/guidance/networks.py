@@ -55,6 +55,11 @@ class Networks:
             nn.Module.to(module, device=torch.device(device), dtype=dtype).eval().requires_grad_(False)
         return self
 
+    def posterior(self, images: Float[Tensor, "views 3 height width"]) -> Any:
+        """The VAE's distribution of latents of images from 0 to 1 (diffusers' `DiagonalGaussianDistribution`)."""
+        encoded: Any = self.vae.encode(2 * images - 1)
+        return encoded.latent_dist
+
     @property
     def device(self) -> torch.device:
         """Where the networks are."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -33,6 +33,7 @@ class Moment:
     alpha_bar: float
 
 
+@runtime_checkable
 class Guidance(Protocol):
     """A prior for renders of one scene."""
 

@@ -1,4 +1,4 @@
-"""Where the published weights are, and what is on this machine already. Only a name that somebody gave is downloaded."""
+"""Where the published weights are, and what is on this machine. Only what somebody names is downloaded."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from sparseags_ns.guidance.checkpoints import CheckpointError
+from sparseags_ns.guidance.folders import is_complete
 
 BASE_NAMES = ("ashawkey/zero123-xl-diffusers", "bennyguo/zero123-xl-diffusers", "kxic/zero123-xl")
 """Zero123-XL on the model hub, in the layouts of `folders.py`; the first is preferred."""
@@ -57,8 +58,8 @@ def hub_folder(name: str, *, half: bool, download: bool) -> Path:
     try:
         if not download:
             folder = Path(snapshot_download(name, local_files_only=True))
-            if not (folder / "unet").is_dir():
-                raise FileNotFoundError(f"{folder} is incomplete")
+            if not is_complete(folder):
+                raise FileNotFoundError(f"{folder} lacks weights")
             return folder
         return Path(snapshot_download(name, allow_patterns=_wanted_files(name, half)))
     except Exception as error:

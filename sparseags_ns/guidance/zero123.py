@@ -9,7 +9,7 @@ Images are 0 to 1, resized to squares of `image_size`; cameras' focal lengths co
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -70,7 +70,7 @@ class Zero123:
         pixels = self._square(images)
         batches = pixels.split(self.options.max_batch)
         embeds = [self.networks.image_encoder(self._clip_pixels(batch)).image_embeds for batch in batches]
-        latents = [self._posterior(batch).mode() for batch in batches]
+        latents = [self.networks.posterior(batch).mode() for batch in batches]
         return Conditions(torch.cat(embeds), torch.cat(latents))
 
     def __call__(
@@ -109,7 +109,7 @@ class Zero123:
         self, rendered: Float[Tensor, "height width 3"], generator: torch.Generator
     ) -> Float[Tensor, "1 channels rows columns"]:
         """Scaled latents of a render, one sample of the VAE's posterior, float32; gradients flow."""
-        posterior = self._posterior(self._square(rendered[None]))
+        posterior = self.networks.posterior(self._square(rendered[None]))
         mean, deviation = posterior.mean.float(), posterior.std.float()
         sample = mean + deviation * self._noise(mean, generator)
         return sample * self.networks.vae.config["scaling_factor"]
@@ -141,10 +141,6 @@ class Zero123:
         noise = torch.cat([self.networks.unet(x, step, encoder_hidden_states=c).sample for x, c in batches]).float()
         return noise if scale == 1.0 else classifier_free(noise[:-1], noise[-1:], scale)
 
-    def _posterior(self, pixels: Float[Tensor, "views 3 side side"]):  # noqa: ANN202 - diffusers' own class
-        """The VAE's distribution of latents."""
-        return self.networks.vae.encode(2 * pixels - 1).latent_dist
-
     def _square(self, images: Float[Tensor, "views height width 3"]) -> Float[Tensor, "views 3 side side"]:
         """Images as the networks want them: channels first, one size, their dtype."""
         pixels = images.permute(0, 3, 1, 2).to(self.networks.device, torch.float32)
@@ -156,7 +152,7 @@ class Zero123:
 
     def _clip_pixels(self, pixels: Float[Tensor, "views 3 side side"]) -> Float[Tensor, "views 3 small small"]:
         """Images as CLIP's own preprocessing makes them: bicubic, antialiased, normalised."""
-        side = self.networks.image_encoder.config.image_size
+        side: Any = self.networks.image_encoder.config.image_size
         resized = F.interpolate(pixels.float(), size=(side, side), mode="bicubic", align_corners=False, antialias=True)
         mean, std = (pixels.new_tensor(v, dtype=torch.float32)[:, None, None] for v in (CLIP_MEAN, CLIP_STD))
         return ((resized.clamp(0, 1) - mean) / std).to(pixels.dtype)

@@ -1,17 +1,14 @@
-"""Learnable pose corrections, one for each view, as a nerfstudio camera optimizer.
-
-Frames: `camera`; `world`; `guess`, the world as pose init placed it for one view. A tangent moves the world before the
-guessed camera looks at it: T_camera_world = T_camera_guess exp(tangent). After normalisation the object stands at the
-world's origin, so rotating that way orbits the object instead of panning away from it.
+"""Learnable corrections of pose and focal length (model/corrections.py) as a nerfstudio camera optimizer.
 
 nerfstudio (training, viewer, ns-export) knows a correction as a 3x4 matrix multiplied onto the right of the OpenGL
-camera-to-world pose; `forward` and `apply_to_camera` speak that language, so that all of them agree.
+camera-to-world pose; `forward` and `apply_to_camera` speak that language, so that all of them agree. It knows no
+correction of a focal length: whoever renders a photograph's camera takes the model's `cameras`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -19,64 +16,71 @@ from nerfstudio.cameras.camera_optimizers import CameraOptimizer, CameraOptimize
 from nerfstudio.cameras.cameras import Cameras as NerfstudioCameras
 from nerfstudio.utils import poses as nerfstudio_poses
 from torch import Tensor, nn
+from tyro.conf import Suppress
 
 from sparseags_ns.geometry import se3
-from sparseags_ns.geometry.cameras import opengl_from_opencv
+from sparseags_ns.geometry.cameras import Cameras, opengl_from_opencv
+from sparseags_ns.model.corrections import CameraCorrections
+from sparseags_ns.model.settings import RefineFocal
 
 
 @dataclass
 class CameraDeltasConfig(CameraOptimizerConfig):
-    """Configuration of the learnable pose corrections."""
+    """Configuration of the learnable corrections; their settings are the model's stages and `refine_focal`."""
 
     _target: type = field(default_factory=lambda: CameraDeltas)
-    trans_l2_penalty: float = 0.0
-    """Weight of the mean length of the tangents' translation, world units."""
-    rot_l2_penalty: float = 0.0
-    """Weight of the mean length of the tangents' rotation, radians."""
+    # The base class learns nothing in this mode: the corrections are ours.
+    mode: Suppress[Literal["off", "SO3xR3", "SE3"]] = "off"
+    trans_l2_penalty: Suppress[float] = 0.0
+    rot_l2_penalty: Suppress[float] = 0.0
 
 
 class CameraDeltas(CameraOptimizer):
-    """One SE(3) tangent for each view (translation, then rotation), zero at the start."""
+    """`CameraCorrections` for nerfstudio."""
 
     config: CameraDeltasConfig
+    T_camera_known: Tensor
 
-    def __init__(self, config: CameraDeltasConfig, num_cameras: int, device: Any, **kwargs: Any) -> None:
-        # The base class builds its parameter for the modes it knows; ours is always a plain SE(3) tangent.
-        config.mode = "SE3"
-        super().__init__(config, num_cameras=num_cameras, device=device, **kwargs)
-        self.T_camera_guess: Tensor
-        self.register_buffer("T_camera_guess", torch.eye(4).repeat(num_cameras, 1, 1))
+    def __init__(
+        self, config: CameraDeltasConfig, num_cameras: int, device: Any, cameras: Cameras, refine_focal: RefineFocal
+    ) -> None:
+        """Set up.
 
-    def start_from(self, T_camera_world: Float[Tensor, "views 4 4"]) -> None:
-        """Take these poses as the guess and forget all corrections."""
-        self.T_camera_guess.copy_(T_camera_world)
-        with torch.no_grad():
-            self.pose_adjustment.zero_()
+        Args:
+            cameras: the cameras that nerfstudio's datasets hold.
+            refine_focal: which focal factors are learned.
+        """
+        super().__init__(config, num_cameras=num_cameras, device=device)
+        self.corrections = CameraCorrections(cameras, refine_focal)
+        self.register_buffer("T_camera_known", cameras.T_camera_world.clone())
 
-    def poses(self) -> Float[Tensor, "views 4 4"]:
-        """The corrected poses `T_camera_world`, differentiable in the tangents."""
-        return self.T_camera_guess @ se3.exp(self.pose_adjustment)
+    def start_from(self, cameras: Cameras) -> None:
+        """nerfstudio's datasets now hold these cameras; forget all corrections."""
+        self.T_camera_known.copy_(cameras.T_camera_world)
+        self.corrections.start_from(cameras)
 
     def forward(self, indices: Int[Tensor, " cameras"]) -> Float[Tensor, "cameras 3 4"]:
-        """Corrections D such that the corrected OpenGL camera-to-world pose is guess @ D."""
-        indices = indices.to(self.T_camera_guess.device)
-        guess = opengl_from_opencv(self.T_camera_guess[indices])
-        corrected = opengl_from_opencv(self.poses()[indices])
-        return (se3.inverse(guess) @ corrected)[:, :3]
+        """Corrections D such that the corrected OpenGL camera-to-world pose is known @ D."""
+        indices = indices.to(self.T_camera_known.device)
+        known = opengl_from_opencv(self.T_camera_known[indices])
+        refined = opengl_from_opencv(self.corrections.cameras().T_camera_world[indices])
+        return (se3.inverse(known) @ refined)[:, :3]
 
     def apply_to_camera(self, camera: NerfstudioCameras) -> Float[Tensor, "cameras 3 4"]:
         """Corrected camera-to-world poses (OpenGL) of a training camera; others (the viewer's) stay as they are."""
         if camera.metadata is None or "cam_idx" not in camera.metadata:
             return camera.camera_to_worlds
-        index = torch.as_tensor(camera.metadata["cam_idx"], device=self.T_camera_guess.device).reshape(-1)
+        index = torch.as_tensor(camera.metadata["cam_idx"], device=self.T_camera_known.device).reshape(-1)
         return nerfstudio_poses.multiply(camera.camera_to_worlds, self(index).to(camera.camera_to_worlds))
 
     def get_param_groups(self, param_groups: dict[str, list[nn.Parameter]]) -> None:
-        """The tangents are the group `camera_opt`."""
-        param_groups["camera_opt"] = [self.pose_adjustment]
+        """The tangents are the group `camera_opt`, the focal factors `focal_opt`."""
+        param_groups["camera_opt"] = [self.corrections.tangents]
+        param_groups["focal_opt"] = [self.corrections.log_focal]
 
     def get_metrics_dict(self, metrics_dict: dict[str, Any]) -> None:
-        """How far the poses have moved."""
-        tangents = self.pose_adjustment.detach()
+        """How far the poses have moved since the stage began, and the factor on the focal length."""
+        tangents = self.corrections.tangents.detach()
         metrics_dict["pose_moved_deg_max"] = tangents[:, 3:].norm(dim=-1).max().rad2deg()
         metrics_dict["pose_moved_units_max"] = tangents[:, :3].norm(dim=-1).max()
+        metrics_dict["focal_factor"] = self.corrections.log_focal.detach().mean().exp()

@@ -10,6 +10,7 @@ from nerfstudio.models.splatfacto import SplatfactoModelConfig
 from tyro.conf import Suppress
 
 from sparseags_ns.model.camera_deltas import CameraDeltasConfig
+from sparseags_ns.model.prior import PriorSettings
 from sparseags_ns.model.settings import JointSettings
 
 
@@ -20,8 +21,8 @@ def _model() -> type:
 
 
 @dataclass
-class SparseAGSModelConfig(JointSettings, SplatfactoModelConfig):
-    """Joint optimisation of Gaussians and cameras."""
+class SparseAGSModelConfig(PriorSettings, JointSettings, SplatfactoModelConfig):
+    """Joint optimisation of Gaussians and cameras, and the diffusion prior."""
 
     _target: type = field(default_factory=_model)
     camera_optimizer: CameraOptimizerConfig = field(default_factory=CameraDeltasConfig)

@@ -7,17 +7,19 @@ splatfacto's: `means`, `scales` (logarithms), `quats`, `features_dc`, `features_
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from gsplat.strategy import DefaultStrategy
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from sparseags_ns.geometry.alignment import AlignmentError, centering_similarity
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.model import schedule, seeding
+from sparseags_ns.model.corrections import CameraCorrections
 from sparseags_ns.model.densify import split_all
 from sparseags_ns.model.losses import Targets, make_targets
 from sparseags_ns.model.objective import LossWeights, joint_loss, random_backgrounds
@@ -42,6 +44,21 @@ class Run:
         """Where a step lies in the schedule."""
         return schedule.moment_of(step, self.settings.stages, self.num_steps)
 
+    def sh_degree(self, step: int) -> int:
+        """Degree of the spherical harmonics that a step renders with."""
+        settings = self.settings
+        return min(self.moment(step).stage.sh_degree, step // settings.sh_degree_interval, settings.sh_degree)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where an optimisation stands."""
+
+    gaussians: Gaussians
+    cameras: Cameras
+    """Of all views."""
+    trusted: Bool[Tensor, " views"]
+
 
 class TargetPyramid:
     """The photographs at every size that a stage asks for, computed once each."""
@@ -57,15 +74,27 @@ class TargetPyramid:
         return self._targets[pixels]
 
 
-def seed_params(settings: JointSettings, views: Views) -> nn.ParameterDict:
-    """The first Gaussians of a scene."""
+def seed_params(
+    settings: JointSettings, views: Views, say: Callable[[str, str], None] | None = None
+) -> nn.ParameterDict:
+    """The first Gaussians of a scene.
+
+    Args:
+        say: told where they start from and why, if that was chosen automatically.
+    """
     generator = torch.Generator().manual_seed(settings.seed)
-    if settings.seeding == "hull":
-        means = seeding.visual_hull(views, settings.num_gaussians, slack_px=settings.hull_slack_px, generator=generator)
-        colors = seeding.colors_from_views(means, views)
-    else:
-        means = seeding.ball(settings.num_gaussians, settings.ball_radius, generator).to(views.images)
-        colors = torch.full_like(means, 0.5)
+    seeds = seeding.place_seeds(
+        settings.seeding,
+        views,
+        settings.num_gaussians,
+        ball_radius=settings.ball_radius,
+        slack_px=settings.hull_slack_px,
+        spread=settings.seed_scale,
+        generator=generator,
+    )
+    if say is not None and settings.seeding == "auto":
+        say(f"Gaussians start from: {seeds.origin}", seeds.why)
+    means, colors = seeds.means, seeds.colors
     count, bases = len(means), (settings.sh_degree + 1) ** 2
     values = {
         "means": means,
@@ -89,27 +118,84 @@ def activate(params: Mapping[str, Tensor] | nn.ParameterDict) -> Gaussians:
     )
 
 
+def deactivate(gaussians: Gaussians, num_bases: int) -> nn.ParameterDict:
+    """The parameters of Gaussians that can be rendered; the inverse of `activate` but for all colour bands above the
+    first, which are zero."""
+    base = gaussians.colors if gaussians.colors.ndim == 2 else SH_C0 * gaussians.colors[:, 0] + 0.5
+    values = {
+        "means": gaussians.means,
+        "scales": gaussians.scales.log(),
+        "quats": gaussians.quats,
+        "features_dc": (base - 0.5) / SH_C0,
+        "features_rest": base.new_zeros(len(base), num_bases - 1, 3),
+        "opacities": gaussians.opacities.clamp(1e-4, 1 - 1e-4).logit()[:, None],
+    }
+    return nn.ParameterDict({name: nn.Parameter(value.detach().clone()) for name, value in values.items()})
+
+
+def restart(
+    standing: Standing,
+    params: nn.ParameterDict,
+    corrections: CameraCorrections,
+    optimizers: dict[str, torch.optim.Optimizer],
+) -> None:
+    """Go on from other Gaussians and cameras: parameters are replaced in place, optimizers forget their moments."""
+    fresh = deactivate(standing.gaussians, params["features_rest"].shape[1] + 1)
+    for name, value in fresh.items():
+        params[name] = nn.Parameter(value.detach().to(params[name]))
+        optimizers[name].param_groups[0]["params"] = [params[name]]
+    for optimizer in optimizers.values():
+        optimizer.state.clear()
+    corrections.start_from(standing.cameras)
+
+
 def begin_step(
     step: int,
     run: Run,
     params: nn.ParameterDict,
+    corrections: CameraCorrections,
+    trusted: Bool[Tensor, " views"],
     optimizers: dict[str, torch.optim.Optimizer],
     means_lr: float,
 ) -> None:
-    """Split the Gaussians where a stage says so, and set the learning rates that follow the schedule.
+    """Where a stage begins, make the world normal again and split; set the learning rates that follow the schedule.
 
     Args:
         params: Gaussians; replaced in place by a split.
-        optimizers: one for each entry of `params`, and `camera_opt`.
+        optimizers: one for each entry of `params`, and `camera_opt` and `focal_opt`.
         means_lr: learning rate of the means before the schedule.
     """
     settings, moment = run.settings, run.moment(step)
+    if moment.begins and step > 0:
+        renormalize(params, corrections, trusted)
     if moment.begins and moment.stage.split:
         generator = torch.Generator().manual_seed(settings.seed + step)
         split_all(params, optimizers, min_opacity=settings.split_min_opacity, generator=generator)
     decay = schedule.exponential(1.0, settings.means_lr_decay, moment.run_ratio)
     _set_lr(optimizers["means"], means_lr * decay)
     _set_lr(optimizers["camera_opt"], schedule.pose_lr(moment))
+    _set_lr(optimizers["focal_opt"], moment.stage.focal_lr)
+
+
+@torch.no_grad()
+def renormalize(
+    params: nn.ParameterDict | Mapping[str, Tensor], corrections: CameraCorrections, trusted: Bool[Tensor, " views"]
+) -> None:
+    """Put the origin where the trusted views' optical axes meet, and their mean distance to 1.85; no picture changes.
+
+    No loss holds the world where it is: it drifts and shrinks by several percent while the poses are found, and the
+    prior depends on its scale. Holding the cameras' common motion instead was measured and is worse: the cameras find
+    the ball of the first Gaussians sooner than the ball finds the object. The axes of the world stay (colours that
+    depend on the direction of view would have to turn with them).
+    """
+    cameras = corrections.cameras()
+    try:
+        similarity = centering_similarity(cameras.T_camera_world[trusted])
+    except AlignmentError:
+        return  # Views from one direction: nothing says where the origin belongs.
+    params["means"].data.copy_(similarity.apply_to_points(params["means"]))
+    params["scales"].data.add_(similarity.scale.log().to(params["scales"]))
+    corrections.start_from(cameras.with_poses(similarity.apply_to_poses(cameras.T_camera_world)))
 
 
 def step_losses(
@@ -119,21 +205,29 @@ def step_losses(
     settings, moment = run.settings, run.moment(step)
     index = trusted.nonzero().flatten()
     ramp = moment.run_ratio if settings.ramp_losses else 1.0
-    weights = LossWeights(
-        rgb=settings.rgb_weight * ramp,
-        alpha=settings.alpha_weight * ramp,
-        opacity=settings.opacity_weight,
-        oversize=settings.oversize_weight,
-        oversize_limit=settings.oversize_limit,
-    )
+    weights = loss_weights(settings, ramp)
     return joint_loss(
         activate(params),
         cameras[index],
         targets.at(moment.stage.pixels)[index],
         _backgrounds(settings, len(index), step).to(params["means"]),
         weights,
-        sh_degree=min(moment.stage.sh_degree, step // settings.sh_degree_interval, settings.sh_degree),
+        sh_degree=run.sh_degree(step),
         absgrad=settings.use_absgrad and settings.densify,
+    )
+
+
+def loss_weights(settings: JointSettings, ramp: float = 1.0) -> LossWeights:
+    """The settings' weights; `ramp` multiplies those of the photographs."""
+    return LossWeights(
+        rgb=settings.rgb_weight * ramp,
+        alpha=settings.alpha_weight * ramp,
+        unknown_alpha=settings.unknown_alpha_weight,
+        opacity=settings.opacity_weight,
+        oversize=settings.oversize_weight,
+        oversize_limit=settings.oversize_limit,
+        needle=settings.needle_weight,
+        needle_limit=settings.needle_limit,
     )
 
 

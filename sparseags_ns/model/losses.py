@@ -53,13 +53,19 @@ def make_targets(views: Views, pixels: int | None = None) -> Targets:
 def squared_error(
     rendered: Float[Tensor, "views height width *channels"],
     target: Float[Tensor, "views height width *channels"],
-    valid: Float[Tensor, "views height width"],
+    weights: Float[Tensor, "views height width"],
 ) -> Float[Tensor, ""]:
-    """Mean squared error over all pixels, those outside the valid region counted as 0."""
+    """Mean over all pixels of the squared error times the pixel's weight (the valid region, or what it is worth)."""
     error = (rendered - target).square()
-    return (error.mean(-1) * valid if error.ndim == 4 else error * valid).mean()
+    return (error.mean(-1) * weights if error.ndim == 4 else error * weights).mean()
 
 
 def oversize(scales: Float[Tensor, "gaussians 3"], limit: float) -> Float[Tensor, ""]:
     """Mean excess of each Gaussian's largest standard deviation over `limit`, world units."""
     return (scales.amax(-1) - limit).clamp_min(0).mean()
+
+
+def needles(scales: Float[Tensor, "gaussians 3"], limit: float) -> Float[Tensor, ""]:
+    """Mean excess of log(largest / middle standard deviation) over log(limit)."""
+    ordered = scales.sort(dim=-1).values
+    return (ordered[:, 2] / ordered[:, 1] / limit).log().clamp_min(0).mean()

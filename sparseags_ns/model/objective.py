@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sparseags_ns.geometry.cameras import Cameras
-from sparseags_ns.model.losses import Targets, oversize, squared_error
+from sparseags_ns.model.losses import Targets, needles, oversize, squared_error
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians, Raster
 
@@ -31,6 +31,12 @@ class LossWeights:
     """Excess of the largest standard deviation over `oversize_limit`."""
     oversize_limit: float = 0.06
     """World units."""
+    needle: float = 0.0
+    """Logarithm of a Gaussian's largest over middle standard deviation, in excess of `needle_limit`."""
+    needle_limit: float = 4.0
+    """Ratio."""
+    unknown_alpha: float = 0.0
+    """Share of the alpha term's weight outside the photographs, where the target is empty."""
 
 
 def joint_loss(
@@ -56,14 +62,18 @@ def joint_loss(
     """
     height, width = targets.alpha.shape[1:]
     raster = rasterize(gaussians, cameras.resized(width, height), background, sh_degree=sh_degree, absgrad=absgrad)
+    # Targets are empty outside the photographs (the crop made them so).
+    known = targets.valid + weights.unknown_alpha * (1 - targets.valid)
     losses = {
         "rgb": weights.rgb * squared_error(raster.rgb, targets.over(background), targets.valid),
-        "alpha": weights.alpha * squared_error(raster.alpha, targets.alpha, targets.valid),
+        "alpha": weights.alpha * squared_error(raster.alpha, targets.alpha, known),
     }
     if weights.opacity > 0:
         losses["opacity"] = weights.opacity * gaussians.opacities.mean()
     if weights.oversize > 0:
         losses["oversize"] = weights.oversize * oversize(gaussians.scales, weights.oversize_limit)
+    if weights.needle > 0:
+        losses["needle"] = weights.needle * needles(gaussians.scales, weights.needle_limit)
     return losses, raster
 
 

@@ -10,25 +10,32 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from jaxtyping import Bool
+from torch import Tensor, nn
 
-from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import Cameras
+from sparseags_ns.model.corrections import CameraCorrections
 from sparseags_ns.model.joint import (
     Run,
+    Standing,
     TargetPyramid,
     activate,
     begin_step,
     densify,
     make_strategy,
+    restart,
     seed_params,
     step_losses,
 )
 from sparseags_ns.model.pose_adam import PoseAdam
+from sparseags_ns.model.schedule import coarse_end
 from sparseags_ns.model.settings import Preset
 from sparseags_ns.rasterizer.threads import torch_on_one_thread
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
+
+Settle = Callable[[Standing], Standing]
+"""From where the coarse stages ended to where the run goes on."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,9 @@ class Reconstruction:
 
     gaussians: Gaussians
     cameras: Cameras
-    """All views, trusted or not, at their refined poses in the world of the input views."""
+    """All views, trusted or not, refined; in the normalised world that the Gaussians live in."""
+    trusted: Bool[Tensor, " views"]
+    """Views that took part to the end."""
     sh_degree: int
     """Bands that the Gaussians' colours hold."""
     seconds: float
@@ -50,6 +59,7 @@ def reconstruct(
     *,
     steps: int | None = None,
     refine_poses: bool = True,
+    settle: Settle | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Reconstruction:
     """Optimise a splat, and with `refine_poses` the cameras of the trusted views, as `ns-train` does.
@@ -59,10 +69,11 @@ def reconstruct(
         preset: the recipe.
         steps: length of the run; the preset's if None.
         refine_poses: False keeps the given poses.
+        settle: decides between the coarse stages and the others where the run goes on from (outliers/settling.py).
         progress: called with steps done and their number.
     """
     with torch_on_one_thread():
-        return _reconstruct(views, preset, steps, refine_poses, progress)
+        return _reconstruct(views, preset, steps, refine_poses, settle, progress)
 
 
 def _reconstruct(
@@ -70,19 +81,24 @@ def _reconstruct(
     preset: Preset,
     steps: int | None,
     refine_poses: bool,
+    settle: Settle | None,
     progress: Callable[[int, int], None] | None,
 ) -> Reconstruction:
     started = time.monotonic()
     run = Run(preset.settings, preset.steps if steps is None else steps)
     params, targets = seed_params(preset.settings, views), TargetPyramid(views)
-    tangents = nn.Parameter(torch.zeros(len(views), 6).to(views.images), requires_grad=refine_poses)
-    optimizers = make_optimizers(preset, params, tangents)
+    corrections = CameraCorrections(views.cameras, preset.settings.refine_focal, refine_poses=refine_poses)
+    optimizers = make_optimizers(preset, params, corrections)
     strategy = make_strategy(preset.settings)
     state = strategy.initialize_state(scene_scale=1.0)
+    trusted, settle_at = views.trusted, coarse_end(run.settings.stages, run.num_steps)
     for step in range(run.num_steps):
-        begin_step(step, run, params, optimizers, preset.learning_rates["means"])
-        cameras = _moved(views.cameras, tangents)
-        losses, raster = step_losses(step, run, params, cameras, views.trusted, targets)
+        if settle is not None and step == settle_at:
+            standing = settle(_standing(params, corrections, trusted))
+            restart(standing, params, corrections, optimizers)
+            trusted = standing.trusted
+        begin_step(step, run, params, corrections, trusted, optimizers, preset.learning_rates["means"])
+        losses, raster = step_losses(step, run, params, corrections.cameras(), trusted, targets)
         if preset.settings.densify:
             strategy.step_pre_backward(params, optimizers, state, step, raster.info)
         for optimizer in optimizers.values():
@@ -93,31 +109,33 @@ def _reconstruct(
         densify(step, run, params, optimizers, strategy, state, raster.info)
         if progress is not None:
             progress(step + 1, run.num_steps)
-    with torch.no_grad():
-        cameras = _moved(views.cameras, tangents)
-        gaussians = activate({name: value.detach() for name, value in params.items()})
+    end = _standing(params, corrections, trusted)
     return Reconstruction(
-        gaussians=gaussians,
-        cameras=cameras,
+        gaussians=end.gaussians,
+        cameras=end.cameras,
+        trusted=trusted,
         sh_degree=preset.settings.sh_degree,
         seconds=time.monotonic() - started,
     )
 
 
-def _moved(cameras: Cameras, tangents: nn.Parameter) -> Cameras:
-    return cameras.with_poses(cameras.T_camera_world @ se3.exp(tangents))
+@torch.no_grad()
+def _standing(params: nn.ParameterDict, corrections: CameraCorrections, trusted: Tensor) -> Standing:
+    gaussians = activate({name: value.detach() for name, value in params.items()})
+    return Standing(gaussians, corrections.cameras(), trusted)
 
 
 def make_optimizers(
-    preset: Preset, params: nn.ParameterDict, tangents: nn.Parameter
+    preset: Preset, params: nn.ParameterDict, corrections: CameraCorrections
 ) -> dict[str, torch.optim.Optimizer]:
-    """One optimizer for each group, as gsplat's densification expects; the tangents' is `camera_opt`."""
+    """One for each group, as gsplat's densification expects; `camera_opt` for tangents, `focal_opt` for focals."""
     optimizers: dict[str, torch.optim.Optimizer] = {
         name: torch.optim.Adam([value], lr=preset.learning_rates[name], betas=preset.betas, eps=1e-15)
         for name, value in params.items()
     }
     if preset.pose_optimizer == "pose_adam":
-        optimizers["camera_opt"] = PoseAdam([tangents])
+        optimizers["camera_opt"] = PoseAdam([corrections.tangents])
     else:
-        optimizers["camera_opt"] = torch.optim.Adam([tangents], betas=preset.betas, eps=1e-15)
+        optimizers["camera_opt"] = torch.optim.Adam([corrections.tangents], betas=preset.betas, eps=1e-15)
+    optimizers["focal_opt"] = torch.optim.Adam([corrections.log_focal], betas=(0.9, 0.99), eps=1e-15)
     return optimizers

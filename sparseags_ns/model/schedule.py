@@ -12,6 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+COARSE_PX = 64
+"""Stages up to this size are coarse."""
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -25,6 +28,9 @@ class Stage:
     """Learning rate of the camera tangents (radians and world units) at the stage's start."""
     pose_lr_decay: float = 0.1
     """Factor that the pose learning rate has fallen by at the stage's end (exponential)."""
+    focal_lr: float = 0.0
+    """Learning rate of the logarithms of the focal factors. Only perspective tells a focal length from a distance, and
+    it shows once the poses are nearly right."""
     split: bool = False
     """Split every visible Gaussian in two when the stage begins."""
     sh_degree: int = 0
@@ -76,6 +82,17 @@ def moment_of(step: int, stages: Sequence[Stage], num_steps: int) -> Moment:
         stage_ratio=(inside - starts[index]) / length,
         run_ratio=(inside + 1) / num_steps,
     )
+
+
+def coarse_end(stages: Sequence[Stage], num_steps: int, pixels: int = COARSE_PX) -> int | None:
+    """The first step whose photographs are larger than `pixels`: poses are settled before it, while steps are cheap.
+
+    None if the run has no coarse stage, or no other.
+    """
+    fine = [stage.pixels is None or stage.pixels > pixels for stage in stages]
+    if True not in fine or fine[0]:
+        return None
+    return stage_starts(stages, num_steps)[fine.index(True)]
 
 
 def pose_lr(moment: Moment) -> float:

@@ -1,9 +1,12 @@
-"""Where the first Gaussians go: a ball, or the visual hull of the masks.
+"""Where the first Gaussians go: a pose initialiser's points, the visual hull of the masks, or a ball.
 
 Frame: the normalised world (origin where the optical axes meet, mean camera distance 1.85).
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +14,97 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from sparseags_ns.geometry.cameras import Cameras, project
-from sparseags_ns.views import Views
+from sparseags_ns.views import PointCloud, Views
+
+Seeding = Literal["auto", "points", "hull", "ball"]
+Origin = Literal["points", "hull", "ball"]
+
+FEWEST_POINTS = 100
+"""Fewer points on the object say too little of its shape."""
+_POINTS_REMEDY = (
+    "name a point cloud in transforms.json ('ply_file_path'), in the world of its cameras, or choose another seeding"
+)
+_LEAST_SUPPORT = 2
+_LEAST_AGREEMENT = 0.75
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """The first Gaussians' places and colours."""
+
+    means: Float[Tensor, "points 3"]
+    colors: Float[Tensor, "points 3"]
+    """sRGB, 0 to 1."""
+    origin: Origin
+    why: str
+    """Why they come from there, to be announced where `auto` chose."""
+
+
+def place_seeds(
+    seeding: Seeding,
+    views: Views,
+    count: int,
+    *,
+    ball_radius: float,
+    slack_px: int,
+    spread: float,
+    generator: torch.Generator,
+    otherwise: Literal["hull", "ball"] = "ball",
+) -> Seeds:
+    """`count` first Gaussians; `auto` takes the views' points where enough lie on the object, else `otherwise`.
+
+    Args:
+        slack_px: by how much masks are grown before they judge points or carve the hull.
+        spread: how far further points lie from given ones where there are fewer than `count`.
+
+    Raises:
+        ValueError: points are asked for, but too few lie on the object.
+    """
+    given = 0 if views.points is None else len(views.points)
+    usable = object_points(views, slack_px) if seeding in ("auto", "points") else None
+    judged = f"{0 if usable is None else len(usable)} of the scene's {given} points lie on the object"
+    if usable is not None and len(usable) >= FEWEST_POINTS:
+        chosen = drawn(usable, count, spread, generator)
+        return Seeds(chosen.positions, chosen.colors, "points", judged)
+    if seeding == "points":
+        raise ValueError(f"{judged}, to start from them takes {FEWEST_POINTS}: {_POINTS_REMEDY}")
+    why = "asked for" if seeding != "auto" else judged if given else "the scene has no points"
+    if (otherwise if seeding == "auto" else seeding) == "hull":
+        means = visual_hull(views, count, slack_px=slack_px, generator=generator)
+        return Seeds(means, colors_from_views(means, views), "hull", why)
+    means = ball(count, ball_radius, generator).to(views.images)
+    return Seeds(means, torch.full_like(means, 0.5), "ball", why)
+
+
+def object_points(views: Views, slack_px: int) -> PointCloud | None:
+    """The points that show the object; initialisers look at whole photographs and find the background too.
+
+    Poses are rough, so a point stays if at least two trusted views see it within their masks, grown by `slack_px`, and
+    at most a quarter of them rules it out.
+    """
+    if views.points is None:
+        return None
+    points = views.points.to(views.images)
+    masks = dilate(views.masks, slack_px)
+    pixels, depth = project(views.cameras, points.positions)
+    values, inside = sample_maps(masks[..., None], pixels)
+    shown = (inside & (depth > 0) & (values[..., 0] > 0.5))[views.trusted].sum(0) >= _LEAST_SUPPORT
+    return points[shown & (hull_votes(points.positions, masks, views) >= _LEAST_AGREEMENT)]
+
+
+def drawn(points: PointCloud, count: int, spread: float, generator: torch.Generator) -> PointCloud:
+    """`count` points: some of many, the more confident ones rather; all of few, and copies `spread` away from them."""
+    weights = points.confidence.cpu().double()
+    weights = weights if bool((weights > 0).any()) else torch.ones_like(weights)
+    own = min(count, int((weights > 0).sum()))
+    chosen = torch.multinomial(weights, own, generator=generator)
+    shift = torch.zeros(count, 3)
+    if own < count:
+        copied = torch.multinomial(weights, count - own, replacement=True, generator=generator)
+        chosen = torch.cat([chosen, copied])
+        shift[own:] = spread * torch.randn(count - own, 3, generator=generator)
+    found = points[chosen.to(points.positions.device)]
+    return replace(found, positions=found.positions + shift.to(found.positions))
 
 
 def ball(count: int, radius: float, generator: torch.Generator) -> Float[Tensor, "points 3"]:

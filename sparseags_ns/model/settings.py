@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sparseags_ns.model.schedule import Stage
+from sparseags_ns.model.seeding import Seeding
+
+RefineFocal = Literal["shared", "per_view", "off"]
 
 COARSE_TO_FINE = (
-    Stage(share=0.06, pixels=16, pose_lr=6e-3, pose_lr_decay=0.7),
-    Stage(share=0.31, pixels=32, pose_lr=6e-3, pose_lr_decay=0.7),
-    Stage(share=0.31, pixels=64, pose_lr=5e-3, pose_lr_decay=0.3, split=True),
-    Stage(share=0.12, pixels=128, pose_lr=1.5e-3, pose_lr_decay=0.3, split=True),
-    Stage(share=0.20, pixels=None, pose_lr=5e-4, split=True, sh_degree=2),
+    Stage(share=0.05, pixels=16, pose_lr=6e-3, pose_lr_decay=0.7),
+    Stage(share=0.26, pixels=32, pose_lr=6e-3, pose_lr_decay=0.7),
+    Stage(share=0.26, pixels=64, pose_lr=5e-3, pose_lr_decay=0.3, focal_lr=1e-3, split=True),
+    Stage(share=0.26, pixels=128, pose_lr=2.5e-3, pose_lr_decay=0.2, focal_lr=1e-3),
+    Stage(share=0.17, pixels=None, pose_lr=1e-3, pose_lr_decay=0.1, focal_lr=5e-4, split=True, sh_degree=2),
 )
 """Few large Gaussians first, detail once the views agree (docs/method.md: why)."""
 
@@ -32,9 +35,20 @@ class JointSettings:
     stages: tuple[Stage, ...] = COARSE_TO_FINE
     """The run's stages: resolution, pose learning rate, splits, colour bands."""
 
-    seeding: Literal["hull", "ball"] = "ball"
-    """Where the first Gaussians go: a ball (paper), or the visual hull of the masks. The hull of wrong poses bears them
-    out, so it is for poses that are nearly right."""
+    refine_focal: RefineFocal = "shared"
+    """Focal lengths: one factor for all views, one for each, or off where the intrinsics are exact (paper: off)."""
+
+    other_pose_rates: tuple[float, ...] = (0.4,)
+    """The coarse stages are run again with their pose learning rates multiplied by each of these, and the run goes on
+    from the start that explains the photographs best (paper: one start)."""
+    outlier_rule: Literal["relocation", "published", "off"] = "relocation"
+    """Which views are searched for another pose once the coarse stages are done: those that a splat made without them
+    shows elsewhere; those by the authors' rule; none."""
+
+    seeding: Seeding = "auto"
+    """Where the first Gaussians go: a ball (paper), the visual hull of the masks, the initialiser's points, or auto:
+    the points if there are any, else the ball. The hull of wrong poses bears them out, so it is for poses that are
+    nearly right."""
     num_gaussians: int = 1500
     """How many Gaussians there are at the start (paper: 25,000)."""
     hull_slack_px: int = 8
@@ -52,6 +66,9 @@ class JointSettings:
     """Weight of the squared colour error (paper: 1e4, ramped)."""
     alpha_weight: float = 5.0
     """Weight of the squared alpha error (paper: 1e3, ramped)."""
+    unknown_alpha_weight: float = 0.05
+    """Share of the alpha term's weight outside the photographs, towards empty: without it views that are cut by their
+    edge hide what does not fit out there (paper: photographs are whole)."""
     ramp_losses: bool = False
     """Multiply both by the share of the run done (paper: yes)."""
     opacity_weight: float = 1e-3
@@ -60,6 +77,10 @@ class JointSettings:
     """Weight of the excess of a Gaussian's size over `oversize_limit`."""
     oversize_limit: float = 0.06
     """Standard deviation from which a Gaussian counts as oversized, world units."""
+    needle_weight: float = 0.02
+    """Weight of the logarithm of a Gaussian's largest over middle size, in excess of `needle_limit`."""
+    needle_limit: float = 4.0
+    """Ratio of the largest to the middle standard deviation from which a Gaussian counts as a needle."""
     means_lr_decay: float = 0.3
     """Factor by which the learning rate of the means has fallen at the end (paper: 0.02, from 1e-3 to 2e-5)."""
     background_color: Literal["random", "black", "white"] = "random"
@@ -111,12 +132,15 @@ SPARSEAGS = Preset(
     },
     betas=(0.9, 0.99),
     pose_optimizer="pose_adam",
-    steps=1300,
+    steps=1540,
 )
 
 SPARSEAGS_PAPER = Preset(
     settings=JointSettings(
         stages=PAPER,
+        refine_focal="off",
+        other_pose_rates=(),
+        outlier_rule="off",
         seeding="ball",
         num_gaussians=25_000,
         seed_scale=0.012,
@@ -126,6 +150,8 @@ SPARSEAGS_PAPER = Preset(
         ramp_losses=True,
         opacity_weight=0.0,
         oversize_weight=0.0,
+        needle_weight=0.0,
+        unknown_alpha_weight=0.0,
         means_lr_decay=0.02,
         background_color="white",
         sh_degree=3,

@@ -17,6 +17,7 @@ from nerfstudio.models.splatfacto import SplatfactoModel
 from nerfstudio.utils.colors import get_color
 from torch import Tensor, nn
 
+from sparseags_ns.console import announce
 from sparseags_ns.geometry.cameras import Cameras, opencv_from_opengl
 from sparseags_ns.metrics.images import psnr, ssim
 from sparseags_ns.metrics.perceptual import PerceptualError, perceptual_error
@@ -24,14 +25,17 @@ from sparseags_ns.model.camera_deltas import CameraDeltas
 from sparseags_ns.model.config import SparseAGSModelConfig
 from sparseags_ns.model.joint import (
     Run,
+    Standing,
     TargetPyramid,
     activate,
     begin_step,
     densify,
     make_strategy,
+    restart,
     seed_params,
     step_losses,
 )
+from sparseags_ns.model.prior import Prior, build_prior
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
@@ -40,14 +44,14 @@ from sparseags_ns.views import Views
 class SparseAGSModel(SplatfactoModel):
     """Gaussians and camera corrections of one scene.
 
-    Learned: Gaussians and deltas. Buffers in every checkpoint: initial poses, intrinsics, trust. The photographs are
+    Learned: Gaussians and deltas. Buffers in every checkpoint: initial cameras, trust. The photographs are
     handed in once, through `metadata["views"]`, and stay out of the checkpoints.
     """
 
     config: SparseAGSModelConfig
     camera_optimizer: CameraDeltas
-    intrinsics: Tensor
     T_camera_initial: Tensor
+    K_initial: Tensor
     trusted: Tensor
 
     def populate_modules(self) -> None:
@@ -58,26 +62,32 @@ class SparseAGSModel(SplatfactoModel):
         self.crop_box: OrientedBox | None = None
         self.background_color = get_color("white")
         self.views: Views = self.kwargs["metadata"]["views"]
-        self.gauss_params = seed_params(self.config, self.views)
-        self.camera_optimizer = self.config.camera_optimizer.setup(num_cameras=len(self.views), device="cpu")
-        self.camera_optimizer.start_from(self.views.cameras.T_camera_world)
+        self.gauss_params = seed_params(self.config, self.views, say=announce)
+        self.camera_optimizer = self.config.camera_optimizer.setup(
+            num_cameras=len(self.views),
+            device="cpu",
+            cameras=self.views.cameras,
+            refine_focal=self.config.refine_focal,
+        )
         self.register_buffer("T_camera_initial", self.views.cameras.T_camera_world.clone())
-        self.register_buffer("intrinsics", self.views.cameras.K.clone())
+        self.register_buffer("K_initial", self.views.cameras.K.clone())
         self.register_buffer("trusted", self.views.trusted.clone())
         self.strategy = make_strategy(self.config)
         self.strategy_state = self.strategy.initialize_state(scene_scale=1.0)
         self.seconds_before: dict[str, float] = {}
+        self.settled: dict[str, Any] | None = None
 
     # --- state ---
 
     def get_extra_state(self) -> dict[str, Any]:
-        """What checkpoints keep besides parameters and buffers: densification statistics, seconds by phase."""
+        """What checkpoints keep besides parameters and buffers: densification statistics, seconds by phase, what
+        the outlier search decided."""
         strategy = {key: value for key, value in self.strategy_state.items() if value is not None}
-        return {"strategy": strategy, "seconds": self.seconds_before}
+        return {"strategy": strategy, "seconds": self.seconds_before, "settled": self.settled}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Restore `get_extra_state`."""
-        self.seconds_before = state["seconds"]
+        self.seconds_before, self.settled = state["seconds"], state["settled"]
         for key, value in state["strategy"].items():
             self.strategy_state[key] = value.to(self.device) if isinstance(value, Tensor) else value
 
@@ -97,23 +107,45 @@ class SparseAGSModel(SplatfactoModel):
         return activate({name: value[crop] for name, value in self.gauss_params.items()})
 
     def cameras(self) -> Cameras:
-        """All input views at their refined poses, differentiable in the deltas."""
-        template = self.views.cameras
-        return Cameras(self.camera_optimizer.poses(), self.intrinsics, template.width, template.height)
+        """All input views, refined; differentiable in the deltas."""
+        return self.camera_optimizer.corrections.cameras()
 
     def initial_cameras(self) -> Cameras:
-        """All input views at the poses that pose init gave."""
-        return self.cameras().with_poses(self.T_camera_initial)
+        """All input views as pose init gave them."""
+        template = self.views.cameras
+        return Cameras(self.T_camera_initial, self.K_initial, template.width, template.height)
+
+    def standing(self) -> Standing:
+        """Where the optimisation stands, detached."""
+        gaussians = activate({name: value.detach() for name, value in self.gauss_params.items()})
+        return Standing(gaussians, self.cameras().detach(), self.trusted.clone())
+
+    @property
+    def settles(self) -> bool:
+        """Whether starts are compared or outliers searched between the coarse and the fine stages."""
+        return bool(self.config.other_pose_rates) or self.config.outlier_rule != "off"
+
+    def go_on_from(
+        self, standing: Standing, optimizers: dict[str, torch.optim.Optimizer], settled: dict[str, Any]
+    ) -> None:
+        """Replace Gaussians, cameras and trust, and keep what was decided for summary.json."""
+        restart(standing, self.gauss_params, self.camera_optimizer.corrections, optimizers)
+        self.trusted.copy_(standing.trusted)
+        self.settled = settled
 
     # --- training ---
 
     def get_training_callbacks(
         self, training_callback_attributes: TrainingCallbackAttributes
     ) -> list[TrainingCallback]:
-        """Before each step: schedule and splits; after it: densification, where the preset densifies."""
+        """Before each step: schedule and splits; after it: densification, where the preset densifies.
+
+        Only a trainer asks for them, so this is where the prior is loaded, and where a bad one ends the program.
+        """
         trainer, optimizers = training_callback_attributes.trainer, training_callback_attributes.optimizers
         assert trainer is not None and optimizers is not None
         self.run = Run(self.config, trainer.config.max_num_iterations)
+        _ = self.prior
         means_lr = optimizers.config["means"]["optimizer"].lr
         before = TrainingCallback(
             [TrainingCallbackLocation.BEFORE_TRAIN_ITERATION],
@@ -125,21 +157,35 @@ class SparseAGSModel(SplatfactoModel):
     def begin_step(self, optimizers: dict[str, torch.optim.Optimizer], means_lr: float, step: int) -> None:
         """Set learning rates by the schedule and split the Gaussians where a stage says so."""
         self.step, self.optimizers = step, optimizers
-        begin_step(step, self.run, self.gauss_params, optimizers, means_lr)
+        corrections = self.camera_optimizer.corrections
+        begin_step(step, self.run, self.gauss_params, corrections, self.trusted, optimizers, means_lr)
 
     @cached_property
     def _targets(self) -> TargetPyramid:
         return TargetPyramid(self.views.to(self.device))
 
+    @cached_property
+    def prior(self) -> Prior | None:
+        """The diffusion prior, if there is one. Off the module tree: its networks never enter a checkpoint, and what
+        only looks at a finished run never loads them."""
+        return build_prior(self.config, self.views.to(self.device), self.device, self.config.seed)
+
     def joint_step(self, step: int) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Losses and metrics of one step over all trusted views."""
-        losses, raster = step_losses(step, self.run, self.gauss_params, self.cameras(), self.trusted, self._targets)
+        cameras = self.cameras()
+        losses, raster = step_losses(step, self.run, self.gauss_params, cameras, self.trusted, self._targets)
         self.info = raster.info
         if self.config.densify:
             self.strategy.step_pre_backward(self.gauss_params, self.optimizers, self.strategy_state, step, self.info)
         metrics: dict[str, Any] = {"gaussian_count": self.num_points, "stage": self.run.moment(step).index}
         self.camera_optimizer.get_metrics_dict(metrics)
-        self.camera_optimizer.get_loss_dict(losses)
+        ratio = self.run.moment(step).run_ratio
+        if self.prior is not None and self.prior.is_due(step, ratio):
+            degree = self.run.sh_degree(step)
+            losses["guidance"], diagnostics = self.prior.loss(
+                self.gaussians(), cameras, self.trusted, ratio=ratio, step=step, sh_degree=degree
+            )
+            metrics |= diagnostics
         return losses, metrics
 
     def end_step(self, step: int) -> None:

@@ -20,21 +20,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sparseags_ns.formats.frame import Frame
+from sparseags_ns.views import PointCloud
 
 
 class PoseInitError(ValueError):
     """An initialiser cannot work, or could not place the photographs."""
-
-
-@dataclass(frozen=True)
-class PointCloud:
-    """Points of the scene that an initialiser found on its way; Gaussians may start there."""
-
-    positions: Float[Tensor, "points 3"]
-    """In the world of the cameras they came with."""
-    colors: Float[Tensor, "points 3"]
-    """sRGB, 0 to 1."""
-    confidence: Float[Tensor, " points"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +36,7 @@ class InitialPoses:
     confidence: Float[Tensor, " views"]
     """How sure the initialiser is of each pose: 1 for a pose it was given, 0 where there is none."""
     points: PointCloud | None = None
+    """What was found of the scene's surfaces, in the world of the cameras."""
 
     def __post_init__(self) -> None:
         unplaced = [frame is None for frame in self.frames]

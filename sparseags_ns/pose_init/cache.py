@@ -19,8 +19,9 @@ import torch
 from sparseags_ns.console import announce, warn
 from sparseags_ns.formats.frame import Distortion, Frame
 from sparseags_ns.formats.json_entries import write_json
-from sparseags_ns.pose_init.base import InitialPoses, PointCloud, PoseInit
+from sparseags_ns.pose_init.base import InitialPoses, PoseInit
 from sparseags_ns.preprocess.store import Store, fingerprint
+from sparseags_ns.views import PointCloud
 
 _LAYOUT = "1"
 

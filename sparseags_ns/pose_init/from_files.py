@@ -12,13 +12,15 @@ from pathlib import Path
 
 import torch
 
-from sparseags_ns.console import announce
+from sparseags_ns.console import announce, warn
 from sparseags_ns.formats.colmap import MODEL_FOLDERS, is_colmap_model, read_colmap_points
 from sparseags_ns.formats.frame import Frame, PoseFileError
 from sparseags_ns.formats.image_paths import find_image
-from sparseags_ns.formats.poses import read_poses
-from sparseags_ns.pose_init.base import InitialPoses, PointCloud
+from sparseags_ns.formats.poses import POINTS_KEY, points_candidates, read_poses
+from sparseags_ns.pose_init.base import InitialPoses
+from sparseags_ns.pose_init.point_files import read_points
 from sparseags_ns.preprocess.photographs import listed
+from sparseags_ns.views import PointCloud
 
 POSE_FILES = ("cameras.json", "transforms.json")
 """Files of a scene's folder that hold its cameras, the preferred one first."""
@@ -82,14 +84,24 @@ class FromFiles:
             )
 
     def place(self, photographs: Sequence[Path]) -> InitialPoses:
-        """Cameras of these photographs; None for those that the file does not name."""
+        """Cameras of these photographs, None for those that the file does not name; points if it names any."""
         frames = tuple(self.named_photographs.get(path) for path in photographs)
         confidence = torch.tensor([0.0 if frame is None else 1.0 for frame in frames])
         return InitialPoses(frames=frames, confidence=confidence, points=self._points())
 
     def _points(self) -> PointCloud | None:
+        """The points that come with the cameras; scenes do without, so that it is no error if they have got lost."""
+        if self.pose_file.is_dir():
+            return self._model_points()
+        places = points_candidates(self.pose_file, self.scene)
+        found = next((place for place in places if place.is_file()), None)
+        if places and found is None:
+            warn(f"no points: there is no {places[0]}", f"'{POINTS_KEY}' in {self.pose_file} names it")
+        return None if found is None else read_points(found, self.pose_file)
+
+    def _model_points(self) -> PointCloud | None:
         """The points of a COLMAP model; surer the more photographs show them, and the better they agree."""
-        points = read_colmap_points(self.pose_file) if self.pose_file.is_dir() else None
+        points = read_colmap_points(self.pose_file)
         if points is None:
             return None
         seen = 1 - 1 / points.track_lengths.clamp(min=1).double()

@@ -18,7 +18,8 @@ import torch
 from jaxtyping import Float, Int
 
 from sparseags_ns.formats.frame import Distortion, Frame, intrinsics_matrix
-from sparseags_ns.pose_init.base import InitialPoses, PointCloud
+from sparseags_ns.pose_init.base import InitialPoses
+from sparseags_ns.views import PointCloud
 
 VIRTUAL_PX = 1024
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from sparseags_ns.guidance.folders import write_folder
+from sparseags_ns.guidance.networks import TINY, build
 from sparseags_ns.method_configs.sparseags import sparseags, sparseags_paper
 from sparseags_ns.sample import SampleConfig, make_sample
 from sparseags_ns.trainer import SparseAGSTrainer, SparseAGSTrainerConfig
@@ -16,12 +18,24 @@ from sparseags_ns.trainer import SparseAGSTrainer, SparseAGSTrainerConfig
 STEPS = 60
 
 
-def _config(scene: Path, output_dir: Path, *, steps: int = STEPS, paper: bool = False) -> SparseAGSTrainerConfig:
+def _config(
+    scene: Path,
+    output_dir: Path,
+    *,
+    steps: int = STEPS,
+    paper: bool = False,
+    settle: bool = False,
+    prior: Path | None = None,
+) -> SparseAGSTrainerConfig:
     config = deepcopy((sparseags_paper if paper else sparseags).config)
     assert isinstance(config, SparseAGSTrainerConfig)
     config.pipeline.datamanager.data = scene
     config.pipeline.datamanager.dataparser.resolution = 64
     config.pipeline.model.num_gaussians = 400
+    if not settle:
+        config.pipeline.model.other_pose_rates, config.pipeline.model.outlier_rule = (), "off"
+    config.pipeline.model.guidance = "none" if prior is None else str(prior)
+    config.pipeline.model.guidance_image_size, config.pipeline.model.guidance_sizes = 64, (32, 48, 64)
     config.output_dir, config.experiment_name, config.timestamp = output_dir, "run", "now"
     config.max_num_iterations = steps
     config.vis = "tensorboard"
@@ -39,7 +53,8 @@ def _start(config: SparseAGSTrainerConfig) -> SparseAGSTrainer:
 
 @pytest.fixture(scope="session")
 def make_config() -> Callable[..., SparseAGSTrainerConfig]:
-    """`make_config(scene, output_dir, steps=, paper=)`: the config of a short run."""
+    """`make_config(scene, output_dir, steps=, paper=, settle=, prior=)`: the config of a short run; only with `settle`
+    does it make other starts and search for outliers, which takes most of the time. `prior`: a model's folder."""
     return _config
 
 
@@ -63,3 +78,13 @@ def run(scene: Path, tmp_path_factory: pytest.TempPathFactory) -> SparseAGSTrain
     trainer = _start(_config(scene, tmp_path_factory.mktemp("runs")))
     trainer.train()
     return trainer
+
+
+@pytest.fixture(scope="session")
+def diffusion_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny diffusion model with random weights, in a published layout."""
+    folder = tmp_path_factory.mktemp("weights") / "tiny"
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        write_folder(build(TINY), TINY, folder, "cc_projection")
+    return folder

@@ -54,6 +54,9 @@ def test_evaluation_looks_through_the_refined_cameras(run: SparseAGSTrainer, con
     for dataset in (pipeline.datamanager.train_dataset, pipeline.datamanager.eval_dataset):
         assert dataset is not None
         torch.testing.assert_close(dataset.cameras.camera_to_worlds, refined_opengl(run), atol=1e-6, rtol=1e-6)
+        K = run.pipeline.model.cameras().K.detach()
+        assert not torch.equal(K, run.pipeline.model.initial_cameras().K), "focal lengths were refined"
+        torch.testing.assert_close(dataset.cameras.get_intrinsics_matrices(), K)
     assert isinstance(pipeline, SparseAGSPipeline)
     torch.testing.assert_close(
         pipeline.model.camera_optimizer(torch.arange(5)), torch.eye(4)[:3].expand(5, 3, 4), atol=1e-6, rtol=0.0

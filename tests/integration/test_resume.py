@@ -41,12 +41,20 @@ def stop_after(trainer: SparseAGSTrainer, last: int) -> None:
     callback.func = end
 
 
-@pytest.mark.parametrize("paper", [False, True])
+@pytest.mark.parametrize("paper, guided", [(False, False), (True, False), (False, True)])
 def test_a_resumed_run_equals_an_unbroken_one(
-    paper: bool, scene: Path, tmp_path: Path, make_config: MakeConfig, start: Start
+    paper: bool,
+    guided: bool,
+    scene: Path,
+    diffusion_model: Path,
+    tmp_path: Path,
+    make_config: MakeConfig,
+    start: Start,
 ) -> None:
+    prior = diffusion_model if guided else None
+
     def config(folder: str) -> SparseAGSTrainerConfig:
-        config = make_config(scene, tmp_path / folder, steps=STEPS, paper=paper)
+        config = make_config(scene, tmp_path / folder, steps=STEPS, paper=paper, prior=prior)
         config.pipeline.model.warmup_length, config.pipeline.model.refine_every = 3, 5
         config.pipeline.model.densify_grad_thresh = 1e-5
         return config

@@ -92,7 +92,7 @@ def test_untrusted_views_stay_out(scene: Path, tmp_path: Path, make_config: Make
     model = trainer.pipeline.model
     model.trusted[2] = False
     trainer.train()
-    moved = model.camera_optimizer.pose_adjustment.detach().abs().amax(1)
+    moved = model.camera_optimizer.corrections.tangents.detach().abs().amax(1)
     assert moved[2] == 0 and (moved[[0, 1, 3, 4]] > 0).all()
     summary = json.loads((trainer.outputs_dir / "summary.json").read_text())
     assert [view["trusted"] for view in summary["views"]] == [True, True, False, True, True]
@@ -121,7 +121,7 @@ def test_checkpoints_hold_no_photographs_and_no_networks(run: SparseAGSTrainer) 
     state = torch.load(path, weights_only=True)["pipeline"]
     groups = {key.removeprefix("_model.").split(".")[0] for key in state}
     assert groups == {
-        "gauss_params", "camera_optimizer", "T_camera_initial", "intrinsics", "trusted", "device_indicator_param",
+        "gauss_params", "camera_optimizer", "T_camera_initial", "K_initial", "trusted", "device_indicator_param",
         "_extra_state",
     }  # fmt: skip
 

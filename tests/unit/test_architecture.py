@@ -52,7 +52,7 @@ NARROW = {
 }
 """Rooms that may use less than the order allows, so that each can be tested with ten lines and swapped."""
 
-WIRING = {"outliers/callback.py"}
+WIRING = {"outliers/callback.py", "outliers/settling.py", "outliers/short_fits.py"}
 """Wiring inside a narrow room: bound by the order only."""
 
 NERFSTUDIO_PLACES = (

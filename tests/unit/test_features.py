@@ -210,7 +210,7 @@ def test_real_photographs_of_several_sizes_and_turns_are_placed_and_read(
     scene, truth = fox()
     found = read_scene(scene, ReadingOptions(masks="none", resolution=96))
     views = found.views
-    assert (found.confidence > 0.5).all() and views.trusted.all() and found.points is not None
+    assert (found.confidence > 0.5).all() and views.trusted.all() and views.points is not None
     true = torch.stack([truth[name].T_camera_world for name in views.names])
     errors = pose_errors(views.cameras.T_camera_world, true)
     assert errors.pairs_rotation_deg.max() < 2 and errors.center.max() < 0.1

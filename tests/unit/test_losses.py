@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 import torch
 
-from sparseags_ns.model.losses import make_targets, oversize, squared_error
+from sparseags_ns.model.losses import make_targets, needles, oversize, squared_error
 from sparseags_ns.model.objective import LossWeights, joint_loss, random_backgrounds
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
@@ -63,6 +64,26 @@ def test_oversize_counts_only_the_excess() -> None:
     assert oversize(scales, 0.06) == pytest.approx(0.04 / 2)
 
 
+def test_needles_count_only_the_excess() -> None:
+    scales = torch.tensor([[0.01, 0.08, 0.01], [0.02, 0.06, 0.05]])
+    assert needles(scales, 4.0) == pytest.approx(math.log(2) / 2)
+
+
+def test_what_is_unknown_is_empty_at_a_share_of_the_weight(
+    make_views: Callable[..., Views], toy_gaussians: Gaussians
+) -> None:
+    """Colour says nothing outside the photograph, alpha a little."""
+    views = make_views(2, 16)
+    nowhere = replace(views, images=0 * views.images, masks=0 * views.masks, valid=0 * views.valid)
+    background, targets = torch.ones(2, 3), make_targets(nowhere)
+    losses, raster = joint_loss(
+        toy_gaussians, views.cameras, targets, background, LossWeights(1.0, 2.0, unknown_alpha=0.1)
+    )
+    assert losses["rgb"] == 0 and losses["alpha"] == pytest.approx(0.2 * float(raster.alpha.square().mean()))
+    plain, _ = joint_loss(toy_gaussians, views.cameras, targets, background, LossWeights(1.0, 2.0))
+    assert plain["alpha"] == 0
+
+
 def test_joint_loss_vanishes_at_the_truth_and_grows_away_from_it(
     make_views: Callable[..., Views], toy_gaussians: Gaussians
 ) -> None:
@@ -80,9 +101,10 @@ def test_regularisers_appear_only_with_a_weight(make_views: Callable[..., Views]
     views = make_views(2, 16)
     background = torch.ones(2, 3)
     plain, _ = joint_loss(toy_gaussians, views.cameras, make_targets(views), background, LossWeights(1.0, 1.0))
-    weights = LossWeights(1.0, 1.0, opacity=2.0, oversize=1.0, oversize_limit=0.01)
+    weights = LossWeights(1.0, 1.0, opacity=2.0, oversize=1.0, oversize_limit=0.01, needle=1.0)
     full, _ = joint_loss(toy_gaussians, views.cameras, make_targets(views), background, weights)
     assert set(plain) == {"rgb", "alpha"}
+    assert full["needle"] == 0  # They are round.
     assert full["opacity"] == pytest.approx(2 * 0.9) and full["oversize"] == pytest.approx(0.03)
 
 

@@ -12,10 +12,11 @@ from PIL import Image
 
 from sparseags_ns.formats.frame import Distortion, Frame, intrinsics_matrix
 from sparseags_ns.geometry.cameras import orbit
-from sparseags_ns.pose_init.base import InitialPoses, PointCloud
+from sparseags_ns.pose_init.base import InitialPoses
 from sparseags_ns.pose_init.cache import cache_key, place_or_recall
 from sparseags_ns.preprocess import store as store_module
 from sparseags_ns.preprocess.store import Store, StoreError, fingerprint, store_of
+from sparseags_ns.views import PointCloud
 
 
 def frame(path: Path, azimuth: float) -> Frame:

@@ -10,9 +10,11 @@ import torch
 
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.pose_metrics import pose_errors
-from sparseags_ns.model.joint import seed_params
+from sparseags_ns.model.joint import Standing, activate, deactivate, seed_params
 from sparseags_ns.model.reconstruct import reconstruct
-from sparseags_ns.model.settings import PRESETS, SPARSEAGS, Preset
+from sparseags_ns.model.settings import PRESETS, SPARSEAGS, JointSettings, Preset
+from sparseags_ns.rasterizer import rasterize
+from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
 
 
@@ -38,7 +40,7 @@ def test_rough_poses_come_nearer_to_the_truth(make_views: Callable[..., Views]) 
 def test_poses_stay_if_they_are_not_refined(make_views: Callable[..., Views]) -> None:
     views = make_views(3, 24)
     result = reconstruct(views, small(), steps=6, refine_poses=False)
-    assert torch.equal(result.cameras.T_camera_world, views.cameras.T_camera_world)
+    torch.testing.assert_close(result.cameras.T_camera_world, views.cameras.T_camera_world, atol=1e-6, rtol=0.0)
 
 
 def test_the_same_seed_gives_the_same_result(make_views: Callable[..., Views]) -> None:
@@ -51,8 +53,10 @@ def test_the_same_seed_gives_the_same_result(make_views: Callable[..., Views]) -
 def test_untrusted_views_keep_their_pose(make_views: Callable[..., Views]) -> None:
     views = make_views(4, 24)
     views = replace(views, trusted=torch.tensor([True, True, False, True]))
-    moved = reconstruct(views, small(), steps=6).cameras.T_camera_world != views.cameras.T_camera_world
-    assert moved.flatten(1).any(1).tolist() == [True, True, False, True]
+    refined = reconstruct(views, small(), steps=6).cameras.T_camera_world
+    # The world may be moved and scaled as a whole, never turned.
+    turned = (refined - views.cameras.T_camera_world)[:, :3, :3].abs().amax((1, 2)) > 1e-6
+    assert turned.tolist() == [True, True, False, True]
 
 
 @pytest.mark.parametrize("name", list(PRESETS))
@@ -68,3 +72,32 @@ def test_every_preset_runs_and_reports_progress(name: str, make_views: Callable[
 def test_hull_seeds_take_the_photographs_colours(make_views: Callable[..., Views]) -> None:
     params = seed_params(small(seeding="hull").settings, make_views(4, 32))
     assert params["means"].shape == (150, 3) and params["features_dc"].std() > 0.1
+
+
+def test_a_run_goes_on_from_where_it_is_settled(make_views: Callable[..., Views]) -> None:
+    """Other Gaussians, cameras and trust, between the coarse stages and the rest; once."""
+    views = make_views(4, 80)
+    seen: list[Standing] = []
+
+    def settle(standing: Standing) -> Standing:
+        seen.append(standing)
+        fewer = Gaussians(**{name: value[:20] for name, value in vars(standing.gaussians).items()})
+        return Standing(fewer, views.cameras, torch.tensor([True, True, True, False]))
+
+    result = reconstruct(disturbed(views), small(), steps=12, settle=settle)
+    assert len(seen) == 1 and seen[0].trusted.all() and len(seen[0].gaussians.means) > 20
+    assert result.trusted.tolist() == [True, True, True, False]
+    assert len(result.gaussians.means) <= 4 * 20, "two splits later"
+    turned = (result.cameras.T_camera_world - views.cameras.T_camera_world)[:, :3, :3].abs().amax((1, 2))
+    assert turned[3] < 1e-6 and 1e-6 < turned[:3].min() and turned.max() < 0.05
+
+
+def test_renders_survive_a_restart(make_views: Callable[..., Views]) -> None:
+    views = make_views(2, 24)
+    params = seed_params(JointSettings(num_gaussians=40), views)
+    params["features_dc"].data.normal_(generator=torch.Generator().manual_seed(0))
+    before = activate(params)
+    after = activate(deactivate(before, 9))
+    background = torch.ones(3)
+    renders = [rasterize(g, views.cameras, background, sh_degree=2).rgb for g in (before, after)]
+    torch.testing.assert_close(*renders, atol=1e-4, rtol=0.0)

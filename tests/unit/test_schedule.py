@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from sparseags_ns.model.schedule import Stage, exponential, moment_of, pose_lr, stage_starts
+from sparseags_ns.model.schedule import Stage, coarse_end, exponential, moment_of, pose_lr, stage_starts
 
 STAGES = (Stage(share=1, pixels=64, pose_lr=1e-2), Stage(share=3, pixels=None, pose_lr=1e-3, split=True))
 
@@ -49,3 +49,9 @@ def test_exponential_hits_both_ends() -> None:
 def test_stages_without_a_positive_share_are_refused(stages: tuple[Stage, ...]) -> None:
     with pytest.raises(ValueError, match="positive shares"):
         stage_starts(stages, 10)
+
+
+def test_coarse_stages_end_where_photographs_grow() -> None:
+    assert coarse_end(STAGES, 400) == 100
+    assert coarse_end(STAGES[:1], 400) is None
+    assert coarse_end(STAGES[1:], 400) is None

@@ -149,7 +149,7 @@ class MakesFolder:
     def __init__(self, path: str) -> None:
         self.path = path
 
-    def __reduce__(self):  # noqa: ANN204 - pickle's own
+    def __reduce__(self):
         return os.mkdir, (self.path,)
 
 

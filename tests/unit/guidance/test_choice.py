@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,6 +55,13 @@ def test_auto_on_a_cpu_is_off_and_says_so_in_one_line(bare_machine: None, capsys
 def test_auto_without_weights_is_off_and_names_them(bare_machine: None, capsys: pytest.CaptureFixture[str]) -> None:
     assert choose_guidance("auto", "cuda", OPTIONS) is None
     assert "no Zero123 weights on this machine: hf download ashawkey/zero123-xl-diffusers" in said(capsys)
+
+
+def test_auto_takes_a_download_that_is_whole_and_no_half_of_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda name, **how: str(folder))
+    assert sources.find_base() == folder
+    (folder / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+    assert sources.find_base() is None
 
 
 def test_none_is_off(capsys: pytest.CaptureFixture[str]) -> None:
@@ -120,3 +129,10 @@ def test_a_hub_name_is_downloaded_and_loaded(folder: Path, monkeypatch: pytest.M
 def test_nonsense_is_refused_with_what_there_is(bare_machine: None) -> None:
     with pytest.raises(CheckpointError, match="guidance 'zero1234' is neither auto, none"):
         choose_guidance("zero1234", "cpu", OPTIONS)
+
+
+def test_importing_the_prior_loads_neither_diffusers_nor_transformers() -> None:
+    """A run without a prior, ns-export and ns-eval do not pay for them."""
+    code = "import sys, sparseags_ns.model.prior; print({'diffusers', 'transformers'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

@@ -1,4 +1,4 @@
-"""Folders and files as they are published, filled with the tiny model, and what is wrong with those that do not load."""
+"""Folders and files as they are published, filled with the tiny model, and what is wrong with those that fail."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_a_model_that_predicts_no_noise_is_refused(folder: Path) -> None:
 def test_an_ldm_checkpoint_goes_on_top_of_a_folder(
     tmp_path: Path, make_ldm_state: Callable[..., dict[str, Tensor]]
 ) -> None:
-    """6-DoF weights on a vanilla model: UNet and projection are the checkpoint's, VAE and image encoder the folder's."""
+    """6-DoF weights on a vanilla model: UNet and projection are the checkpoint's, the rest the folder's."""
     vanilla, six = replace(TINY, embedding="vanilla"), build(TINY)
     base = build(vanilla)
     write_folder(base, vanilla, tmp_path / "base", "cc_projection")

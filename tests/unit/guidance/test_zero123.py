@@ -64,7 +64,7 @@ def test_zero123_is_a_guidance(tiny: Networks) -> None:
 
 def test_latents_of_photographs_are_not_scaled_and_those_of_the_render_are(tiny: Networks) -> None:
     guidance, image = ask(tiny), pictures(1)
-    posterior = tiny.vae.encode(2 * image.permute(0, 3, 1, 2) - 1).latent_dist
+    posterior = tiny.posterior(image.permute(0, 3, 1, 2))
     torch.testing.assert_close(guidance.condition(image).latents, posterior.mode())
     mean = torch.stack([guidance.encode(image[0], seeded(s)) for s in range(300)]).mean(0)
     tolerance = 5 * float(posterior.std.max()) * 0.18215 / 300**0.5
@@ -152,7 +152,7 @@ def test_inverted_noise_follows_the_model_and_draws_none(tiny: Networks, scene) 
     images, cameras, camera = scene
     networks, recorder = recording(tiny)
     guidance = ask(networks, noise="inverted", inversion_steps=4)
-    loss, diagnostics = guidance(images[0], camera, guidance.condition(images), cameras, 0.6, seeded())
+    loss, _ = guidance(images[0], camera, guidance.condition(images), cameras, 0.6, seeded())
     assert torch.isfinite(loss) and recorder.times == [100, 200, 300, 400, 400]
     assert [len(batch) for batch in recorder.inputs] == [3, 3, 3, 3, 4]
 

@@ -1,0 +1,153 @@
+"""Where the prior looks from: a camera between and around the photographs', framed on the object as the model knows it.
+
+The paper moves the principal point and the focal length again and again, up to ten times, until a render's mask is
+centred and fills the frame. Here both are solved for: the projected Gaussians' bounding box says them at once.
+
+Frames: `world`, normalised (the object at the origin, +y up); `camera`, OpenCV. Screen coordinates u, v are x / z and
+y / z in the camera, so that pixel = focal * u + principal point.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from sparseags_ns.geometry import se3
+from sparseags_ns.geometry.cameras import Cameras, orbit, orbit_angles
+from sparseags_ns.rasterizer.types import Gaussians
+
+MARGIN_DEG, STEEPEST_DEG = 60.0, 80.0
+"""How far beyond the photographs' elevations, and how steeply at most (paper)."""
+
+FILL = 1.2
+"""The frame's side in sizes of the object (paper)."""
+
+OUTLYING = 0.002
+"""Share of the visible mass beyond each side of the bounding box: a few stray Gaussians do not frame the object."""
+
+EDGE = 1.0
+"""Where a Gaussian ends, in standard deviations: about where one of high opacity covers a pixel by half."""
+
+ZOOM = 6.0
+"""The focal length stays within this factor of the photographs'."""
+
+EMPTY_RADIUS = 0.3
+"""Radius of what is framed while nothing is visible, world units: the ball of the first Gaussians (paper)."""
+
+
+@dataclass(frozen=True)
+class NovelView:
+    """What is rendered for the prior."""
+
+    camera: Cameras
+    """One, square."""
+    background: Float[Tensor, "1 3"]
+    """White or black."""
+
+
+def sample_novel_view(gaussians: Gaussians, cameras: Cameras, side_px: int, generator: torch.Generator) -> NovelView:
+    """A camera on a sphere around the object, and a background; no gradient passes.
+
+    Args:
+        gaussians: what is to be framed.
+        cameras: of the trusted photographs, one or more.
+        side_px: width and height of the render.
+        generator: on the CPU.
+    """
+    with torch.no_grad():
+        pose = sample_pose(cameras, generator)
+        usual = float((cameras.K[:, [0, 1], [0, 1]] / max(cameras.width, cameras.height)).mean())
+        K = framing_intrinsics(gaussians, pose, side_px, usual * side_px)
+        background = torch.randint(0, 2, (1, 1), generator=generator).expand(1, 3)
+    return NovelView(Cameras(pose, K, side_px, side_px), background.to(gaussians.means))
+
+
+def sample_pose(cameras: Cameras, generator: torch.Generator) -> Float[Tensor, "1 4 4"]:
+    """`T_camera_world` of an upright camera: azimuth uniform, elevation near the photographs', mean radius."""
+    if len(cameras) == 0:
+        raise ValueError("a novel view is placed by the trusted photographs' cameras, and there are none")
+    _, elevations, radii = orbit_angles(cameras.centers.detach())
+    low = max(float(elevations.min()) - MARGIN_DEG, -STEEPEST_DEG)
+    high = min(float(elevations.max()) + MARGIN_DEG, STEEPEST_DEG)
+    draw = torch.rand(2, generator=generator).to(radii)
+    return orbit(360 * draw[:1] - 180, low + (high - low) * draw[1:], radii.mean()[None])
+
+
+def framing_intrinsics(
+    gaussians: Gaussians, T_camera_world: Float[Tensor, "1 4 4"], side_px: int, usual_focal_px: float
+) -> Float[Tensor, "1 3 3"]:
+    """The one focal length and the principal point that centre the object and make it fill the frame.
+
+    Args:
+        gaussians: the object.
+        T_camera_world: where the camera stands.
+        side_px: of the square image.
+        usual_focal_px: of the photographs at that size; the result is within `ZOOM` of it.
+    """
+    low, high = screen_box(gaussians, T_camera_world)
+    extent = float((high - low).amax())
+    focal = min(max(side_px / (FILL * max(extent, 1e-6)), usual_focal_px / ZOOM), usual_focal_px * ZOOM)
+    principal = side_px / 2 - focal * (low + high) / 2
+    K = torch.eye(3, dtype=T_camera_world.dtype, device=T_camera_world.device)
+    K[0, 0] = K[1, 1] = focal
+    K[:2, 2] = principal
+    return K[None]
+
+
+def screen_box(
+    gaussians: Gaussians, T_camera_world: Float[Tensor, "1 4 4"]
+) -> tuple[Float[Tensor, " 2"], Float[Tensor, " 2"]]:
+    """Least and greatest u, v of what is visible, a few strays left out.
+
+    Each Gaussian counts by opacity squared times area on screen: mass that covers, with faint ones all but ignored.
+    """
+    center, deviation, area = _on_screen(gaussians, T_camera_world)
+    mass = gaussians.opacities.square() * area
+    counts = torch.isfinite(center).all(-1) & torch.isfinite(deviation).all(-1) & torch.isfinite(mass) & (mass > 0)
+    if not counts.any():
+        distance = float(T_camera_world[0, :3, 3].norm())
+        # The origin projects to u = v = 0 for an upright camera that looks at it.
+        half = center.new_full((2,), EMPTY_RADIUS / max(distance, EMPTY_RADIUS))
+        return -half, half
+    center, reach, mass = center[counts], EDGE * deviation[counts], mass[counts]
+    low, high = (
+        torch.stack([_weighted_quantile(edges[:, axis], mass, share) for axis in range(2)])
+        for edges, share in ((center - reach, OUTLYING), (center + reach, 1 - OUTLYING))
+    )
+    return torch.minimum(low, high), torch.maximum(low, high)
+
+
+def _on_screen(
+    gaussians: Gaussians, T_camera_world: Float[Tensor, "1 4 4"]
+) -> tuple[Float[Tensor, "gaussians 2"], Float[Tensor, "gaussians 2"], Float[Tensor, " gaussians"]]:
+    """Centre and standard deviations in u, v, and the area of one standard deviation; 0 behind the camera."""
+    point = se3.transform_points(T_camera_world[0], gaussians.means)
+    depth = point[:, 2:]
+    seen = depth > 0.05 * T_camera_world[0, :3, 3].norm()
+    safe = torch.where(seen, depth, torch.ones_like(depth))
+    center = point[:, :2] / safe
+    axes = T_camera_world[0, :3, :3] @ _rotations(gaussians.quats) * gaussians.scales[:, None, :]
+    # d(x / z) = (dx - u dz) / z, for each of the Gaussian's three axes.
+    spread = (axes[:, :2] - center[:, :, None] * axes[:, 2:]) / safe[:, :, None]
+    covariance = spread @ spread.mT
+    area = torch.det(covariance).clamp_min(0).sqrt() * seen[:, 0]
+    return center, covariance.diagonal(dim1=-2, dim2=-1).sqrt(), area
+
+
+def _rotations(quats: Float[Tensor, "gaussians 4"]) -> Float[Tensor, "gaussians 3 3"]:
+    """Rotations of quaternions (w, x, y, z) of any length."""
+    unit = F.normalize(quats, dim=-1)
+    w, v = unit[:, 0, None, None], se3.skew(unit[:, 1:])
+    return torch.eye(3, dtype=quats.dtype, device=quats.device) + 2 * (w * v + v @ v)
+
+
+def _weighted_quantile(values: Float[Tensor, " n"], weights: Float[Tensor, " n"], share: float) -> Float[Tensor, ""]:
+    """The value below which `share` of the weight lies."""
+    order = values.argsort()
+    reached = weights[order].double().cumsum(0)
+    index = torch.searchsorted(reached, share * reached[-1])
+    return values[order][index.clamp(max=len(values) - 1)]

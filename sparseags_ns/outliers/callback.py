@@ -1,0 +1,91 @@
+"""The outlier search as a nerfstudio training callback; wiring only.
+
+It runs before the first step of the fine stages, on a checkpoint of its own. A run that is stopped or killed meanwhile
+resumes from there and comes to the same end: everything here is a pure function of the photographs, the given poses and
+where the coarse stages ended. A later checkpoint holds what was decided.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
+
+from sparseags_ns.console import announce
+from sparseags_ns.model.schedule import coarse_end
+from sparseags_ns.model.settings import Preset
+from sparseags_ns.outliers.settling import Settled, settle
+
+if TYPE_CHECKING:
+    from nerfstudio.engine.trainer import Trainer
+
+    from sparseags_ns.model.sparseags import SparseAGSModel
+
+TURN_SECONDS = 0.03
+"""The viewer gets its turn this often while the search holds the trainer."""
+
+
+class SearchInterruptedError(Exception):
+    """The user stopped the run during the search; nothing was changed."""
+
+
+def settling_callback(model: SparseAGSModel, attributes: TrainingCallbackAttributes) -> TrainingCallback:
+    """The callback; it does nothing where the model's settings ask for nothing."""
+    trainer, optimizers = attributes.trainer, attributes.optimizers
+    assert trainer is not None and optimizers is not None
+    rates = {name: group["optimizer"].lr for name, group in optimizers.config.items()}
+    preset = Preset(
+        settings=model.config,
+        learning_rates={name: rates[name] for name in model.gauss_params},
+        betas=optimizers.config["means"]["optimizer"].betas,
+        pose_optimizer="pose_adam",
+        steps=trainer.config.max_num_iterations,
+    )
+
+    def before_step(step: int) -> None:
+        if step == coarse_end(model.config.stages, preset.steps) and model.settles:
+            trainer.save_checkpoint(step)
+            settled = settle(
+                model.views.to(model.device),
+                preset,
+                model.standing(),
+                say=lambda what: announce(what, "between the coarse and the fine stages"),
+                between_batches=_turns(trainer),
+            )
+            _announce(settled, model.views.names)
+            model.go_on_from(settled.standing, optimizers.optimizers, settled.to_json(model.views.names))
+
+    return TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], before_step)
+
+
+def _turns(trainer: Trainer) -> Callable[[], None]:
+    """Lets the viewer render, which waits for the lock that the training loop holds, and Ctrl-C take effect."""
+    last = time.monotonic()
+
+    def turn() -> None:
+        nonlocal last
+        if trainer.stop_training:
+            raise SearchInterruptedError
+        if time.monotonic() - last < TURN_SECONDS or not trainer.train_lock.locked():
+            return
+        trainer.train_lock.release()
+        time.sleep(1e-4)  # Without it the lock would be taken again before anyone wakes up.
+        trainer.train_lock.acquire()
+        last = time.monotonic()
+
+    return turn
+
+
+def _announce(settled: Settled, names: tuple[str, ...]) -> None:
+    if len(settled.starts) > 1:
+        others = ", ".join(f"{start.loss:.4g} at {start.pose_rate:g}" for start in settled.starts)
+        announce(
+            f"start chosen: {settled.chosen.pose_rate:g} times the pose learning rate",
+            f"the photographs are explained best from there (sum of errors: {others})",
+        )
+    for decision in settled.decisions:
+        view = "all views" if decision.view is None else f"view {names[decision.view]}"
+        numbers = ", ".join(f"{name} {value:.3g}" for name, value in decision.numbers.items())
+        announce(f"{view}: {decision.action}", f"{decision.why}{f' ({numbers})' if numbers else ''}")

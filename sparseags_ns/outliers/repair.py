@@ -1,0 +1,138 @@
+"""Find the views whose pose is wrong, and give them their true pose: detection, search, verdict.
+
+A pure function of the photographs, the cameras and the settings: interrupted, it is simply begun again and ends the
+same. Clean input costs a glance at the worst explained views and is handed back untouched.
+
+Frame: `world`, normalised. Losses are squared errors over the object's area.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from sparseags_ns.geometry.pose_metrics import pose_change
+from sparseags_ns.outliers.detection import (
+    Decision,
+    DetectionState,
+    Evidence,
+    begin,
+    judged,
+    next_suspect,
+    settled,
+)
+from sparseags_ns.outliers.fits import Fit, Fitter, claimed, realigned
+from sparseags_ns.outliers.search import SearchResult
+from sparseags_ns.outliers.verdict import verdict
+from sparseags_ns.outliers.workplace import RepairSettings, Workplace, without
+from sparseags_ns.views import Views
+
+__all__ = ["RepairResult", "RepairSettings", "repair"]
+
+
+@dataclass(frozen=True)
+class RepairResult:
+    """What came of it."""
+
+    fit: Fit
+    """Splat, cameras and trust to go on from; the one that was handed in if nothing was repaired."""
+    corrected: Bool[Tensor, " views"]
+    """Views that stand elsewhere now."""
+    decisions: tuple[Decision, ...]
+    searches: dict[int, SearchResult]
+    """The latest thorough search of each suspect."""
+
+    @property
+    def repaired(self) -> bool:
+        """Whether anything has changed."""
+        return bool(self.corrected.any()) or any(decision.action == "keep" for decision in self.decisions)
+
+
+def repair(
+    views: Views,
+    fitter: Fitter,
+    base: Fit | None = None,
+    settings: RepairSettings | None = None,
+    *,
+    between_batches: Callable[[], None] | None = None,
+) -> RepairResult:
+    """Repair the poses of one scene.
+
+    Args:
+        views: with the given cameras and trust.
+        fitter: makes short reconstructions of these views.
+        base: of all trusted views, at the end of the coarse stages; made here if None.
+        between_batches: called every few hundred renders of a search.
+    """
+    place = Workplace(views, fitter, settings or RepairSettings(), between_batches, claims=views.cameras.T_camera_world)
+    shows = views.masks.flatten(1).amax(1) > 0.5
+    base = base or fitter.from_scratch(views.cameras, views.trusted & shows)
+    state, inliers = _detect(place, base)
+    if not state.dropped and not state.corrected:
+        return RepairResult(base, torch.zeros_like(views.trusted), state.decisions, place.searches)
+    end = verdict(place, base, inliers, state)
+    return RepairResult(end.fit, end.corrected, (*state.decisions, *end.decisions), place.searches)
+
+
+def _detect(place: Workplace, base: Fit) -> tuple[DetectionState, Fit]:
+    """Drop or correct views until none is suspect; the state, and a fit of the views that are trusted now."""
+    rule, fit, state = place.settings.rule, base, begin(tuple(base.trusted.tolist()))
+    evidence = _glance(place, fit)
+    while True:
+        state = next_suspect(state, evidence, rule)
+        if state.suspect is None:
+            return state, fit
+        view, known = state.suspect, (state.dropped, state.corrected)
+        trial, after = _try_without(place, fit, view, base)
+        state = judged(state, evidence, after, rule)
+        if state.suspect is not None:
+            trial, claims = _try_elsewhere(place, trial, view, base)
+            sums = (float(place.sharpened(one)[1][fit.trusted].sum()) for one in (fit, trial))
+            state = settled(state, *sums, rule)
+            place.claims = claims if state.corrected != known[1] else place.claims
+        if (state.dropped, state.corrected) != known:
+            fit, evidence = trial, _glance(place, trial)
+
+
+def _glance(place: Workplace, fit: Fit) -> Evidence:
+    """Errors of all views, and where the worst explained ones would rather stand."""
+    errors = place.losses(fit)
+    elsewhere = torch.full_like(errors, torch.nan)
+    ranked = errors.masked_fill(~fit.trusted, -torch.inf).argsort(descending=True, stable=True).tolist()
+    for view in ranked[: min(place.settings.glances, int(fit.trusted.sum()))]:
+        elsewhere[view] = place.relocation(place.faded(fit, view), view, place.settings.glance).ratio
+    return Evidence(tuple(errors.tolist()), tuple(elsewhere.tolist()))
+
+
+def _try_without(place: Workplace, fit: Fit, suspect: int, base: Fit) -> tuple[Fit, Evidence]:
+    """Reconstruct from the given poses without a view; what that does to the others, and where it belongs."""
+    trial = place.from_scratch(place.claims, without(fit.trusted, suspect))
+    trial = trial.with_pose(suspect, realigned(trial, base.cameras.T_camera_world)[suspect])
+    errors = place.losses(trial)
+    elsewhere = torch.full_like(errors, torch.nan)
+    elsewhere[suspect] = place.thoroughly(trial, suspect).ratio
+    return trial, Evidence(tuple(errors.tolist()), tuple(elsewhere.tolist()))
+
+
+def _try_elsewhere(place: Workplace, trial: Fit, view: int, base: Fit) -> tuple[Fit, Float[Tensor, "views 4 4"]]:
+    """Reconstruct from the given poses, but with a suspect where its best pose is other than its own; and these poses.
+
+    It starts from scratch, as the fit did that it is compared with: what is only joined has not had the same chances.
+    On near-symmetric objects the view may slip meanwhile, so it is searched once more at the end.
+    """
+    poses = place.searches[view].poses
+    own = realigned(trial, base.cameras.T_camera_world)[view]
+    turned_deg, _ = pose_change(own.expand(len(poses), 4, 4), poses)
+    others = poses[turned_deg > place.settings.own_deg][: place.settings.candidates]
+    claims = claimed(place.best_joined(trial, view, others), place.claims, view)
+    trusted = trial.trusted.clone()
+    trusted[view] = True
+    fit = place.from_scratch(claims, trusted)
+    faded = place.faded(fit, view)
+    best = place.thoroughly(faded, view).search.poses[: place.settings.candidates]
+    fit = place.best_joined(faded, view, torch.cat([best, faded.cameras.T_camera_world[view : view + 1]]))
+    return fit, claimed(fit, claims, view)

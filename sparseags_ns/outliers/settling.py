@@ -1,0 +1,131 @@
+"""Between the coarse and the fine stages: from which start, and from which poses, a run goes on.
+
+1. Starts. The coarse stages are run again from the given poses at other pose learning rates, and the run goes on from
+   the start whose renders explain all trusted photographs best: views that disagree wildly want a high rate, views
+   that are cut by the photograph's edge or seen from one side a low one, and the photographs tell which.
+2. Views that this carried far from where they fit better go back (outliers/fallback.py).
+3. Outliers (outliers/repair.py).
+
+Wiring: meets `model`. A pure function of its inputs: interrupted, it is begun again and ends the same.
+
+Frame: `world`, normalised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from sparseags_ns.model.joint import Standing
+from sparseags_ns.model.settings import JointSettings, Preset
+from sparseags_ns.outliers.detection import Decision, PublishedRule
+from sparseags_ns.outliers.fallback import fall_back
+from sparseags_ns.outliers.fits import Fit, view_losses
+from sparseags_ns.outliers.repair import RepairResult, RepairSettings, repair
+from sparseags_ns.outliers.search import SearchResult
+from sparseags_ns.outliers.short_fits import ShortFitter, coarse_preset
+from sparseags_ns.outliers.workplace import Workplace
+from sparseags_ns.views import Views
+
+
+@dataclass(frozen=True)
+class Start:
+    """What came of one start."""
+
+    pose_rate: float
+    """Factor on the recipe's pose learning rates."""
+    loss: float
+    """Sum over the trusted views of the squared error over the object's area."""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Where the run goes on from, and why."""
+
+    standing: Standing
+    starts: tuple[Start, ...]
+    chosen: Start
+    corrected: Bool[Tensor, " views"]
+    """Views that the outlier search has put elsewhere."""
+    decisions: tuple[Decision, ...]
+    searches: dict[int, SearchResult]
+
+    def to_json(self, names: tuple[str, ...]) -> dict[str, Any]:
+        """Plain values for summary.json."""
+        return {
+            "starts": [asdict(start) for start in self.starts],
+            "chosen_start": asdict(self.chosen),
+            "corrected": [name for name, moved in zip(names, self.corrected.tolist(), strict=True) if moved],
+            "decisions": [decision.to_json(names) for decision in self.decisions],
+        }
+
+
+def settle(
+    views: Views,
+    preset: Preset,
+    standing: Standing,
+    *,
+    say: Callable[[str], None] | None = None,
+    between_batches: Callable[[], None] | None = None,
+) -> Settled:
+    """Choose among starts, then search for outliers, as the preset's settings say.
+
+    Args:
+        views: with the cameras and the trust that the run began with.
+        standing: where the run's coarse stages ended.
+        say: told what begins, for the user.
+        between_batches: called every few milliseconds: a place to let others have their turn.
+    """
+    say = say or (lambda _: None)
+    settings = preset.settings
+    best, starts, chosen = _best_start(views, preset, standing, say, between_batches)
+    fitter = ShortFitter(views, coarse_preset(_at_pose_rate(preset, chosen.pose_rate)), between_batches)
+    repairing = _repair_settings(settings)
+    best, fallen = fall_back(Workplace(views, fitter, repairing, between_batches, views.cameras.T_camera_world), best)
+    result = RepairResult(best, torch.zeros_like(best.trusted), (), {})
+    if settings.outlier_rule != "off":
+        say(f"looking for outliers among {int(best.trusted.sum())} views")
+        result = repair(views, fitter, best, repairing, between_batches=between_batches)
+    fit = result.fit
+    going_on = Standing(fit.gaussians, fit.cameras, fit.trusted)
+    return Settled(going_on, starts, chosen, result.corrected, (*fallen, *result.decisions), result.searches)
+
+
+def _best_start(
+    views: Views,
+    preset: Preset,
+    standing: Standing,
+    say: Callable[[str], None],
+    between_batches: Callable[[], None] | None,
+) -> tuple[Fit, tuple[Start, ...], Start]:
+    """The run's own start against the others."""
+    best = Fit(standing.gaussians, standing.cameras, standing.trusted)
+    chosen = Start(1.0, _total(best, views))
+    starts = [chosen]
+    for rate in preset.settings.other_pose_rates:
+        say(f"coarse stages once more, at {rate:g} times the pose learning rate")
+        fitter = ShortFitter(views, coarse_preset(_at_pose_rate(preset, rate)), between_batches)
+        fit = fitter.from_scratch(views.cameras, standing.trusted)
+        starts.append(Start(rate, _total(fit, views)))
+        if starts[-1].loss < chosen.loss:
+            best, chosen = fit, starts[-1]
+    return best, tuple(starts), chosen
+
+
+def _total(fit: Fit, views: Views) -> float:
+    losses: Float[Tensor, " views"] = view_losses(fit, views, RepairSettings.pixels)
+    return float(losses[fit.trusted].sum())
+
+
+def _at_pose_rate(preset: Preset, rate: float) -> Preset:
+    stages = tuple(replace(stage, pose_lr=stage.pose_lr * rate) for stage in preset.settings.stages)
+    return replace(preset, settings=replace(preset.settings, stages=stages))
+
+
+def _repair_settings(settings: JointSettings) -> RepairSettings:
+    return RepairSettings(rule=PublishedRule()) if settings.outlier_rule == "published" else RepairSettings()

@@ -1,0 +1,134 @@
+"""Dropped views get their poses back, and all views together decide between what was given and what was recovered.
+
+Frame: `world`, normalised. Units: degrees. Losses are squared errors over the object's area.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from sparseags_ns.geometry.pose_metrics import pose_change
+from sparseags_ns.outliers.detection import Decision, DetectionState
+from sparseags_ns.outliers.fits import Fit, claimed, realigned
+from sparseags_ns.outliers.relocation import ELSEWHERE_DEG, candidates
+from sparseags_ns.outliers.workplace import Workplace
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a repair ends."""
+
+    fit: Fit
+    corrected: Bool[Tensor, " views"]
+    """Views that stand elsewhere now."""
+    decisions: tuple[Decision, ...]
+
+
+def rejoined(place: Workplace, inliers: Fit, dropped: Sequence[int], base: Fit) -> Fit:
+    """The fit of the inliers with all dropped views added, each where all views so far like it best.
+
+    Those come first whose best pose stands out most from the next best: each view that has found its place helps the
+    next. Those that still fit badly when all are back are searched once more.
+    """
+    if len(dropped) > 1:
+        for view in dropped:
+            place.thoroughly(inliers, view)
+
+    def margin(view: int) -> float:
+        losses = place.searches[view].losses
+        return float(losses[0] / losses[1]) if len(losses) > 1 else 1.0
+
+    fit = inliers
+    for number, view in enumerate(sorted(dropped, key=margin)):
+        if number > 0:
+            place.thoroughly(fit, view)
+        known = [realigned(fit, poses)[view] for poses in (place.claims, base.cameras.T_camera_world)]
+        fit = _joined(place, fit, view, torch.stack(known))
+    for view in dropped:
+        losses = place.losses(fit)
+        if losses[view] > place.settings.again_above * losses[fit.trusted].quantile(0.5):
+            faded = place.faded(fit, view)
+            place.thoroughly(faded, view)
+            fit = _joined(place, faded, view, faded.cameras.T_camera_world[view : view + 1])
+    return fit
+
+
+def _joined(place: Workplace, fit: Fit, view: int, known: Float[Tensor, "known 4 4"]) -> Fit:
+    """The fit with a view added at the best of what its search found and of the known poses."""
+    return place.best_joined(fit, view, candidates(place.searches[view], known, place.settings.candidates))
+
+
+def verdict(place: Workplace, base: Fit, inliers: Fit, state: DetectionState) -> Verdict:
+    """The reconstruction that explains all photographs best, if it does so clearly better than the given poses.
+
+    Args:
+        base: of the given poses.
+        inliers: of the views that are trusted after detection.
+    """
+    _, given_losses = place.sharpened(base)
+    before = float(given_losses[base.trusted].sum())
+    best, losses, after = base, given_losses, torch.inf
+    for option in _options(place, base, inliers, state.dropped):
+        sharp, option_losses = place.sharpened(option)
+        total = float(option_losses[base.trusted].sum())
+        if total < after:
+            best, losses, after = sharp, option_losses, total
+    numbers = {"sum_given": before, "sum_recovered": after}
+    if not after < place.settings.correct_below * before:
+        why = "with the recovered poses the views agree no better"
+        decisions = tuple(Decision("restore", view, why, numbers) for view in (*state.dropped, *state.corrected))
+        return Verdict(base, torch.zeros_like(base.trusted), decisions)
+    return _recovered(place, base, best, losses, state, numbers)
+
+
+def _options(place: Workplace, base: Fit, inliers: Fit, dropped: Sequence[int]) -> Iterator[Fit]:
+    """Dropped views joined to the inliers; all from scratch from there; and so, but one of several as it was given."""
+    if not dropped:
+        yield inliers
+        return
+    joined = rejoined(place, inliers, dropped, base)
+    yield joined
+    recovered = place.claims
+    for view in dropped:
+        recovered = claimed(joined, recovered, view)
+    yield place.from_scratch(recovered, base.trusted)
+    if len(dropped) > 1:
+        for view in dropped:
+            mixed = recovered.clone()
+            mixed[view] = place.claims[view]
+            yield place.from_scratch(mixed, base.trusted)
+
+
+def _recovered(
+    place: Workplace,
+    base: Fit,
+    best: Fit,
+    losses: Float[Tensor, " views"],
+    state: DetectionState,
+    numbers: dict[str, float],
+) -> Verdict:
+    """Which views stand elsewhere in the best reconstruction, and which fit nowhere."""
+    settings = place.settings
+    given = realigned(best, place.views.cameras.T_camera_world)
+    turned_deg, _ = pose_change(given, best.cameras.T_camera_world)
+    changed = torch.zeros_like(base.trusted)
+    changed[[*state.dropped, *state.corrected]] = True
+    usual = float(losses[base.trusted & ~changed].quantile(0.5))
+    decisions, trusted = [], base.trusted.clone()
+    for view in state.dropped:
+        arbitrary = float(place.searches[view].hypothesis_losses.quantile(0.5))
+        limit = max(settings.misfit_above * usual, settings.misfit_share * arbitrary)
+        known = numbers | {"turned_deg": float(turned_deg[view]), "loss": float(losses[view]), "limit": limit}
+        if losses[view] > limit:
+            trusted[view] = False
+            decisions.append(Decision("keep", view, "it fits nowhere and stays out, at the best pose known", known))
+        elif turned_deg[view] > ELSEWHERE_DEG:
+            decisions.append(Decision("correct", view, "with its new pose all views agree better", known))
+        else:
+            decisions.append(Decision("restore", view, "refined with the others, its own pose fits", known))
+    return Verdict(best.with_trusted(trusted), changed & (turned_deg > ELSEWHERE_DEG), tuple(decisions))

@@ -1,0 +1,113 @@
+"""What all parts of one repair share: the photographs, who makes reconstructions, the settings, what is known so far.
+
+Frame: `world`, normalised. Losses are squared errors over the object's area.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from sparseags_ns.outliers.detection import RelocationRule, Rule
+from sparseags_ns.outliers.fits import Continuation, Fit, Fitter, view_losses
+from sparseags_ns.outliers.relocation import GLANCE, Relocation, relocation
+from sparseags_ns.outliers.search import SearchResult, SearchSettings
+from sparseags_ns.views import Views
+
+
+@dataclass(frozen=True)
+class RepairSettings:
+    """How the outlier loop goes about it."""
+
+    rule: Rule = field(default_factory=RelocationRule)
+    """Who is suspect, who is guilty."""
+    glances: int = 4
+    """So many of the worst explained views are glanced at in a round."""
+    glance: SearchSettings = GLANCE
+    """The search behind a glance."""
+    thorough: SearchSettings = field(default_factory=SearchSettings)
+    """The search of a suspect."""
+    fading: Continuation = field(default_factory=lambda: Continuation(pixels=32, steps=60, pose_lr=4e-3))
+    """Before a glance at a view, what it painted fades from the splat."""
+    joining: Continuation = field(default_factory=lambda: Continuation(pixels=64, steps=80, pose_lr=3e-3))
+    """A view at a candidate pose is refined jointly with the others before the candidate is judged."""
+    sharpening: Continuation = field(default_factory=lambda: Continuation(pixels=128, steps=80, pose_lr=1.5e-3))
+    """Before whole reconstructions are compared: on near-symmetric objects only detail tells the poses apart."""
+    own_deg: float = 10.0
+    """In doubt, poses turned by less than this against the suspect's own are no other poses."""
+    again_above: float = 2.5
+    """A recovered view is searched once more if its loss is this many times the median."""
+    candidates: int = 4
+    """Poses of a search that are judged so, besides the given one."""
+    pixels: int = 64
+    """Views are compared at this size, but for the verdict, which compares at `sharpening.pixels`."""
+    correct_below: float = 0.97
+    """The sum of all views' losses must fall by this factor, else the given poses stay."""
+    misfit_above: float = 6.0
+    """A dropped view stays out if, wherever it is put, its loss is this many times the others' median..."""
+    misfit_share: float = 0.3
+    """...and this share of what an arbitrary pose has: the median over all hypotheses."""
+
+
+@dataclass
+class Workplace:
+    """The state of one repair."""
+
+    views: Views
+    fitter: Fitter
+    settings: RepairSettings
+    between_batches: Callable[[], None] | None
+    claims: Float[Tensor, "views 4 4"]
+    """Where reconstructions start: the given poses, but for views that were corrected."""
+    searches: dict[int, SearchResult] = field(default_factory=dict)
+    """The latest thorough search of each suspect."""
+
+    def losses(self, fit: Fit) -> Float[Tensor, " views"]:
+        """Of every view."""
+        return view_losses(fit, self.views, self.settings.pixels)
+
+    def relocation(self, fit: Fit, view: int, settings: SearchSettings) -> Relocation:
+        """Where a view would rather stand."""
+        return relocation(fit, self.views, view, settings, between_batches=self.between_batches)
+
+    def thoroughly(self, fit: Fit, view: int) -> Relocation:
+        """The same, by a thorough search that is kept."""
+        found = self.relocation(fit, view, self.settings.thorough)
+        self.searches[view] = found.search
+        return found
+
+    def faded(self, fit: Fit, view: int) -> Fit:
+        """The fit after a view has left it, and what it painted has faded."""
+        return self.fitter.continued(fit.with_trusted(without(fit.trusted, view)), self.settings.fading)
+
+    def from_scratch(self, claims: Float[Tensor, "views 4 4"], trusted: Bool[Tensor, " views"]) -> Fit:
+        """A reconstruction from some poses."""
+        return self.fitter.from_scratch(self.views.cameras.with_poses(claims), trusted)
+
+    def sharpened(self, fit: Fit) -> tuple[Fit, Float[Tensor, " views"]]:
+        """A fit with more detail, and the losses of its views at that size."""
+        sharp = self.fitter.continued(fit, self.settings.sharpening)
+        return sharp, view_losses(sharp, self.views, self.settings.sharpening.pixels)
+
+    def best_joined(self, fit: Fit, view: int, poses: Float[Tensor, "candidates 4 4"]) -> Fit:
+        """The fit with a view added at that of some poses which all views together like best."""
+        trusted = fit.trusted.clone()
+        trusted[view] = True
+        best, least = fit, torch.inf
+        for pose in poses:
+            joined = self.fitter.continued(fit.with_pose(view, pose).with_trusted(trusted), self.settings.joining)
+            total = float(self.losses(joined)[trusted].sum())
+            if total < least:
+                best, least = joined, total
+        return best
+
+
+def without(trusted: Bool[Tensor, " views"], view: int) -> Bool[Tensor, " views"]:
+    """The same views but one."""
+    left = trusted.clone()
+    left[view] = False
+    return left

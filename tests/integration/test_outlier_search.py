@@ -1,0 +1,97 @@
+"""The outlier search inside a nerfstudio run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from sparseags_ns.outliers import callback
+from sparseags_ns.trainer import SparseAGSTrainer, SparseAGSTrainerConfig
+
+Start = Callable[[SparseAGSTrainerConfig], SparseAGSTrainer]
+MakeConfig = Callable[..., SparseAGSTrainerConfig]
+STEPS = 40
+
+
+def poses_of(trainer: SparseAGSTrainer) -> torch.Tensor:
+    return trainer.pipeline.model.cameras().T_camera_world.detach()
+
+
+@pytest.fixture(scope="module")
+def searched(
+    scene: Path, tmp_path_factory: pytest.TempPathFactory, make_config: MakeConfig, start: Start
+) -> SparseAGSTrainer:
+    """A run with another start and the search."""
+    trainer = start(make_config(scene, tmp_path_factory.mktemp("searched"), steps=STEPS, settle=True))
+    trainer.train()
+    return trainer
+
+
+def test_the_decisions_stand_in_the_summary_with_their_numbers(searched: SparseAGSTrainer) -> None:
+    settled = json.loads((searched.outputs_dir / "summary.json").read_text())["settled"]
+    assert [start["pose_rate"] for start in settled["starts"]] == [1.0, 0.4]
+    assert settled["chosen_start"]["loss"] == min(start["loss"] for start in settled["starts"])
+    assert settled["decisions"][-1]["action"] in ("finish", "correct", "restore", "keep")
+    assert all(decision["why"] for decision in settled["decisions"])
+
+
+def test_a_run_stopped_during_the_search_resumes_to_the_same_end(
+    searched: SparseAGSTrainer,
+    scene: Path,
+    tmp_path: Path,
+    make_config: MakeConfig,
+    start: Start,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stopped = start(make_config(scene, tmp_path / "stopped", steps=STEPS, settle=True))
+    settle = callback.settle
+
+    def stop_meanwhile(*args: object, **kwargs: object) -> object:
+        stopped.stop_training = True
+        return settle(*args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(callback, "settle", stop_meanwhile)
+    stopped.train()
+    monkeypatch.undo()
+    steps_done = stopped.pipeline.model.steps_done
+    assert 0 < steps_done < STEPS and stopped.pipeline.model.settled is None
+
+    config = make_config(scene, tmp_path / "resumed", steps=STEPS, settle=True)
+    config.load_dir = stopped.checkpoint_dir
+    resumed = start(config)
+    resumed.train()
+    assert resumed.pipeline.model.steps_done == STEPS
+    assert torch.equal(poses_of(resumed), poses_of(searched))
+    assert torch.equal(resumed.pipeline.model.means, searched.pipeline.model.means)
+    assert resumed.pipeline.model.settled == searched.pipeline.model.settled
+
+
+def test_a_resumed_run_does_not_search_again(
+    searched: SparseAGSTrainer,
+    scene: Path,
+    tmp_path: Path,
+    make_config: MakeConfig,
+    start: Start,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = make_config(scene, tmp_path, steps=STEPS, settle=True)
+    config.load_dir = searched.checkpoint_dir
+    resumed = start(config)
+    monkeypatch.setattr(callback, "settle", lambda *_, **__: pytest.fail("searched again"))
+    resumed.train()
+    assert resumed.pipeline.model.settled == searched.pipeline.model.settled
+
+
+def test_an_interrupted_search_gives_the_lock_back(searched: SparseAGSTrainer) -> None:
+    turn = callback._turns(searched)
+    searched.stop_training = True
+    try:
+        with searched.train_lock, pytest.raises(callback.SearchInterruptedError):
+            turn()
+    finally:
+        searched.stop_training = False
+    assert not searched.train_lock.locked()

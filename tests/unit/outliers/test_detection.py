@@ -1,0 +1,155 @@
+"""The state machine of the outlier loop, on numbers alone."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sparseags_ns.outliers.detection import (
+    DetectionState,
+    Evidence,
+    PublishedRule,
+    RelocationRule,
+    begin,
+    drop_limit,
+    judged,
+    next_suspect,
+    settled,
+)
+
+NAN = math.nan
+EVEN = (0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1)
+CONTENT = Evidence(EVEN, (1.5,) * 8)
+
+
+def suspicious(view: int, elsewhere: float = 0.3) -> Evidence:
+    return Evidence(EVEN, tuple(elsewhere if i == view else 1.5 for i in range(8)))
+
+
+def without(view: int, elsewhere: float, factor: float) -> Evidence:
+    """What a reconstruction without a view says: where it would be, and the others' errors times a factor."""
+    return Evidence(tuple(factor * error for error in EVEN), tuple(elsewhere if i == view else NAN for i in range(8)))
+
+
+@pytest.mark.parametrize("views, limit", [(2, 0), (3, 1), (4, 1), (5, 1), (6, 2), (7, 3), (8, 4), (16, 4)])
+def test_drop_limits_are_those_of_the_paper(views: int, limit: int) -> None:
+    assert drop_limit(views) == limit
+
+
+def test_content_views_end_the_search_at_once() -> None:
+    state = next_suspect(begin((True,) * 8), CONTENT, RelocationRule())
+    assert state.finished and state.suspect is None and [d.action for d in state.decisions] == ["finish"]
+
+
+def test_guilty_view_is_suspected_and_dropped() -> None:
+    rule, before = RelocationRule(), suspicious(3)
+    state = next_suspect(begin((True,) * 8), before, rule)
+    assert state.suspect == 3 and not state.finished
+    state = judged(state, before, without(3, elsewhere=0.4, factor=0.7), rule)
+    assert state.dropped == (3,) and not state.trusted[3] and state.suspect is None
+    assert next_suspect(state, CONTENT, rule).finished
+
+
+def test_innocent_suspect_is_restored_and_not_suspected_again() -> None:
+    rule, before = RelocationRule(), suspicious(3)
+    state = judged(next_suspect(begin((True,) * 8), before, rule), before, without(3, 1.4, 0.95), rule)
+    assert state.dropped == () and all(state.trusted) and state.cleared == (3,)
+    assert next_suspect(state, before, rule).finished
+
+
+def test_view_whose_absence_harms_the_others_is_restored() -> None:
+    rule, before = RelocationRule(), suspicious(3)
+    state = judged(next_suspect(begin((True,) * 8), before, rule), before, without(3, 0.5, 1.6), rule)
+    assert state.dropped == ()
+
+
+def test_everybody_elses_relief_proves_guilt_without_a_better_place() -> None:
+    rule, before = RelocationRule(), suspicious(3)
+    state = judged(next_suspect(begin((True,) * 8), before, rule), before, without(3, 1.1, 0.3), rule)
+    assert state.dropped == (3,)
+
+
+@pytest.mark.parametrize("gain, corrected", [(0.7, (3,)), (0.99, ())])
+def test_doubt_is_settled_by_what_all_views_say(gain: float, corrected: tuple[int, ...]) -> None:
+    rule, before = RelocationRule(), suspicious(3)
+    state = judged(next_suspect(begin((True,) * 8), before, rule), before, without(3, 1.0, 0.95), rule)
+    assert state.suspect == 3 and state.decisions[-1].action == "doubt"
+    state = settled(state, 1.0, gain, rule)
+    assert state.corrected == corrected and state.dropped == () and all(state.trusted)
+    assert next_suspect(state, before, rule).finished
+
+
+def test_lost_view_is_suspect_even_if_nobody_looked_for_it() -> None:
+    evidence = Evidence((0.1, 0.1, 5.0, 0.1), (1.5, NAN, NAN, NAN))
+    assert next_suspect(begin((True,) * 4), evidence, RelocationRule()).suspect == 2
+
+
+def test_a_drop_gives_cleared_views_another_hearing() -> None:
+    rule = RelocationRule()
+    state = DetectionState(trusted=(True,) * 8, suspect=1, cleared=(3,))
+    state = judged(state, CONTENT, without(1, 0.2, 0.5), rule)
+    assert next_suspect(state, suspicious(3), rule).suspect == 3
+
+
+def test_search_ends_after_enough_innocent_suspects() -> None:
+    state = DetectionState(trusted=(True,) * 8, cleared=(0, 1))
+    assert next_suspect(state, suspicious(3), RelocationRule(max_cleared=2)).finished
+
+
+def test_views_untrusted_from_the_start_are_nobodys_suspects() -> None:
+    trusted = (False, *(True,) * 7)
+    evidence = Evidence((9.0, *EVEN[1:]), (0.1, *(1.5,) * 7))
+    assert next_suspect(begin(trusted), evidence, RelocationRule()).finished
+
+
+def test_published_rule_drops_the_largest_error_if_the_mean_falls_by_its_threshold() -> None:
+    rule = PublishedRule()
+    before = Evidence((0.2, 0.2, 0.6, 0.2), (NAN,) * 4)
+    state = next_suspect(begin((True,) * 4), before, rule)
+    assert state.suspect == 2
+    assert judged(state, before, Evidence((0.14, 0.14, 0.9, 0.14), (NAN,) * 4), rule).dropped == (2,)
+    kept = judged(state, before, Evidence((0.16, 0.16, 0.1, 0.16), (NAN,) * 4), rule)
+    assert kept.dropped == () and next_suspect(kept, before, rule).finished
+
+
+def test_judging_without_a_suspect_is_refused() -> None:
+    with pytest.raises(ValueError, match="no view is suspected"):
+        judged(begin((True,) * 4), CONTENT, CONTENT, RelocationRule())
+
+
+def test_decisions_can_be_written_as_json() -> None:
+    evidence = Evidence((0.1, 0.1, 5.0, 0.1), (NAN,) * 4)
+    (decision,) = next_suspect(begin((True,) * 4), evidence, RelocationRule()).decisions
+    written = json.loads(json.dumps(decision.to_json(("a", "b", "c", "d")), allow_nan=False))
+    assert written["view"] == "c" and written["action"] == "suspect" and written["numbers"]["elsewhere"] is None
+
+
+@given(st.data())
+def test_any_evidence_ends_within_the_limits(data: st.DataObject) -> None:
+    count = data.draw(st.integers(3, 12))
+    numbers = st.floats(1e-4, 10.0)
+    rule = data.draw(st.sampled_from([RelocationRule(), PublishedRule()]))
+
+    def evidence() -> Evidence:
+        errors = tuple(data.draw(numbers) for _ in range(count))
+        return Evidence(errors, tuple(data.draw(st.one_of(numbers, st.just(NAN))) for _ in range(count)))
+
+    state = begin((True,) * count)
+    for _ in range(4 * count):
+        before = evidence()
+        state = next_suspect(state, before, rule)
+        if state.finished:
+            break
+        after = evidence()
+        known = tuple(1.0 if math.isnan(value) else value for value in after.elsewhere)
+        state = judged(state, before, Evidence(after.errors, known), rule)
+        if state.suspect is not None:
+            state = settled(state, data.draw(numbers), data.draw(numbers), rule)
+    assert state.finished
+    changed = state.dropped + state.corrected
+    assert len(changed) <= drop_limit(count) and len(set(changed)) == len(changed)
+    assert sum(state.trusted) == count - len(state.dropped) >= 2

@@ -1,0 +1,127 @@
+"""The outlier loop with a fake that reconstructs at once: the toy splat, seen from the poses it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from sparseags_ns.geometry.cameras import Cameras, orbit
+from sparseags_ns.geometry.pose_metrics import pose_change
+from sparseags_ns.outliers.fits import Continuation, Fit, realigned, view_losses
+from sparseags_ns.outliers.repair import RepairSettings, repair
+from sparseags_ns.outliers.search import SearchSettings
+from sparseags_ns.rasterizer.types import Gaussians
+from sparseags_ns.views import Views
+
+QUICK = SearchSettings(
+    spacing_deg=30.0, coarse_px=16, fine_px=32, shortlist=12, finalists=3, coarse_steps=20, fine_steps=12
+)
+SETTINGS = RepairSettings(glance=QUICK, thorough=QUICK, pixels=32, glances=3, candidates=2)
+
+
+@dataclass
+class PerfectFitter:
+    """The splat is always the true one, whatever the poses; they are not refined."""
+
+    gaussians: Gaussians
+    asked: list[str] = field(default_factory=list)
+
+    def from_scratch(self, cameras: Cameras, trusted: Tensor) -> Fit:
+        self.asked.append(f"from_scratch {int(trusted.sum())}")
+        return Fit(self.gaussians, cameras, trusted)
+
+    def continued(self, fit: Fit, continuation: Continuation) -> Fit:
+        self.asked.append(f"continued {int(fit.trusted.sum())}")
+        return fit
+
+
+def with_wrong(views: Views, **azimuths_deg: float) -> Views:
+    """The views, some of them claimed to be taken from elsewhere: `_2=90.0` for view 2."""
+    poses = views.cameras.T_camera_world.clone()
+    for name, azimuth_deg in azimuths_deg.items():
+        poses[int(name[1:])] = orbit(torch.tensor(azimuth_deg), torch.tensor(20.0), 1.85)
+    return replace(views, cameras=views.cameras.with_poses(poses))
+
+
+def errors_deg(cameras: Cameras, views: Views) -> Tensor:
+    return pose_change(cameras.T_camera_world, views.cameras.T_camera_world)[0]
+
+
+def test_clean_views_come_back_untouched(make_views: Callable[..., Views], toy_gaussians: Gaussians) -> None:
+    views, fitter = make_views(5, 32), PerfectFitter(toy_gaussians)
+    result = repair(views, fitter, settings=SETTINGS)
+    assert not result.repaired and not result.corrected.any() and result.searches == {}
+    assert torch.equal(result.fit.cameras.T_camera_world, views.cameras.T_camera_world)
+    assert fitter.asked == ["from_scratch 5"] + ["continued 4"] * 3
+
+
+def test_one_wrong_view_is_found_and_given_its_pose(make_views: Callable[..., Views], toy_gaussians: Gaussians) -> None:
+    views = make_views(5, 32)
+    result = repair(with_wrong(views, _2=300.0), PerfectFitter(toy_gaussians), settings=SETTINGS)
+    assert result.corrected.tolist() == [False, False, True, False, False] and result.fit.trusted.all()
+    assert errors_deg(result.fit.cameras, views).max() < 6.0
+    assert [d.action for d in result.decisions] == ["suspect", "drop", "finish", "correct"]
+
+
+def test_two_wrong_views_are_found_and_given_their_poses(
+    make_views: Callable[..., Views], toy_gaussians: Gaussians
+) -> None:
+    views = make_views(8, 32)
+    result = repair(with_wrong(views, _2=300.0, _3=10.0), PerfectFitter(toy_gaussians), settings=SETTINGS)
+    assert result.corrected.nonzero().flatten().tolist() == [2, 3]
+    assert errors_deg(result.fit.cameras, views).max() < 6.0
+
+
+def test_repair_repeats_itself(make_views: Callable[..., Views], toy_gaussians: Gaussians) -> None:
+    views = with_wrong(make_views(5, 32), _4=100.0)
+    first, second = (repair(views, PerfectFitter(toy_gaussians), settings=SETTINGS) for _ in range(2))
+    assert torch.equal(first.fit.cameras.T_camera_world, second.fit.cameras.T_camera_world)
+    assert first.decisions == second.decisions
+
+
+def test_recovered_poses_that_do_not_help_are_refused(
+    make_views: Callable[..., Views], toy_gaussians: Gaussians
+) -> None:
+    views = with_wrong(make_views(5, 32), _2=300.0)
+    strict = replace(SETTINGS, correct_below=0.0)
+    result = repair(views, PerfectFitter(toy_gaussians), settings=strict)
+    assert not result.repaired and result.decisions[-1].action == "restore"
+    assert torch.equal(result.fit.cameras.T_camera_world, views.cameras.T_camera_world)
+
+
+def test_photograph_of_something_else_stays_out_at_its_best_pose(
+    make_views: Callable[..., Views], toy_gaussians: Gaussians
+) -> None:
+    views = make_views(5, 32)
+    images = views.images.clone()
+    images[2] = 1 - images[2].flip(0, 1)
+    strange = replace(with_wrong(views, _2=300.0), images=images)
+    settings = replace(SETTINGS, correct_below=1.1, misfit_share=0.2)
+    result = repair(strange, PerfectFitter(toy_gaussians), settings=settings)
+    assert result.repaired and result.fit.trusted.tolist() == [True, True, False, True, True]
+    assert result.decisions[-1].action == "keep"
+
+
+def test_blank_photograph_is_left_out_without_a_search(
+    make_views: Callable[..., Views], toy_gaussians: Gaussians
+) -> None:
+    views = make_views(5, 32)
+    masks = views.masks.clone()
+    masks[1] = 0.0
+    fitter = PerfectFitter(toy_gaussians)
+    result = repair(replace(views, masks=masks), fitter, settings=SETTINGS)
+    assert fitter.asked[0] == "from_scratch 4" and not result.fit.trusted[1] and not result.corrected.any()
+
+
+def test_losses_and_poses_of_a_moved_world_are_comparable(
+    make_views: Callable[..., Views], toy_gaussians: Gaussians
+) -> None:
+    views = make_views(4, 32)
+    fit = Fit(toy_gaussians, views.cameras, views.trusted)
+    assert view_losses(fit, views, 32).max() < 1e-4
+    shift = torch.eye(4)
+    shift[:3, 3] = torch.tensor([0.1, 0.2, -0.1])
+    assert torch.allclose(realigned(fit, views.cameras.T_camera_world @ shift), views.cameras.T_camera_world, atol=1e-3)
