@@ -7,7 +7,7 @@ nerfstudio's dataparser transform and scale.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,11 @@ from nerfstudio.data.dataparsers.base_dataparser import DataParser, DataParserCo
 from nerfstudio.data.scene_box import SceneBox
 from tyro.conf import Suppress
 
-from sparseags_ns.data.reading import Masks, read_views
+from sparseags_ns.data.reading import ReadingOptions, read_scene
 from sparseags_ns.geometry.alignment import normalizing_similarity
 from sparseags_ns.geometry.cameras import Cameras, opengl_from_opencv
+from sparseags_ns.pose_init.choice import PoseInitName
+from sparseags_ns.preprocess.mask_ways import Masks
 from sparseags_ns.views import Views
 
 
@@ -33,13 +35,23 @@ class SparseAGSDataParserConfig(DataParserConfig):
     data: Suppress[Path] = Path()
     """Set by --data."""
     poses: Path | None = None
-    """Take the initial poses from this cameras.json or transforms.json instead of the one in the data folder."""
+    """Take the initial poses from this cameras.json, transforms.json or folder of a COLMAP model instead of the one in
+    the data folder."""
+    pose_init: PoseInitName = "auto"
+    """Who finds the initial poses: a pose file, or an estimator; auto takes a file where there is one."""
     resolution: int = 256
     """Side of the square working photographs, pixels (paper: 256)."""
     allow_missing: bool = False
-    """Leave out photographs that have no pose instead of refusing the folder."""
+    """Leave out photographs that have no pose in the pose file instead of refusing the folder."""
     masks: Masks = "auto"
-    """Where the object's masks come from: transparency or the masks/ folder; or none, for whole photographs."""
+    """Where the object's masks come from: given (transparency or the masks/ folder), rembg, background (by colours,
+    where backgrounds are plain), or none, for whole photographs; auto takes the first that applies."""
+    masks_drop: bool = False
+    """The masks in masks/ are white where photographs are to be left out (VGGSfM's convention)."""
+    num_frames: int = 12
+    """How many frames of a video are taken."""
+    cache_dir: Path | None = None
+    """Where poses, masks and key frames that were found are kept, instead of in sparseags/ inside the data folder."""
 
 
 class SparseAGSDataParser(DataParser):
@@ -51,13 +63,8 @@ class SparseAGSDataParser(DataParser):
     def outputs(self) -> DataparserOutputs:
         """The dataparser outputs; `metadata["views"]` holds the Views in the normalised world."""
         config = self.config
-        views = read_views(
-            config.data,
-            poses=config.poses,
-            resolution=config.resolution,
-            masks=config.masks,
-            allow_missing=config.allow_missing,
-        )
+        options = {field.name: getattr(config, field.name) for field in fields(ReadingOptions)}
+        views = read_scene(config.data, ReadingOptions(**options)).views
         similarity = normalizing_similarity(views.cameras.T_camera_world)
         views = views.moved(similarity)
         scale = float(similarity.scale)

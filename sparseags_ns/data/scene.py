@@ -1,7 +1,4 @@
-"""A scene on disk: its folder, its photographs, and the cameras and points they start with.
-
-Nothing here, and nothing that it calls, writes into the folder.
-"""
+"""A scene on disk: its folder, its photographs, and the cameras they start with, given or estimated."""
 
 from __future__ import annotations
 
@@ -11,11 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sparseags_ns.console import announce, warn
+from sparseags_ns.data.unplaced import with_unplaced
 from sparseags_ns.formats.frame import Frame
 from sparseags_ns.formats.image_paths import PHOTO_ENDINGS, PHOTO_FOLDERS
-from sparseags_ns.pose_init.base import InitialPoses
-from sparseags_ns.pose_init.from_files import POSE_FILES, FromFiles, find_pose_file
+from sparseags_ns.pose_init.cache import place_or_recall
+from sparseags_ns.pose_init.choice import PoseInitName, choose_estimator
+from sparseags_ns.pose_init.from_files import FromFiles, find_pose_file
 from sparseags_ns.preprocess.photographs import list_photographs, listed
+from sparseags_ns.preprocess.store import Store
 from sparseags_ns.views import PointCloud
 
 FEWEST_VIEWS = 2
@@ -30,46 +30,60 @@ class SceneError(ValueError):
 
 @dataclass(frozen=True)
 class PosedPhotograph:
-    """A photograph on disk and what its pose file says of it."""
+    """A photograph on disk and what its pose file, or an initialiser, says of it."""
 
     path: Path
     frame: Frame
+    confidence: float = 1.0
+    """1 for a pose that was given, 0 for a photograph that no pose was found for."""
 
 
 @dataclass(frozen=True)
-class PosedScene:
-    """All photographs that take part, by file name, and what else is known of the scene."""
+class FoundScene:
+    """The photographs of a scene with their initial cameras, by file name."""
 
     photographs: tuple[PosedPhotograph, ...]
     points: PointCloud | None
-    """In the world of the cameras."""
+    pose_source: str
 
 
-def find_scene(scene: Path, poses: Path | None, allow_missing: bool) -> PosedScene:
-    """The photographs of a scene with their initial cameras.
+def find_scene(
+    scene: Path, poses: Path | None, allow_missing: bool, pose_init: PoseInitName, store: Store
+) -> FoundScene:
+    """Find photographs and initial cameras.
 
     Args:
         scene: the folder.
         poses: the file to take the cameras from; None looks for one in the folder.
-        allow_missing: leave out photographs that have no pose, and say so, instead of refusing the scene.
+        allow_missing: leave out photographs that the file has no pose for, and say so, instead of refusing the scene.
+        pose_init: who finds the cameras.
+        store: where cameras that had to be estimated are kept.
     """
     _require_folder(scene)
-    pose_file = find_pose_file(scene, poses)
-    if pose_file is None:
-        photographs = _photographs(scene, ())
-        _check_number(len(photographs), scene)
-        raise SceneError(
-            f"no initial poses for the {len(photographs)} photographs in {scene}: expected {' or '.join(POSE_FILES)} "
-            "there, or name a pose file of either format"
-        )
+    pose_file = find_pose_file(scene, poses) if pose_init in ("auto", "files") else None
+    if pose_file is not None:
+        return _given(scene, pose_file, allow_missing)
+    if poses is not None:
+        raise SceneError(f"poses from {poses} and from {pose_init} were both asked for; ask for one of them")
+    photographs = _photographs(scene, ())
+    _check_number(len(photographs), scene)
+    initialiser = choose_estimator(pose_init, len(photographs), scene, store)
+    initial = with_unplaced(photographs, place_or_recall(initialiser, photographs, store), initialiser.name)
+    posed = zip(photographs, initial.frames, initial.confidence.tolist(), strict=True)
+    found = tuple(PosedPhotograph(path, frame, sure) for path, frame, sure in posed if frame is not None)
+    return FoundScene(found, initial.points, f"the initialiser {initialiser.name}")
+
+
+def _given(scene: Path, pose_file: Path, allow_missing: bool) -> FoundScene:
+    """A scene whose cameras somebody else has written down."""
     initialiser = FromFiles(scene, pose_file)
     photographs = _photographs(scene, initialiser.named_photographs)
     initialiser.require_photographs()
     initial = initialiser.place(photographs)
-    posed = _posed(photographs, initial, pose_file, allow_missing)
+    posed = _posed(photographs, initial.frames, pose_file, allow_missing)
     _check_number(len(posed), scene)
     _check_trust(posed, pose_file)
-    return PosedScene(posed, initial.points)
+    return FoundScene(posed, initial.points, str(pose_file))
 
 
 def _require_folder(scene: Path) -> None:
@@ -99,10 +113,10 @@ def _photographs(scene: Path, named: Collection[Path]) -> tuple[Path, ...]:
 
 
 def _posed(
-    photographs: Sequence[Path], initial: InitialPoses, pose_file: Path, allow_missing: bool
+    photographs: Sequence[Path], frames: Sequence[Frame | None], pose_file: Path, allow_missing: bool
 ) -> tuple[PosedPhotograph, ...]:
     """The photographs that have a pose."""
-    pairs = list(zip(photographs, initial.frames, strict=True))
+    pairs = list(zip(photographs, frames, strict=True))
     bare = [path.name for path, frame in pairs if frame is None]
     if bare and not allow_missing:
         raise SceneError(

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-PHOTO_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
+HEIC_ENDINGS = (".heic", ".heif")
+PHOTO_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", *HEIC_ENDINGS)
 """Endings of photographs, in lower case; a path without one of them is tried with each."""
 
 PHOTO_FOLDERS = ("processed", "images")

@@ -1,4 +1,4 @@
-"""Read a pose file of any format that we know.
+"""Read a pose file, or a folder with a COLMAP model, of any format that we know.
 
 `ply_file_path` of a `transforms.json` names a point cloud in the world of its cameras (nerfstudio's convention), by a
 path relative to the file's folder or to the scene's.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sparseags_ns.formats.cameras_json import looks_like_cameras_json, read_cameras_json
+from sparseags_ns.formats.colmap import read_colmap
 from sparseags_ns.formats.frame import Frame, PoseFileError
 from sparseags_ns.formats.json_entries import Entry, read_json
 from sparseags_ns.formats.transforms_json import looks_like_transforms_json, read_transforms_json
@@ -17,7 +18,7 @@ POINTS_KEY = "ply_file_path"
 
 
 def read_poses(path: Path, scene: Path | None = None) -> list[Frame]:
-    """The views of a pose file, in its order; its format is recognised by its content.
+    """The views of a pose file, in its order; its format is recognised by its content. A folder is a COLMAP model.
 
     Args:
         scene: folder of the scene, where it is not the file's own.
@@ -25,6 +26,8 @@ def read_poses(path: Path, scene: Path | None = None) -> list[Frame]:
     Raises:
         PoseFileError: the file is of neither format, or what it holds cannot be used.
     """
+    if path.is_dir():
+        return read_colmap(path)
     content = read_json(path)
     if looks_like_transforms_json(content):
         return read_transforms_json(path, scene)

@@ -1,8 +1,9 @@
 """Where the cameras are at first: what every pose initialiser takes and gives.
 
-An initialiser is a frozen dataclass. Its fields are all that its answer depends on besides the photographs, so that a
-cache can be keyed by a hash of the fields, the package's version and the photographs' bytes; `place` itself reads and
-writes no cache. It gets photographs as they lie on disk, unmasked and uncropped: pose estimators need the background.
+An initialiser is a frozen dataclass. Those of its fields that take part in comparisons are all that its answer depends
+on besides the photographs, so that a cache can be keyed by a hash of them, the package's version and the photographs'
+bytes (`cache.py`); `place` itself reads and writes no result there. It gets photographs as they lie on disk, unmasked
+and uncropped: pose estimators need the background.
 
 Frames: `world`, any similarity of the real one that the initialiser likes; the scene is normalised later.
 Units: pixels of the photographs; confidence from 0 to 1.
@@ -13,13 +14,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
 
 from sparseags_ns.formats.frame import Frame
 from sparseags_ns.views import PointCloud
+
+
+class PoseInitError(ValueError):
+    """An initialiser cannot work, or could not place the photographs."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class InitialPoses:
             raise ValueError("expected one confidence for each photograph, and 0 for those without a pose")
 
 
+@runtime_checkable
 class PoseInit(Protocol):
     """Finds a rough camera for each photograph."""
 

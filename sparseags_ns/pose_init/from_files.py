@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from sparseags_ns.console import announce, warn
+from sparseags_ns.formats.colmap import MODEL_FOLDERS, is_colmap_model, read_colmap_points
 from sparseags_ns.formats.frame import Frame, PoseFileError
 from sparseags_ns.formats.image_paths import find_image
 from sparseags_ns.formats.poses import POINTS_KEY, points_candidates, read_poses
@@ -27,7 +28,7 @@ POSE_FILES = ("cameras.json", "transforms.json")
 
 @dataclass(frozen=True)
 class FromFiles:
-    """Reads the cameras of a scene from a `cameras.json` or a `transforms.json`."""
+    """Reads the cameras of a scene from a `cameras.json`, a `transforms.json` or the folder of a COLMAP model."""
 
     scene: Path
     """Folder of the scene, in which the file's photographs are looked for."""
@@ -64,10 +65,18 @@ class FromFiles:
         return found
 
     def require_photographs(self) -> None:
-        """Raise a PoseFileError that names them if the file has entries for photographs that do not exist."""
+        """Raise a PoseFileError that names them if the file has entries for photographs that do not exist.
+
+        COLMAP models are not edited by hand, and often cover more photographs than are wanted: that is only said.
+        """
         found = {frame.name for frame in self.named_photographs.values()}
         missing = [frame.file_path for frame in self.frames if frame.name not in found]
-        if missing:
+        if missing and found and self.pose_file.is_dir():
+            announce(
+                f"{len(missing)} of the {len(self.frames)} cameras in {self.pose_file} are not used",
+                f"their photographs are not in {self.scene}: {listed(missing)}",
+            )
+        elif missing:
             raise PoseFileError(
                 self.pose_file,
                 f"names {len(missing)} of {len(self.frames)} photographs that are not in {self.scene}: "
@@ -81,29 +90,43 @@ class FromFiles:
         return InitialPoses(frames=frames, confidence=confidence, points=self._points())
 
     def _points(self) -> PointCloud | None:
-        """The points that the file names; scenes do without them, so that it is no error if they have got lost."""
+        """The points that come with the cameras; scenes do without, so that it is no error if they have got lost."""
+        if self.pose_file.is_dir():
+            return self._model_points()
         places = points_candidates(self.pose_file, self.scene)
         found = next((place for place in places if place.is_file()), None)
         if places and found is None:
             warn(f"no points: there is no {places[0]}", f"'{POINTS_KEY}' in {self.pose_file} names it")
         return None if found is None else read_points(found, self.pose_file)
 
+    def _model_points(self) -> PointCloud | None:
+        """The points of a COLMAP model; surer the more photographs show them, and the better they agree."""
+        points = read_colmap_points(self.pose_file)
+        if points is None:
+            return None
+        seen = 1 - 1 / points.track_lengths.clamp(min=1).double()
+        confidence = seen / (1 + points.errors_px.clamp(min=0))
+        return PointCloud(points.positions, points.colors, confidence)
+
 
 def find_pose_file(scene: Path, poses: Path | None) -> Path | None:
-    """The file to take the cameras from, None if there is none; says so where it had to choose.
+    """The file, or folder of a COLMAP model, to take the cameras from; None if there is none.
+
+    Says so where it had to choose.
 
     Args:
-        poses: a file that was asked for, relative to the working folder or else to the scene's.
+        poses: what was asked for, relative to the working folder or else to the scene's.
 
     Raises:
-        PoseFileError: the file that was asked for does not exist.
+        PoseFileError: what was asked for does not exist.
     """
     if poses is not None:
-        here = next((path for path in (poses, scene / poses) if path.is_file()), None)
+        here = next((path for path in (poses, scene / poses) if path.is_file() or is_colmap_model(path)), None)
         if here is None:
             raise PoseFileError(poses, f"no such file, neither in the working folder nor in {scene}")
         return here
     present = [name for name in POSE_FILES if (scene / name).is_file()]
+    present += [name for name in MODEL_FOLDERS if is_colmap_model(scene / name)]
     if not present:
         return None
     if len(present) == 1:

@@ -61,7 +61,8 @@ def compose(
         PhotographError: the mask is empty, or the frame holds a valid box or a distortion that cannot be used.
     """
     width, height = photograph.size
-    across, down = width / (frame.width or width), height / (frame.height or height)
+    full_width, full_height = photograph.full_size or photograph.size
+    across, down = width / (frame.width or full_width), height / (frame.height or full_height)
     ones = torch.ones(height, width)
     box = _valid_box(photograph.path, frame)
     boxed = ones if box is None else box_coverage(_scaled(box, across, down), width, height)
@@ -90,32 +91,32 @@ def has_valid_box(frame: Frame) -> bool:
 
 
 def reframe(picture: Picture, size: tuple[int, int], recentred: bool) -> Picture:
-    """The picture at its working size: cropped around its object, or whole; untouched if whole and of that size."""
+    """The picture at its working size: cropped around its object, or whole; untouched if whole and of that size.
+
+    A whole picture of another shape lies in the middle, and what is left beside it is not valid.
+    """
     if picture.size == size and not recentred:
         return picture
-    window = object_window(picture.mask) if recentred else Window(0.0, 0.0, *map(float, picture.size))
+    window = object_window(picture.mask) if recentred else _whole_window(picture.size, size)
     assert window is not None, "compose refuses empty masks"
     return crop(picture, window, *size)
 
 
-def working_size(
-    sizes: Sequence[tuple[int, int]], paths: Sequence[Path], resolution: int, masked: bool
-) -> tuple[tuple[int, int], bool]:
+def working_size(sizes: Sequence[tuple[int, int]], resolution: int, masked: bool) -> tuple[tuple[int, int], bool]:
     """The common size of all pictures, and whether they are recentred on their objects to get it.
 
     Photographs that all are squares of the working resolution are taken for crops that somebody made with care. Others
-    are recentred where there are masks to do it by; whole photographs are shrunk, or enlarged, and keep their shape.
-
-    Raises:
-        PhotographError: whole photographs of different sizes.
+    are recentred where there are masks to do it by. Whole photographs are shrunk, or enlarged, and keep their shape;
+    those of several shapes, lying and standing for example, share a square.
     """
     square = (resolution, resolution)
     if all(size == square for size in sizes):
         return square, False
     if masked:
         return square, True
-    require_one_size(sizes, paths, "Whole photographs must have one size: crop them alike, or give masks")
-    return fitted_size(sizes[0], resolution), False
+    fitted = fitted_size(max(sizes), resolution)
+    one_shape = all(_is_near(fitted_size(size, resolution), fitted) for size in sizes)
+    return fitted if one_shape else square, False
 
 
 def require_one_size(sizes: Sequence[tuple[int, int]], paths: Sequence[Path], remedy: str) -> None:
@@ -127,6 +128,21 @@ def require_one_size(sizes: Sequence[tuple[int, int]], paths: Sequence[Path], re
             f"the photographs in {paths[0].parent} differ in size: most are {width}x{height}, but not "
             f"{', '.join(odd)}. {remedy}"
         )
+
+
+def _is_near(size: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two sizes differ by no more than what rounding does."""
+    return abs(size[0] - other[0]) <= 1 and abs(size[1] - other[1]) <= 1
+
+
+def _whole_window(size: tuple[int, int], target: tuple[int, int]) -> Window:
+    """All of a picture; more than that in one direction where the target has another shape."""
+    width, height = map(float, size)
+    if _is_near(fitted_size(size, max(target)), target):
+        return Window(0.0, 0.0, width, height)
+    scale = max(width / target[0], height / target[1])
+    across, down = target[0] * scale, target[1] * scale
+    return Window((width - across) / 2, (height - down) / 2, across, down)
 
 
 def _same_shape(size: tuple[int, int], frame: Frame) -> bool:

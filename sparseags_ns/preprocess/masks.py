@@ -46,35 +46,43 @@ def require_masks(photographs: Sequence[Path], folder: Path) -> None:
         )
 
 
-def read_masked(path: Path, folder: Path, *, upright: bool = True) -> tuple[Photograph, Float[Tensor, "height width"]]:
+def read_masked(
+    path: Path, folder: Path, *, upright: bool = True, most_px: int | None = None, drop: bool = False
+) -> tuple[Photograph, Float[Tensor, "height width"]]:
     """A photograph and its mask, from its transparency if it has any, else from the folder.
+
+    Args:
+        most_px: as of `read_photograph`.
+        drop: the folder's masks are white where the photograph shows what is to be left out (VGGSfM's convention).
 
     Raises:
         PhotographError: there is neither, or the mask in the folder has another size.
     """
-    photograph = read_photograph(path, upright=upright)
+    photograph = read_photograph(path, upright=upright, most_px=most_px)
     if photograph.alpha is not None:
         return photograph, photograph.alpha
     mask_path = find_mask(path, folder)
     if mask_path is None:
         raise PhotographError(f"{path} has no mask: it is opaque everywhere. {_remedy(path, folder)}")
-    mask = read_mask(mask_path, upright=upright)
-    size = (mask.shape[1], mask.shape[0])
-    if size != photograph.size:
+    header, photo_header = read_header(mask_path), read_header(path)
+    size, full_size = (header.upright, photo_header.upright) if upright else (header.stored, photo_header.stored)
+    if size != full_size:
         raise PhotographError(
             f"{mask_path} is {size[0]}x{size[1]} pixels, but its photograph {path.name} is "
-            f"{photograph.size[0]}x{photograph.size[1]}; a mask must have its photograph's size"
+            f"{full_size[0]}x{full_size[1]}; a mask must have its photograph's size"
         )
-    return photograph, mask
+    mask = read_mask(mask_path, upright=upright, most_px=most_px)
+    return photograph, 1 - mask if drop else mask
 
 
 def read_valid(
-    path: Path, size: tuple[int, int], folder: Path, *, upright: bool = True
+    path: Path, size: tuple[int, int], folder: Path, *, upright: bool = True, most_px: int | None = None
 ) -> Float[Tensor, "height width"] | None:
     """The valid region of a photograph from a folder of them, which are found as masks are; None if it has none.
 
     Args:
-        size: (width, height) of the photograph.
+        size: (width, height) of the photograph, before it is reduced.
+        most_px: as of `read_photograph`.
 
     Raises:
         PhotographError: it has another size, is in colour, or says that nothing of the photograph is valid.
@@ -82,10 +90,11 @@ def read_valid(
     valid_path = find_mask(path, folder)
     if valid_path is None:
         return None
-    image = read_photograph(valid_path, upright=upright)
-    if image.size != size:
+    image = read_photograph(valid_path, upright=upright, most_px=most_px)
+    full_size = image.full_size or image.size
+    if full_size != size:
         raise PhotographError(
-            f"{valid_path} is {image.size[0]}x{image.size[1]} pixels, but its photograph {path.name} is "
+            f"{valid_path} is {full_size[0]}x{full_size[1]} pixels, but its photograph {path.name} is "
             f"{size[0]}x{size[1]}; a valid region must have its photograph's size"
         )
     if image.alpha is None and float((image.rgb.amax(-1) - image.rgb.amin(-1)).max()) > _COLOURED:
@@ -93,7 +102,7 @@ def read_valid(
             f"{valid_path} is in colour, so it is no valid region: expected black and white (white = the photograph "
             f"covers this pixel). If {folder} holds something else, rename it"
         )
-    valid = read_mask(valid_path, upright=upright)
+    valid = read_mask(valid_path, upright=upright, most_px=most_px)
     if float(valid.max()) < _KNOWN:
         raise PhotographError(
             f"{valid_path} is black everywhere, so nothing is known of {path.name}: draw it again (white = the "

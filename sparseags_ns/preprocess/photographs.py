@@ -2,7 +2,7 @@
 
 Colours are straight (not multiplied by alpha), sRGB, 0 to 1. A photograph is `upright` when the rotation that its
 EXIF tag asks for has been applied; `stored` is the raster as it lies in the file. Sizes are (width, height) in pixels.
-Nothing here writes.
+Huge photographs are reduced while they are read; `full_size` is what they were. Nothing here writes.
 """
 
 from __future__ import annotations
@@ -11,20 +11,33 @@ import struct
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from PIL import Image, ImageOps
+from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
 from torch import Tensor
 
-from sparseags_ns.formats.image_paths import PHOTO_ENDINGS
+from sparseags_ns.formats.image_paths import HEIC_ENDINGS, PHOTO_ENDINGS
+from sparseags_ns.preprocess.exif import focal_px
 
 _EXIF_ORIENTATION = 0x0112
-_TURNED = range(2, 9)
 _SIDEWAYS = range(5, 9)
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_TURNED_BY_PILLOW = ("TIFF", "HEIF")
 _MOST_NAMED = 8
 _LABEL = 1.0 / 255.0
 # What Pillow and its decoders raise on files that are damaged.
@@ -44,6 +57,8 @@ class Photograph:
     rgb: Float[Tensor, "height width 3"]
     alpha: Float[Tensor, "height width"] | None
     """None when the file has no transparency, or is opaque everywhere."""
+    full_size: tuple[int, int] | None = None
+    """(width, height) before the photograph was reduced; None where it was not."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -63,6 +78,8 @@ class Header:
     """Whether the EXIF tag asks for any turn, half turns and mirroring included."""
     has_alpha: bool
     """Whether there is any transparency to read; it may be opaque everywhere all the same."""
+    focal_px: float | None = None
+    """Focal length in pixels of the raster, as far as the EXIF tags tell; a first guess."""
 
 
 def list_photographs(folder: Path) -> tuple[Path, ...]:
@@ -79,31 +96,51 @@ def read_header(path: Path) -> Header:
 
     def header(image: Image.Image) -> Header:
         width, height = image.size
-        orientation = image.getexif().get(_EXIF_ORIENTATION)
+        orientation = _orientation(image)
         upright = (height, width) if orientation in _SIDEWAYS else (width, height)
-        return Header((width, height), upright, orientation in _TURNED, image.has_transparency_data)
+        focal = focal_px(image.getexif(), image.size)
+        return Header((width, height), upright, orientation in _TURNS, image.has_transparency_data, focal)
 
     return _open(path, header)
 
 
-def read_photograph(path: Path, *, upright: bool = True) -> Photograph:
-    """Read a PNG, JPEG, WebP, TIFF or BMP file, grey or in colour, of 8 or 16 bits.
+def has_transparency(path: Path) -> bool:
+    """Whether a photograph is transparent anywhere, which only its pixels can tell."""
+    return read_header(path).has_alpha and read_photograph(path).alpha is not None
+
+
+def read_photograph(path: Path, *, upright: bool = True, most_px: int | None = None) -> Photograph:
+    """Read a PNG, JPEG, WebP, TIFF, BMP or HEIC file, grey or in colour, of 8 or 16 bits.
 
     Args:
         path: the file.
         upright: turn the photograph as its EXIF tag asks; False keeps the raster as stored.
+        most_px: reduce the photograph while it is read so that its longer side has at most this many pixels. Reduced
+            JPEG files are not even decoded at their full size.
     """
-    pixels = _open(path, lambda image: _colours_and_alpha(_turned(image, upright), path))
+
+    def read(image: Image.Image) -> tuple[Float[Tensor, "height width 4"], tuple[int, int]]:
+        orientation, (width, height) = _orientation(image) if upright else 1, image.size
+        reduced = _reduced(image, most_px)
+        turned = reduced.transpose(_TURNS[orientation]) if orientation in _TURNS else reduced
+        return _colours_and_alpha(turned, path), (height, width) if orientation in _SIDEWAYS else (width, height)
+
+    pixels, full_size = _open(path, read)
     rgb, alpha = pixels[..., :3].contiguous(), pixels[..., 3]
-    return Photograph(path=path, rgb=rgb, alpha=None if bool((alpha == 1.0).all()) else alpha.contiguous())
+    return Photograph(
+        path=path,
+        rgb=rgb,
+        alpha=None if bool((alpha == 1.0).all()) else alpha.contiguous(),
+        full_size=None if full_size == (rgb.shape[1], rgb.shape[0]) else full_size,
+    )
 
 
-def read_mask(path: Path, *, upright: bool = True) -> Float[Tensor, "height width"]:
+def read_mask(path: Path, *, upright: bool = True, most_px: int | None = None) -> Float[Tensor, "height width"]:
     """Read a mask: white where the object is. Transparency counts when there is any, else brightness.
 
     A mask of labels, which holds 0 and 1 of 255 and nothing else, is read as 0 and 1.
     """
-    photograph = read_photograph(path, upright=upright)
+    photograph = read_photograph(path, upright=upright, most_px=most_px)
     if photograph.alpha is not None:
         return photograph.alpha
     mask = photograph.rgb.mean(dim=-1)
@@ -119,6 +156,11 @@ def listed(names: Sequence[str]) -> str:
 
 def _open(path: Path, read: Callable[[Image.Image], _Read]) -> _Read:
     """Open an image, read something from it, and turn what goes wrong into a PhotographError."""
+    if path.suffix.lower() in HEIC_ENDINGS and not _reads_heic():
+        raise PhotographError(
+            f"cannot read {path}: HEIC photographs need the package pillow-heif, which is not installed; install it "
+            "(pip install pillow-heif), or save the photograph as JPEG"
+        )
     try:
         with Image.open(path) as image:
             return read(image)
@@ -139,14 +181,40 @@ def _open(path: Path, read: Callable[[Image.Image], _Read]) -> _Read:
         ) from error
 
 
-def _turned(image: Image.Image, upright: bool) -> Image.Image:
-    """The image, turned as its EXIF tag asks."""
-    return ImageOps.exif_transpose(image) if upright else image
+def _orientation(image: Image.Image) -> int:
+    """The turn that is left to us: 1 is none. To be asked before the pixels are loaded."""
+    return 1 if image.format in _TURNED_BY_PILLOW else image.getexif().get(_EXIF_ORIENTATION, 1)
+
+
+@cache
+def _reads_heic() -> bool:
+    """Let Pillow read HEIC files if the package for it is installed; it turns them upright by itself."""
+    try:
+        import_module("pillow_heif").register_heif_opener()
+    except ImportError:
+        return False
+    return True
+
+
+def _reduced(image: Image.Image, most_px: int | None) -> Image.Image:
+    """The raster as stored, averaged down where its longer side has too many pixels."""
+    if most_px is None or max(image.size) <= most_px:
+        return image
+    scale = most_px / max(image.size)
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    # A JPEG decoder can leave out what would be averaged away; the box says where the photograph then ends.
+    draft = image.draft(None, (2 * width, 2 * height)) if isinstance(image, JpegImageFile) else None
+    box = (0.0, 0.0, *image.size) if draft is None else draft[1]
+    if image.mode.startswith("I"):  # 16-bit grey, which Pillow resizes only as float
+        image = image.convert("I").convert("F")
+    elif image.mode in ("1", "P", "PA"):
+        image = image.convert("RGBA")
+    return image.resize((width, height), Image.Resampling.BOX, box=box)
 
 
 def _colours_and_alpha(image: Image.Image, path: Path) -> Float[Tensor, "height width 4"]:
     """Straight RGBA from 0 to 1 out of any mode of Pillow that photographs come in."""
-    if image.mode.startswith("I"):  # 16-bit grey: convert() would clip it at 255
+    if image.mode.startswith("I") or image.mode == "F":  # 16-bit grey: convert() would clip it at 255
         grey = np.asarray(image).astype(np.float32) / 65535.0
         return torch.from_numpy(np.stack([grey, grey, grey, np.ones_like(grey)], axis=-1))
     if image.mode not in ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "CMYK", "YCbCr"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,12 +90,28 @@ def test_a_photograph_of_another_shape_than_its_pose_is_refused() -> None:
 def test_only_photographs_that_are_not_working_squares_are_reframed(
     sizes: list[tuple[int, int]], masked: bool, expected: tuple[tuple[int, int], bool]
 ) -> None:
-    assert working_size(sizes, PATHS, 64, masked) == expected
+    assert working_size(sizes, 64, masked) == expected
 
 
-def test_whole_photographs_of_several_sizes_are_refused_by_name() -> None:
-    with pytest.raises(PhotographError, match=r"most are 96x48, but not b\.png \(48x96\)\. Whole photographs must"):
-        working_size([(96, 48), (48, 96), (96, 48)], PATHS, 64, masked=False)
+def test_whole_photographs_of_one_shape_keep_it_at_any_size() -> None:
+    assert working_size([(960, 480), (97, 48), (48, 24)], 64, masked=False) == ((64, 32), False)
+
+
+def test_whole_photographs_of_several_shapes_share_a_square_with_nothing_beside_them() -> None:
+    assert working_size([(96, 48), (48, 96), (96, 48)], 64, masked=False) == ((64, 64), False)
+    lying = reframe(compose(photograph(96, 48), None, frame(96, 48)), (64, 64), recentred=False)
+    assert lying.valid[16:48].min() == 1 and lying.valid[:16].max() == 0 and lying.valid[48:].max() == 0
+    # Both axes are scaled alike, and the photograph's upper left corner is the square's (0, 16).
+    whole = compose(photograph(96, 48), None, frame(96, 48)).K
+    assert torch.allclose(lying.K[:2, :2], whole[:2, :2] * 64 / 96)
+    assert torch.allclose(lying.K[:2, 2], whole[:2, 2] * 64 / 96 + torch.tensor([0.0, 16.0]).to(whole))
+
+
+def test_a_photograph_that_was_reduced_on_reading_keeps_its_intrinsics() -> None:
+    reduced = replace(photograph(48, 24), full_size=(96, 48))
+    for given in (frame(96, 48), frame(192, 96), frame(None, None)):
+        whole = compose(photograph(96, 48), None, given).K
+        assert torch.allclose(compose(reduced, None, given).K[:2], whole[:2] / 2)
 
 
 def test_a_picture_of_the_working_size_is_handed_on_untouched() -> None:

@@ -105,3 +105,48 @@ def test_long_lists_of_missing_photographs_are_cut(scene: Path) -> None:
 def test_a_photograph_without_a_pose_has_no_confidence() -> None:
     with pytest.raises(ValueError, match="0 for those without a pose"):
         InitialPoses(frames=(None,), confidence=torch.ones(1))
+
+
+def colmap_model(folder: Path, names: list[str]) -> Path:
+    """A text model of one camera and a row of photographs, and one point."""
+    folder.mkdir(parents=True)
+    (folder / "cameras.txt").write_text("1 SIMPLE_RADIAL 256 256 400 128 128 0.1\n")
+    lines = [f"{i} 1 0 0 0 {i} 0 2 1 {name}\n\n" for i, name in enumerate(names, start=1)]
+    (folder / "images.txt").write_text("".join(lines))
+    (folder / "points3D.txt").write_text("1 0 0 1 255 0 0 1 1 0 2 0\n")
+    return folder
+
+
+@pytest.mark.parametrize("place", ["sparse/0", "sparse", "colmap/sparse/0"])
+def test_the_model_of_a_scene_is_found_and_its_points_come_with_it(
+    scene: Path, place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    colmap_model(scene / place, ["a.png", "b.png"])
+    found = find_pose_file(scene, None)
+    assert found == scene / place
+    assert capsys.readouterr().err == f"sparseags: poses: {place} (the only pose file in {scene})\n"
+    assert found is not None
+    initial = FromFiles(scene, found).place([scene / "images/a.png", scene / "images/b.png"])
+    assert [None if frame is None else frame.name for frame in initial.frames] == ["a", "b"]
+    assert initial.points is not None
+    assert initial.points.positions.tolist() == [[0, 0, 1]] and initial.points.colors.tolist() == [[1, 0, 0]]
+    # Two photographs show it, and it is off by a pixel.
+    assert initial.points.confidence.tolist() == [0.25]
+
+
+def test_a_model_that_was_asked_for_is_taken_and_json_files_go_before_others(scene: Path) -> None:
+    colmap_model(scene / "sparse/0", ["a.png"])
+    colmap_model(scene / "mine", ["a.png"])
+    assert find_pose_file(scene, Path("mine")) == scene / "mine"
+    (scene / "transforms.json").touch()
+    assert find_pose_file(scene, None) == scene / "transforms.json"
+
+
+def test_a_model_may_know_more_photographs_than_the_scene_has(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    colmap_model(scene / "sparse/0", ["a.png", "b.png", "c.png"])
+    FromFiles(scene, scene / "sparse/0").require_photographs()
+    assert "1 of the 3 cameras in" in capsys.readouterr().err
+    for path in (scene / "images").iterdir():
+        path.unlink()
+    with pytest.raises(PoseFileError, match="names 3 of 3 photographs"):
+        FromFiles(scene, scene / "sparse/0").require_photographs()

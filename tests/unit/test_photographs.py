@@ -6,15 +6,18 @@ import os
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from sparseags_ns.preprocess import photographs
 from sparseags_ns.preprocess.masks import find_mask, read_masked
 from sparseags_ns.preprocess.photographs import (
     Header,
     PhotographError,
+    has_transparency,
     list_photographs,
     read_header,
     read_mask,
@@ -94,6 +97,96 @@ def test_exif_rotation_is_applied_unless_the_stored_raster_is_asked_for(tmp_path
     assert torch.equal(read_photograph(path).rgb, torch.rot90(stored, -1, (0, 1)))
 
 
+@pytest.mark.parametrize("ending", ["tif", "webp", "jpg"])
+def test_every_turn_that_exif_knows_is_applied(tmp_path: Path, ending: str) -> None:
+    corner = np.zeros((16, 32, 3), np.uint8)
+    corner[:8, :8] = 255  # the upper left of the raster
+    # Where the raster's upper left corner is on the upright photograph, by the tag (row, column, sideways).
+    places = {1: (0, 0, 0), 2: (0, -1, 0), 3: (-1, -1, 0), 4: (-1, 0, 0)}
+    places |= {5: (0, 0, 1), 6: (0, -1, 1), 7: (-1, -1, 1), 8: (-1, 0, 1)}
+    for tag, (row, column, sideways) in places.items():
+        exif = Image.Exif()
+        exif[0x0112] = tag
+        path = save(tmp_path / f"{tag}.{ending}", corner, exif=exif)
+        header, photograph = read_header(path), read_photograph(path)
+        assert header.upright == photograph.size == ((16, 32) if sideways else (32, 16))
+        assert float(photograph.rgb[row, column].min()) > 0.8, tag
+        assert float(photograph.rgb.mean()) == pytest.approx(1 / 8, abs=0.02)
+
+
+@pytest.mark.parametrize(("name", "mode"), [("a.jpg", "RGB"), ("a.png", "RGBA"), ("b.png", "P"), ("c.png", "L")])
+def test_huge_photographs_are_reduced_while_they_are_read(tmp_path: Path, name: str, mode: str) -> None:
+    width, height = 413, 200
+    ramp = np.linspace(0, 255, width).astype(np.uint8)[None].repeat(height, 0)
+    Image.fromarray(ramp).convert(mode).save(tmp_path / name)
+    small = read_photograph(tmp_path / name, most_px=100)
+    assert small.size == (100, 48)
+    assert small.full_size == (413, 200)
+    middles = (torch.arange(100) + 0.5) / 100 * width
+    expected = (middles - 0.5) / (width - 1)
+    assert (small.rgb[24, :, 0] - expected).abs().max() < 0.02
+    assert read_photograph(tmp_path / name, most_px=413).full_size is None
+
+
+def test_huge_photographs_are_turned_too(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = save(tmp_path / "a.jpg", np.zeros((200, 400, 3), np.uint8), exif=exif)
+    upright, stored = read_photograph(path, most_px=100), read_photograph(path, most_px=100, upright=False)
+    assert (upright.size, upright.full_size) == ((50, 100), (200, 400))
+    assert (stored.size, stored.full_size) == ((100, 50), (400, 200))
+
+
+def test_reduced_sixteen_bit_grey_keeps_its_range(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.png", np.full((40, 80), 32768, np.uint16))
+    assert torch.allclose(read_photograph(path, most_px=20).rgb, torch.tensor(32768 / 65535), atol=1e-4)
+
+
+def test_reduced_transparent_photographs_keep_the_colours_of_what_is_seen(tmp_path: Path) -> None:
+    pixels = np.zeros((40, 40, 4), np.uint8)
+    pixels[:, ::2] = (255, 0, 0, 255)  # every other column red, the others clear black
+    small = read_photograph(save(tmp_path / "a.png", pixels), most_px=20)
+    assert small.alpha is not None
+    assert torch.allclose(small.alpha, torch.tensor(0.5), atol=0.01)
+    assert torch.allclose(small.rgb[..., 0], torch.tensor(1.0), atol=0.01)
+
+
+def test_sixteen_bit_colours_become_eight_bit_ones(tmp_path: Path) -> None:
+    deep = (np.arange(48, dtype=np.uint16).reshape(4, 4, 3) * 1300).astype(np.uint16)
+    for ending in ("png", "tiff"):
+        assert cv2.imwrite(str(tmp_path / f"a.{ending}"), deep[..., ::-1])
+        rgb = read_photograph(tmp_path / f"a.{ending}").rgb
+        assert torch.allclose(rgb, torch.from_numpy(deep.astype(np.float32)) / 65535, atol=0.005)
+
+
+def test_heic_is_read_where_its_package_is(tmp_path: Path) -> None:
+    heif = pytest.importorskip("pillow_heif", reason="needs pillow-heif (the extra `heic`)")
+    heif.register_heif_opener()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    flat = np.full((64, 96, 3), (200, 100, 50), np.uint8)
+    path = save(tmp_path / "a.heic", flat, quality=95, exif=exif)
+    photograph = read_photograph(path)
+    assert read_header(path).upright == photograph.size
+    assert torch.allclose(photograph.rgb[32, 32], torch.tensor([200, 100, 50]) / 255, atol=0.03)
+
+
+def test_heic_without_its_package_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(photographs, "_reads_heic", lambda: False)
+    (tmp_path / "a.heic").touch()
+    with pytest.raises(PhotographError) as error:
+        read_header(tmp_path / "a.heic")
+    expected = (Path(__file__).parents[1] / "golden/reading/heic.txt").read_text(encoding="utf-8")
+    assert str(error.value).replace(str(tmp_path), "SCENE") + "\n" == expected
+
+
+def test_transparency_must_be_seen_not_promised(tmp_path: Path) -> None:
+    opaque, clear = np.full((3, 2), 255, np.uint8), np.zeros((3, 2), np.uint8)
+    assert not has_transparency(save(tmp_path / "a.png", COLOURS))
+    assert not has_transparency(save(tmp_path / "b.png", np.dstack([COLOURS, opaque])))
+    assert has_transparency(save(tmp_path / "c.png", np.dstack([COLOURS, clear])))
+
+
 def test_the_size_without_a_tag_is_the_stored_one(tmp_path: Path) -> None:
     assert read_header(save(tmp_path / "a.png", COLOURS)) == Header(
         stored=(2, 3), upright=(2, 3), turned=False, has_alpha=False
@@ -140,7 +233,7 @@ def test_listing_takes_photographs_only_in_order(tmp_path: Path) -> None:
     for name in ("b.JPG", "a.png", "c.webp", "._a.png", "notes.txt", "d.heic"):
         (tmp_path / name).write_bytes(b"")
     (tmp_path / "folder.png").mkdir()
-    assert [path.name for path in list_photographs(tmp_path)] == ["a.png", "b.JPG", "c.webp"]
+    assert [path.name for path in list_photographs(tmp_path)] == ["a.png", "b.JPG", "c.webp", "d.heic"]
 
 
 def test_masks_are_read_from_brightness_transparency_or_labels(tmp_path: Path) -> None:
@@ -169,6 +262,14 @@ def test_transparency_goes_before_the_masks_folder(tmp_path: Path) -> None:
     assert read_masked(clear, masks)[1].sum() == 0
     opaque = save(tmp_path / "a.webp", COLOURS)
     assert read_masked(opaque, masks)[1].sum() == 6
+
+
+def test_masks_of_what_is_to_be_dropped_are_turned_round(tmp_path: Path) -> None:
+    (tmp_path / "masks").mkdir()
+    drop = np.array([[0, 255], [255, 255], [255, 0]], np.uint8)
+    save(tmp_path / "masks/a.png", drop)
+    mask = read_masked(save(tmp_path / "a.jpg", COLOURS), tmp_path / "masks", drop=True)[1]
+    assert torch.equal(mask, 1 - torch.from_numpy(drop).float() / 255)
 
 
 def test_a_mask_of_another_size_is_refused_with_both_sizes(tmp_path: Path) -> None:

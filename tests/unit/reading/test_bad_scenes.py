@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sparseags_ns.data.reading import read_views
+from sparseags_ns.data.reading import ReadingOptions, read_scene, read_views
 from sparseags_ns.data.scene import SceneError
 from sparseags_ns.formats.cameras_json import write_cameras_json
 from sparseags_ns.formats.frame import Frame, PoseFileError
 from sparseags_ns.formats.transforms_json import write_transforms_json
+from sparseags_ns.pose_init.base import PoseInitError
 from sparseags_ns.preprocess.photographs import PhotographError
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "reading"
@@ -60,11 +61,24 @@ def test_a_folder_without_photographs(tmp_path: Path, make_frames: Callable[...,
     assert_golden("no_photographs", error, tmp_path)
 
 
-def test_a_folder_without_poses(scene: Path) -> None:
+def test_a_folder_without_poses_where_nothing_can_estimate_them(scene: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sparseags_ns.pose_init.features.find_spec", lambda name: None)
     (scene / "transforms.json").unlink()
-    with pytest.raises(SceneError) as error:
+    with pytest.raises(PoseInitError) as error:
         read_views(scene)
     assert_golden("no_poses", error, scene)
+    with pytest.raises(PoseInitError) as error:
+        read_scene(scene, ReadingOptions(pose_init="features"))
+    assert_golden("no_features", error, scene)
+    with pytest.raises(PoseInitError) as error:
+        read_scene(scene, ReadingOptions(pose_init="files"))
+    assert_golden("no_files", error, scene)
+
+
+def test_poses_from_a_file_and_from_an_estimator(scene: Path) -> None:
+    with pytest.raises(SceneError) as error:
+        read_scene(scene, ReadingOptions(pose_init="features", poses=Path("transforms.json")))
+    assert_golden("two_sources", error, scene)
 
 
 @pytest.mark.parametrize("with_poses", [True, False])
@@ -129,13 +143,6 @@ def test_mixed_sizes_with_intrinsics_of_one_unstated_size(
     with pytest.raises(PhotographError) as error:
         read_views(scene, resolution=SIZE)
     assert_golden("mixed_sizes", error, scene)
-
-
-def test_mixed_sizes_of_whole_photographs(scene: Path, save_photograph: Callable[..., None]) -> None:
-    save_photograph(scene / "images/002.png", 48, 48, mode="RGB")
-    with pytest.raises(PhotographError) as error:
-        read_views(scene, resolution=SIZE, masks="none")
-    assert_golden("mixed_sizes_whole", error, scene)
 
 
 def test_a_photograph_cropped_since_its_pose_was_found(scene: Path, save_photograph: Callable[..., None]) -> None:

@@ -122,9 +122,9 @@ def test_whole_photographs_are_straightened_and_keep_their_shape(
     assert torch.allclose(views.cameras.K[0], intrinsics_matrix(20.0, 20.0, 15.0, 20.0))
     assert views.valid[:, 0, 0].max() < 0.5 and views.valid[:, 20, 15].min() == 1
     assert capsys.readouterr().err.splitlines()[1:] == [
+        "sparseags: masks: none (asked for; the whole photograph counts as the object)",
         "sparseags: photographs are straightened (the pose file gives a distortion of the lens)",
         "sparseags: whole photographs are scaled to 30x40 (they are 60x80, and no masks are used)",
-        "sparseags: masks: none (asked for; the whole photograph counts as the object)",
     ]
 
 

@@ -1,0 +1,169 @@
+"""The records of COLMAP's model files, as they are written, text or binary.
+
+Binary files are little-endian: the number of records, then one after the other. In the text files `#` starts a comment
+line, and each photograph takes two lines, the second of which, its 2D points, may be empty.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sparseags_ns.formats.frame import PoseFileError
+
+# COLMAP's numbers for its camera models, with how many parameters each has.
+MODELS: dict[int, tuple[str, int]] = {
+    0: ("SIMPLE_PINHOLE", 3),
+    1: ("PINHOLE", 4),
+    2: ("SIMPLE_RADIAL", 4),
+    3: ("RADIAL", 5),
+    4: ("OPENCV", 8),
+    5: ("OPENCV_FISHEYE", 8),
+    6: ("FULL_OPENCV", 12),
+    7: ("FOV", 5),
+    8: ("SIMPLE_RADIAL_FISHEYE", 4),
+    9: ("RADIAL_FISHEYE", 5),
+    10: ("THIN_PRISM_FISHEYE", 12),
+    11: ("RAD_TAN_THIN_PRISM_FISHEYE", 16),
+    12: ("SIMPLE_DIVISION", 4),
+    13: ("DIVISION", 5),
+    14: ("SIMPLE_FISHEYE", 3),
+    15: ("FISHEYE", 4),
+    16: ("EUCM", 6),
+}
+
+
+@dataclass(frozen=True)
+class CameraRecord:
+    """One line of `cameras`."""
+
+    id: int
+    model: str
+    width: int
+    height: int
+    params: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class ImageRecord:
+    """One photograph of `images`, without its 2D points."""
+
+    name: str
+    camera_id: int
+    quaternion: tuple[float, ...]
+    """w x y z of the rotation from the world to the camera."""
+    translation: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class PointRecord:
+    """One point of `points3D`."""
+
+    position: tuple[float, ...]
+    color: tuple[int, ...]
+    """0 to 255."""
+    error_px: float
+    track_length: int
+
+
+Record = TypeVar("Record", CameraRecord, ImageRecord, PointRecord)
+
+
+class _Bytes:
+    """A binary file, read from front to back."""
+
+    def __init__(self, file: Path) -> None:
+        self.file, self._content, self._at = file, file.read_bytes(), 0
+
+    def take(self, layout: str) -> tuple[Any, ...]:
+        values = struct.unpack_from("<" + layout, self._content, self._at)
+        self._at += struct.calcsize("<" + layout)
+        return values
+
+    def text(self) -> str:
+        end = self._content.index(b"\0", self._at)
+        text = self._content[self._at : end].decode("utf-8")
+        self._at = end + 1
+        return text
+
+    def skip(self, count: int) -> None:
+        self._at += count
+        if self._at > len(self._content):
+            raise EOFError
+
+
+def read_records(file: Path, kind: type[Record]) -> list[Record]:
+    """All records of a `.bin` or `.txt` file of one kind.
+
+    Raises:
+        PoseFileError: it cannot be read, is cut off or is not what its name says.
+    """
+    binary, text = _READERS[kind]
+    try:
+        if file.suffix == ".bin":
+            source = _Bytes(file)
+            return [binary(source) for _ in range(source.take("Q")[0])]
+        lines = (line.strip() for line in file.read_text(encoding="utf-8").splitlines())
+        return list(text(line for line in lines if not line.startswith("#")))
+    except PoseFileError:
+        raise
+    except OSError as error:
+        raise PoseFileError(file, f"cannot be read: {error.strerror or error}") from error
+    except (struct.error, ValueError, IndexError, EOFError, KeyError, MemoryError, OverflowError) as error:
+        raise PoseFileError(
+            file, "is cut off, damaged or no file of a COLMAP model; copy it again from its source"
+        ) from error
+
+
+def _camera_from_bytes(source: _Bytes) -> CameraRecord:
+    number, model, width, height = source.take("iiQQ")
+    if model not in MODELS:
+        # How many parameters follow is not known, so nothing after it can be read either.
+        raise PoseFileError(source.file, f"camera {number} is of model {model}, which is not known here")
+    name, count = MODELS[model]
+    return CameraRecord(number, name, width, height, source.take(f"{count}d"))
+
+
+def _image_from_bytes(source: _Bytes) -> ImageRecord:
+    _, *pose, camera_id = source.take("i7di")
+    name = source.text()
+    source.skip(24 * source.take("Q")[0])
+    return ImageRecord(name, camera_id, tuple(pose[:4]), tuple(pose[4:]))
+
+
+def _point_from_bytes(source: _Bytes) -> PointRecord:
+    _, *position, red, green, blue, error, length = source.take("Q3d3BdQ")
+    source.skip(8 * length)
+    return PointRecord(tuple(position), (red, green, blue), error, length)
+
+
+def _cameras_from_lines(lines: Iterator[str]) -> Iterator[CameraRecord]:
+    for line in filter(None, lines):
+        number, model, width, height, *params = line.split()
+        yield CameraRecord(int(number), model, int(width), int(height), tuple(map(float, params)))
+
+
+def _images_from_lines(lines: Iterator[str]) -> Iterator[ImageRecord]:
+    for line in lines:
+        if not line:
+            continue
+        _, *pose, camera_id, name = line.split(maxsplit=9)
+        next(lines, "")
+        yield ImageRecord(name, int(camera_id), tuple(map(float, pose[:4])), tuple(map(float, pose[4:])))
+
+
+def _points_from_lines(lines: Iterator[str]) -> Iterator[PointRecord]:
+    for line in filter(None, lines):
+        _, x, y, z, red, green, blue, error, *track = line.split()
+        color = int(red), int(green), int(blue)
+        yield PointRecord((float(x), float(y), float(z)), color, float(error), len(track) // 2)
+
+
+_READERS: dict[type, tuple[Callable[[_Bytes], Any], Callable[[Iterator[str]], Iterator[Any]]]] = {
+    CameraRecord: (_camera_from_bytes, _cameras_from_lines),
+    ImageRecord: (_image_from_bytes, _images_from_lines),
+    PointRecord: (_point_from_bytes, _points_from_lines),
+}

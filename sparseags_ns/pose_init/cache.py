@@ -1,0 +1,106 @@
+"""Estimated poses are kept: an unchanged set of photographs is never placed twice.
+
+A result is filed under the initialiser's name and a fingerprint of its fields, the package's version, and the names and
+bytes of all photographs, so a photograph that changed, came or went makes a new one. ns-export and ns-eval find the
+poses of the training there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from sparseags_ns.console import announce, warn
+from sparseags_ns.formats.frame import Distortion, Frame
+from sparseags_ns.formats.json_entries import write_json
+from sparseags_ns.pose_init.base import InitialPoses, PoseInit
+from sparseags_ns.preprocess.store import Store, fingerprint
+from sparseags_ns.views import PointCloud
+
+_LAYOUT = "1"
+
+
+def place_or_recall(initialiser: PoseInit, photographs: Sequence[Path], store: Store) -> InitialPoses:
+    """What the initialiser says of these photographs, from the store if it has said it before.
+
+    Raises:
+        StoreError: the result cannot be kept; raised before the work begins.
+        ValueError: as of `PoseInit.place`.
+    """
+    file = store.folder / f"poses-{initialiser.name}-{cache_key(initialiser, photographs)}.json"
+    if file.is_file():
+        try:
+            initial = _read(file)
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            warn(f"{file} is damaged and found out anew", type(error).__name__)
+        else:
+            announce(f"poses: {initialiser.name}, from {file}", "photographs and settings are unchanged since")
+            return initial
+    store.new_file(file.name)
+    initial = initialiser.place(photographs)
+    _write(file, initial)
+    return initial
+
+
+def cache_key(initialiser: PoseInit, photographs: Sequence[Path]) -> str:
+    """Fingerprint of everything that a result depends on."""
+    settings = {
+        field.name: repr(getattr(initialiser, field.name))
+        for field in fields(initialiser)  # pyright: ignore[reportArgumentType]
+        if field.compare
+    }
+    names = json.dumps([path.name for path in photographs])
+    return fingerprint("poses", _LAYOUT, initialiser.name, json.dumps(settings, sort_keys=True), names, *photographs)
+
+
+def _write(file: Path, initial: InitialPoses) -> None:
+    """The points first, then the file that makes the result count."""
+    if initial.points is not None:
+        points = file.with_suffix(".npz")
+        part = points.with_name(points.name + ".part")
+        with part.open("wb") as stream:
+            np.savez_compressed(stream, **{f.name: getattr(initial.points, f.name).numpy() for f in fields(PointCloud)})
+        part.replace(points)
+    content = {
+        "points": initial.points is not None,
+        "confidence": initial.confidence.tolist(),
+        "frames": [None if frame is None else _fields(frame) for frame in initial.frames],
+    }
+    write_json(file, content)
+
+
+def _read(file: Path) -> InitialPoses:
+    content = json.loads(file.read_text(encoding="utf-8"))
+    points = None
+    if content["points"]:
+        with np.load(file.with_suffix(".npz")) as arrays:
+            points = PointCloud(**{f.name: torch.from_numpy(arrays[f.name]) for f in fields(PointCloud)})
+    frames = tuple(None if entry is None else _frame(entry) for entry in content["frames"])
+    return InitialPoses(frames=frames, confidence=torch.tensor(content["confidence"]), points=points)
+
+
+def _fields(frame: Frame) -> dict[str, Any]:
+    plain = {f.name: getattr(frame, f.name) for f in fields(Frame)}
+    return {
+        **plain,
+        "T_camera_world": frame.T_camera_world.tolist(),
+        "K": frame.K.tolist(),
+        "distortion": asdict(frame.distortion),
+    }
+
+
+def _frame(entry: dict[str, Any]) -> Frame:
+    return Frame(
+        **{
+            **entry,
+            "T_camera_world": torch.tensor(entry["T_camera_world"], dtype=torch.float64),
+            "K": torch.tensor(entry["K"], dtype=torch.float64),
+            "distortion": Distortion(**entry["distortion"]),
+        }
+    )

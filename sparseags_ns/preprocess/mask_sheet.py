@@ -1,0 +1,56 @@
+"""masks.png: each photograph with what its mask leaves out darkened; suspicious ones framed in red."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+CELL_PX = 192
+_FRAME_PX, _LABEL_PX, _COLUMNS = 5, 22, 8
+_RED, _GREY, _INK = (214, 39, 40), (205, 205, 205), (40, 40, 40)
+_OUTSIDE = np.array([0.25, 0.25, 0.25], np.float32)
+
+
+@dataclass(frozen=True)
+class MaskCell:
+    """One photograph of the sheet."""
+
+    name: str
+    picture: Image.Image
+    suspicious: bool
+
+
+def mask_cell(
+    name: str, rgb: Float[Tensor, "height width 3"], mask: Float[Tensor, "height width"], suspicious: bool
+) -> MaskCell:
+    """The thumbnail of a photograph of any size."""
+    cover = mask[..., None].numpy()
+    pixels = rgb.numpy() * (cover + (1 - cover) * _OUTSIDE)
+    picture = Image.fromarray((pixels.clip(0, 1) * 255).round().astype(np.uint8))
+    picture.thumbnail((CELL_PX, CELL_PX))
+    return MaskCell(name, picture, suspicious)
+
+
+def mask_sheet(cells: Sequence[MaskCell]) -> Image.Image:
+    """All thumbnails, up to eight in a row."""
+    columns = min(len(cells), _COLUMNS)
+    across, down = CELL_PX + 2 * _FRAME_PX, CELL_PX + 2 * _FRAME_PX + _LABEL_PX
+    sheet = Image.new("RGB", (columns * across, -(-len(cells) // columns) * down), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=13)
+    for index, cell in enumerate(cells):
+        left, top = index % columns * across, index // columns * down
+        colour = _RED if cell.suspicious else _GREY
+        draw.text((left + _FRAME_PX, top + 3), cell.name, fill=_RED if cell.suspicious else _INK, font=font)
+        inset = 0 if cell.suspicious else _FRAME_PX - 1
+        box = (left + inset, top + _LABEL_PX + inset, left + across - 1 - inset, top + down - 1 - inset)
+        draw.rectangle(box, fill=colour)
+        corner = (left + _FRAME_PX, top + _LABEL_PX + _FRAME_PX)
+        draw.rectangle((*corner, corner[0] + CELL_PX - 1, corner[1] + CELL_PX - 1), fill="white")
+        room = (CELL_PX - cell.picture.width) // 2, (CELL_PX - cell.picture.height) // 2
+        sheet.paste(cell.picture, (corner[0] + room[0], corner[1] + room[1]))
+    return sheet
