@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -77,6 +77,10 @@ class SparseAGSTrainer(Trainer):
             self._after_train()
         finally:
             self.config.max_num_iterations = whole
+
+    def phase(self, name: str) -> AbstractContextManager[None]:
+        """Count the time inside as a phase's."""
+        return self._clock.phase(name)
 
     @contextmanager
     def _stop_on_interrupt(self) -> Iterator[None]:

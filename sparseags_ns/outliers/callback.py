@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 
@@ -19,12 +20,29 @@ from sparseags_ns.model.settings import Preset
 from sparseags_ns.outliers.settling import Settled, settle
 
 if TYPE_CHECKING:
-    from nerfstudio.engine.trainer import Trainer
-
     from sparseags_ns.model.sparseags import SparseAGSModel
+
+PHASE = "starts and outlier search"
+"""Its wall time in summary.json."""
 
 TURN_SECONDS = 0.03
 """The viewer gets its turn this often while the search holds the trainer."""
+
+
+@runtime_checkable
+class Run(Protocol):
+    """What is needed of the trainer (trainer.py), which lies downstream."""
+
+    train_lock: Any  # threading.Lock, which is no type to be checked against.
+    stop_training: bool
+
+    def save_checkpoint(self, step: int) -> None:
+        """Save where the run stands."""
+        ...
+
+    def phase(self, name: str) -> AbstractContextManager[None]:
+        """Count the time inside as a phase's."""
+        ...
 
 
 class SearchInterruptedError(Exception):
@@ -35,6 +53,7 @@ def settling_callback(model: SparseAGSModel, attributes: TrainingCallbackAttribu
     """The callback; it does nothing where the model's settings ask for nothing."""
     trainer, optimizers = attributes.trainer, attributes.optimizers
     assert trainer is not None and optimizers is not None
+    run = cast(Run, trainer)
     rates = {name: group["optimizer"].lr for name, group in optimizers.config.items()}
     preset = Preset(
         settings=model.config,
@@ -46,33 +65,34 @@ def settling_callback(model: SparseAGSModel, attributes: TrainingCallbackAttribu
 
     def before_step(step: int) -> None:
         if step == coarse_end(model.config.stages, preset.steps) and model.settles:
-            trainer.save_checkpoint(step)
-            settled = settle(
-                model.views.to(model.device),
-                preset,
-                model.standing(),
-                say=lambda what: announce(what, "between the coarse and the fine stages"),
-                between_batches=_turns(trainer),
-            )
+            run.save_checkpoint(step)
+            with run.phase(PHASE):
+                settled = settle(
+                    model.views.to(model.device),
+                    preset,
+                    model.standing(),
+                    say=lambda what: announce(what, "between the coarse and the fine stages"),
+                    between_batches=_turns(run),
+                )
             _announce(settled, model.views.names)
             model.go_on_from(settled.standing, optimizers.optimizers, settled.to_json(model.views.names))
 
     return TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], before_step)
 
 
-def _turns(trainer: Trainer) -> Callable[[], None]:
+def _turns(run: Run) -> Callable[[], None]:
     """Lets the viewer render, which waits for the lock that the training loop holds, and Ctrl-C take effect."""
     last = time.monotonic()
 
     def turn() -> None:
         nonlocal last
-        if trainer.stop_training:
+        if run.stop_training:
             raise SearchInterruptedError
-        if time.monotonic() - last < TURN_SECONDS or not trainer.train_lock.locked():
+        if time.monotonic() - last < TURN_SECONDS or not run.train_lock.locked():
             return
-        trainer.train_lock.release()
+        run.train_lock.release()
         time.sleep(1e-4)  # Without it the lock would be taken again before anyone wakes up.
-        trainer.train_lock.acquire()
+        run.train_lock.acquire()
         last = time.monotonic()
 
     return turn
