@@ -22,6 +22,7 @@ from sparseags_ns.guidance.sds import Guidance
 from sparseags_ns.guidance.zero123 import Zero123Options
 from sparseags_ns.model.novel_views import NovelView, sample_novel_view
 from sparseags_ns.rasterizer import rasterize
+from sparseags_ns.rasterizer.threads import torch_on_all_threads
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
 
@@ -103,8 +104,9 @@ class Prior:
         image = rendered.detach().requires_grad_()
         standing = square_cameras(replace(cameras, T_camera_world=cameras.T_camera_world.detach())[others])
         camera = replace(view.camera, T_camera_world=view.camera.T_camera_world.detach(), K=view.camera.K.detach())
-        value, diagnostics = self._guidance(image, camera, self._conditions[others], standing, ratio, generator)
-        (gradient,) = torch.autograd.grad(value, image)
+        with torch_on_all_threads():
+            value, diagnostics = self._guidance(image, camera, self._conditions[others], standing, ratio, generator)
+            (gradient,) = torch.autograd.grad(value, image)
         pull = (rendered * torch.nan_to_num(gradient, posinf=0.0, neginf=0.0)).sum()
         loss = self._settings.guidance_weight * (value.detach() + pull - pull.detach())
         return loss, {f"guidance_{name}": number for name, number in diagnostics.items()}

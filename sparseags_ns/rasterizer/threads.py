@@ -46,6 +46,17 @@ def torch_on_one_thread() -> Iterator[int]:
         torch.set_num_threads(torch_count)
 
 
+@contextmanager
+def torch_on_all_threads() -> Iterator[None]:
+    """Inside, torch works on as many threads as the kernels again: for large networks inside `torch_on_one_thread`."""
+    outer = torch.get_num_threads()
+    torch.set_num_threads(num_threads())
+    try:
+        yield
+    finally:
+        torch.set_num_threads(outer)
+
+
 def run_chunks(count: int, chunk: int, work: Callable[[int, int], None]) -> None:
     """Call work(begin, end) for 0 to count in chunks, on this thread and as many others as torch would use."""
     chunks = -(-count // chunk) if count > 0 else 0
