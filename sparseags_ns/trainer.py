@@ -37,6 +37,8 @@ class SparseAGSTrainerConfig(TrainerConfig):
         manager = self.pipeline.datamanager
         manager.data = None if manager.data is None else manager.data.absolute()
         self.data = None if self.data is None else self.data.absolute()
+        if Path(self.pipeline.model.guidance).exists():
+            self.pipeline.model.guidance = str(Path(self.pipeline.model.guidance).absolute())
         super().save_config()
 
 

@@ -65,6 +65,10 @@ class PriorSettings:
     no)."""
 
 
+class PriorSettingsError(ValueError):
+    """A setting of the prior that cannot be used."""
+
+
 class Prior:
     """A guidance and the photographs it is conditioned on."""
 
@@ -134,7 +138,13 @@ class Prior:
 
 
 def build_prior(settings: PriorSettings, views: Views, device: torch.device | str, seed: int = 0) -> Prior | None:
-    """The prior that the settings ask for, or None; loading says in one line what was chosen and why."""
+    """The prior that the settings ask for, or None; loading says in one line what was chosen and why.
+
+    Raises:
+        PriorSettingsError: a setting is out of range.
+    """
+    if settings.guidance_every < 1:
+        raise PriorSettingsError(f"guidance-every is {settings.guidance_every}: it counts steps and starts at 1")
     options = Zero123Options(
         scale=settings.guidance_scale,
         timesteps=settings.guidance_timesteps,

@@ -15,7 +15,15 @@ from sparseags_ns.geometry.cameras import Cameras, project
 from sparseags_ns.guidance.folders import write_folder
 from sparseags_ns.guidance.networks import TINY, Networks
 from sparseags_ns.guidance.zero123 import Zero123, Zero123Options
-from sparseags_ns.model.prior import Prior, PriorSettings, build_prior, render_side, square_cameras, square_images
+from sparseags_ns.model.prior import (
+    Prior,
+    PriorSettings,
+    PriorSettingsError,
+    build_prior,
+    render_side,
+    square_cameras,
+    square_images,
+)
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
@@ -187,3 +195,8 @@ def test_photographs_without_masks_are_warned_of(
     assert "objects on white" not in capsys.readouterr().err
     build_prior(PriorSettings(guidance=str(tmp_path)), replace(views, masks=torch.ones_like(views.masks)), "cpu")
     assert "knows objects on white" in capsys.readouterr().err
+
+
+def test_a_prior_that_is_asked_every_zeroth_step_is_refused(views: Views) -> None:
+    with pytest.raises(PriorSettingsError, match="guidance-every is 0: it counts steps and starts at 1"):
+        build_prior(PriorSettings(guidance="none", guidance_every=0), views, "cpu")
