@@ -119,7 +119,6 @@ def _try_elsewhere(place: Workplace, trial: Fit, view: int, base: Fit) -> tuple[
     """Reconstruct from the given poses, but with a suspect where its best pose is other than its own; and these poses.
 
     It starts from scratch, as the fit did that it is compared with: what is only joined has not had the same chances.
-    On near-symmetric objects the view may slip meanwhile, so it is searched once more at the end.
     """
     poses = place.searches[view].poses
     own = realigned(trial, base.cameras.T_camera_world)[view]
@@ -128,8 +127,4 @@ def _try_elsewhere(place: Workplace, trial: Fit, view: int, base: Fit) -> tuple[
     claims = claimed(place.best_joined(trial, view, others), place.claims, view)
     trusted = trial.trusted.clone()
     trusted[view] = True
-    fit = place.from_scratch(claims, trusted)
-    faded = place.faded(fit, view)
-    best = place.thoroughly(faded, view).search.poses[: place.settings.candidates]
-    fit = place.best_joined(faded, view, torch.cat([best, faded.cameras.T_camera_world[view : view + 1]]))
-    return fit, claimed(fit, claims, view)
+    return place.from_scratch(claims, trusted), claims
