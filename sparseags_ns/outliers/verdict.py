@@ -73,7 +73,7 @@ def verdict(place: Workplace, base: Fit, inliers: Fit, state: DetectionState) ->
     _, given_losses = place.sharpened(base)
     before = float(given_losses[base.trusted].sum())
     best, losses, after = base, given_losses, torch.inf
-    for option in _options(place, base, inliers, state.dropped):
+    for option in _options(place, base, inliers, state):
         sharp, option_losses = place.sharpened(option)
         total = float(option_losses[base.trusted].sum())
         if total < after:
@@ -86,11 +86,15 @@ def verdict(place: Workplace, base: Fit, inliers: Fit, state: DetectionState) ->
     return _recovered(place, base, best, losses, state, numbers)
 
 
-def _options(place: Workplace, base: Fit, inliers: Fit, dropped: Sequence[int]) -> Iterator[Fit]:
-    """Dropped views joined to the inliers; all from scratch from there; and so, but one of several as it was given."""
+def _options(place: Workplace, base: Fit, inliers: Fit, state: DetectionState) -> Iterator[Fit]:
+    """Dropped views joined to the inliers; all from scratch from there; so, but one of several as it was given; and
+    only what was corrected, with all that was dropped as given: a false drop must not cost a right correction."""
+    dropped = state.dropped
     if not dropped:
         yield inliers
         return
+    if state.corrected:
+        yield place.from_scratch(place.claims, base.trusted)
     joined = rejoined(place, inliers, dropped, base)
     yield joined
     recovered = place.claims
