@@ -36,6 +36,8 @@ from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
 
 FOLDER = "sparseags"
+VALID_FOLDER = "valid"
+"""White where a photograph shows something; only where some of one shows nothing."""
 PACKAGES = ("torch", "nerfstudio", "gsplat", "numba", "numpy")
 
 
@@ -59,12 +61,13 @@ class RunState:
 
 
 def write_run_outputs(folder: Path, state: RunState, perceptual: PerceptualError) -> dict[str, Any]:
-    """Write transforms.json, cameras.json, images/, summary.json and views.png; returns the summary."""
+    """Write transforms.json, cameras.json, images/, valid/, summary.json and views.png; returns the summary."""
     (folder / "images").mkdir(parents=True, exist_ok=True)
     given = anchored(state.initial, state.refined, state.gaussians)
     before = view_errors(state.gaussians, given, state.views, perceptual, sh_degree=state.sh_degree)
     after = view_errors(state.gaussians, state.refined, state.views, perceptual, sh_degree=state.sh_degree)
     _write_photographs(folder / "images", state.views)
+    _write_valid(folder / VALID_FOLDER, state.views)
     frames = _frames(state)
     write_transforms_json(folder / "transforms.json", frames)
     write_cameras_json(folder / "cameras.json", frames)
@@ -140,6 +143,15 @@ def _write_photographs(folder: Path, views: Views) -> None:
         path = folder / f"{name}.png"
         if not path.exists():
             save_image(Image.fromarray(pixels), path)
+
+
+def _write_valid(folder: Path, views: Views) -> None:
+    """Where each photograph shows something, if that is not everywhere."""
+    if bool((views.valid < 1).any()):
+        folder.mkdir(exist_ok=True)
+        for name, plane in zip(views.names, (views.valid.cpu().numpy() * 255).round().astype(np.uint8), strict=True):
+            if not (folder / f"{name}.png").exists():
+                save_image(Image.fromarray(plane), folder / f"{name}.png")
 
 
 def _write_text(path: Path, text: str) -> None:

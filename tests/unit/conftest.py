@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from sparseags_ns.export.run_outputs import RunState, write_run_outputs
+from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import Cameras, orbit
+from sparseags_ns.metrics.images import dssim
+from sparseags_ns.metrics.perceptual import PerceptualError
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
@@ -54,3 +60,84 @@ def make_views(toy_gaussians: Gaussians) -> Callable[..., Views]:
         )
 
     return make
+
+
+@pytest.fixture
+def make_run(toy_gaussians: Gaussians, make_views: Callable[..., Views], tmp_path: Path) -> Callable[..., Path]:
+    """The folder of a run that ended with the toy scene, as `ns-train` leaves it: `make_run(count, size, untrusted)`."""
+
+    def make(count: int = 5, size: int = 32, untrusted: tuple[int, ...] = ()) -> Path:
+        views = make_views(count, size)
+        true = views.cameras
+        generator = torch.Generator().manual_seed(1)
+        wrong = 0.03 * torch.randn(count, 6, generator=generator)
+        initial = true.with_poses(true.T_camera_world @ se3.exp(-wrong))
+        trusted = torch.tensor([view not in untrusted for view in range(count)])
+        splat = replace(toy_gaussians, colors=_harmonics(toy_gaussians.colors))
+        folder = tmp_path / "toy" / "sparseags" / "now"
+        (folder / "nerfstudio_models").mkdir(parents=True)
+        state = RunState(
+            replace(views, cameras=initial),
+            initial,
+            true,
+            trusted,
+            splat,
+            2,
+            60,
+            60,
+            None,
+            lambda: {"optimisation": 1.0},
+        )
+        write_run_outputs(folder / "sparseags", state, PerceptualError("dssim", dssim))
+        torch.save(
+            {"step": 59, "pipeline": _checkpoint(splat, initial, wrong, trusted)},
+            folder / "nerfstudio_models" / "step-000000059.ckpt",
+        )
+        (folder / "config.yml").write_text(CONFIG)
+        normalisation = {"transform": torch.eye(4)[:3].tolist(), "scale": 0.5}
+        (folder / "dataparser_transforms.json").write_text(json.dumps(normalisation))
+        return folder
+
+    return make
+
+
+CONFIG = """!!python/object:sparseags_ns.trainer.SparseAGSTrainerConfig
+_target: !!python/name:sparseags_ns.trainer.SparseAGSTrainer ''
+data: !!python/object/apply:pathlib.PosixPath [/, photographs, toy]
+experiment_name: toy
+pipeline: !!python/object:sparseags_ns.pipeline.SparseAGSPipelineConfig
+  model: !!python/object:sparseags_ns.model.config.SparseAGSModelConfig
+    stages: !!python/tuple [coarse, fine]
+    num_gaussians: 60
+"""
+
+
+def _harmonics(rgb: torch.Tensor) -> torch.Tensor:
+    """Coefficients of degree 2: the colour, and a little of everything above it."""
+    rest = 0.1 * torch.randn(len(rgb), 8, 3, generator=torch.Generator().manual_seed(2))
+    return torch.cat([((rgb - 0.5) / 0.28209479177387814)[:, None], rest], dim=1)
+
+
+def _checkpoint(splat: Gaussians, initial: Cameras, tangents: torch.Tensor, trusted: torch.Tensor) -> dict[str, object]:
+    """The pipeline's state, under the names that `ns-train` gives it."""
+    corrections = {
+        "T_camera_guess": initial.T_camera_world,
+        "K_guess": initial.K,
+        "tangents": tangents,
+        "log_focal": torch.zeros(1),
+    }
+    gaussians = {
+        "means": splat.means,
+        "quats": splat.quats,
+        "scales": splat.scales.log(),
+        "opacities": splat.opacities.logit()[:, None],
+        "features_dc": splat.colors[:, 0],
+        "features_rest": splat.colors[:, 1:],
+    }
+    return {
+        "_model.T_camera_initial": initial.T_camera_world,
+        "_model.K_initial": initial.K,
+        "_model.trusted": trusted,
+        **{f"_model.gauss_params.{name}": value for name, value in gaussians.items()},
+        **{f"_model.camera_optimizer.corrections.{name}": value for name, value in corrections.items()},
+    }
