@@ -64,7 +64,7 @@ def make_views(toy_gaussians: Gaussians) -> Callable[..., Views]:
 
 @pytest.fixture
 def make_run(toy_gaussians: Gaussians, make_views: Callable[..., Views], tmp_path: Path) -> Callable[..., Path]:
-    """The folder of a run that ended with the toy scene, as `ns-train` leaves it: `make_run(count, size, untrusted)`."""
+    """The folder of a run on the toy scene, as `ns-train` leaves it: `make_run(count, size, untrusted)`."""
 
     def make(count: int = 5, size: int = 32, untrusted: tuple[int, ...] = ()) -> Path:
         views = make_views(count, size)

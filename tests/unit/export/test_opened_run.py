@@ -107,7 +107,7 @@ def test_a_damaged_or_foreign_checkpoint_is_refused(make_run: Callable[..., Path
     content = torch.load(checkpoint)
     del content["pipeline"]["_model.camera_optimizer.corrections.tangents"]
     torch.save(content, checkpoint)
-    with pytest.raises(RunError, match="no checkpoint of this version.*tangents"):
+    with pytest.raises(RunError, match=r"no checkpoint of this version.*tangents"):
         open_run(folder)
     checkpoint.write_bytes(b"PK half a file")
     with pytest.raises(RunError, match="cannot be read"):
@@ -122,7 +122,8 @@ def test_the_anchored_initial_cameras_differ_by_one_similarity(make_run: Callabl
 
 
 def test_opening_a_run_does_not_import_nerfstudio() -> None:
-    code = "import sys, sparseags_ns.export.opened_run, sparseags_ns.export.turntable; sys.exit('nerfstudio' in sys.modules)"
+    modules = "sparseags_ns.export.opened_run, sparseags_ns.export.turntable"
+    code = f"import sys, {modules}; sys.exit('nerfstudio' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
