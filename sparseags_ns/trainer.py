@@ -16,6 +16,7 @@ import torch
 from nerfstudio.engine.trainer import Trainer, TrainerConfig
 
 from sparseags_ns.console import announce
+from sparseags_ns.export.run_history import write_run_history
 from sparseags_ns.export.run_outputs import FOLDER, RunState, write_run_outputs
 from sparseags_ns.outliers.callback import SearchInterruptedError
 from sparseags_ns.phases import PhaseClock
@@ -149,6 +150,9 @@ class SparseAGSTrainer(Trainer):
                 num_steps=model.run.num_steps,
                 settled=model.settled,
                 seconds=self._clock.seconds,
+            )
+            write_run_history(
+                self.outputs_dir, model.views, model.run, model.history, model.searches, settles=model.settles
             )
             return write_run_outputs(self.outputs_dir, state, model.perceptual)
 

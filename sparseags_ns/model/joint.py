@@ -210,7 +210,7 @@ def step_losses(
         activate(params),
         cameras[index],
         targets.at(moment.stage.pixels)[index],
-        _backgrounds(settings, len(index), step).to(params["means"]),
+        backgrounds(settings, len(index), step).to(params["means"]),
         weights,
         sh_degree=run.sh_degree(step),
         absgrad=settings.use_absgrad and settings.densify,
@@ -263,7 +263,8 @@ def densify(
         strategy.step_post_backward(params, optimizers, state, step, info)
 
 
-def _backgrounds(settings: JointSettings, count: int, step: int) -> Float[Tensor, "views 3"]:
+def backgrounds(settings: JointSettings, count: int, step: int) -> Float[Tensor, "views 3"]:
+    """The colours behind the views of a step."""
     if settings.background_color == "random":
         return random_backgrounds(count, settings.seed, step)
     return torch.full((count, 3), GRAY[settings.background_color])

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from sparseags_ns.console import announce
 from sparseags_ns.geometry.cameras import Cameras, opencv_from_opengl
+from sparseags_ns.history import RunHistory
 from sparseags_ns.metrics.images import psnr, ssim
 from sparseags_ns.metrics.perceptual import PerceptualError, perceptual_error
 from sparseags_ns.model.camera_deltas import CameraDeltas
@@ -28,6 +29,7 @@ from sparseags_ns.model.joint import (
     Standing,
     TargetPyramid,
     activate,
+    backgrounds,
     begin_step,
     densify,
     make_strategy,
@@ -36,8 +38,9 @@ from sparseags_ns.model.joint import (
     step_losses,
 )
 from sparseags_ns.model.prior import Prior, build_prior
+from sparseags_ns.model.watching import row_of_step
 from sparseags_ns.rasterizer import rasterize
-from sparseags_ns.rasterizer.types import Gaussians
+from sparseags_ns.rasterizer.types import Gaussians, Raster
 from sparseags_ns.views import Views
 
 
@@ -76,18 +79,22 @@ class SparseAGSModel(SplatfactoModel):
         self.strategy_state = self.strategy.initialize_state(scene_scale=1.0)
         self.seconds_before: dict[str, float] = {}
         self.settled: dict[str, Any] | None = None
+        self.history = RunHistory()
+        self.searches: list[dict[str, Any]] = []
 
     # --- state ---
 
     def get_extra_state(self) -> dict[str, Any]:
         """What checkpoints keep besides parameters and buffers: densification statistics, seconds by phase, what
-        the outlier search decided."""
+        the outlier search decided, how the run went."""
         strategy = {key: value for key, value in self.strategy_state.items() if value is not None}
-        return {"strategy": strategy, "seconds": self.seconds_before, "settled": self.settled}
+        told = {"history": self.history.state(), "searches": self.searches}
+        return {"strategy": strategy, "seconds": self.seconds_before, "settled": self.settled} | told
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Restore `get_extra_state`."""
         self.seconds_before, self.settled = state["seconds"], state["settled"]
+        self.history, self.searches = RunHistory.from_state(state["history"]), state["searches"]
         for key, value in state["strategy"].items():
             self.strategy_state[key] = value.to(self.device) if isinstance(value, Tensor) else value
 
@@ -175,6 +182,8 @@ class SparseAGSModel(SplatfactoModel):
         cameras = self.cameras()
         losses, raster = step_losses(step, self.run, self.gauss_params, cameras, self.trusted, self._targets)
         self.info = raster.info
+        if self.history.is_due(step, self.run.num_steps):
+            self._record(step, raster, cameras)
         if self.config.densify:
             self.strategy.step_pre_backward(self.gauss_params, self.optimizers, self.strategy_state, step, self.info)
         metrics: dict[str, Any] = {"gaussian_count": self.num_points, "stage": self.run.moment(step).index}
@@ -187,6 +196,12 @@ class SparseAGSModel(SplatfactoModel):
             )
             metrics |= diagnostics
         return losses, metrics
+
+    def _record(self, step: int, raster: Raster, cameras: Cameras) -> None:
+        background = backgrounds(self.config, int(self.trusted.sum()), step).to(self.device)
+        targets, degree = self._targets.at(self.run.moment(step).stage.pixels), self.run.sh_degree(step)
+        state = self.gaussians(), cameras, self.T_camera_initial, self.trusted, targets, degree
+        self.history.rows.append(row_of_step(step, raster, background, *state))
 
     def end_step(self, step: int) -> None:
         """Densify where the preset says so, and count the step as done."""

@@ -17,6 +17,8 @@ from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttrib
 from sparseags_ns.console import announce
 from sparseags_ns.model.schedule import coarse_end
 from sparseags_ns.model.settings import Preset
+from sparseags_ns.outliers.observer import watched_by
+from sparseags_ns.outliers.search_log import SearchLog
 from sparseags_ns.outliers.settling import Settled, settle
 
 if TYPE_CHECKING:
@@ -66,7 +68,8 @@ def settling_callback(model: SparseAGSModel, attributes: TrainingCallbackAttribu
     def before_step(step: int) -> None:
         if step == coarse_end(model.config.stages, preset.steps) and model.settles:
             run.save_checkpoint(step)
-            with run.phase(PHASE):
+            log = SearchLog(model.views.names, step)
+            with run.phase(PHASE), watched_by(log):
                 settled = settle(
                     model.views.to(model.device),
                     preset,
@@ -75,6 +78,7 @@ def settling_callback(model: SparseAGSModel, attributes: TrainingCallbackAttribu
                     between_batches=_turns(run),
                 )
             _announce(settled, model.views.names)
+            model.searches += log.decided(settled.standing.cameras)
             model.go_on_from(settled.standing, optimizers.optimizers, settled.to_json(model.views.names))
 
     return TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], before_step)

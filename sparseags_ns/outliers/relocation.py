@@ -15,6 +15,7 @@ from torch import Tensor
 from sparseags_ns.geometry.pose_metrics import pose_change
 from sparseags_ns.outliers.fits import Fit
 from sparseags_ns.outliers.hypotheses import diverse, placed
+from sparseags_ns.outliers.observer import observer
 from sparseags_ns.outliers.photographs import photograph_of
 from sparseags_ns.outliers.proxy import proxy
 from sparseags_ns.outliers.search import SearchResult, SearchSettings, pose_losses, search
@@ -71,7 +72,9 @@ def relocation(
     near_losses = torch.cat([pose_losses(small, photograph, own, settings.mask_weight), found.losses[~far]])
     far_losses = found.losses[far]
     elsewhere = float(far_losses.min()) if len(far_losses) else torch.inf
-    return Relocation(view, float(near_losses.min()), elsewhere, found)
+    result = Relocation(view, float(near_losses.min()), elsewhere, found)
+    observer().compared(result.here, result.elsewhere)
+    return result
 
 
 def candidates(found: SearchResult, given: Float[Tensor, "given 4 4"], count: int) -> Float[Tensor, "candidates 4 4"]:

@@ -21,6 +21,7 @@ from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.metrics.images import ssim
 from sparseags_ns.outliers.hypotheses import Turns, all_turns, diverse, opaque_center, placed
+from sparseags_ns.outliers.observer import observer
 from sparseags_ns.outliers.photographs import Photograph, photograph_of
 from sparseags_ns.outliers.proxy import proxy
 from sparseags_ns.rasterizer import rasterize, score_poses
@@ -101,22 +102,25 @@ def search(
 
     Args:
         gaussians: reconstructed without that view.
-        views: the photographs and their intrinsics; poses and trust do not count.
+        views: the photographs and their intrinsics; poses are only shown to who watches, trust does not count.
         view: which of them.
         distance: of a typical camera from the object, where the placing starts.
         extra: poses that are refined along with the shortlist (the given one).
         between_batches: called every few hundred renders: a place to let others have their turn.
     """
-    pause = between_batches or (lambda: None)
+    pause, watching = between_batches or (lambda: None), observer()
+    watching.begun(view, "thorough" if settings.fine_steps > 0 else "glance", views.cameras)
     coarse, fine = (photograph_of(views, view, px) for px in (settings.coarse_px, settings.fine_px))
     small = proxy(gaussians, settings.proxy_gaussians)
     turns = all_turns(settings.spacing_deg, settings.max_roll_deg)
     poses = turns.poses(distance, opaque_center(small))
     if coarse.area == 0:
         nothing = poses.new_zeros(0)
+        watching.ended(poses[:0], nothing)
         return SearchResult(poses[:0], nothing, turns, poses, poses.new_full((len(poses),), torch.inf))
     poses = placed(poses, small, coarse.mask, coarse.valid, coarse.K, between_batches=pause)
     losses = pose_losses(small, coarse, poses, settings.mask_weight, between_batches=pause)
+    watching.scored(poses, losses)
     chosen = poses[diverse(poses, losses, settings.shortlist, settings.min_apart_deg)]
     if extra is not None:
         chosen = torch.cat([chosen, extra.to(chosen)])
@@ -127,6 +131,7 @@ def search(
     if settings.structure_weight > 0:
         best_losses = best_losses + settings.structure_weight * _structure_errors(large, fine, best)
     order = diverse(best, best_losses, len(best), settings.finalists_apart_deg)
+    watching.ended(best[order], best_losses[order])
     return SearchResult(best[order], best_losses[order], turns, poses, losses)
 
 

@@ -23,7 +23,8 @@ MakeConfig = Callable[..., SparseAGSTrainerConfig]
 
 def test_outputs_stand_beside_the_checkpoint(run: SparseAGSTrainer) -> None:
     names = {path.name for path in run.outputs_dir.iterdir()}
-    assert names == {"transforms.json", "cameras.json", "summary.json", "views.png", "images"}
+    files = {"transforms.json", "cameras.json", "summary.json", "history.json", "searches.json", "views.png"}
+    assert names == files | {"images"}
     assert [path.name for path in run.checkpoint_dir.iterdir()] == ["step-000000059.ckpt"]
     assert not list(run.base_dir.rglob("*.partial"))
 

@@ -1,0 +1,139 @@
+"""What a run tells about itself: history.json and searches.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+
+from sparseags_ns.export.run_history import phases_of, write_run_history
+from sparseags_ns.geometry import se3
+from sparseags_ns.geometry.cameras import orbit
+from sparseags_ns.geometry.motion import agreeing, motion
+from sparseags_ns.history import Row, RunHistory
+from sparseags_ns.model.joint import Run
+from sparseags_ns.model.losses import make_targets
+from sparseags_ns.model.settings import SPARSEAGS, SPARSEAGS_PAPER
+from sparseags_ns.model.watching import errors_over_white, row_of_step
+from sparseags_ns.outliers.fits import Fit
+from sparseags_ns.outliers.observer import Both, Nobody, observer, watched_by
+from sparseags_ns.outliers.relocation import relocation
+from sparseags_ns.outliers.search import SearchSettings
+from sparseags_ns.outliers.search_log import MOST, SearchLog
+from sparseags_ns.rasterizer import rasterize
+from sparseags_ns.rasterizer.types import Gaussians
+from sparseags_ns.views import Views
+
+QUICK = SearchSettings(
+    spacing_deg=30.0, coarse_px=16, fine_px=16, shortlist=6, finalists=3, coarse_steps=4, fine_steps=2
+)
+MakeViews = Callable[..., Views]
+
+
+def test_error_does_not_depend_on_the_background(make_views: MakeViews, toy_gaussians: Gaussians) -> None:
+    views = make_views(3)
+    targets, moved = make_targets(views), views.cameras.with_poses(views.cameras.T_camera_world.roll(1, 0))
+    errors = []
+    for background in (torch.zeros(3, 3), torch.tensor([[0.2, 0.9, 0.4]]).repeat(3, 1)):
+        raster = rasterize(toy_gaussians, moved, background)
+        errors.append(errors_over_white(raster.rgb, raster.alpha, background, targets))
+    torch.testing.assert_close(errors[0], errors[1], atol=1e-5, rtol=0.0)
+    assert (errors[0] > 0.05).all()
+
+
+def test_a_row_holds_untrusted_views_too(make_views: MakeViews, toy_gaussians: Gaussians) -> None:
+    views = make_views(4)
+    poses = views.cameras.T_camera_world.clone()
+    poses[2] = orbit(torch.tensor(300.0), torch.tensor(0.0), 1.85)
+    cameras, trusted = views.cameras.with_poses(poses), torch.tensor([True, True, False, True])
+    background = torch.ones(3, 3)
+    raster = rasterize(toy_gaussians, cameras[trusted.nonzero().flatten()], background)
+    given = views.cameras.T_camera_world
+    row = row_of_step(9, raster, background, toy_gaussians, cameras, given, trusted, make_targets(views), None)
+    assert row.step == 10 and row.pixels == 32 and row.trusted == [True, True, False, True]
+    assert max(row.errors[view] for view in (0, 1, 3)) < 1e-4 and row.errors[2] > 0.05
+    assert row.turned_deg[2] > 30 and max(row.turned_deg[view] for view in (0, 1, 3)) < 0.1
+
+
+def test_one_view_far_off_is_not_shared_out_among_the_others(make_views: MakeViews) -> None:
+    given = make_views(5).cameras.T_camera_world
+    refined = given @ se3.exp(torch.tensor([0.0, 0.0, 0.0, 0.0, 0.2, 0.0]))
+    refined[3] = orbit(torch.tensor(20.0), torch.tensor(10.0), 1.85)
+    found = motion(given, refined, torch.zeros(3))
+    assert agreeing(given, refined).tolist() == [True, True, True, False, True]
+    assert found.turned_deg[[0, 1, 2, 4]].max() < 0.1 < 90 < found.turned_deg[3]
+    assert found.moved_percent[[0, 1, 2, 4]].max() < 1 < 100 < found.moved_percent[3]
+
+
+def test_a_history_survives_a_checkpoint() -> None:
+    history = RunHistory([Row(1, 16, [0.5], [0.0], [0.0], [True])])
+    history.happened(1, "leave out", "000", "asked for in the viewer", {})
+    assert RunHistory.from_state(json.loads(json.dumps(history.state()))) == history
+
+
+def test_the_last_step_always_has_its_row() -> None:
+    assert [step for step in range(0, 1000, 1) if RunHistory.is_due(step, 1000)][-2:] == [995, 999]
+    assert RunHistory.is_due(0, 3) and RunHistory.is_due(2, 3)
+
+
+def test_phases_cover_the_run_and_name_the_search() -> None:
+    phases = phases_of(Run(SPARSEAGS.settings, 1000), 96, settles=True)
+    assert [phase.name for phase in phases] == [
+        "16 px", "32 px", "64 px", "starts and outlier search", "96 px", "96 px"
+    ]  # fmt: skip
+    assert phases[0].from_step == 0 and phases[-1].to_step == 1000
+    assert all(a.to_step == b.from_step for a, b in pairwise(phases))
+    assert [phase.name for phase in phases_of(Run(SPARSEAGS_PAPER.settings, 9), 96, settles=False)] == ["96 px"]
+
+
+def test_a_search_is_logged_with_its_best_hypotheses(make_views: MakeViews, toy_gaussians: Gaussians) -> None:
+    views = make_views(4)
+    wrong = views.cameras.T_camera_world.clone()
+    wrong[2] = orbit(torch.tensor(20.0), torch.tensor(0.0), 1.85)
+    fit = Fit(toy_gaussians, views.cameras.with_poses(wrong), torch.tensor([True, True, False, True]))
+    log = SearchLog(views.names, step=7)
+    with watched_by(Both(log, Nobody())):
+        found = relocation(fit, views, 2, QUICK)
+    stands = views.cameras.with_poses(fit.with_pose(2, found.search.poses[0]).cameras.T_camera_world)
+    (search,) = log.decided(stands)
+    assert search["view"] == "002" and search["kind"] == "thorough" and search["by"] == "search" and search["step"] == 7
+    scores = search["hypotheses"]["scores"]
+    assert len(scores) == MOST < search["tried"] and scores == sorted(scores) and scores[0] < search["score_median"]
+    assert len(search["hypotheses"]["centers"]) == MOST and len(search["cameras"]["centers"]) == 4
+    assert search["here"] > search["elsewhere"] > 0 and search["chosen"] == 0
+    assert search["finalists"]["turned_deg"][0] > 60
+    assert log.decided(fit.cameras)[0]["chosen"] is None
+    assert isinstance(observer(), Nobody)
+
+
+def test_a_photograph_of_nothing_is_logged_without_scores(make_views: MakeViews, toy_gaussians: Gaussians) -> None:
+    views = make_views(4)
+    views = replace(views, masks=views.masks * torch.tensor([1.0, 0.0, 1.0, 1.0])[:, None, None])
+    log = SearchLog(views.names, step=0)
+    with watched_by(log):
+        relocation(Fit(toy_gaussians, views.cameras, views.trusted), views, 1, QUICK)
+    (search,) = log.decided(views.cameras)
+    assert search["finalists"]["scores"] == [] and search["here"] is None and search["chosen"] is None
+
+
+def test_both_files_are_plain_json(tmp_path: Path, make_views: MakeViews) -> None:
+    views = make_views(2)
+    history = RunHistory([Row(1, 16, [0.5, 0.123456789], [0.0, 1.0], [0.0, 2.0], [True, False])])
+    write_run_history(tmp_path, views, Run(SPARSEAGS.settings, 10), history, [{"view": "000"}], settles=False)
+    told = json.loads((tmp_path / "history.json").read_text())
+    assert told["version"] == 1 and told["views"] == ["000", "001"] and told["errors"] == [[0.5, 0.12346]]
+    assert told["phases"][-1]["to_step"] == told["num_steps"] == 10
+    assert json.loads((tmp_path / "searches.json").read_text())["searches"] == [{"view": "000"}]
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_numbers_that_are_no_json_are_refused(tmp_path: Path, make_views: MakeViews) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_run_history(
+            tmp_path, make_views(2), Run(SPARSEAGS.settings, 10), RunHistory(), [{"here": float("nan")}], settles=False
+        )
