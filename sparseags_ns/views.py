@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -58,9 +59,18 @@ class Views:
     """Views whose pose takes part in the optimisation."""
     points: PointCloud | None = None
     """In the world of the cameras; None where nobody found any. They may show more than the object."""
+    unposed: tuple[int, ...] = ()
+    """Views that nobody knew a pose for: their cameras only stand in for one. None of them is trusted at first."""
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def posed(self) -> Bool[Tensor, " views"]:
+        """Views that came with a pose, right or wrong."""
+        known = torch.ones_like(self.trusted)
+        known[list(self.unposed)] = False
+        return known
 
     def to(self, *args: Any, **kwargs: Any) -> Views:
         """Move or cast images, masks, cameras and points; `trusted` only moves (it stays boolean)."""

@@ -57,7 +57,7 @@ def _complaints(scene: ReadScene) -> list[list[str]]:
 
 def _picture(scene: ReadScene, complaints: list[list[str]]) -> Image.Image:
     """The picture, in the normalised world."""
-    views = scene.views.moved(normalizing_similarity(scene.views.cameras.T_camera_world))
+    views = scene.views.moved(normalizing_similarity(scene.views.cameras.T_camera_world[scene.views.posed]))
     return preparation_picture(views, scene.confidence, [bool(found) for found in complaints])
 
 

@@ -65,7 +65,7 @@ class SparseAGSDataParser(DataParser):
         config = self.config
         options = {field.name: getattr(config, field.name) for field in fields(ReadingOptions)}
         views = read_scene(config.data, ReadingOptions(**options)).views
-        similarity = normalizing_similarity(views.cameras.T_camera_world)
+        similarity = normalizing_similarity(views.cameras.T_camera_world[views.posed])
         views = views.moved(similarity)
         scale = float(similarity.scale)
         transform = torch.cat([similarity.rotation, similarity.translation[:, None] / scale], dim=1).float()

@@ -25,6 +25,7 @@ from torch import Tensor
 from sparseags_ns.data.pictures import Planes, read_pictures
 from sparseags_ns.data.rasters import Raster, announce_framing, announce_turns, check_intrinsics, raster_of
 from sparseags_ns.data.scene import find_scene
+from sparseags_ns.data.unplaced import UNPLACED
 from sparseags_ns.data.videos import photographs_folder
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.pose_init.choice import PoseInitName
@@ -135,4 +136,5 @@ def _views(rasters: Sequence[Raster], pictures: Sequence[Picture], size: tuple[i
             height=size[1],
         ),
         trusted=torch.tensor([raster.frame.trusted for raster in rasters]),
+        unposed=tuple(row for row, raster in enumerate(rasters) if raster.frame.extra.get(UNPLACED)),
     )

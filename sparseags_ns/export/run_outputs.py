@@ -63,7 +63,7 @@ class RunState:
 def write_run_outputs(folder: Path, state: RunState, perceptual: PerceptualError) -> dict[str, Any]:
     """Write transforms.json, cameras.json, images/, valid/, summary.json and views.png; returns the summary."""
     (folder / "images").mkdir(parents=True, exist_ok=True)
-    given = anchored(state.initial, state.refined, state.gaussians)
+    given = anchored(state.initial, state.refined, state.gaussians, state.views.posed)
     before = view_errors(state.gaussians, given, state.views, perceptual, sh_degree=state.sh_degree)
     after = view_errors(state.gaussians, state.refined, state.views, perceptual, sh_degree=state.sh_degree)
     _write_photographs(folder / "images", state.views)
@@ -79,20 +79,27 @@ def write_run_outputs(folder: Path, state: RunState, perceptual: PerceptualError
     return summary
 
 
-def anchored(given: Cameras, refined: Cameras, gaussians: Gaussians) -> Cameras:
+def anchored(
+    given: Cameras, refined: Cameras, gaussians: Gaussians, posed: Bool[Tensor, " views"] | None = None
+) -> Cameras:
     """The given cameras, moved as one so that the object stands where the refined cameras have it.
 
     The world itself may drift a little during the optimisation; that is no error of the given poses.
+
+    Args:
+        posed: the cameras that were given; the others only stand in for one, and say nothing of the drift.
     """
     weights = gaussians.opacities[:, None]
     center = (gaussians.means * weights).sum(0) / weights.sum().clamp_min(1e-9)
-    similarity = object_anchored(given.T_camera_world, refined.T_camera_world, center)
+    told = slice(None) if posed is None else posed
+    similarity = object_anchored(given.T_camera_world[told], refined.T_camera_world[told], center)
     return given.with_poses(similarity.apply_to_poses(given.T_camera_world))
 
 
 def summarize(state: RunState, given: Cameras, before: ViewErrors, after: ViewErrors) -> dict[str, Any]:
     """The content of summary.json."""
     turned_deg, moved = pose_change(given.T_camera_world, state.refined.T_camera_world)
+    posed = state.views.posed.tolist()
     return {
         "steps_done": state.steps_done,
         "num_steps": state.num_steps,
@@ -100,17 +107,18 @@ def summarize(state: RunState, given: Cameras, before: ViewErrors, after: ViewEr
         "device": _device_name(state.gaussians.means.device),
         "perceptual_error": after.perceptual_name,
         "errors": "squared and perceptual error over object area, over white; `before`: the final splat seen "
-        "through the given poses (moved as one, since the world may drift), `after`: through the refined poses",
+        "through the given poses (moved as one, since the world may drift), `after`: through the refined poses; null "
+        "where no pose was given",
         "views": [
             {
                 "name": name,
                 "trusted": bool(state.trusted[i]),
-                "mse_before": float(before.mse[i]),
+                "mse_before": float(before.mse[i]) if posed[i] else None,
                 "mse_after": float(after.mse[i]),
-                f"{after.perceptual_name}_before": float(before.perceptual[i]),
+                f"{after.perceptual_name}_before": float(before.perceptual[i]) if posed[i] else None,
                 f"{after.perceptual_name}_after": float(after.perceptual[i]),
-                "pose_turned_deg": float(turned_deg[i]),
-                "camera_moved": float(moved[i]),
+                "pose_turned_deg": float(turned_deg[i]) if posed[i] else None,
+                "camera_moved": float(moved[i]) if posed[i] else None,
             }
             for i, name in enumerate(state.views.names)
         ],

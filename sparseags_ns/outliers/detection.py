@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from statistics import fmean, median
 from typing import Any, Literal, Protocol, runtime_checkable
 
-Action = Literal["suspect", "drop", "doubt", "restore", "correct", "keep", "fall back", "finish"]
+Action = Literal["suspect", "drop", "doubt", "restore", "correct", "place", "keep", "fall back", "finish"]
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ class RelocationRule:
 
 
 def begin(trusted: tuple[bool, ...]) -> DetectionState:
-    """The first state. Views untrusted from the start are nobody's suspects and count for no limit."""
+    """The first state. Views untrusted from the start (outliers/waiting.py) are no suspects and count for no limit."""
     return DetectionState(trusted)
 
 

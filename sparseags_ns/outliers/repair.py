@@ -1,4 +1,5 @@
-"""Find the views whose pose is wrong, and give them their true pose: detection, search, verdict.
+"""Find the views whose pose is wrong, and give them their true pose: detection, search, verdict; then place those that
+came without a pose that counts.
 
 A pure function of the photographs, the cameras and the settings: interrupted, it is simply begun again and ends the
 same. Clean input costs a glance at the worst explained views and is handed back untouched.
@@ -26,8 +27,9 @@ from sparseags_ns.outliers.detection import (
     settled,
 )
 from sparseags_ns.outliers.fits import Fit, Fitter, claimed, realigned
+from sparseags_ns.outliers.newcomers import place_newcomers
 from sparseags_ns.outliers.search import SearchResult
-from sparseags_ns.outliers.verdict import verdict
+from sparseags_ns.outliers.verdict import Verdict, verdict
 from sparseags_ns.outliers.workplace import RepairSettings, Workplace, without
 from sparseags_ns.views import Views
 
@@ -45,8 +47,10 @@ class RepairResult:
     decisions: tuple[Decision, ...]
     searches: dict[int, SearchResult]
     """The latest thorough search of each suspect."""
-    repaired: bool = False
+    repaired: bool
     """Whether the fit is another one than was handed in; a view that was lost may be back near its own pose."""
+    placed: Bool[Tensor, " views"]
+    """Views that were not trusted at first and have found their places."""
 
 
 def repair(
@@ -69,10 +73,16 @@ def repair(
     shows = views.masks.flatten(1).amax(1) > 0.5
     base = base or fitter.from_scratch(views.cameras, views.trusted & shows)
     state, inliers = _detect(place, base)
-    if not state.dropped and not state.corrected:
-        return RepairResult(base, torch.zeros_like(views.trusted), state.decisions, place.searches, False)
-    end = verdict(place, base, inliers, state)
-    return RepairResult(end.fit, end.corrected, (*state.decisions, *end.decisions), place.searches, end.fit is not base)
+    end = Verdict(base, torch.zeros_like(base.trusted), ())
+    if state.dropped or state.corrected:
+        end = verdict(place, base, inliers, state)
+    fit, decisions, placed = end.fit, (*state.decisions, *end.decisions), torch.zeros_like(base.trusted)
+    waiting = (~views.trusted & shows).nonzero().flatten().tolist()
+    if waiting:
+        newcomers = place_newcomers(place, fit, waiting)
+        fit, decisions = newcomers.fit, (*decisions, *newcomers.decisions)
+        placed[list(newcomers.placed)] = True
+    return RepairResult(fit, end.corrected, decisions, place.searches, fit is not base, placed)
 
 
 def _detect(place: Workplace, base: Fit) -> tuple[DetectionState, Fit]:

@@ -4,7 +4,7 @@
    the start whose renders explain all trusted photographs best: views that disagree wildly want a high rate, views
    that are cut by the photograph's edge or seen from one side a low one, and the photographs tell which.
 2. Views that this carried far from where they fit better go back (outliers/fallback.py).
-3. Outliers (outliers/repair.py).
+3. Outliers, and the places of views that are not trusted yet (outliers/repair.py).
 
 Wiring: meets `model`. A pure function of its inputs: interrupted, it is begun again and ends the same.
 
@@ -52,6 +52,8 @@ class Settled:
     chosen: Start
     corrected: Bool[Tensor, " views"]
     """Views that the outlier search has put elsewhere."""
+    placed: Bool[Tensor, " views"]
+    """Views that were not trusted at first and have found their places."""
     decisions: tuple[Decision, ...]
     searches: dict[int, SearchResult]
 
@@ -61,6 +63,7 @@ class Settled:
             "starts": [asdict(start) for start in self.starts],
             "chosen_start": asdict(self.chosen),
             "corrected": [name for name, moved in zip(names, self.corrected.tolist(), strict=True) if moved],
+            "placed": [name for name, found in zip(names, self.placed.tolist(), strict=True) if found],
             "decisions": [decision.to_json(names) for decision in self.decisions],
         }
 
@@ -87,13 +90,18 @@ def settle(
     fitter = ShortFitter(views, coarse_preset(_at_pose_rate(preset, chosen.pose_rate)), between_batches)
     repairing = _repair_settings(settings)
     best, fallen = fall_back(Workplace(views, fitter, repairing, between_batches, views.cameras.T_camera_world), best)
-    result = RepairResult(best, torch.zeros_like(best.trusted), (), {})
+    none = torch.zeros_like(best.trusted)
+    result = RepairResult(best, none, (), {}, False, none)
     if settings.outlier_rule != "off":
-        say(f"looking for outliers among {int(best.trusted.sum())} views")
+        waiting = int((~views.trusted).sum())
+        also = f", then for the places of the {waiting} that are not trusted yet" if waiting else ""
+        say(f"looking for outliers among {int(best.trusted.sum())} views{also}")
         result = repair(views, fitter, best, repairing, between_batches=between_batches)
     fit = result.fit
     going_on = Standing(fit.gaussians, fit.cameras, fit.trusted)
-    return Settled(going_on, starts, chosen, result.corrected, (*fallen, *result.decisions), result.searches)
+    return Settled(
+        going_on, starts, chosen, result.corrected, result.placed, (*fallen, *result.decisions), result.searches
+    )
 
 
 def _best_start(

@@ -16,6 +16,7 @@ from sparseags_ns.outliers.detection import RelocationRule, Rule
 from sparseags_ns.outliers.fits import Continuation, Fit, Fitter, view_losses
 from sparseags_ns.outliers.relocation import GLANCE, Relocation, relocation
 from sparseags_ns.outliers.search import SearchResult, SearchSettings
+from sparseags_ns.outliers.waiting import AdmissionRule
 from sparseags_ns.views import Views
 
 
@@ -45,6 +46,8 @@ class RepairSettings:
     """Poses of a search that are judged so, besides the given one."""
     pixels: int = 64
     """Views are compared at this size, but for the verdict, which compares at `sharpening.pixels`."""
+    admission: AdmissionRule = field(default_factory=AdmissionRule)
+    """When a view that was not trusted at first has found its place."""
     correct_below: float = 0.97
     """The sum of all views' losses must fall by this factor, else the given poses stay."""
     misfit_above: float = 6.0

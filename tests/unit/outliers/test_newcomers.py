@@ -1,0 +1,120 @@
+"""Views without trust are placed: with a fake that reconstructs at once, and with real short reconstructions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from sparseags_ns.geometry.alignment import normalizing_similarity
+from sparseags_ns.geometry.anchoring import object_anchored
+from sparseags_ns.geometry.cameras import Cameras
+from sparseags_ns.geometry.pose_metrics import pose_change
+from sparseags_ns.outliers.fits import Continuation, Fit
+from sparseags_ns.outliers.hypotheses import opaque_center
+from sparseags_ns.outliers.repair import RepairResult, RepairSettings, repair
+from sparseags_ns.outliers.search import SearchSettings
+from sparseags_ns.outliers.short_fits import ShortFitter, coarse_preset
+from sparseags_ns.outliers.waiting import AdmissionRule
+from sparseags_ns.rasterizer.types import Gaussians
+from sparseags_ns.sample import SampleConfig, render_sample
+from sparseags_ns.views import Views
+
+QUICK = SearchSettings(
+    spacing_deg=30.0, coarse_px=16, fine_px=32, shortlist=12, finalists=3, coarse_steps=20, fine_steps=12
+)
+SETTINGS = RepairSettings(
+    thorough=QUICK,
+    pixels=32,
+    glances=0,
+    candidates=2,
+    admission=AdmissionRule(unlike_chance=0.2),  # The fake explains the others perfectly.
+)
+
+
+@dataclass
+class PerfectFitter:
+    """The splat is always the true one, whatever the poses; they are not refined."""
+
+    gaussians: Gaussians
+
+    def from_scratch(self, cameras: Cameras, trusted: Tensor) -> Fit:
+        return Fit(self.gaussians, cameras, trusted)
+
+    def continued(self, fit: Fit, continuation: Continuation) -> Fit:
+        return fit
+
+
+def without_poses(views: Views, *unposed: int) -> Views:
+    """The views, some of them with the pose of view 0 in place of their own, and no trust."""
+    poses, trusted = views.cameras.T_camera_world.clone(), views.trusted.clone()
+    poses[list(unposed)] = views.cameras.T_camera_world[0]
+    trusted[list(unposed)] = False
+    return replace(views, cameras=views.cameras.with_poses(poses), trusted=trusted, unposed=unposed)
+
+
+def actions(result: RepairResult) -> list[tuple[str, int | None]]:
+    return [(decision.action, decision.view) for decision in result.decisions]
+
+
+def test_views_without_a_pose_find_their_places(make_views: Callable[..., Views], toy_gaussians: Gaussians) -> None:
+    views = make_views(6, 32)
+    result = repair(without_poses(views, 2, 4), PerfectFitter(toy_gaussians), settings=SETTINGS)
+    assert result.fit.trusted.all() and result.placed.tolist() == [False, False, True, False, True, False]
+    assert not result.corrected.any() and result.repaired
+    assert pose_change(result.fit.cameras.T_camera_world, views.cameras.T_camera_world)[0].max() < 12.0
+    assert sorted(actions(result)[1:]) == [("place", 2), ("place", 4)]
+
+
+def test_photograph_of_something_else_is_left_out_and_said(
+    make_views: Callable[..., Views], toy_gaussians: Gaussians
+) -> None:
+    views = make_views(5, 32)
+    images = views.images.clone()
+    images[2] = 1 - images[2].flip(0, 1)
+    result = repair(without_poses(replace(views, images=images), 2), PerfectFitter(toy_gaussians), settings=SETTINGS)
+    assert result.fit.trusted.tolist() == [True, True, False, True, True] and not result.placed.any()
+    assert actions(result)[-1] == ("keep", 2) and result.decisions[-1].numbers["loss_over_median"] > 3
+    assert not torch.equal(result.fit.cameras.T_camera_world[2], views.cameras.T_camera_world[0])
+
+
+def test_blank_photograph_without_a_pose_is_not_searched(
+    make_views: Callable[..., Views], toy_gaussians: Gaussians
+) -> None:
+    views = make_views(5, 32)
+    masks = views.masks.clone()
+    masks[2] = 0.0
+    result = repair(without_poses(replace(views, masks=masks), 2), PerfectFitter(toy_gaussians), settings=SETTINGS)
+    assert not result.fit.trusted[2] and ("place", 2) not in actions(result) and 2 not in result.searches
+
+
+def test_given_pose_that_is_not_trusted_is_a_candidate(
+    make_views: Callable[..., Views], toy_gaussians: Gaussians
+) -> None:
+    views = make_views(5, 32)
+    trusted = views.trusted.clone()
+    trusted[1] = False
+    result = repair(replace(views, trusted=trusted), PerfectFitter(toy_gaussians), settings=SETTINGS)
+    assert result.placed[1] and result.fit.trusted.all()
+    assert torch.allclose(result.fit.cameras.T_camera_world[1], views.cameras.T_camera_world[1], atol=1e-4)
+
+
+def test_view_of_a_sample_without_a_pose_lands_within_10_degrees() -> None:
+    sample = render_sample(SampleConfig(seed=2, size=48, num_views=6, num_test_views=1, level="dust3r"))
+    views = without_poses(sample.views, 3)
+    views = views.moved(normalizing_similarity(views.cameras.T_camera_world[views.posed])).to(torch.float32)
+    result = repair(views, ShortFitter(views, coarse_preset(share=0.12)), settings=RepairSettings(glances=0))
+    assert result.fit.trusted.all() and result.placed[3]
+    true, fit = sample.true_cameras.T_camera_world, result.fit
+    similarity = object_anchored(true, fit.cameras.T_camera_world, opaque_center(fit.gaussians))
+    turned_deg, _ = pose_change(similarity.apply_to_poses(true).float(), fit.cameras.T_camera_world)
+    assert turned_deg[3] < 10.0 and turned_deg.max() < 10.0
+
+
+def test_views_without_a_pose_say_so(make_views: Callable[..., Views]) -> None:
+    assert without_poses(make_views(4, 32), 1).posed.tolist() == [True, False, True, True]
+    with pytest.raises(IndexError):
+        _ = replace(make_views(4, 32), unposed=(7,)).posed
