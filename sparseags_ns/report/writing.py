@@ -1,0 +1,70 @@
+"""Writes the page. At the end of a run nothing that goes wrong here may cost the run."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import jinja2
+import torch
+
+from sparseags_ns.console import announce, warn
+from sparseags_ns.export.opened_run import open_run
+from sparseags_ns.report.collect import collect
+from sparseags_ns.report.content import Report
+
+FILE = "report.html"
+"""Its name in the run's sparseags/ folder."""
+ASSETS = Path(__file__).parent / "assets"
+STYLES = ("style.css", "figures.css")
+SCRIPTS = ("theme.js", "turntable.js", "compare.js", "space.js", "cameras.js", "searches.js", "chart.js")
+
+
+def write_report(run: Path, output: Path | None = None, device: torch.device | str = "cpu") -> Path:
+    """Make the page of a run from what lies in its folder; returns the file.
+
+    Args:
+        run: the run's folder, its config.yml or its sparseags/ folder.
+        output: the file; by default sparseags/report.html in the run's folder.
+        device: where its views are rendered.
+    """
+    opened = open_run(run, device)
+    path = output or opened.outputs / FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(render(collect(opened)), encoding="utf-8")
+    partial.replace(path)
+    return path
+
+
+def report_at_end(run: Path, device: torch.device | str = "cpu") -> Path | None:
+    """The page of a run that has just ended, None where it could not be made: then one line says why."""
+    try:
+        path = write_report(run, device=device)
+    except Exception as error:  # whatever it is, the run itself is whole and must go on
+        warn("no report was made", f"{type(error).__name__}: {error}; to try again: sparseags report {run}")
+        return None
+    announce(f"report: {path}", "open it in a browser; it needs no network")
+    return path
+
+
+def render(report: Report) -> str:
+    """The page as one string of HTML."""
+    template = _environment().get_template("page.html")
+    parts = {name: [(ASSETS / file).read_text(encoding="utf-8") for file in files] for name, files in _PARTS.items()}
+    return template.render(report=report, **parts)
+
+
+_PARTS = {"styles": STYLES, "scripts": SCRIPTS}
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    """Templates in which every string is escaped unless a template says otherwise."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(ASSETS),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
