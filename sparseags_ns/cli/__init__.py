@@ -14,10 +14,12 @@ def main() -> None:
 
     from sparseags_ns.cli.demo import Demo
     from sparseags_ns.cli.eval import Eval
+    from sparseags_ns.cli.export import Export
     from sparseags_ns.cli.prepare import Prepare
+    from sparseags_ns.cli.report import Report
     from sparseags_ns.cli.sample import Sample
 
-    commands = {"demo": Demo, "eval": Eval, "prepare": Prepare, "sample": Sample}
+    commands = {"demo": Demo, "eval": Eval, "export": Export, "prepare": Prepare, "report": Report, "sample": Sample}
     command = tyro.extras.subcommand_cli_from_dict(commands, prog="sparseags", description=__doc__)
     try:
         command.run()

@@ -34,6 +34,7 @@ DOWNSTREAM = (
     "pipeline",
     "evaluation",
     "export",
+    "report",
     "trainer",
     "sample",
     "method_configs",
@@ -54,7 +55,7 @@ NARROW = {
 }
 """Rooms that may use less than the order allows, so that each can be tested with ten lines and swapped."""
 
-WIRING = {"outliers/callback.py", "outliers/settling.py", "outliers/short_fits.py"}
+WIRING = {"outliers/callback.py", "outliers/desk.py", "outliers/settling.py", "outliers/short_fits.py"}
 """Wiring inside a narrow room: bound by the order only."""
 
 NERFSTUDIO_PLACES = (
