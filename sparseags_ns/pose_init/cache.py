@@ -1,14 +1,15 @@
 """Estimated poses are kept: an unchanged set of photographs is never placed twice.
 
 A result is filed under the initialiser's name and a fingerprint of its fields, the package's version, and the names and
-bytes of all photographs, so a photograph that changed, came or went makes a new one. ns-export and ns-eval find the
-poses of the training there.
+bytes of all photographs, so a photograph that changed, came or went makes a new one. A second, small file says which
+result answered what was asked for: ns-export, ns-eval and `auto` find the poses of the training again, whatever is
+installed by then.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,41 @@ from sparseags_ns.preprocess.store import Store, fingerprint
 from sparseags_ns.views import PointCloud
 
 _LAYOUT = "1"
+
+
+def place_as_asked(
+    asked: str, photographs: Sequence[Path], store: Store, choose: Callable[[], PoseInit]
+) -> tuple[InitialPoses, str]:
+    """What was found when the same was asked for these photographs before, else what the chosen initialiser says.
+
+    Args:
+        asked: what the choice depends on, apart from what is installed.
+        choose: called only if nothing is known yet.
+
+    Returns:
+        The poses, and the name of the initialiser that found them.
+    """
+    answer = store.folder / f"asked-{fingerprint('asked', _LAYOUT, asked, _names(photographs), *photographs)}.json"
+    known = _recalled(answer, store)
+    if known is not None:
+        return known
+    initialiser = choose()
+    initial = place_or_recall(initialiser, photographs, store)
+    result = f"poses-{initialiser.name}-{cache_key(initialiser, photographs)}.json"
+    write_json(store.new_file(answer.name), {"asked": asked, "initialiser": initialiser.name, "result": result})
+    return initial, initialiser.name
+
+
+def _recalled(answer: Path, store: Store) -> tuple[InitialPoses, str] | None:
+    """The result that a file of answers names; None where either is missing or damaged."""
+    try:
+        found = json.loads(answer.read_text(encoding="utf-8"))
+        file, name = store.folder / Path(found["result"]).name, str(found["initialiser"])
+        initial = _read(file)
+    except (ValueError, KeyError, TypeError, OSError):
+        return None
+    announce(f"poses: {name}, from {file}", "photographs and settings are unchanged since")
+    return initial, name
 
 
 def place_or_recall(initialiser: PoseInit, photographs: Sequence[Path], store: Store) -> InitialPoses:
@@ -55,8 +91,12 @@ def cache_key(initialiser: PoseInit, photographs: Sequence[Path]) -> str:
         for field in fields(initialiser)  # pyright: ignore[reportArgumentType]
         if field.compare
     }
-    names = json.dumps([path.name for path in photographs])
-    return fingerprint("poses", _LAYOUT, initialiser.name, json.dumps(settings, sort_keys=True), names, *photographs)
+    own = json.dumps(settings, sort_keys=True)
+    return fingerprint("poses", _LAYOUT, initialiser.name, own, _names(photographs), *photographs)
+
+
+def _names(photographs: Sequence[Path]) -> str:
+    return json.dumps([path.name for path in photographs])
 
 
 def _write(file: Path, initial: InitialPoses) -> None:

@@ -12,8 +12,8 @@ from PIL import Image
 
 from sparseags_ns.formats.frame import Distortion, Frame, intrinsics_matrix
 from sparseags_ns.geometry.cameras import orbit
-from sparseags_ns.pose_init.base import InitialPoses
-from sparseags_ns.pose_init.cache import cache_key, place_or_recall
+from sparseags_ns.pose_init.base import InitialPoses, PoseInitError
+from sparseags_ns.pose_init.cache import cache_key, place_as_asked, place_or_recall
 from sparseags_ns.preprocess import store as store_module
 from sparseags_ns.preprocess.store import Store, StoreError, fingerprint, store_of
 from sparseags_ns.views import PointCloud
@@ -89,6 +89,36 @@ def test_any_change_that_matters_means_work(tmp_path: Path, photographs: list[Pa
     assert fake.calls == [3, 3, 2, 3]
     place_or_recall(fake, photographs, store)
     assert len(fake.calls) == 4, "older results stay good"
+
+
+def test_what_answered_before_answers_again_whatever_is_installed_by_then(
+    tmp_path: Path, photographs: list[Path]
+) -> None:
+    fake, store = Fake(), Store(tmp_path / "sparseags")
+
+    def uninstalled() -> Fake:
+        raise PoseInitError("not installed")
+
+    first, name = place_as_asked("auto", photographs, store, lambda: fake)
+    again, same = place_as_asked("auto", photographs, store, uninstalled)
+    assert name == same == "fake" and len(fake.calls) == 1 and torch.equal(first.confidence, again.confidence)
+    with pytest.raises(PoseInitError):
+        place_as_asked("another", photographs, store, uninstalled)
+    Image.new("RGB", (4, 4), (9, 9, 9)).save(photographs[0])
+    with pytest.raises(PoseInitError):
+        place_as_asked("auto", photographs, store, uninstalled)
+
+
+def test_an_answer_whose_result_is_lost_or_damaged_is_found_anew(tmp_path: Path, photographs: list[Path]) -> None:
+    fake, store = Fake(), Store(tmp_path / "sparseags")
+    place_as_asked("auto", photographs, store, lambda: fake)
+    (file,) = store.folder.glob("poses-fake-*.json")
+    file.unlink()
+    place_as_asked("auto", photographs, store, lambda: fake)
+    (answer,) = store.folder.glob("asked-*.json")
+    answer.write_text("[]")
+    place_as_asked("auto", photographs, store, lambda: fake)
+    assert len(fake.calls) == 2
 
 
 def test_the_key_depends_on_settings_names_bytes_and_version(
