@@ -23,8 +23,8 @@ DOWNSTREAM = (
     "history",
     "formats",
     "preprocess",
-    "pose_init",
     "guidance",
+    "pose_init",
     "model",
     "outliers",
     "data",
@@ -37,6 +37,7 @@ DOWNSTREAM = (
     "report",
     "trainer",
     "sample",
+    "doctor",
     "method_configs",
     "cli",
 )

@@ -1,0 +1,60 @@
+"""`sparseags doctor`: what is on this machine, what is missing, and how to get it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from sparseags_ns.doctor.checks import Check
+
+SIGNS = {"ok": ("✓", "green"), "note": ("·", "yellow"), "missing": ("-", "yellow"), "wrong": ("✗", "bold red")}
+"""How each state is shown."""
+
+
+@dataclass
+class Doctor:
+    """Look at the environment, devices, weights and system; exit status 1 where the main job would not run."""
+
+    json: bool = False
+    """Print JSON instead of lines."""
+
+    def run(self) -> None:
+        """Look, print, exit."""
+        try:
+            from sparseags_ns import __version__
+            from sparseags_ns.doctor.checks import to_json, works
+            from sparseags_ns.doctor.examination import examine
+
+            checks = examine()
+        except ImportError as error:
+            sys.exit(f"sparseags: error: {error}; install what is missing: pip install -c constraints.txt -e .")
+        if self.json:
+            print(json.dumps(to_json(checks, __version__), indent=2))
+        else:
+            print_checks(checks, Console(soft_wrap=True))
+        sys.exit(0 if works(checks) else 1)
+
+
+def print_checks(checks: list[Check], console: Console) -> None:
+    """One line for each, its remedy below it."""
+    width = max(len(check.name) for check in checks)
+    for group, members in groupby(checks, lambda check: check.group):
+        console.print(Text(group, "bold"))
+        for check in members:
+            sign, style = ("✗", "bold red") if check.stops else SIGNS[check.state]
+            console.print(Text.assemble("  ", (sign, style), f" {check.name:<{width}}  {check.found}"))
+            if check.fix:
+                console.print(Text.assemble(" " * (width + 6), ("→ ", "dim"), check.fix))
+    stopping = [check.name for check in checks if check.stops]
+    console.print()
+    if stopping:
+        console.print(Text(f"The main job does not run here: {', '.join(stopping)}.", "bold red"))
+    else:
+        console.print(Text("The main job runs here: ns-train sparseags --data DIR", "bold green"))
