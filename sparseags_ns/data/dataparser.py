@@ -38,7 +38,11 @@ class SparseAGSDataParserConfig(DataParserConfig):
     """Take the initial poses from this cameras.json, transforms.json or folder of a COLMAP model instead of the one in
     the data folder."""
     pose_init: PoseInitName = "auto"
-    """Who finds the initial poses: a pose file, or an estimator; auto takes a file where there is one."""
+    """Who finds the initial poses: a pose file, or an estimator; auto takes a file where there is one, else dust3r
+    where its package and weights are here, else features."""
+    pose_weights: str = "auto"
+    """Weights for dust3r (a checkpoint, its folder or name) or id-pose (as for the prior); auto looks where they
+    usually lie."""
     resolution: int = 256
     """Side of the square working photographs, pixels (paper: 256)."""
     allow_missing: bool = False

@@ -49,7 +49,11 @@ class ReadingOptions:
     """A cameras.json, transforms.json or folder of a COLMAP model to take the initial cameras from, relative to the
     working folder or else to the scene; None looks for one in the scene's folder."""
     pose_init: PoseInitName = "auto"
-    """Who finds the initial cameras."""
+    """Who finds the initial cameras: files, dust3r, features or id-pose; auto takes a file where there is one, else
+    dust3r where its package and weights are here, else features."""
+    pose_weights: str = "auto"
+    """Weights for dust3r (a checkpoint, its folder or name) or id-pose (as for the prior); auto looks where they
+    usually lie."""
     resolution: int = 256
     """Side of the pictures in pixels; longer side of whole photographs."""
     masks: Masks = "auto"
@@ -105,7 +109,9 @@ def read_scene(data: Path, options: ReadingOptions) -> ReadScene:
     scene = Path(data).expanduser()
     store = store_of(scene, options.cache_dir)
     scene = photographs_folder(scene, store, options.num_frames)
-    found = find_scene(scene, options.poses, options.allow_missing, options.pose_init, store)
+    found = find_scene(
+        scene, options.poses, options.allow_missing, options.pose_init, store, pose_weights=options.pose_weights
+    )
     rasters = [raster_of(photograph) for photograph in found.photographs]
     sources = [Source(raster.path, raster.upright) for raster in rasters]
     plan = plan_masks(sources, scene / MASKS_FOLDER, store, options.masks)
@@ -117,7 +123,8 @@ def read_scene(data: Path, options: ReadingOptions) -> ReadScene:
     planes = Planes.of(scene, rasters, plan, options.masks_drop, most_px)
     pictures = read_pictures(rasters, planes, size, recentred)
     confidence = torch.tensor([photograph.confidence for photograph in found.photographs])
-    views = replace(_views(rasters, pictures, size), points=found.points)
+    freedom = torch.tensor([photograph.freedom for photograph in found.photographs])
+    views = replace(_views(rasters, pictures, size), points=found.points, freedom=freedom)
     return ReadScene(views, confidence, found.pose_source, plan)
 
 

@@ -11,9 +11,10 @@ from sparseags_ns.console import announce, warn
 from sparseags_ns.data.unplaced import with_unplaced
 from sparseags_ns.formats.frame import Frame
 from sparseags_ns.formats.image_paths import PHOTO_ENDINGS, PHOTO_FOLDERS
-from sparseags_ns.pose_init.cache import place_or_recall
+from sparseags_ns.pose_init.cache import place_as_asked
 from sparseags_ns.pose_init.choice import PoseInitName, choose_estimator
 from sparseags_ns.pose_init.from_files import FromFiles, find_pose_file
+from sparseags_ns.pose_init.id_pose import masks_fingerprint
 from sparseags_ns.preprocess.photographs import list_photographs, listed
 from sparseags_ns.preprocess.store import Store
 from sparseags_ns.views import PointCloud
@@ -36,6 +37,8 @@ class PosedPhotograph:
     frame: Frame
     confidence: float = 1.0
     """1 for a pose that was given, 0 for a photograph that no pose was found for."""
+    freedom: float = 1.0
+    """How far refinement may move the camera (`Views.freedom`)."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,13 @@ class FoundScene:
 
 
 def find_scene(
-    scene: Path, poses: Path | None, allow_missing: bool, pose_init: PoseInitName, store: Store
+    scene: Path,
+    poses: Path | None,
+    allow_missing: bool,
+    pose_init: PoseInitName,
+    store: Store,
+    *,
+    pose_weights: str = "auto",
 ) -> FoundScene:
     """Find photographs and initial cameras.
 
@@ -58,6 +67,7 @@ def find_scene(
         allow_missing: leave out photographs that the file has no pose for, and say so, instead of refusing the scene.
         pose_init: who finds the cameras.
         store: where cameras that had to be estimated are kept.
+        pose_weights: of the estimator, see `choose_estimator`.
     """
     _require_folder(scene)
     pose_file = find_pose_file(scene, poses) if pose_init in ("auto", "files") else None
@@ -67,11 +77,27 @@ def find_scene(
         raise SceneError(f"poses from {poses} and from {pose_init} were both asked for; ask for one of them")
     photographs = _photographs(scene, ())
     _check_number(len(photographs), scene)
-    initialiser = choose_estimator(pose_init, len(photographs), scene, store)
-    initial = with_unplaced(photographs, place_or_recall(initialiser, photographs, store), initialiser.name)
-    posed = zip(photographs, initial.frames, initial.confidence.tolist(), strict=True)
-    found = tuple(PosedPhotograph(path, frame, sure) for path, frame, sure in posed if frame is not None)
-    return FoundScene(found, initial.points, f"the initialiser {initialiser.name}")
+    initial, name = place_as_asked(
+        f"{pose_init} {pose_weights} {masks_fingerprint(scene) if pose_init == 'id-pose' else ''}",
+        photographs,
+        store,
+        lambda: choose_estimator(pose_init, len(photographs), scene, store, pose_weights),
+    )
+    initial = with_unplaced(photographs, initial, name)
+    freedom = [1.0] * len(photographs) if initial.freedom is None else initial.freedom.tolist()
+    posed = zip(photographs, initial.frames, initial.confidence.tolist(), freedom, strict=True)
+    found = tuple(PosedPhotograph(path, frame, *rest) for path, frame, *rest in posed if frame is not None)
+    _announce_held(found, name)
+    return FoundScene(found, initial.points, f"the initialiser {name}")
+
+
+def _announce_held(found: Sequence[PosedPhotograph], name: str) -> None:
+    held = sum(photograph.freedom <= 0 for photograph in found)
+    if held:
+        announce(
+            f"{held} of {len(found)} cameras stay as {name} placed them",
+            "each was fitted to a hundred points or more, with errors far below a working pixel",
+        )
 
 
 def _given(scene: Path, pose_file: Path, allow_missing: bool) -> FoundScene:

@@ -1,0 +1,231 @@
+"""The DUSt3R package and its weights, wherever they are on this machine. Neither is part of this project.
+
+The package is `dust3r`, the authors' own (a clone on PYTHONPATH, or a wheel that carries it), or `mini_dust3r`, its
+inference alone in pure Python; both have the same modules and the same numbers. Nothing is downloaded here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import sys
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from importlib import import_module
+from importlib.util import find_spec
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sparseags_ns.pose_init.base import PoseInitError
+
+PACKAGES = ("dust3r", "mini_dust3r")
+REQUIRED = ("roma", "einops")
+CHECKPOINTS = (
+    "DUSt3R_ViTLarge_BaseDecoder_512_dpt",
+    "DUSt3R_ViTLarge_BaseDecoder_512_linear",
+    "DUSt3R_ViTLarge_BaseDecoder_224_linear",
+)
+"""The authors' checkpoints, the preferred one first."""
+LICENCE = "DUSt3R's code and weights are CC BY-NC-SA 4.0: for non-commercial use only"
+
+INSTALL = "pip install 'sparseags_ns[dust3r]', then pip install --no-deps mini-dust3r==0.1.2"
+FETCH = (
+    f"hf download naver/{CHECKPOINTS[0]} (2.3 GB), or put the authors' {CHECKPOINTS[0]}.pth into checkpoints/ or "
+    "~/.cache/sparseags_ns/"
+)
+
+_CLASS = "AsymmetricCroCo3DStereo"
+_COMPILED_ROPE = "models.curope"
+
+
+def missing_package() -> str | None:
+    """What to install; None where everything is at hand."""
+    absent = [name for name in REQUIRED if find_spec(name) is None]
+    if _root() is None:
+        absent = ["dust3r", *absent]
+    if not absent:
+        return None
+    return (
+        f"not installed: {', '.join(absent)}; install with {INSTALL} (or put a clone of github.com/naver/dust3r, with "
+        "its submodule croco, on PYTHONPATH)"
+    )
+
+
+def find_weights(asked: str) -> Path | None:
+    """The checkpoint: a file, or a folder as the model hub has it; None where it is not on this machine.
+
+    Args:
+        asked: a path, the name of a checkpoint, or `auto` for the first of the authors' that is here.
+    """
+    path = Path(asked).expanduser()
+    if path.is_file() or _is_folder(path):
+        return path
+    names = CHECKPOINTS if asked == "auto" else (path.name.removesuffix(".pth"),)
+    return next((found for name in names if (found := _in_caches(name)) is not None), None)
+
+
+def missing_weights(asked: str) -> str | None:
+    """What to fetch; None where the weights are on this machine."""
+    if find_weights(asked) is not None:
+        return None
+    what = "no DUSt3R weights" if asked == "auto" else f"no DUSt3R weights '{asked}'"
+    return f"{what} on this machine; fetch them with {FETCH}"
+
+
+def package_module(name: str) -> Any:
+    """A module of the package, by its name inside.
+
+    Raises:
+        PoseInitError: the package is absent or incomplete.
+    """
+    root = _root()
+    if root is None:
+        raise PoseInitError(f"dust3r cannot work: {missing_package()}")
+    try:
+        # What it prints says that no compiled RoPE was found, which is meant.
+        with _without_compiled_rope(), redirect_stdout(StringIO()):
+            return import_module(f"{root}.{name}")
+    except ImportError as error:
+        raise PoseInitError(f"the package {root} is incomplete: {error}; install with {INSTALL}") from error
+
+
+def load_network(weights: Path) -> Any:
+    """The network of a checkpoint, frozen, on the CPU.
+
+    Raises:
+        PoseInitError: the file is damaged, or holds another network.
+    """
+    network_class = getattr(package_module("model"), _CLASS)
+    if weights.is_dir():
+        network = network_class.from_pretrained(str(weights))
+    else:
+        network = _from_checkpoint(network_class, weights)
+    return network.eval().requires_grad_(False)
+
+
+def constructor_arguments(call: str, weights: Path) -> dict[str, Any]:
+    """Arguments of the network, out of the Python call that a checkpoint holds as text; no code of it is run.
+
+    Raises:
+        PoseInitError: it is a call of something else, or no plain call.
+    """
+    infinite = {"inf": float("inf")}
+    try:
+        tree = ast.parse(call.strip(), mode="eval").body
+        if not isinstance(tree, ast.Call):
+            raise ValueError("no call")
+        name = ast.unparse(tree.func)
+        arguments = {str(keyword.arg): _literal(keyword.value, infinite) for keyword in tree.keywords}
+    except (SyntaxError, ValueError) as error:
+        raise PoseInitError(f"{weights} does not say what network it holds: {call[:80]!r}") from error
+    if name != _CLASS:
+        raise PoseInitError(f"{weights} holds a network of the kind {name}; expected {_CLASS}, a checkpoint of DUSt3R")
+    # As the authors' loader: one kind of patches for all shapes, and no turning of upright photographs.
+    return {**arguments, "patch_embed_cls": "PatchEmbedDust3R", "landscape_only": False}
+
+
+def _from_checkpoint(network_class: Any, weights: Path) -> Any:
+    content = _read(weights)
+    settings = getattr(content.get("args"), "model", None) if isinstance(content, dict) else None
+    state = content.get("model") if isinstance(content, dict) else None
+    if not isinstance(settings, str) or not isinstance(state, dict):
+        raise PoseInitError(
+            f"{weights} is no checkpoint of DUSt3R: it has no 'args' and 'model'; fetch it with {FETCH}"
+        )
+    network = network_class(**constructor_arguments(settings, weights))
+    try:
+        missing = network.load_state_dict(state, strict=False).missing_keys
+    except RuntimeError as error:
+        raise PoseInitError(f"{weights} does not fit the network that it says it holds: {error}") from error
+    # Only what training needed may be absent (the authors' loader ignores everything).
+    absent = [name for name in missing if "mask_token" not in name]
+    if absent:
+        raise PoseInitError(f"{weights} lacks {len(absent)} weights, among them {absent[0]}; fetch it with {FETCH}")
+    return network
+
+
+class _Inert:
+    """Stands in for the objects of other programs inside a pickle: does nothing."""
+
+    def __init__(self, *_: object, **__: object) -> None: ...
+
+    def __setstate__(self, _: object) -> None: ...
+
+
+def _read(weights: Path) -> Any:
+    """The content of a pickle; no code of it is run."""
+    zipped = zipfile.is_zipfile(weights)
+    foreign = torch.serialization.get_unsafe_globals_in_checkpoint(weights) if zipped else []
+    allowed: list[Any] = [(_Inert, name) for name in foreign if name != "argparse.Namespace"]
+    try:
+        with torch.serialization.safe_globals([argparse.Namespace, *allowed]):
+            return torch.load(weights, map_location="cpu", weights_only=True, mmap=zipped)
+    except Exception as error:
+        raise PoseInitError(f"{weights} is damaged or no checkpoint of DUSt3R; fetch it with {FETCH}") from error
+
+
+def _literal(node: ast.expr, names: dict[str, float]) -> Any:
+    """Value of a literal, in which some names may stand."""
+    if isinstance(node, ast.Name) and node.id in names:
+        return names[node.id]
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return -_literal(node.operand, names)
+    if isinstance(node, ast.Tuple | ast.List):
+        return tuple(_literal(element, names) for element in node.elts)
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "float":
+        return float(_literal(node.args[0], names))
+    return ast.literal_eval(node)
+
+
+def _root() -> str | None:
+    """Which of the packages is here."""
+    for name in PACKAGES:
+        spec = find_spec(name)
+        # A folder that happens to have the name, such as a clone beside us, is no package.
+        if spec is not None and spec.origin is not None:
+            return name
+    return None
+
+
+@contextmanager
+def _without_compiled_rope() -> Iterator[None]:
+    """Have the package use its RoPE in plain torch: the compiled one is bound to one libtorch and fails on CPUs.
+
+    It is found as a top-level module, since the package puts a folder of its own on the path. Without it inference
+    takes a few percent longer on a GPU.
+    """
+    sys.modules.setdefault(_COMPILED_ROPE, None)  # pyright: ignore[reportArgumentType]
+    try:
+        yield
+    finally:
+        if sys.modules.get(_COMPILED_ROPE, "") is None:
+            del sys.modules[_COMPILED_ROPE]
+
+
+def _in_caches(name: str) -> Path | None:
+    """A checkpoint of that name where ours, torch's and the model hub's lie."""
+    places = (Path("checkpoints"), Path.home() / ".cache" / "sparseags_ns", Path(torch.hub.get_dir()) / "checkpoints")
+    for place in places:
+        if (place / f"{name}.pth").is_file():
+            return place / f"{name}.pth"
+        if _is_folder(place / name):
+            return place / name
+    return _in_hub(name)
+
+
+def _in_hub(name: str) -> Path | None:
+    from huggingface_hub import snapshot_download
+
+    try:
+        folder = Path(snapshot_download(f"naver/{name}", local_files_only=True))
+    except Exception:  # the hub has many ways to say that it is not here, or that this is no name at all
+        return None
+    return folder if _is_folder(folder) else None
+
+
+def _is_folder(path: Path) -> bool:
+    return (path / "config.json").is_file() and (path / "model.safetensors").is_file()

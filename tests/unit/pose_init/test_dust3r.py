@@ -1,0 +1,225 @@
+"""The adapter to DUSt3R: what it needs no package for, and the real package end to end where it is installed."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from sparseags_ns.pose_init import dust3r, dust3r_package
+from sparseags_ns.pose_init.base import InitialPoses, PoseInitError
+from sparseags_ns.pose_init.choice import choose_estimator
+from sparseags_ns.pose_init.dust3r import Dust3r, pose_confidence
+from sparseags_ns.pose_init.dust3r_images import FittedImage, fitting, read_fitted
+from sparseags_ns.pose_init.dust3r_package import constructor_arguments, find_weights, load_network, missing_package
+from sparseags_ns.preprocess.store import Store
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "pose_init"
+
+
+def assert_golden(name: str, error: pytest.ExceptionInfo[ValueError], folder: Path) -> None:
+    expected = (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
+    assert str(error.value).replace(str(folder), "FOLDER") + "\n" == expected
+
+
+@pytest.fixture
+def empty_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Nothing where weights are looked for, and nothing from the hub."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "torch"))
+    monkeypatch.setattr(dust3r_package, "_in_hub", lambda name: None)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("full", "size", "scaled", "box"),
+    [
+        ((4000, 3000), 512, (512, 384), (0, 0, 512, 384)),
+        ((540, 960), 512, (288, 512), (0, 0, 288, 512)),
+        ((1000, 660), 512, (512, 338), (0, 1, 512, 337)),
+        ((256, 256), 512, (512, 512), (0, 64, 512, 448)),
+        ((400, 300), 224, (299, 224), (37, 0, 261, 224)),
+    ],
+)
+def test_photographs_are_fitted_by_the_rule_of_dust3r(
+    full: tuple[int, int], size: int, scaled: tuple[int, int], box: tuple[int, int, int, int]
+) -> None:
+    how = fitting(full, size)
+    assert (how.scaled, how.box) == (scaled, box)
+    assert size == 224 or (how.size[0] % 16, how.size[1] % 16) == (0, 0)
+
+
+def test_intrinsics_come_back_to_the_photograph_exactly() -> None:
+    """A ray through a fitted pixel's middle is the ray through the same point of the photograph."""
+    how = fitting((1000, 660), 512)
+    focal, center = 410.0, (250.0, 170.0)
+    K = how.full_intrinsics(focal, center)
+    for column, row in ((0, 0), (511, 335), (100, 200)):
+        # DUSt3R counts pixels from their middles; ours begin at their corners.
+        theirs = torch.tensor([(column - center[0]) / focal, (row - center[1]) / focal, 1.0], dtype=torch.float64)
+        place = K @ theirs
+        assert place[0] == pytest.approx((column + 0.5 + 0) * 1000 / 512)
+        assert place[1] == pytest.approx((row + 0.5 + 1) * 660 / 338)
+
+
+def test_a_known_point_of_the_photograph_is_where_the_mapping_says(tmp_path: Path) -> None:
+    pixels = np.zeros((660, 1000, 3), np.uint8)
+    pixels[400:420, 700:720] = 255
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    image = read_fitted(tmp_path / "a.png", 512)
+    weights = image.rgb.mean(-1)
+    rows, columns = torch.meshgrid(torch.arange(336) + 0.5, torch.arange(512) + 0.5, indexing="ij")
+    middle = [float((weights * axis).sum() / weights.sum()) for axis in (columns, rows)]
+    how = image.fitting
+    found = [(m + c) * f / s for m, c, f, s in zip(middle, how.box[:2], how.full, how.scaled, strict=True)]
+    assert found == pytest.approx([710.0, 410.0], abs=0.1)
+
+
+def test_what_is_missing_is_said_with_what_to_do(empty_caches: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(empty_caches / "kept")
+    monkeypatch.setattr(dust3r_package, "find_spec", lambda name: None)
+    with pytest.raises(PoseInitError) as error:
+        choose_estimator("dust3r", 3, empty_caches, store)
+    assert_golden("dust3r_package", error, empty_caches)
+    monkeypatch.setattr(dust3r_package, "_root", lambda: "dust3r")
+    monkeypatch.setattr(dust3r_package, "find_spec", lambda name: name)
+    with pytest.raises(PoseInitError) as error:
+        choose_estimator("dust3r", 3, empty_caches, store)
+    assert_golden("dust3r_weights", error, empty_caches)
+    with pytest.raises(PoseInitError) as error:
+        choose_estimator("dust3r", 3, empty_caches, store, "mine.pth")
+    assert_golden("dust3r_named_weights", error, empty_caches)
+
+
+def test_auto_takes_dust3r_where_package_and_weights_are_here_and_says_so(
+    empty_caches: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = Store(empty_caches / "kept")
+    monkeypatch.setattr(dust3r_package, "_root", lambda: "dust3r")
+    monkeypatch.setattr(dust3r_package, "find_spec", lambda name: name)
+    file = empty_caches / "checkpoints" / "DUSt3R_ViTLarge_BaseDecoder_512_linear.pth"
+    file.parent.mkdir()
+    file.write_bytes(b"12345")
+    chosen = choose_estimator("auto", 3, empty_caches, store)
+    assert isinstance(chosen, Dust3r) and chosen.identity == f"{file.name} 5"
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "package and weights are here" in said
+    file.unlink()
+    monkeypatch.setattr("sparseags_ns.pose_init.choice.Features.missing", staticmethod(lambda: None))
+    assert choose_estimator("auto", 3, empty_caches, store).name == "features"
+    assert "for dust3r its weights would be needed" in capsys.readouterr().err
+
+
+def test_weights_are_found_by_path_and_by_name_in_every_cache(empty_caches: Path) -> None:
+    assert find_weights("auto") is None and find_weights("nowhere.pth") is None
+    ours = empty_caches / "home/.cache/sparseags_ns/mine.pth"
+    torchs = empty_caches / "torch/checkpoints/DUSt3R_ViTLarge_BaseDecoder_512_dpt.pth"
+    for file in (ours, torchs):
+        file.parent.mkdir(parents=True)
+        file.touch()
+    assert find_weights("mine") == find_weights("mine.pth") == ours
+    assert find_weights("auto") == find_weights("naver/DUSt3R_ViTLarge_BaseDecoder_512_dpt") == torchs
+    assert find_weights(str(ours)) == ours
+    folder = empty_caches / "hub"
+    folder.mkdir()
+    assert find_weights(str(folder)) is None
+    for name in ("config.json", "model.safetensors"):
+        (folder / name).touch()
+    assert find_weights(str(folder)) == folder
+
+
+def test_the_network_that_a_checkpoint_names_is_read_without_running_code(tmp_path: Path) -> None:
+    call = (
+        "AsymmetricCroCo3DStereo(pos_embed='RoPE100', patch_embed_cls='ManyAR_PatchEmbed', img_size=(512, 512), "
+        "head_type='dpt', depth_mode=('exp', -inf, inf), conf_mode=('exp', 1, float('inf')), enc_depth=24)"
+    )
+    arguments = constructor_arguments(call, tmp_path)
+    assert arguments["img_size"] == (512, 512) and arguments["enc_depth"] == 24
+    assert arguments["depth_mode"] == ("exp", -float("inf"), float("inf"))
+    assert arguments["conf_mode"] == ("exp", 1, float("inf"))
+    assert arguments["patch_embed_cls"] == "PatchEmbedDust3R" and arguments["landscape_only"] is False
+    for bad in ("AsymmetricCroCo3DStereo(a=__import__('os').getcwd())", "1 + 1", "f("):
+        with pytest.raises(PoseInitError, match="does not say what network it holds"):
+            constructor_arguments(bad, tmp_path)
+    with pytest.raises(PoseInitError) as error:
+        constructor_arguments("AsymmetricMASt3R(img_size=(512, 512))", tmp_path / "mast3r.pth")
+    assert_golden("dust3r_other_network", error, tmp_path)
+
+
+def test_files_that_are_no_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Module:
+        AsymmetricCroCo3DStereo = None
+
+    monkeypatch.setattr(dust3r_package, "package_module", lambda name: Module)
+    (tmp_path / "text.pth").write_text("not found")
+    with pytest.raises(PoseInitError) as error:
+        load_network(tmp_path / "text.pth")
+    assert_golden("dust3r_damaged", error, tmp_path)
+    torch.save({"state_dict": {"a": torch.zeros(1)}}, tmp_path / "other.pth")
+    with pytest.raises(PoseInitError) as error:
+        load_network(tmp_path / "other.pth")
+    assert_golden("dust3r_other_file", error, tmp_path)
+
+
+def test_a_view_is_as_sure_as_the_partner_that_knows_it_best() -> None:
+    def prediction(sure: float) -> dict[str, torch.Tensor]:
+        return {"conf_other": torch.full((2, 2), sure)}
+
+    pairs = {(0, 1): prediction(2.0), (2, 1): prediction(4.0), (1, 0): prediction(1.0), (0, 2): prediction(10.0)}
+    assert pose_confidence(pairs, 3).tolist() == pytest.approx([0.0, 0.75, 0.9])
+
+
+class FakeNetwork:
+    class patch_embed:  # noqa: N801 - the package's name
+        img_size = (64, 64)
+
+
+def test_an_interrupted_inference_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [tmp_path / f"{name}.png" for name in "abc"]
+    for index, path in enumerate(paths):
+        Image.new("RGB", (64, 48), (80 * index, 0, 0)).save(path)
+    work: list[int] = []
+
+    def ask(self: Dust3r, first: FittedImage, second: FittedImage) -> dict[str, torch.Tensor]:
+        work.append(len(work))
+        if len(work) == 3:
+            raise KeyboardInterrupt
+        names = (f"{way}_{name}" for way in ("forth", "back") for name in dust3r._NAMES)
+        return {name: torch.ones(2, 2, 3) * 1e6 for name in names}
+
+    kept: list[Any] = []
+    monkeypatch.setattr(Dust3r, "_ask", ask)
+    monkeypatch.setattr(Dust3r, "_network", FakeNetwork())
+    monkeypatch.setattr(Dust3r, "_align", lambda self, predictions: kept.append(predictions))
+    monkeypatch.setattr(dust3r, "_frame", lambda scene, row, image, path: None)
+    monkeypatch.setattr(Dust3r, "_points", lambda self, scene, images: None)
+    weights = tmp_path / "weights.pth"
+    weights.touch()
+
+    def initialiser(paths: Sequence[Path]) -> InitialPoses:
+        return Dust3r.of(weights, Store(tmp_path / "kept")).place(paths)
+
+    with pytest.raises(KeyboardInterrupt):
+        initialiser(paths)
+    initial = initialiser(paths)
+    assert len(work) == 4, "one pair was left"
+    assert set(kept[0]) == {(0, 1), (1, 0), (0, 2), (2, 0), (1, 2), (2, 1)}
+    assert all(value.isfinite().all() for value in kept[0][0, 1].values())
+    assert initial.frames == (None,) * 3 and (initial.confidence == 0).all()
+    Image.new("RGB", (64, 48), (1, 2, 3)).save(paths[0])
+    initialiser(paths)
+    assert len(work) == 6, "the pairs of the changed photograph"
+
+
+def namespace(call: str) -> argparse.Namespace:
+    return argparse.Namespace(model=call, train_criterion="x")
+
+
+needs_package = pytest.mark.skipif(missing_package() is not None, reason=f"dust3r: {missing_package()}")
