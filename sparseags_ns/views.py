@@ -61,6 +61,9 @@ class Views:
     """In the world of the cameras; None where nobody found any. They may show more than the object."""
     unposed: tuple[int, ...] = ()
     """Views that nobody knew a pose for: their cameras only stand in for one. None of them is trusted at first."""
+    freedom: Float[Tensor, " views"] | None = None
+    """How far refinement may move each camera: 1 freely, 0 not at all, since its pose was fitted to many points with an
+    error far below a working pixel. None: all freely."""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -72,8 +75,13 @@ class Views:
         known[list(self.unposed)] = False
         return known
 
+    @property
+    def held(self) -> Bool[Tensor, " views"]:
+        """Views whose camera stays where it is."""
+        return torch.zeros_like(self.trusted) if self.freedom is None else self.freedom <= 0
+
     def to(self, *args: Any, **kwargs: Any) -> Views:
-        """Move or cast images, masks, cameras and points; `trusted` only moves (it stays boolean)."""
+        """Move or cast images, masks, cameras, points and freedom; `trusted` only moves (it stays boolean)."""
         images = self.images.to(*args, **kwargs)
         return replace(
             self,
@@ -83,6 +91,7 @@ class Views:
             cameras=self.cameras.to(*args, **kwargs),
             trusted=self.trusted.to(images.device),
             points=None if self.points is None else self.points.to(*args, **kwargs),
+            freedom=None if self.freedom is None else self.freedom.to(*args, **kwargs),
         )
 
     def moved(self, similarity: Similarity) -> Views:

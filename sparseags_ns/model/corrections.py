@@ -49,13 +49,28 @@ class CameraCorrections(nn.Module):
 
     T_camera_guess: Tensor
     K_guess: Tensor
+    freedom: Tensor
 
-    def __init__(self, guess: Cameras, refine_focal: RefineFocal, *, refine_poses: bool = True) -> None:
+    def __init__(
+        self,
+        guess: Cameras,
+        refine_focal: RefineFocal,
+        *,
+        refine_poses: bool = True,
+        freedom: Float[Tensor, " views"] | None = None,
+    ) -> None:
+        """Set up.
+
+        Args:
+            freedom: factor on the corrections of each view; None is 1 for all.
+        """
         super().__init__()
         self.width, self.height = guess.width, guess.height
         self.register_buffer("T_camera_guess", guess.T_camera_world.clone())
         self.register_buffer("K_guess", guess.K.clone())
         zeros = torch.zeros_like(guess.T_camera_world[:, 0, 0])
+        freedom = torch.ones_like(zeros) if freedom is None else freedom.to(zeros)
+        self.register_buffer("freedom", freedom.clone(), persistent=False)
         self.tangents = nn.Parameter(zeros[:, None].repeat(1, 6), requires_grad=refine_poses)
         log_focal = zeros if refine_focal == "per_view" else zeros[:1]
         self.log_focal = nn.Parameter(log_focal.clone(), requires_grad=refine_focal != "off" and refine_poses)
@@ -67,7 +82,7 @@ class CameraCorrections(nn.Module):
 
     def cameras(self) -> Cameras:
         """The corrected cameras, differentiable in tangents and focal factors."""
-        return corrected(self.guess, self.tangents, self.log_focal)
+        return corrected(self.guess, self.freedom[:, None] * self.tangents, self.freedom * self.log_focal)
 
     @torch.no_grad()
     def start_from(self, cameras: Cameras) -> None:

@@ -87,7 +87,9 @@ def _reconstruct(
     started = time.monotonic()
     run = Run(preset.settings, preset.steps if steps is None else steps)
     params, targets = seed_params(preset.settings, views), TargetPyramid(views)
-    corrections = CameraCorrections(views.cameras, preset.settings.refine_focal, refine_poses=refine_poses)
+    corrections = CameraCorrections(
+        views.cameras, preset.settings.refine_focal, refine_poses=refine_poses, freedom=views.freedom
+    )
     optimizers = make_optimizers(preset, params, corrections)
     strategy = make_strategy(preset.settings)
     state = strategy.initialize_state(scene_scale=1.0)

@@ -57,6 +57,8 @@ class DetectionState:
     """In the order of their drops."""
     corrected: tuple[int, ...] = ()
     """Trusted again, at new poses; not suspected again."""
+    held: tuple[int, ...] = ()
+    """Their poses do not move and are beyond suspicion."""
     decisions: tuple[Decision, ...] = ()
     finished: bool = False
 
@@ -100,9 +102,12 @@ class PublishedRule:
 
     def suspect(self, state: DetectionState, evidence: Evidence) -> Decision:
         """The trusted view with the largest error; after one that was restored the search for outliers is over."""
-        worst = max(_trusted(state), key=lambda view: evidence.errors[view])
         if state.cleared:
             return Decision("finish", None, "the last suspect was innocent", {})
+        open_ = [view for view in _trusted(state) if view not in state.held]
+        if not open_:
+            return Decision("finish", None, "no view is left to suspect", {})
+        worst = max(open_, key=lambda view: evidence.errors[view])
         return Decision("suspect", worst, "largest error of all", {"error": evidence.errors[worst]})
 
     def judge(self, state: DetectionState, before: Evidence, after: Evidence) -> Decision:
@@ -147,7 +152,7 @@ class RelocationRule:
     def suspect(self, state: DetectionState, evidence: Evidence) -> Decision:
         """The view most eager to be elsewhere."""
         middle = median(evidence.errors[view] for view in _trusted(state))
-        open_ = [view for view in _trusted(state) if view not in state.cleared + state.corrected]
+        open_ = [view for view in _trusted(state) if view not in state.cleared + state.corrected + state.held]
         lost = [view for view in open_ if evidence.errors[view] > self.lost_above * middle]
         known = [view for view in open_ if not math.isnan(evidence.elsewhere[view])]
         if len(state.cleared) >= self.max_cleared:
@@ -189,9 +194,9 @@ class RelocationRule:
         return {"elsewhere": evidence.elsewhere[view], "error_over_median": evidence.errors[view] / max(middle, 1e-12)}
 
 
-def begin(trusted: tuple[bool, ...]) -> DetectionState:
+def begin(trusted: tuple[bool, ...], held: tuple[int, ...] = ()) -> DetectionState:
     """The first state. Views untrusted from the start (outliers/waiting.py) are no suspects and count for no limit."""
-    return DetectionState(trusted)
+    return DetectionState(trusted, held=held)
 
 
 def next_suspect(state: DetectionState, evidence: Evidence, rule: Rule) -> DetectionState:

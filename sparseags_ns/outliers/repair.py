@@ -87,7 +87,8 @@ def repair(
 
 def _detect(place: Workplace, base: Fit) -> tuple[DetectionState, Fit]:
     """Drop or correct views until none is suspect; the state, and a fit of the views that are trusted now."""
-    rule, fit, state = place.settings.rule, base, begin(tuple(base.trusted.tolist()))
+    held = tuple((place.views.held & base.trusted).nonzero().flatten().tolist())
+    rule, fit, state = place.settings.rule, base, begin(tuple(base.trusted.tolist()), held)
     evidence = _glance(place, fit)
     while True:
         state = next_suspect(state, evidence, rule)
@@ -109,8 +110,9 @@ def _glance(place: Workplace, fit: Fit) -> Evidence:
     """Errors of all views, and where the worst explained ones would rather stand."""
     errors = place.losses(fit)
     elsewhere = torch.full_like(errors, torch.nan)
-    ranked = errors.masked_fill(~fit.trusted, -torch.inf).argsort(descending=True, stable=True).tolist()
-    for view in ranked[: min(place.settings.glances, int(fit.trusted.sum()))]:
+    asked = fit.trusted & ~place.views.held
+    ranked = errors.masked_fill(~asked, -torch.inf).argsort(descending=True, stable=True).tolist()
+    for view in ranked[: min(place.settings.glances, int(asked.sum()))]:
         elsewhere[view] = place.relocation(place.faded(fit, view), view, place.settings.glance).ratio
     return Evidence(tuple(errors.tolist()), tuple(elsewhere.tolist()))
 

@@ -115,6 +115,8 @@ def _best_start(
     best = Fit(standing.gaussians, standing.cameras, standing.trusted)
     chosen = Start(1.0, _total(best, views))
     starts = [chosen]
+    if bool(views.held[standing.trusted].all()):
+        return best, tuple(starts), chosen  # Other rates would move nothing.
     for rate in preset.settings.other_pose_rates:
         say(f"coarse stages once more, at {rate:g} times the pose learning rate")
         fitter = ShortFitter(views, coarse_preset(_at_pose_rate(preset, rate)), between_batches)

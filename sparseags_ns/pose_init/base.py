@@ -37,6 +37,8 @@ class InitialPoses:
     """How sure the initialiser is of each pose: 1 for a pose it was given, 0 where there is none."""
     points: PointCloud | None = None
     """What was found of the scene's surfaces, in the world of the cameras."""
+    freedom: Float[Tensor, " views"] | None = None
+    """How far refinement may move each camera, as in `Views`; None: freely."""
 
     def __post_init__(self) -> None:
         unplaced = [frame is None for frame in self.frames]

@@ -24,7 +24,7 @@ from sparseags_ns.pose_init.base import InitialPoses, PoseInit
 from sparseags_ns.preprocess.store import Store, fingerprint
 from sparseags_ns.views import PointCloud
 
-_LAYOUT = "1"
+_LAYOUT = "2"
 
 
 def place_as_asked(
@@ -110,6 +110,7 @@ def _write(file: Path, initial: InitialPoses) -> None:
     content = {
         "points": initial.points is not None,
         "confidence": initial.confidence.tolist(),
+        "freedom": None if initial.freedom is None else initial.freedom.tolist(),
         "frames": [None if frame is None else _fields(frame) for frame in initial.frames],
     }
     write_json(file, content)
@@ -122,7 +123,8 @@ def _read(file: Path) -> InitialPoses:
         with np.load(file.with_suffix(".npz")) as arrays:
             points = PointCloud(**{f.name: torch.from_numpy(arrays[f.name]) for f in fields(PointCloud)})
     frames = tuple(None if entry is None else _frame(entry) for entry in content["frames"])
-    return InitialPoses(frames=frames, confidence=torch.tensor(content["confidence"]), points=points)
+    freedom = None if content["freedom"] is None else torch.tensor(content["freedom"])
+    return InitialPoses(frames, torch.tensor(content["confidence"]), points, freedom)
 
 
 def _fields(frame: Frame) -> dict[str, Any]:

@@ -33,6 +33,9 @@ _INIT_ANGLE_DEG = 6.0
 _POSE_INLIERS = 20
 # Observed points at which a pose is as sure as not.
 _HALF_SURE = 50.0
+# So many points, each within a pixel or two of `VIRTUAL_PX`, leave a pose no play that refinement at a quarter of that
+# size could see. (Held so, no pose ends worse than bundle adjustment has it: benchmarks/photos.)
+_HELD_POINTS = 100.0
 
 
 @dataclass(frozen=True)
@@ -132,13 +135,15 @@ def _options(colmap: Any, seed: int) -> Any:
 
 def _initial_poses(shots: Sequence[Shot], ids: Sequence[int], model: Any) -> InitialPoses:
     frames: list[Frame | None] = []
-    confidence = []
+    confidence, freedom = [], []
     for shot, number in zip(shots, ids, strict=True):
         placed = number in model.images and model.images[number].has_pose
         frames.append(_frame(shot, model.images[number]) if placed else None)
         seen = model.images[number].num_points3D if placed else 0
         confidence.append(seen / (seen + _HALF_SURE))
-    return InitialPoses(tuple(frames), torch.tensor(confidence), _points(dict(zip(ids, shots, strict=True)), model))
+        freedom.append(max(1 - seen / _HELD_POINTS, 0.0))
+    points = _points(dict(zip(ids, shots, strict=True)), model)
+    return InitialPoses(tuple(frames), torch.tensor(confidence), points, torch.tensor(freedom))
 
 
 def _frame(shot: Shot, image: Any) -> Frame:

@@ -10,6 +10,7 @@ from torch import nn
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.alignment import Similarity, centering_similarity
 from sparseags_ns.geometry.cameras import Cameras, orbit, project
+from sparseags_ns.geometry.pose_metrics import pose_change
 from sparseags_ns.model.corrections import CameraCorrections, corrected
 from sparseags_ns.model.joint import activate, renormalize, seed_params
 from sparseags_ns.model.settings import JointSettings
@@ -106,3 +107,18 @@ def test_views_from_one_direction_leave_the_world_as_it_is() -> None:
     params = seed_params(JointSettings(num_gaussians=5), any_views(corrections.guess))
     renormalize(params, corrections, torch.ones(4, dtype=torch.bool))
     assert torch.equal(corrections.T_camera_guess, poses)
+
+
+def test_a_camera_without_freedom_stays_and_the_others_move() -> None:
+    guess = ring()
+    corrections = CameraCorrections(guess, "shared", freedom=torch.tensor([0.0, 1.0, 0.5, 1.0]))
+    corrections.tangents.data.fill_(0.1)
+    corrections.log_focal.data.fill_(0.2)
+    cameras = corrections.cameras()
+    turned_deg, _ = pose_change(guess.T_camera_world, cameras.T_camera_world.detach())
+    assert turned_deg[0] < 1e-5 and turned_deg[1] > 5
+    torch.testing.assert_close(turned_deg[1], 2 * turned_deg[2])
+    assert torch.equal(cameras.K[0], guess.K[0]) and cameras.K[1, 0, 0] > guess.K[1, 0, 0]
+    cameras.T_camera_world.square().sum().backward()
+    assert corrections.tangents.grad is not None and (corrections.tangents.grad[0] == 0).all()
+    assert "freedom" not in corrections.state_dict(), "it comes with the photographs"

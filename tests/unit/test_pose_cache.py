@@ -43,7 +43,7 @@ class Fake:
         confidence = torch.full((len(photographs),), 0.75)
         confidence[-1] = 0
         points = PointCloud(torch.rand(5, 3), torch.rand(5, 3), torch.rand(5))
-        return InitialPoses(tuple(frames), confidence, points)
+        return InitialPoses(tuple(frames), confidence, points, 1 - confidence)
 
 
 @pytest.fixture
@@ -74,6 +74,7 @@ def test_what_was_found_once_is_recalled_whole(
         )
         assert (a.distortion, a.extra) == (b.distortion, b.extra)
     assert again.frames[2] is None and torch.equal(first.confidence, again.confidence)
+    assert first.freedom is not None and again.freedom is not None and torch.equal(first.freedom, again.freedom)
     assert first.points is not None and again.points is not None
     for name in ("positions", "colors", "confidence"):
         assert torch.equal(getattr(first.points, name), getattr(again.points, name))

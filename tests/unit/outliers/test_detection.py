@@ -54,6 +54,15 @@ def test_guilty_view_is_suspected_and_dropped() -> None:
     assert next_suspect(state, CONTENT, rule).finished
 
 
+@pytest.mark.parametrize("rule", [RelocationRule(), PublishedRule()])
+def test_views_whose_poses_are_held_are_nobodys_suspects(rule: RelocationRule | PublishedRule) -> None:
+    errors = tuple(10.0 if view == 3 else error for view, error in enumerate(EVEN))
+    loud = Evidence(errors, suspicious(3).elsewhere)
+    assert next_suspect(begin((True,) * 8), loud, rule).suspect == 3
+    assert next_suspect(begin((True,) * 8, held=(3,)), loud, rule).suspect != 3
+    assert next_suspect(begin((True,) * 8, held=tuple(range(8))), loud, rule).finished
+
+
 def test_innocent_suspect_is_restored_and_not_suspected_again() -> None:
     rule, before = RelocationRule(), suspicious(3)
     state = judged(next_suspect(begin((True,) * 8), before, rule), before, without(3, 1.4, 0.95), rule)
