@@ -14,7 +14,8 @@ from sparseags_ns.geometry.cameras import opengl_from_opencv
 from sparseags_ns.model.config import SparseAGSModelConfig
 from sparseags_ns.model.sparseags import SparseAGSModel
 from sparseags_ns.outliers.callback import settling_callback
-from sparseags_ns.viewer import ViewerSettings
+from sparseags_ns.outliers.desk import Desk
+from sparseags_ns.viewer.control import SparseAGSViewer
 
 MODEL_PREFIX = "_model."
 
@@ -42,7 +43,8 @@ class SparseAGSPipeline(VanillaPipeline):
 
     def __init__(self, config: SparseAGSPipelineConfig, device: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(config, device, *args, **kwargs)
-        self.viewer_settings = ViewerSettings(self.model.device.type)
+        self.desk = Desk(self.model)
+        self.sparseags_viewer = SparseAGSViewer(self.model, self.desk)
 
     @property
     def model(self) -> SparseAGSModel:
@@ -52,7 +54,7 @@ class SparseAGSPipeline(VanillaPipeline):
 
     def get_training_callbacks(self, attributes: TrainingCallbackAttributes) -> list[TrainingCallback]:
         """The model's, after the outlier search's: where the run goes on from is decided before the step begins."""
-        return [settling_callback(self.model, attributes), *super().get_training_callbacks(attributes)]
+        return [settling_callback(self.model, attributes, self.desk), *super().get_training_callbacks(attributes)]
 
     def get_train_loss_dict(self, step: int) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         """One joint step: (no outputs), losses, metrics."""

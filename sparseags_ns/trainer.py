@@ -13,7 +13,9 @@ from types import FrameType
 from typing import Any, Literal
 
 import torch
+from nerfstudio.configs.base_config import ViewerConfig
 from nerfstudio.engine.trainer import Trainer, TrainerConfig
+from nerfstudio.viewer.viewer import Viewer
 
 from sparseags_ns.console import announce
 from sparseags_ns.export.run_history import write_run_history
@@ -22,6 +24,9 @@ from sparseags_ns.outliers.callback import SearchInterruptedError
 from sparseags_ns.phases import PhaseClock
 from sparseags_ns.pipeline import SparseAGSPipeline, SparseAGSPipelineConfig
 from sparseags_ns.rasterizer.threads import torch_on_one_thread
+from sparseags_ns.report.writing import report_at_end
+from sparseags_ns.viewer.address import command_line, kept_local
+from sparseags_ns.viewer.pacer import Pacer
 
 
 @dataclass
@@ -31,6 +36,13 @@ class SparseAGSTrainerConfig(TrainerConfig):
     _target: type = field(default_factory=lambda: SparseAGSTrainer)
     pipeline: SparseAGSPipelineConfig = field(default_factory=SparseAGSPipelineConfig)
     """Photographs and model."""
+    report: bool = True
+    """Write sparseags/report.html into the run's folder when the run is done."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """As usual; but ns-viewer, which replaces a run's viewer settings by its own, gets no other host by default."""
+        replaced = name == "viewer" and "viewer" in vars(self) and isinstance(value, ViewerConfig)
+        super().__setattr__(name, kept_local(value, command_line()) if replaced else value)
 
     def save_config(self) -> None:
         """Save the config with absolute paths, so that the ns- commands find the data from any folder."""
@@ -53,6 +65,8 @@ class SparseAGSTrainer(Trainer):
         super().__init__(config, local_rank, world_size)
         self.stop_training = False
         self._clock = PhaseClock()
+        self._reported = False
+        self._pacer = Pacer()
 
     def setup(self, test_mode: Literal["test", "val", "inference"] = "val") -> None:
         """Set up; what is wrong with the user's input ends the program in one sentence."""
@@ -106,6 +120,11 @@ class SparseAGSTrainer(Trainer):
         finally:
             signal.signal(signal.SIGINT, previous)
 
+    def _update_viewer_state(self, step: int) -> None:
+        """Let the viewer show this step, or let someone who moves its camera go first (viewer/pacing.py)."""
+        if isinstance(self.viewer_state, Viewer):
+            self._pacer.after_step(self.viewer_state, step)
+
     def save_checkpoint(self, step: int) -> None:
         """Save so that a killed process leaves the last whole checkpoint, and write the outputs beside it."""
         step = self.model_step
@@ -120,6 +139,15 @@ class SparseAGSTrainer(Trainer):
                 if old != path:
                     old.unlink()
         self.write_outputs()
+        self._write_report()
+
+    def _write_report(self) -> None:
+        """Write the page about the run, once, when all its steps are done."""
+        model = self.pipeline.model
+        if self.config.report and not self._reported and model.steps_done >= model.run.num_steps:
+            with torch.no_grad(), self._clock.phase("report"):
+                report_at_end(self.base_dir, model.device)
+            self._reported = True
 
     @property
     def model_step(self) -> int:
@@ -150,6 +178,7 @@ class SparseAGSTrainer(Trainer):
                 num_steps=model.run.num_steps,
                 settled=model.settled,
                 seconds=self._clock.seconds,
+                by_hand=model.by_hand,
             )
             write_run_history(
                 self.outputs_dir, model.views, model.run, model.history, model.searches, settles=model.settles

@@ -20,6 +20,7 @@ def main() -> None:
         from sparseags_ns.cli.prepare import Prepare
         from sparseags_ns.cli.report import Report
         from sparseags_ns.cli.sample import Sample
+        from sparseags_ns.cli.view import View
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("sparseags_ns"):
             raise
@@ -34,6 +35,7 @@ def main() -> None:
         "prepare": Prepare,
         "report": Report,
         "sample": Sample,
+        "view": View,
     }
     command = tyro.extras.subcommand_cli_from_dict(commands, prog="sparseags", description=__doc__)
     try:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,8 @@ class RunState:
     """What was decided between the coarse and the fine stages; None before, or where nothing was to be decided."""
     seconds: Callable[[], dict[str, float]]
     """Wall seconds by phase, up to the moment of the call."""
+    by_hand: Mapping[str, str] = field(default_factory=dict)
+    """Views that somebody left out, or trusted, in the viewer: `left out` or `trusted`, by name."""
 
 
 def write_run_outputs(folder: Path, state: RunState, perceptual: PerceptualError) -> dict[str, Any]:
@@ -113,6 +115,7 @@ def summarize(state: RunState, given: Cameras, before: ViewErrors, after: ViewEr
             {
                 "name": name,
                 "trusted": bool(state.trusted[i]),
+                "by_hand": state.by_hand.get(name),
                 "mse_before": float(before.mse[i]) if posed[i] else None,
                 "mse_after": float(after.mse[i]),
                 f"{after.perceptual_name}_before": float(before.perceptual[i]) if posed[i] else None,

@@ -71,6 +71,7 @@ class SparseAGSModel(SplatfactoModel):
             device="cpu",
             cameras=self.views.cameras,
             refine_focal=self.config.refine_focal,
+            freedom=self.views.freedom,
         )
         self.register_buffer("T_camera_initial", self.views.cameras.T_camera_world.clone())
         self.register_buffer("K_initial", self.views.cameras.K.clone())
@@ -81,6 +82,7 @@ class SparseAGSModel(SplatfactoModel):
         self.settled: dict[str, Any] | None = None
         self.history = RunHistory()
         self.searches: list[dict[str, Any]] = []
+        self.by_hand: dict[str, str] = {}
 
     # --- state ---
 
@@ -88,13 +90,14 @@ class SparseAGSModel(SplatfactoModel):
         """What checkpoints keep besides parameters and buffers: densification statistics, seconds by phase, what
         the outlier search decided, how the run went."""
         strategy = {key: value for key, value in self.strategy_state.items() if value is not None}
-        told = {"history": self.history.state(), "searches": self.searches}
+        told = {"history": self.history.state(), "searches": self.searches, "by_hand": self.by_hand}
         return {"strategy": strategy, "seconds": self.seconds_before, "settled": self.settled} | told
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Restore `get_extra_state`."""
         self.seconds_before, self.settled = state["seconds"], state["settled"]
         self.history, self.searches = RunHistory.from_state(state["history"]), state["searches"]
+        self.by_hand = state["by_hand"]
         for key, value in state["strategy"].items():
             self.strategy_state[key] = value.to(self.device) if isinstance(value, Tensor) else value
 
@@ -133,7 +136,7 @@ class SparseAGSModel(SplatfactoModel):
         return bool(self.config.other_pose_rates) or self.config.outlier_rule != "off"
 
     def go_on_from(
-        self, standing: Standing, optimizers: dict[str, torch.optim.Optimizer], settled: dict[str, Any]
+        self, standing: Standing, optimizers: dict[str, torch.optim.Optimizer], settled: dict[str, Any] | None
     ) -> None:
         """Replace Gaussians, cameras and trust, and keep what was decided for summary.json."""
         restart(standing, self.gauss_params, self.camera_optimizer.corrections, optimizers)

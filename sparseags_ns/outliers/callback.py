@@ -17,7 +17,8 @@ from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttrib
 from sparseags_ns.console import announce
 from sparseags_ns.model.schedule import coarse_end
 from sparseags_ns.model.settings import Preset
-from sparseags_ns.outliers.observer import watched_by
+from sparseags_ns.outliers.desk import Desk, SearchInterruptedError, Training
+from sparseags_ns.outliers.observer import Both, watched_by
 from sparseags_ns.outliers.search_log import SearchLog
 from sparseags_ns.outliers.settling import Settled, settle
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 PHASE = "starts and outlier search"
 """Its wall time in summary.json."""
+
+BY_HAND = "asked for in the viewer"
+"""Wall time of that, in summary.json."""
 
 TURN_SECONDS = 0.03
 """The viewer gets its turn this often while the search holds the trainer."""
@@ -47,12 +51,10 @@ class Run(Protocol):
         ...
 
 
-class SearchInterruptedError(Exception):
-    """The user stopped the run during the search; nothing was changed."""
-
-
-def settling_callback(model: SparseAGSModel, attributes: TrainingCallbackAttributes) -> TrainingCallback:
-    """The callback; it does nothing where the model's settings ask for nothing."""
+def settling_callback(
+    model: SparseAGSModel, attributes: TrainingCallbackAttributes, desk: Desk | None = None
+) -> TrainingCallback:
+    """The callback; it does nothing where the model's settings, and nobody at the desk, ask for anything."""
     trainer, optimizers = attributes.trainer, attributes.optimizers
     assert trainer is not None and optimizers is not None
     run = cast(Run, trainer)
@@ -65,17 +67,28 @@ def settling_callback(model: SparseAGSModel, attributes: TrainingCallbackAttribu
         steps=trainer.config.max_num_iterations,
     )
 
+    desk = desk or Desk(model)
+    desk.training = Training(preset, optimizers.optimizers, lambda: model.steps_done < preset.steps)
+    live = desk.live
+
+    def say(what: str) -> None:
+        live.says(what)
+        announce(what, "between the coarse and the fine stages")
+
     def before_step(step: int) -> None:
+        if desk.has_work:
+            with run.phase(BY_HAND):
+                desk.work(turns_of(run))
         if step == coarse_end(model.config.stages, preset.steps) and model.settles:
             run.save_checkpoint(step)
             log = SearchLog(model.views.names, step)
-            with run.phase(PHASE), watched_by(log):
+            with run.phase(PHASE), live.doing(PHASE), watched_by(Both(log, live)):
                 settled = settle(
                     model.views.to(model.device),
                     preset,
                     model.standing(),
-                    say=lambda what: announce(what, "between the coarse and the fine stages"),
-                    between_batches=_turns(run),
+                    say=say,
+                    between_batches=turns_of(run),
                 )
             _announce(settled, model.views.names)
             model.searches += log.decided(settled.standing.cameras)
@@ -84,7 +97,7 @@ def settling_callback(model: SparseAGSModel, attributes: TrainingCallbackAttribu
     return TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], before_step)
 
 
-def _turns(run: Run) -> Callable[[], None]:
+def turns_of(run: Run) -> Callable[[], None]:
     """Lets the viewer render, which waits for the lock that the training loop holds, and Ctrl-C take effect."""
     last = time.monotonic()
 

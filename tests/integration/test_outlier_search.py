@@ -87,7 +87,7 @@ def test_a_resumed_run_does_not_search_again(
 
 
 def test_an_interrupted_search_gives_the_lock_back(searched: SparseAGSTrainer) -> None:
-    turn = callback._turns(searched)
+    turn = callback.turns_of(searched)
     searched.stop_training = True
     try:
         with searched.train_lock, pytest.raises(callback.SearchInterruptedError):

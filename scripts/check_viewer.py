@@ -1,0 +1,204 @@
+"""Watches a training run in a real browser: frusta, renders, a search by button; no errors, nobody asked outside.
+
+    python scripts/check_viewer.py --output /tmp/viewer
+
+Trains on a sample with one wrong view (or on `--data`) with the viewer on, opens it in headless Chromium, uses it, and
+leaves screenshots in the output folder, to be looked at. Exit status 0 where all is well. Takes two to four minutes on
+two cores. Needs Chromium (Debian: chromium); speaks the DevTools protocol over `websockets`, which viser brings.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import tyro
+from check_report import Page, browser, open_page
+from PIL import Image
+
+from sparseags_ns.sample import SampleConfig, make_sample
+from sparseags_ns.viewer.state import COLORS
+
+SCREEN = (1280, 800, "dark")
+VISERS_OWN = ("computeBoundingSphere(): Computed radius is NaN",)
+"""What the page of an empty viser server says, too."""
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def start_training(data: Path, folder: Path, port: int, steps: int) -> subprocess.Popen[bytes]:
+    """`ns-train sparseags` with the viewer, in a process of its own; its words go to `train.log`."""
+    command = [Path(sys.executable).with_name("ns-train"), "sparseags", "--data", data, "--output-dir", folder / "runs"]
+    command += ["--experiment-name", "viewer", "--timestamp", "check", "--vis", "viewer"]
+    command += ["--viewer.websocket-port", port, "--max-num-iterations", steps]
+    # It is the viewer that is checked: a small splat, small photographs, one start.
+    command += ["--pipeline.model.num-gaussians", 600, "--pipeline.model.other-pose-rates"]
+    command += ["--pipeline.datamanager.dataparser.resolution", 96]
+    environment = os.environ | {"OMP_WAIT_POLICY": "PASSIVE"}
+    with (folder / "train.log").open("wb") as log:
+        return subprocess.Popen([str(part) for part in command], stdout=log, stderr=log, env=environment)
+
+
+def wait_for(what: str, condition: Callable[[], bool], seconds: float) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: not within {seconds:.0f} s")
+        time.sleep(0.25)
+
+
+def listens(port: int) -> bool:
+    """Whether someone listens on a port of this machine."""
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
+
+
+def text(page: Page) -> str:
+    """All that can be read on the page."""
+    return str(page.evaluate("document.body ? document.body.innerText : ''"))
+
+
+def press(page: Page, label: str) -> None:
+    """Press the button (or tab) with exactly this label."""
+    found = page.evaluate(
+        "(() => { const buttons = [...document.querySelectorAll('button')];"
+        f" const node = buttons.find((one) => one.innerText.trim() === {label!r});"
+        " if (node) node.click(); return !!node; })()"
+    )
+    if not found:
+        raise RuntimeError(f"there is no button {label!r}")
+
+
+def photograph(page: Page, path: Path) -> np.ndarray:
+    """A screenshot, also as [height, width, 3] uint8."""
+    shot = base64.b64decode(page.call("Page.captureScreenshot")["data"])
+    path.write_bytes(shot)
+    return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"))
+
+
+def pixels_like(image: np.ndarray, color: tuple[int, int, int]) -> int:
+    """How many pixels of the scene (not of the panel) are clearly of this hue; thin lines blend with what is behind."""
+    scene = image[60:, : image.shape[1] - 420].astype(float)
+    wanted, given = np.array(color, float) - np.mean(color), scene - scene.mean(-1, keepdims=True)
+    strength = np.linalg.norm(given, axis=-1)
+    cosine = (given @ wanted) / (np.linalg.norm(wanted) * strength.clip(1e-6))
+    return int(((cosine > 0.95) & (strength > 30)).sum())
+
+
+def shows_a_render(image: np.ndarray) -> bool:
+    """Whether the middle of the scene holds a picture: many colours, not one background."""
+    height, width = image.shape[0], image.shape[1] - 400
+    middle = image[height // 3 : 2 * height // 3, width // 3 : 2 * width // 3].reshape(-1, 3)
+    return len(np.unique(middle // 16, axis=0)) > 40
+
+
+def watch(page: Page, port: int, output: Path) -> list[str]:
+    """Use the viewer while the run goes on; what is wrong with it."""
+    found: list[str] = []
+    page.call("Page.navigate", url=f"http://127.0.0.1:{port}")
+    wait_for("the panel", lambda: "SparseAGS" in text(page) and "Gaussians" in text(page), 90)
+    wait_for("a render", lambda: shows_a_render(photograph(page, output / "1-start.png")), 90)
+    wait_for("frusta", lambda: pixels_like(photograph(page, output / "1-start.png"), COLORS["trusted"]) > 150, 60)
+    press(page, "Search it now")
+    wait_for("a search that was asked for", lambda: "searching view" in text(page), 120)
+    time.sleep(3)
+    photograph(page, output / "2-search.png")
+    wait_for("its answer", lambda: any(word in text(page) for word in ("stays where it is", "now stands")), 180)
+    photograph(page, output / "3-answer.png")
+    for tab in ("Errors", "Compare", "Log", "Views"):
+        press(page, tab)
+        if tab == "Compare":
+            press(page, "Difference")
+        time.sleep(3)
+        photograph(page, output / f"4-{tab.lower()}.png")
+    press(page, "Leave it out")
+    wait_for("the view left out", lambda: "is left out from now on" in text(page), 120)
+    red, shot = COLORS["left out"], output / "5-left-out.png"
+    wait_for("its red frustum", lambda: pixels_like(photograph(page, shot), red) > 40, 30)
+    press(page, "Trust it")
+    wait_for("the view back", lambda: "takes part from now on" in text(page), 120)
+    press(page, "Jump to it")
+    time.sleep(3)
+    photograph(page, output / "6-jump.png")
+    press(page, "Overview")
+    return found
+
+
+def to_the_end(page: Page, output: Path) -> None:
+    """The run's own search, and how it ends."""
+    wait_for("the run's own search", lambda: "searching" in text(page).lower() or "Finished" in text(page), 240)
+    time.sleep(6)
+    photograph(page, output / "7-own-search.png")
+    wait_for("the end", lambda: "Finished" in text(page), 400)
+    time.sleep(4)
+    photograph(page, output / "8-finished.png")
+    press(page, "Leave it out")
+    wait_for("an answer after the end", lambda: "nothing would come of it" in text(page), 30)
+
+
+def outside(page: Page, port: int) -> list[str]:
+    """What the page said and asked for that it should not have."""
+    page.evaluate("1")  # What is still to be told is told with the answer.
+    allowed = ("data:", "blob:", f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}")
+    found = [f"asked for {url}" for url in page.requests if not url.startswith(allowed)]
+    return found + [
+        f"said {one}" for one in page.complaints if "error" in one.lower() and not any(own in one for own in VISERS_OWN)
+    ]
+
+
+def main(output: Path, data: Path | None = None, steps: int = 600, chromium: str = "/usr/bin/chromium") -> None:
+    """Check the viewer in a browser.
+
+    Args:
+        output: folder of the screenshots, the run and its log.
+        data: photographs and poses; a sample with one wrong view if left out.
+        steps: of the run.
+        chromium: the browser's executable.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    if data is None:
+        data = output / "sample"
+        sample = SampleConfig(seed=5, size=96, num_views=5, num_test_views=0, level="outlier1")
+        make_sample(sample, data, overwrite=True)
+    port = free_port()
+    training = start_training(data, output, port, steps)
+    try:
+        wait_for("the viewer", lambda: listens(port) or training.poll() is not None, 120)
+        wait_for("the first step", lambda: "Step" in (output / "train.log").read_text(errors="replace"), 120)
+        with browser(chromium) as address, open_page(address, SCREEN) as page:
+            try:
+                found = watch(page, port, output)
+                to_the_end(page, output)
+            except (TimeoutError, RuntimeError) as error:
+                photograph(page, output / "failed.png")
+                (output / "failed.txt").write_text(text(page))
+                found = [str(error)]
+            found += outside(page, port)
+    finally:
+        training.send_signal(signal.SIGINT)
+        try:
+            training.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            training.kill()
+    print("; ".join(found) or "all well")
+    print(f"screenshots and train.log: {output}")
+    sys.exit(bool(found))
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

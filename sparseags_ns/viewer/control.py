@@ -1,0 +1,39 @@
+"""What the web viewer shows and how fast: nerfstudio calls `_setup` under ns-train and ns-viewer alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nerfstudio.viewer.viewer_elements import ViewerControl
+
+from sparseags_ns.outliers.desk import Desk
+from sparseags_ns.viewer.address import tell_address
+from sparseags_ns.viewer.page import serve_own_page
+from sparseags_ns.viewer.steward import Steward
+from sparseags_ns.viewer.theme import without_the_web
+
+if TYPE_CHECKING:
+    from nerfstudio.viewer.viewer import Viewer
+
+    from sparseags_ns.model.sparseags import SparseAGSModel
+
+CPU_MAX_RESOLUTION = 256
+"""Longest side of a render in the viewer on CPU, pixels: rendering and training share the cores."""
+
+
+class SparseAGSViewer(ViewerControl):
+    """The SparseAGS panel and scene in nerfstudio's viewer."""
+
+    def __init__(self, model: SparseAGSModel, desk: Desk) -> None:
+        self._model, self._desk = model, desk
+        serve_own_page()
+
+    def _setup(self, viewer: Viewer) -> None:
+        super()._setup(viewer)
+        without_the_web(viewer.viser_server)
+        # The normalised world is +y up; viser's default is +z.
+        viewer.viser_server.scene.set_up_direction("+y")
+        if self._model.device.type == "cpu":
+            viewer.control_panel._max_res.value = CPU_MAX_RESOLUTION
+        Steward(viewer, self._model, self._desk).start()
+        tell_address(viewer.viser_server.get_host(), viewer.viser_server.get_port())

@@ -1,0 +1,132 @@
+"""The SparseAGS panel: text, table, curve, comparison, buttons. Handed to viser; computed elsewhere.
+
+Buttons only hand in requests (outliers/desk.py) or move the browser's camera.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import viser
+from viser import GuiEvent
+
+from sparseags_ns.outliers.desk import Action, Desk, Request
+from sparseags_ns.viewer import markup, pictures
+from sparseags_ns.viewer.state import Headline, ViewRow
+
+if TYPE_CHECKING:
+    from nerfstudio.viewer.viewer import Viewer
+
+    from sparseags_ns.history import Phase, Row
+
+JUMP, SEARCH = "Jump to it", "Search it now"
+LEAVE_OUT, TRUST = "Leave it out", "Trust it"
+OVERVIEW = "Overview"
+ACTIONS: dict[str, Action] = {SEARCH: "search", LEAVE_OUT: "leave out", TRUST: "trust"}
+COMPARISONS = ("Flip", "Photograph", "Render", "Difference")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Everything that the panel's text depends on."""
+
+    headline: Headline
+    gaussians: int
+    answer: str | None
+    rows: tuple[ViewRow, ...]
+    history: tuple[Row, ...]
+    phases: tuple[Phase, ...]
+    num_steps: int
+    events: tuple[dict[str, Any], ...]
+    decisions: tuple[dict[str, Any], ...]
+
+
+class Panel:
+    """The GUI elements; `refresh` brings them up to date."""
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        names: tuple[str, ...],
+        thumbnails: list[str],
+        desk: Desk,
+        jump: Callable[[viser.ClientHandle, int | None], None],
+    ) -> None:
+        """Set up.
+
+        Args:
+            names: of the views.
+            thumbnails: of the views, data URIs.
+            jump: moves a browser's camera to a view, or to where all is seen (None).
+        """
+        self._names, self._thumbnails, self._desk, self._jump = names, thumbnails, desk, jump
+        self._sent: dict[str, str] = {}
+        self.wants_comparison = True
+        gui = viewer.viser_server.gui
+        # Between nerfstudio's own header and its tabs.
+        with gui.add_folder("SparseAGS", order=viewer.stats_markdown.order + 0.5):
+            self._header = gui.add_markdown("")
+            self._progress = gui.add_progress_bar(0.0)
+            self._choice = gui.add_dropdown("View", options=list(names), initial_value=names[0])
+            self._choice.on_update(lambda _: self._chosen())
+            for label, options in (("Look", (JUMP, OVERVIEW)), ("Pose", (SEARCH,)), ("Trust", (TRUST, LEAVE_OUT))):
+                group = gui.add_button_group(label, options)
+                group.on_click(self._pressed)
+            tabs = gui.add_tab_group()
+            with tabs.add_tab("Views"):
+                self._table = gui.add_markdown("")
+                self.ghosts = gui.add_checkbox("Given cameras", True, hint="Where cameras were before the refinement")
+                self.hypotheses = gui.add_checkbox("Hypotheses", True, hint="Poses that a search has tried")
+            with tabs.add_tab("Errors"):
+                self._curve = gui.add_markdown("")
+            with tabs.add_tab("Compare"):
+                self._how = gui.add_button_group("Show", COMPARISONS)
+                self._how.on_click(lambda _: self._chosen())
+                self._picture = gui.add_markdown("")
+            with tabs.add_tab("Log"):
+                self._log = gui.add_markdown("")
+
+    @property
+    def selected(self) -> int:
+        """The view that the buttons act on."""
+        return self._names.index(self._choice.value)
+
+    @property
+    def how(self) -> pictures.Comparison:
+        """Which comparison is asked for."""
+        return cast(pictures.Comparison, self._how.value)
+
+    def select(self, view: int) -> None:
+        """Let the buttons act on a view."""
+        self._choice.value = self._names[view]
+
+    def refresh(self, shown: Shown) -> None:
+        """Bring everything up to date; what has not changed is not sent again."""
+        self._put("header", self._header, markup.header(shown.headline, shown.gaussians, shown.answer))
+        if abs(self._progress.value - shown.headline.percent) > 0.5 or shown.headline.percent == 100:
+            self._progress.value = shown.headline.percent
+        self._put("table", self._table, markup.table(shown.rows, self._thumbnails, self.selected))
+        self._put("curve", self._curve, markup.curve(shown.history, shown.rows, shown.phases, shown.num_steps))
+        self._put("log", self._log, markup.log(shown.events, shown.decisions))
+
+    def show_comparison(self, source: str, caption: str) -> None:
+        """The picture that was asked for."""
+        self._put("picture", self._picture, markup.picture(source, caption))
+
+    def _chosen(self) -> None:
+        self.wants_comparison = True
+
+    def _pressed(self, event: GuiEvent[Any]) -> None:
+        """A button of any group."""
+        pressed = event.target.value
+        if pressed in ACTIONS:
+            self._desk.ask(Request(ACTIONS[pressed], self.selected))
+        elif event.client is not None:
+            self._jump(event.client, self.selected if pressed == JUMP else None)
+
+    def _put(self, key: str, handle: viser.GuiMarkdownHandle, content: str) -> None:
+        if self._sent.get(key) != content:
+            self._sent[key] = content
+            handle.content = content

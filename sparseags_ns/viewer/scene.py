@@ -1,0 +1,181 @@
+"""Cameras and hypotheses in the viewer's scene.
+
+Each view has a frustum with its photograph, coloured by its standing, and a thin grey one where its camera was given;
+a line joins the two. A running search shows its hypotheses as points, bright where the photograph fits well.
+
+Frames: `world`, normalised; viser's world is SCALE times as large; cameras OpenCV, as viser has them too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import viser
+from jaxtyping import Float
+from nerfstudio.viewer.viewer import VISER_NERFSTUDIO_SCALE_RATIO as SCALE
+from torch import Tensor
+from viser import transforms
+
+from sparseags_ns.geometry import se3
+from sparseags_ns.geometry.cameras import Cameras
+from sparseags_ns.viewer.state import COLORS, Standing
+
+FRUSTUM = 1.0
+"""Size of a frustum, in viser's units."""
+GHOST = 0.7
+"""Of a given camera's."""
+GHOST_COLOR = (150, 150, 165)
+FINALIST_COLOR = (255, 255, 255)
+SHORTEST_LINE = 0.05
+"""A motion by less is not drawn, in viser's units (and a line of no length has no direction)."""
+
+
+def score_colors(losses: Float[Tensor, " hypotheses"]) -> np.ndarray:
+    """From dark violet (bad) over orange to bright yellow (best); [hypotheses, 3] uint8. Pure.
+
+    Ranks count, not values: losses of poses that are all wrong lie close together.
+    """
+    ranks = losses.argsort().argsort().to(torch.float32) / max(len(losses) - 1, 1)
+    stops = torch.tensor([[252, 255, 164], [249, 142, 9], [188, 55, 84], [87, 16, 110], [30, 12, 60]]).float()
+    position = ranks.sqrt() * (len(stops) - 1)
+    low = position.floor().long().clamp(max=len(stops) - 2)
+    part = (position - low)[:, None]
+    return (stops[low] * (1 - part) + stops[low + 1] * part).round().to(torch.uint8).numpy()
+
+
+def placement(T_camera_world: Float[Tensor, "4 4"]) -> tuple[np.ndarray, np.ndarray]:
+    """A camera's wxyz and position in viser's world. Pure."""
+    T_world_camera = se3.inverse(T_camera_world.detach().double().cpu()).numpy()
+    return transforms.SO3.from_matrix(T_world_camera[:3, :3]).wxyz, T_world_camera[:3, 3] * SCALE
+
+
+def vertical_fov(cameras: Cameras, view: int) -> float:
+    """Radians. Pure."""
+    return float(2 * torch.atan(cameras.height / 2 / cameras.K[view, 1, 1].detach()))
+
+
+class Scene:
+    """Frusta and points on one viser server."""
+
+    def __init__(self, server: viser.ViserServer, images: Sequence[np.ndarray], clicked: Callable[[int], None]) -> None:
+        """Set up.
+
+        Args:
+            images: one for each view, [height, width, 3] uint8.
+            clicked: told which view somebody clicked at.
+        """
+        self._server, self._images, self._clicked = server, images, clicked
+        self.frusta: dict[int, viser.CameraFrustumHandle] = {}
+        self._ghosts: dict[int, viser.CameraFrustumHandle] = {}
+        self._standings: dict[int, Standing] = {}
+        self._cloud: viser.PointCloudHandle | None = None
+        self._finalists: list[viser.CameraFrustumHandle] = []
+        self._shown = 0
+        self._lines: dict[int, tuple[viser.SceneNodeHandle, np.ndarray]] = {}
+
+    def show_cameras(
+        self, cameras: Cameras, given: Float[Tensor, "views 4 4"], standings: Sequence[Standing], ghosts: bool
+    ) -> None:
+        """Bring all frusta up to date."""
+        with self._server.atomic():
+            for view, standing in enumerate(standings):
+                wxyz, position = placement(cameras.T_camera_world[view])
+                if self._standings.get(view) != standing:
+                    self._add_frustum(view, vertical_fov(cameras, view), cameras.width / cameras.height, standing)
+                self.frusta[view].wxyz, self.frusta[view].position = wxyz, position
+                ghost_wxyz, ghost_position = placement(given[view])
+                if view not in self._ghosts:
+                    self._add_ghost(view, vertical_fov(cameras, view), cameras.width / cameras.height)
+                ghost = self._ghosts[view]
+                ghost.wxyz, ghost.position, ghost.visible = ghost_wxyz, ghost_position, ghosts
+                self._join(view, ghost_position, position, standing, ghosts)
+
+    def _add_frustum(self, view: int, fov: float, aspect: float, standing: Standing) -> None:
+        """Under the name that nerfstudio gives it, and with a colour, which viser cannot change."""
+        visible = self.frusta[view].visible if view in self.frusta else True
+        handle = self._server.scene.add_camera_frustum(
+            f"/cameras/camera_{view:05d}",
+            fov=fov,
+            aspect=aspect,
+            scale=FRUSTUM,
+            color=COLORS[standing],
+            image=self._images[view],
+            jpeg_quality=80,
+            visible=visible,
+        )
+        handle.on_click(lambda _: self._clicked(view))
+        self.frusta[view], self._standings[view] = handle, standing
+
+    def _add_ghost(self, view: int, fov: float, aspect: float) -> None:
+        name = f"/given/camera_{view:05d}"
+        self._ghosts[view] = self._server.scene.add_camera_frustum(name, fov, aspect, GHOST, GHOST_COLOR)
+
+    def _join(self, view: int, start: np.ndarray, end: np.ndarray, standing: Standing, visible: bool) -> None:
+        """A line, redrawn only if it has changed by what can be seen."""
+        drawn = self._lines.get(view)
+        ends = np.stack([start, end])
+        if not visible or np.linalg.norm(end - start) < SHORTEST_LINE:
+            if drawn is not None:
+                drawn[0].remove()
+                del self._lines[view]
+            return
+        if drawn is not None and np.abs(drawn[1] - ends).max() < SHORTEST_LINE / 4:
+            return
+        color = COLORS[standing] if standing != "trusted" else GHOST_COLOR
+        name, points = f"/moved/camera_{view:05d}", np.stack([start, (start + end) / 2, end])
+        line = self._server.scene.add_spline_catmull_rom(name, points, line_width=1.5, color=color, segments=2)
+        self._lines[view] = line, ends
+
+    def show_hypotheses(
+        self,
+        number: int,
+        centers: Float[Tensor, "hypotheses 3"],
+        losses: Float[Tensor, " hypotheses"],
+        finalists: Float[Tensor, "finalists 4 4"] | None,
+    ) -> None:
+        """A search: its hypotheses, and the refined poses once it has ended.
+
+        Args:
+            number: of the search; one and the same is drawn once, and once more when it ends.
+        """
+        stage = 2 * number + (finalists is not None)
+        if stage == self._shown:
+            return
+        self._shown = stage
+        points = centers.numpy() * SCALE
+        self._cloud = self._server.scene.add_point_cloud(
+            "/search/hypotheses", points, score_colors(losses), point_size=0.22, point_shape="circle"
+        )
+        for handle in self._finalists:
+            handle.remove()
+        self._finalists = []
+        for rank, pose in enumerate(() if finalists is None else finalists[:3]):
+            wxyz, position = placement(pose)
+            size = FRUSTUM * (0.9 - 0.25 * rank)
+            handle = self._server.scene.add_camera_frustum(
+                f"/search/finalist_{rank}", 0.6, 1.0, size, FINALIST_COLOR, wxyz=wxyz, position=position
+            )
+            self._finalists.append(handle)
+
+    def hide_hypotheses(self) -> None:
+        """Remove what a search left."""
+        if self._cloud is not None:
+            self._cloud.remove()
+            self._cloud = None
+        for handle in self._finalists:
+            handle.remove()
+        self._finalists = []
+
+
+def look(client: viser.ClientHandle, T_camera_world: Float[Tensor, "4 4"], fov: float, distance: float) -> None:
+    """Put a browser's camera where another one stands, turning around a point `distance` (run's world) ahead."""
+    T = se3.inverse(T_camera_world.detach().double().cpu()).numpy()
+    camera: Any = client.camera
+    with client.atomic():
+        camera.up_direction = -T[:3, 1]
+        camera.position = T[:3, 3] * SCALE
+        camera.look_at = (T[:3, 3] + T[:3, 2] * distance) * SCALE
+        camera.fov = fov

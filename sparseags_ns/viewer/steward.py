@@ -1,0 +1,194 @@
+"""The viewer's own thread: reads the run once a second, brings panel and scene up to date, and carries out requests
+while no training thread does."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+import torch
+import viser
+from jaxtyping import Float
+from torch import Tensor
+
+from sparseags_ns.console import warn
+from sparseags_ns.geometry.cameras import Cameras, orbit, orbit_angles
+from sparseags_ns.geometry.motion import motion
+from sparseags_ns.history import Phase
+from sparseags_ns.metrics.images import over_white
+from sparseags_ns.model.schedule import stage_starts
+from sparseags_ns.model.watching import center_of
+from sparseags_ns.outliers.desk import Desk, SearchInterruptedError
+from sparseags_ns.rasterizer import rasterize
+from sparseags_ns.viewer import pictures
+from sparseags_ns.viewer.panel import Panel, Shown
+from sparseags_ns.viewer.scene import Scene, look, vertical_fov
+from sparseags_ns.viewer.state import Mode, corrected_names, headline, view_rows
+
+if TYPE_CHECKING:
+    from nerfstudio.viewer.viewer import Viewer
+
+    from sparseags_ns.model.sparseags import SparseAGSModel
+
+PERIOD = 1.0
+"""Seconds between two looks at the run."""
+COMPARISON_PERIOD = 6.0
+"""A comparison is rendered anew after so many seconds of training."""
+EVENTS = 30
+"""So many are shown."""
+
+
+class Steward:
+    """Keeps one viewer up to date."""
+
+    def __init__(self, viewer: Viewer, model: SparseAGSModel, desk: Desk) -> None:
+        self._viewer, self._model, self._desk = viewer, model, desk
+        views = model.views
+        white = over_white(views.images, views.masks).cpu()
+        self._photographs = white
+        self.panel = Panel(viewer, views.names, [pictures.thumbnail(one) for one in white], desk, self._jump)
+        images = [pictures.small(one) for one in white]
+        self._scene = Scene(viewer.viser_server, images, self._clicked)
+        self._compared_at, self._compared_step = 0.0, -1
+        viewer.viser_server.on_client_connect(lambda client: self._jump(client, None))
+
+    def start(self) -> None:
+        """Begin; the thread ends with the process."""
+        threading.Thread(target=self._work, name="sparseags-viewer", daemon=True).start()
+
+    def _work(self) -> None:
+        while not hasattr(self._viewer, "train_util"):  # The last thing that nerfstudio's `init_scene` sets.
+            time.sleep(0.05)
+        self._take_over_frusta()
+        while True:
+            try:
+                self._turn()
+            except Exception:
+                # The panel must not take the run with it; what is wrong is said, and the next turn tries again.
+                warn("the viewer's panel could not be brought up to date", traceback.format_exc(limit=4))
+                time.sleep(10 * PERIOD)
+            time.sleep(PERIOD)
+
+    def _turn(self) -> None:
+        if self._mode() != "training" and self._desk.has_work:
+            with self._lock(), contextlib.suppress(SearchInterruptedError):
+                self._desk.work(self._pause)
+        if not self._viewer.viser_server.get_clients():
+            return
+        self.refresh()
+        self._compare()
+
+    def refresh(self) -> None:
+        """Panel and scene as the run stands."""
+        model, desk = self._model, self._desk
+        with self._lock(), torch.no_grad():
+            cameras, trusted = model.cameras().detach(), model.trusted.tolist()
+            center, gaussians = center_of(model.gaussians()), model.num_points
+            rows, events = tuple(model.history.rows), tuple(model.history.events[-EVENTS:])
+            settled, by_hand, searches = model.settled, dict(model.by_hand), list(model.searches)
+        corrected = corrected_names(settled, searches)
+        table = view_rows(model.views.names, rows[-1] if rows else None, trusted, corrected, by_hand)
+        now = desk.live.now
+        phases, steps = self._phases(), model.run.num_steps
+        self.panel.refresh(
+            Shown(
+                headline(self._mode(), model.steps_done, steps, phases, now.doing),
+                gaussians,
+                desk.answers[-1] if desk.answers else None,
+                tuple(table),
+                rows,
+                tuple(phases),
+                steps,
+                events,
+                tuple((settled or {}).get("decisions", ())),
+            )
+        )
+        given = motion(model.T_camera_initial, cameras.T_camera_world, center).given
+        self._scene.show_cameras(cameras, given, [row.standing for row in table], self.panel.ghosts.value)
+        if not self.panel.hypotheses.value or (now.doing is None and not now.number):
+            self._scene.hide_hypotheses()
+        elif now.centers is not None and now.losses is not None:
+            self._scene.show_hypotheses(now.number, now.centers, now.losses, now.finalists)
+
+    def _compare(self) -> None:
+        """Photograph and render of the chosen view, if asked for, or if they are old."""
+        old = time.monotonic() - self._compared_at > COMPARISON_PERIOD
+        if not (self.panel.wants_comparison or (old and self._model.steps_done > self._compared_step)):
+            return
+        self.panel.wants_comparison = False
+        view = self.panel.selected
+        with self._lock(), torch.no_grad():
+            rendered = self._render(view)
+        photograph = self._photographs[view]
+        self._compared_at, self._compared_step = time.monotonic(), self._model.steps_done
+        caption = f"view {self._model.views.names[view]}, step {self._model.steps_done}"
+        words = {"Flip": "photograph and render take turns", "Difference": "red: where they differ"}
+        detail = words.get(self.panel.how, self.panel.how.lower())
+        self.panel.show_comparison(pictures.compared(photograph, rendered, self.panel.how), f"{caption}: {detail}")
+
+    def _render(self, view: int) -> Float[Tensor, "height width 3"]:
+        cameras = self._model.cameras().detach()[[view]]
+        white = torch.ones(3).to(cameras.K)
+        return rasterize(self._model.gaussians(), cameras, white, sh_degree=self._model.config.sh_degree).rgb[0].cpu()
+
+    def _jump(self, client: viser.ClientHandle, view: int | None) -> None:
+        cameras = self._model.cameras().detach()
+        if view is not None:
+            distance = float(cameras.centers[view].norm())
+            look(client, cameras.T_camera_world[view], vertical_fov(cameras, view), distance)
+            return
+        look(client, *overview(cameras))
+
+    def _clicked(self, view: int) -> None:
+        self.panel.select(view)
+        self.panel.wants_comparison = True
+
+    def _take_over_frusta(self) -> None:
+        """nerfstudio's own show and hide ours from now on."""
+        for handle in self._viewer.camera_handles.values():
+            handle.remove()
+        self.refresh()
+        self._viewer.camera_handles = self._scene.frusta
+
+    def _mode(self) -> Mode:
+        trainer = self._viewer.trainer
+        return "looking" if trainer is None else trainer.training_state
+
+    def _phases(self) -> list[Phase]:
+        model = self._model
+        stages, starts = model.run.settings.stages, stage_starts(model.run.settings.stages, model.run.num_steps)
+        full = max(model.views.images.shape[1:3])
+        sizes = [full if stage.pixels is None else min(stage.pixels, full) for stage in stages]
+        return [Phase(f"{px} px", a, b, px) for px, a, b in zip(sizes, starts[:-1], starts[1:], strict=True)]
+
+    def _lock(self) -> AbstractContextManager[object]:
+        return self._viewer.train_lock or contextlib.nullcontext()
+
+    @property
+    def _pause(self) -> Callable[[], None]:
+        """Renders get their turn while a search goes on in this thread."""
+        lock = self._viewer.train_lock
+        last = [time.monotonic()]
+
+        def pause() -> None:
+            if lock is not None and time.monotonic() - last[0] > 0.03:
+                lock.release()
+                time.sleep(1e-4)
+                lock.acquire()
+                last[0] = time.monotonic()
+
+        return pause
+
+
+def overview(cameras: Cameras) -> tuple[Float[Tensor, "4 4"], float, float]:
+    """A pose from which the object and most cameras are seen, its vertical field of view, and its distance."""
+    fov_deg = 45.0
+    distance = 2.1 * float(cameras.centers.norm(dim=-1).mean())
+    azimuth_deg, elevation_deg, _ = (value[0] for value in orbit_angles(cameras.centers))
+    pose = orbit(azimuth_deg + 20.0, (elevation_deg + 12.0).clamp(-60.0, 60.0), distance)
+    return pose, fov_deg / 180 * torch.pi, distance
