@@ -113,7 +113,7 @@ def normalizing_similarity(T_camera_world: Float[Tensor, "views 4 4"]) -> Simila
         AlignmentError: fewer than two cameras, optical axes too nearly parallel, or cameras that look away.
     """
     centering = centering_similarity(T_camera_world)
-    rotation = _shortest_turn_to_y(up_direction(se3.inverse(T_camera_world.double())))
+    rotation = turn_to_y(up_direction(se3.inverse(T_camera_world.double())))
     return Similarity(centering.scale, rotation, rotation @ centering.translation)
 
 
@@ -175,7 +175,7 @@ def up_direction(T_world_camera: Float[Tensor, "views 4 4"]) -> Float[Tensor, " 
     return up if side >= 0 else -up
 
 
-def _shortest_turn_to_y(up: Float[Tensor, " 3"]) -> Float[Tensor, "3 3"]:
+def turn_to_y(up: Float[Tensor, " 3"]) -> Float[Tensor, "3 3"]:
     """The rotation by the smallest angle that takes `up` to +y; about x if up is exactly -y."""
     y = torch.zeros_like(up)
     y[1] = 1.0

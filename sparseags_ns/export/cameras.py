@@ -1,0 +1,133 @@
+"""The refined cameras with their photographs, as other programs read them: a scene of its own.
+
+    transforms.json       nerfstudio and Blender-style readers; names points.ply to start from
+    cameras.json          the authors' format
+    images/NAME.png       the photographs that the cameras belong to, as trained on
+    sparse/0/*.bin        COLMAP model: COLMAP, pycolmap, nerfstudio's colmap dataparser, gsplat's trainer, 3DGS
+    sparse_text/0/*.txt   the same as text
+    points.ply            the model's points: centres of Gaussians that two or more photographs show
+    export.json           the frame, and what was left out
+
+Photographs are the run's working images (whole, or cropped around the object), since the refined cameras are theirs.
+Views that are not trusted are left out, because other programs would trust them; or kept, with `flag` 0 in the JSONs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from sparseags_ns.export.orientation import OrientedRun
+from sparseags_ns.export.places import ExportError
+from sparseags_ns.export.visible import Progress, seen_points
+from sparseags_ns.formats.cameras_json import write_cameras_json
+from sparseags_ns.formats.colmap_writing import SeenPoints, write_colmap
+from sparseags_ns.formats.frame import Frame
+from sparseags_ns.formats.json_entries import read_json, write_json
+from sparseags_ns.formats.ply import point_columns, write_ply
+from sparseags_ns.formats.poses import POINTS_KEY
+from sparseags_ns.formats.transforms_json import write_transforms_json
+from sparseags_ns.metrics.images import over_white
+
+Background = Literal["transparent", "white", "black", "photograph"]
+POINTS_FILE = "points.ply"
+
+
+def write_cameras(
+    folder: Path,
+    oriented: OrientedRun,
+    *,
+    background: Background = "transparent",
+    untrusted: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Write everything into a folder that is there; returns what is to be said of it.
+
+    Args:
+        background: what photographs show beside the object; `photograph`: what was there.
+        untrusted: keep views that are not trusted.
+    """
+    kept = kept_views(oriented, untrusted)
+    cameras = oriented.refined[kept]
+    points = seen_points(oriented.gaussians, cameras, oriented.run.sh_degree, progress)
+    if len(points) == 0:
+        raise ExportError(
+            f"the splat of {oriented.run.folder} shows nothing solid to two of its photographs, so there are no "
+            "points to write: train it longer"
+        )
+    _write_photographs(folder / "images", oriented, kept, background)
+    frames = export_frames(oriented, kept)
+    write_cameras_json(folder / "cameras.json", frames)
+    write_transforms_json(folder / "transforms.json", frames)
+    write_json(folder / "transforms.json", {POINTS_KEY: POINTS_FILE, **read_json(folder / "transforms.json")})
+    write_ply(folder / POINTS_FILE, point_columns(points.positions, points.colors), [_frame_comment(oriented)])
+    _write_models(folder, frames, points)
+    names = oriented.run.views.names
+    return {
+        "views": [names[view] for view in kept],
+        "left_out_as_untrusted": [name for view, name in enumerate(names) if view not in kept],
+        "points": len(points),
+        "images": f"working photographs, {cameras.width}x{cameras.height} pixels, background {background}",
+        "points_errors": "reprojection errors are zero by construction: the 2D points are projections",
+    }
+
+
+def kept_views(oriented: OrientedRun, untrusted: bool) -> list[int]:
+    """Indices of the views to write."""
+    trusted = oriented.run.trusted.tolist()
+    return [view for view, good in enumerate(trusted) if good or untrusted]
+
+
+def export_frames(oriented: OrientedRun, kept: Sequence[int]) -> list[Frame]:
+    """Pose file entries of the refined cameras."""
+    cameras, names = oriented.refined.to("cpu", torch.float64), oriented.run.views.names
+    return [
+        Frame(
+            name=names[view],
+            file_path=f"images/{names[view]}.png",
+            T_camera_world=cameras.T_camera_world[view],
+            K=cameras.K[view],
+            width=cameras.width,
+            height=cameras.height,
+            trusted=bool(oriented.run.trusted[view]),
+        )
+        for view in kept
+    ]
+
+
+def _write_models(folder: Path, frames: list[Frame], points: SeenPoints) -> None:
+    # COLMAP's names are relative to the folder of the photographs.
+    bare = [Frame(**{**vars(frame), "file_path": Path(frame.file_path).name}) for frame in frames]
+    write_colmap(folder / "sparse" / "0", bare, points, "bin")
+    write_colmap(folder / "sparse_text" / "0", bare, points, "txt")
+
+
+def _write_photographs(folder: Path, oriented: OrientedRun, kept: Sequence[int], background: Background) -> None:
+    folder.mkdir(parents=True)
+    views = oriented.run.views
+    for view in kept:
+        pixels = shown(views.images[view], views.masks[view], background)
+        array = (pixels.cpu().clamp(0, 1) * 255).round().byte().numpy()
+        Image.fromarray(np.ascontiguousarray(array)).save(folder / f"{views.names[view]}.png")
+
+
+def shown(
+    rgb: Float[Tensor, "height width 3"], mask: Float[Tensor, "height width"], background: Background
+) -> Float[Tensor, "height width channels"]:
+    """A photograph with its background as asked for; RGBA only where that says anything."""
+    if background == "photograph" or bool((mask == 1).all()):
+        return rgb
+    if background == "transparent":
+        return torch.cat([rgb, mask[..., None]], dim=-1)
+    return over_white(rgb, mask) if background == "white" else rgb * mask[..., None]
+
+
+def _frame_comment(oriented: OrientedRun) -> str:
+    return f"sparseags export, frame {oriented.orient}"

@@ -1,0 +1,89 @@
+"""Depth maps and masks of the photographs, as images that other programs read.
+
+Depth is z along the optical axis, in units of the export's world; 0 where the splat does not cover the pixel by half.
+
+    depth/NAME.png              16 bits; value * `units_per_value` of export.json is the depth
+    depth/NAME.png.geometric.bin   COLMAP's depth maps: `width&height&1&`, then float32, row by row
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from sparseags_ns.export.orientation import OrientedRun
+from sparseags_ns.export.visible import Progress, render_views, solid_depth
+
+MOST_PNG = 65535
+
+
+def write_depths(folder: Path, oriented: OrientedRun, kept: Sequence[int], progress: Progress | None) -> dict[str, Any]:
+    """Write the depth maps of the refined cameras; returns what is to be said of them."""
+    cameras, names = oriented.refined[list(kept)], [oriented.run.views.names[view] for view in kept]
+    raster = render_views(oriented.gaussians, cameras, oriented.run.sh_degree, progress=progress)
+    depths = solid_depth(raster).cpu()
+    unit = png_unit(float(depths.max()))
+    for name, depth in zip(names, depths, strict=True):
+        values = (depth / unit).round().clamp(0, MOST_PNG).numpy().astype(np.uint16)
+        Image.fromarray(values).save(folder / f"{name}.png")
+        write_colmap_map(folder / f"{name}.png.geometric.bin", depth)
+    return {
+        "views": names,
+        "depth": "z along the optical axis of the refined camera; 0 where the splat covers less than half of the pixel",
+        "units_per_value": unit,
+        "png": "16 bits; depth in units of the export's world = value * units_per_value",
+        "bin": "COLMAP's depth map: width&height&1&, then float32 row by row",
+    }
+
+
+def png_unit(largest: float) -> float:
+    """Depth of one step of a 16-bit PNG: the smallest power of ten that the largest depth fits."""
+    return 10.0 ** math.ceil(math.log10(max(largest, 1e-12) / MOST_PNG))
+
+
+def write_colmap_map(path: Path, values: Float[Tensor, "height width"]) -> None:
+    """Write a map as COLMAP's dense stereo does."""
+    height, width = values.shape
+    content = values.detach().cpu().contiguous().numpy().astype("<f4").tobytes()
+    path.write_bytes(f"{width}&{height}&1&".encode("ascii") + content)
+
+
+def read_colmap_map(path: Path) -> Float[Tensor, "height width"]:
+    """Read what `write_colmap_map`, or COLMAP, wrote with one channel."""
+    width, height, channels, content = path.read_bytes().split(b"&", 3)
+    if int(channels) != 1:
+        raise ValueError(f"{path} must have one channel, has {int(channels)}")
+    return torch.from_numpy(np.frombuffer(content, "<f4").reshape(int(height), int(width)).copy())
+
+
+def write_masks(
+    folder: Path,
+    oriented: OrientedRun,
+    kept: Sequence[int],
+    source: Literal["photographs", "splat"],
+    colmap_names: bool,
+    progress: Progress | None,
+) -> dict[str, Any]:
+    """Write 8-bit masks, white for the object; returns what is to be said of them.
+
+    Args:
+        source: the masks that the run was trained with, or the splat's alpha in the refined cameras.
+        colmap_names: NAME.png.png, as COLMAP's mask_path expects, instead of NAME.png.
+    """
+    views = oriented.run.views
+    masks, names = views.masks[list(kept)], [views.names[view] for view in kept]
+    if source == "splat":
+        cameras = oriented.refined[list(kept)]
+        masks = render_views(oriented.gaussians, cameras, oriented.run.sh_degree, progress=progress).alpha
+    for name, mask in zip(names, masks.cpu(), strict=True):
+        pixels = (mask.clamp(0, 1) * 255).round().byte().numpy()
+        Image.fromarray(pixels).save(folder / (f"{name}.png.png" if colmap_names else f"{name}.png"))
+    return {"views": names, "masks": "8 bits, 255 where the object covers the pixel", "source": source}

@@ -1,0 +1,70 @@
+"""Writing PLY files, binary and little-endian: splats as the 3DGS paper's code and nerfstudio write them, and points.
+
+A splat's properties: x y z, nx ny nz (zero), f_dc_0..2, f_rest_0.. (all of red, then green, then blue), opacity
+(logit), scale_0..2 (logarithms), rot_0..3 (w x y z). The header's comments say what frame it is in.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def splat_columns(
+    means: Float[Tensor, "n 3"],
+    quats: Float[Tensor, "n 4"],
+    scales: Float[Tensor, "n 3"],
+    opacities: Float[Tensor, " n"],
+    coefficients: Float[Tensor, "n bases 3"],
+) -> dict[str, np.ndarray]:
+    """The properties of Gaussians that are ready to render, in the order of the file."""
+    groups = {
+        ("x", "y", "z"): means,
+        ("nx", "ny", "nz"): torch.zeros_like(means),
+        _numbered("f_dc", 3): coefficients[:, 0],
+        _numbered("f_rest", 3 * (coefficients.shape[1] - 1)): coefficients[:, 1:].transpose(1, 2).flatten(1),
+        ("opacity",): opacities.double().logit(eps=1e-7)[:, None],
+        _numbered("scale", 3): scales.double().log(),
+        _numbered("rot", 4): quats,
+    }
+    return {
+        name: column.numpy()
+        for names, values in groups.items()
+        for name, column in zip(names, values.detach().cpu().float().T, strict=True)
+    }
+
+
+def point_columns(positions: Float[Tensor, "n 3"], colors: Float[Tensor, "n 3"]) -> dict[str, np.ndarray]:
+    """The properties of coloured points.
+
+    Args:
+        colors: sRGB, 0 to 1.
+    """
+    bytes_ = (colors.detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8)
+    places = zip("xyz", positions.detach().cpu().float().T.numpy(), strict=True)
+    return dict(places) | dict(zip(("red", "green", "blue"), bytes_.T.numpy(), strict=True))
+
+
+def write_ply(path: Path, columns: dict[str, np.ndarray], comments: Sequence[str] = ()) -> None:
+    """Write vertices with the given properties, floats or bytes."""
+    names = {np.dtype(np.float32): "float", np.dtype(np.uint8): "uchar"}
+    count = len(next(iter(columns.values())))
+    table = np.empty(count, dtype=[(name, column.dtype) for name, column in columns.items()])
+    for name, column in columns.items():
+        table[name] = column
+    header = ["ply", "format binary_little_endian 1.0", *(f"comment {line}" for line in comments)]
+    header += [f"element vertex {count}", *(f"property {names[c.dtype]} {name}" for name, c in columns.items())]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_bytes("\n".join([*header, "end_header\n"]).encode("ascii") + table.tobytes())
+    os.replace(part, path)
+
+
+def _numbered(name: str, count: int) -> tuple[str, ...]:
+    return tuple(f"{name}_{index}" for index in range(count))
