@@ -37,7 +37,7 @@ def write_key_frames(video: Path, count: int, folder: Path) -> None:
         VideoError: the video cannot be read, or has too few frames.
     """
     if count < FEWEST_FRAMES:
-        raise VideoError(f"expected at least {FEWEST_FRAMES} frames of a video, is {count}")
+        raise VideoError(f"{count} of a video's frames make no scene; ask for {FEWEST_FRAMES} or more (num-frames)")
     places, sharpness, greys = _candidates(video)
     if len(places) < count:
         raise VideoError(

@@ -84,7 +84,7 @@ def test_a_video_with_too_few_frames(tmp_path: Path, video: Path) -> None:
 
 
 def test_one_frame_is_not_enough(tmp_path: Path, video: Path) -> None:
-    with pytest.raises(VideoError, match="expected at least 2 frames of a video, is 1"):
+    with pytest.raises(VideoError, match="1 of a video's frames make no scene; ask for 2 or more"):
         photographs_folder(video, Store(tmp_path / "sparseags"), 1)
 
 
