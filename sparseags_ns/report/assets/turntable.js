@@ -14,8 +14,9 @@
   let direction = 1;
   let timer = null;
 
+  const dial = figure.querySelector(".dial svg");
   const svg = (name, attributes) => {
-    const node = document.createElementNS("http://www.w3.org/2000/svg", name);
+    const node = document.createElementNS(dial.namespaceURI, name);
     for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
     return node;
   };
@@ -24,7 +25,6 @@
     const angle = (degrees * Math.PI) / 180;
     return [radius * Math.sin(angle), radius * Math.cos(angle)];
   };
-  const dial = figure.querySelector(".dial svg");
   dial.append(svg("circle", { class: "rim", r: 48 }), svg("circle", { class: "core", r: 15 }));
   cameras.forEach((degrees, view) => {
     const [cx, cy] = onDial(degrees, 48);

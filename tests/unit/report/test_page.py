@@ -1,0 +1,170 @@
+"""The page: it loads nothing, escapes every string of the user's, shows every view, and never costs a run."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from sparseags_ns.export.opened_run import RunError
+from sparseags_ns.report import writing
+from sparseags_ns.report.writing import ASSETS, SCRIPTS, STYLES, report_at_end, write_report
+
+HOSTILE = "<img src=x onerror=alert(1)>&\"'"
+"""A photograph's name that would do harm if it were taken for markup."""
+HOSTILE_TITLE = "</title></script><script>alert(2)</script>"
+LOADING = {"src", "href", "srcset", "poster", "data", "action", "formaction", "xlink:href", "background", "ping"}
+"""Attributes that make a browser fetch or follow something."""
+FETCHING = re.compile(r"https?://|[\"'(=]//|@import|url\((?!data:)|\bfetch\(|XMLHttpRequest|WebSocket\(|import\(")
+VOID = {"meta", "link", "img", "input", "br", "hr"}
+
+
+class Parsed(HTMLParser):
+    """Tags with their attributes, text, and whether every tag is closed."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.text: list[str] = []
+        self.blocks: dict[str, str] = {}
+        self._open: list[str] = []
+        self.feed(page)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self._open and self._open[-1] == "script":
+            name = self.tags[-1][1].get("id", "program")
+            self.blocks[name] = self.blocks.get(name, "") + data
+        elif self._open and self._open[-1] != "style":
+            self.text.append(data)
+
+    def all(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture
+def page(told_run: Path, rename_view: Callable[[Path, str, str], None]) -> str:
+    """Of a run with hostile names."""
+    rename_view(told_run, "004", HOSTILE)
+    config = told_run / "config.yml"
+    config.write_text(
+        config.read_text().replace("experiment_name: toy", f"experiment_name: {json.dumps(HOSTILE_TITLE)}")
+    )
+    path = write_report(told_run)
+    assert path == told_run / "sparseags" / "report.html"
+    return path.read_text(encoding="utf-8")
+
+
+def test_the_page_loads_nothing(page: str) -> None:
+    parsed = Parsed(page)
+    for tag, attributes in parsed.tags:
+        for name in LOADING & attributes.keys():
+            assert attributes[name].startswith(("data:", "#")), (tag, name, attributes[name][:80])
+    assert not FETCHING.search(page)
+    (policy,) = (one["content"] for one in parsed.all("meta") if one.get("http-equiv") == "Content-Security-Policy")
+    assert policy.startswith("default-src 'none'; img-src data:")
+
+
+def test_strings_of_the_user_are_text(page: str) -> None:
+    parsed = Parsed(page)
+    assert HOSTILE in "".join(parsed.text)
+    assert HOSTILE_TITLE in "".join(parsed.text)
+    assert "onerror" not in {name for _, attributes in parsed.tags for name in attributes}
+    assert not any("alert" in block for name, block in parsed.blocks.items() if not name.startswith("data-"))
+    assert json.loads(parsed.blocks["data-scene"])["cameras"][4]["name"] == HOSTILE
+
+
+def test_every_view_appears_with_its_pictures(page: str) -> None:
+    parsed = Parsed(page)
+    cards = [one["id"] for one in parsed.all("article")]
+    assert cards == [f"view-{i}" for i in range(5)]
+    alternatives = [one["alt"] for one in parsed.all("img") if "alt" in one and ": " in one["alt"]]
+    for name in ("000", "001", "002", "003", HOSTILE):
+        assert sum(text.startswith(f"{name}: ") for text in alternatives) == 4
+    assert [camera["mark"] for camera in json.loads(parsed.blocks["data-scene"])["cameras"]].count("bad") == 1
+
+
+def test_everything_to_touch_has_a_name(page: str) -> None:
+    parsed = Parsed(page)
+    assert all("alt" in one for one in parsed.all("img"))
+    assert all(one.get("aria-label") for one in parsed.all("canvas"))
+    labelled = [one for one in parsed.all("input") if one["type"] == "range"]
+    assert labelled and all(one.get("aria-label") for one in labelled)
+    assert parsed.all("html")[0]["lang"] == "en"
+    assert any(one.get("name") == "viewport" for one in parsed.all("meta"))
+
+
+def test_decisions_searches_and_history_are_shown(page: str) -> None:
+    text = " ".join("".join(Parsed(page).text).split())
+    for words in (
+        "001 was given a camera that is",
+        "002 was left out",
+        "001 is put right",
+        "By hand, at step 31: 002: leave out",
+        "best fit far away, over best fit near its own pose",
+        "Where a view was searched",
+        "Over the run",
+        "ns-train sparseags --data /photographs/toy",
+    ):
+        assert words in text, words
+    assert "chosen" in text
+
+
+def test_a_run_without_search_and_history_has_a_page_too(make_run: Callable[..., Path], small_turntable: None) -> None:
+    parsed = Parsed(write_report(make_run(count=3)).read_text(encoding="utf-8"))
+    assert "search" not in [one.get("id") for one in parsed.all("section")]
+    assert json.loads(parsed.blocks["data-chart"]) is None
+    assert json.loads(parsed.blocks["data-searches"]) == []
+
+
+def test_the_page_is_small(page: str) -> None:
+    assert len(page) < 300_000
+
+
+def test_the_file_can_be_named(told_run: Path, tmp_path: Path) -> None:
+    path = write_report(told_run / "config.yml", tmp_path / "new" / "page.html")
+    assert path.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert [file.name for file in path.parent.iterdir()] == ["page.html"]
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="is no run"):
+        write_report(tmp_path)
+
+
+def test_an_error_in_the_report_does_not_end_the_run(
+    told_run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(run: object) -> None:
+        raise ZeroDivisionError("no views")
+
+    monkeypatch.setattr(writing, "collect", broken)
+    assert report_at_end(told_run) is None
+    assert "no report was made (ZeroDivisionError: no views" in capsys.readouterr().err
+    assert not (told_run / "sparseags" / "report.html").exists()
+
+
+def test_every_asset_is_used() -> None:
+    templates = {path.name for path in ASSETS.glob("*.html")} - {"page.html"}
+    sources = [path.read_text() for path in ASSETS.glob("*.html")]
+    named = {name for source in sources for name in re.findall(r'(?:include|from) "(.+?)"', source)}
+    assert templates == named
+    assert {path.name for path in ASSETS.iterdir() if path.suffix != ".html"} == {*STYLES, *SCRIPTS}
+
+
+@pytest.mark.parametrize("path", sorted(ASSETS.iterdir()), ids=lambda path: path.name)
+def test_assets_are_short(path: Path) -> None:
+    assert len(path.read_text().splitlines()) < 300
