@@ -1,0 +1,162 @@
+"""Exported cameras: every format says the same, pycolmap reads the models, and the points lie where they are said to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from plyfile import PlyData
+
+from sparseags_ns.export.cameras import write_cameras
+from sparseags_ns.export.opened_run import OpenedRun, open_run
+from sparseags_ns.export.orientation import oriented
+from sparseags_ns.export.places import ExportError
+from sparseags_ns.export.visible import seen_points
+from sparseags_ns.formats.colmap import read_colmap, read_colmap_points
+from sparseags_ns.formats.colmap_writing import write_colmap
+from sparseags_ns.formats.frame import Distortion, Frame, intrinsics_matrix
+from sparseags_ns.formats.poses import points_candidates, read_poses
+from sparseags_ns.geometry.cameras import project
+
+
+@pytest.fixture
+def run(make_run: Callable[..., Path]) -> OpenedRun:
+    """A run with different intrinsics in every view, off the middle; one view is not trusted."""
+    opened = open_run(make_run(untrusted=(2,)))
+    K = opened.refined.K.clone()
+    K[:, 0, 2] += torch.arange(5) * 0.37
+    K[:, 1, 1] *= 1.01
+    return replace(opened, refined=replace(opened.refined, K=K))
+
+
+@pytest.fixture
+def folder(run: OpenedRun, tmp_path: Path) -> Path:
+    target = tmp_path / "cameras"
+    target.mkdir()
+    write_cameras(target, oriented(run, "world"))
+    return target
+
+
+@pytest.mark.parametrize("file", ["transforms.json", "cameras.json", "sparse/0", "sparse_text/0"])
+def test_every_format_holds_the_refined_cameras_exactly(run: OpenedRun, folder: Path, file: str) -> None:
+    frames = read_poses(folder / file)
+    assert [frame.stem for frame in frames] == ["000", "001", "003", "004"], "the untrusted view is left out"
+    kept = run.refined.to(dtype=torch.float64)[[0, 1, 3, 4]]
+    torch.testing.assert_close(torch.stack([f.K for f in frames]), kept.K, atol=1e-9, rtol=0)
+    # A quaternion and a rotation of float32 agree to seven digits.
+    torch.testing.assert_close(torch.stack([f.T_camera_world for f in frames]), kept.T_camera_world, atol=3e-7, rtol=0)
+    assert {(frame.width, frame.height) for frame in frames} == {(32, 32)}
+
+
+@pytest.mark.parametrize("kind", ["sparse", "sparse_text"])
+def test_pycolmap_reads_cameras_points_and_tracks(run: OpenedRun, folder: Path, kind: str) -> None:
+    pycolmap = pytest.importorskip("pycolmap")
+    model = pycolmap.Reconstruction(str(folder / kind / "0"))
+    assert (model.num_images(), model.num_cameras()) == (4, 4) and model.num_points3D() > 10
+    kept = [0, 1, 3, 4]
+    for image in model.images.values():
+        view = run.views.names.index(Path(image.name).stem)
+        assert view in kept and (folder / "images" / image.name).is_file()
+        pose = np.array(image.cam_from_world().matrix())
+        np.testing.assert_allclose(pose, run.refined.T_camera_world[view, :3].numpy(), atol=1e-6)
+        K = np.array(model.cameras[image.camera_id].calibration_matrix())
+        np.testing.assert_allclose(K, run.refined.K[view].numpy(), atol=1e-5)
+    for point in model.points3D.values():
+        assert point.track.length() >= 2
+        for element in point.track.elements:
+            image = model.images[element.image_id]
+            written = image.points2D[element.point2D_idx]
+            np.testing.assert_allclose(image.project_point(point.xyz), written.xy, atol=1e-3)
+
+
+def test_text_and_binary_hold_the_same_points(folder: Path) -> None:
+    text, binary = read_colmap_points(folder / "sparse_text" / "0"), read_colmap_points(folder / "sparse" / "0")
+    assert text is not None and binary is not None
+    assert torch.equal(text.positions, binary.positions) and torch.equal(text.colors, binary.colors)
+    assert torch.equal(text.track_lengths, binary.track_lengths) and int(binary.track_lengths.min()) >= 2
+
+
+def test_transforms_json_names_points_in_its_own_world(run: OpenedRun, folder: Path) -> None:
+    candidates = points_candidates(folder / "transforms.json")
+    points = PlyData.read(str(candidates[0]))["vertex"]
+    model = read_colmap_points(folder / "sparse" / "0")
+    assert model is not None
+    place = np.stack([points[axis] for axis in "xyz"], axis=1)
+    np.testing.assert_allclose(place, model.positions.numpy(), atol=1e-6)
+    colors = np.stack([points[name] for name in ("red", "green", "blue")], axis=1)
+    np.testing.assert_allclose(colors / 255, model.colors.numpy(), atol=1e-6)
+
+
+def test_a_hidden_gaussian_is_no_point(run: OpenedRun) -> None:
+    # One opaque shell in front of everything else, for all cameras.
+    means = torch.nn.functional.normalize(run.gaussians.means, dim=-1) * 0.3
+    inner = torch.zeros(1, 3)
+    more = {name: torch.cat([value, value[:1]]) for name, value in vars(run.gaussians).items()}
+    shell = replace(
+        run.gaussians,
+        **{**more, "means": torch.cat([means, inner]), "scales": torch.full((61, 3), 0.08)},
+    )
+    shell.scales[-1] = 0.01
+    seen = seen_points(shell, run.refined, 2)
+    assert float(seen.positions.norm(dim=-1).min()) > 0.2 and len(seen) > 30
+
+
+def test_places_of_points_are_projections(run: OpenedRun) -> None:
+    points = seen_points(run.gaussians, run.refined, 2)
+    pixels, _ = project(run.refined, points.positions)
+    torch.testing.assert_close(points.pixels, pixels)
+    inside = points.pixels[points.seen]
+    assert float(inside.min()) >= 0 and float(inside.max()) < 32
+
+
+def test_untrusted_views_can_be_kept_and_are_marked(run: OpenedRun, tmp_path: Path) -> None:
+    record = write_cameras(tmp_path, oriented(run, "world"), untrusted=True)
+    for name in ("transforms.json", "cameras.json"):
+        assert [frame.trusted for frame in read_poses(tmp_path / name)] == [True, True, False, True, True]
+    assert record["left_out_as_untrusted"] == [] and len(read_colmap(tmp_path / "sparse" / "0")) == 5
+
+
+def test_photographs_lie_beside_the_cameras_as_they_were_trained_on(run: OpenedRun, folder: Path) -> None:
+    for file in ("transforms.json", "cameras.json"):
+        for frame in read_poses(folder / file):
+            trained = Image.open(run.outputs / "images" / f"{frame.name}.png")
+            assert np.array_equal(np.array(Image.open(folder / frame.file_path)), np.array(trained))
+
+
+@pytest.mark.parametrize("background, corner", [("white", (255,) * 3), ("black", (0,) * 3), ("photograph", None)])
+def test_the_background_can_be_chosen(run: OpenedRun, tmp_path: Path, background: str, corner: object) -> None:
+    write_cameras(tmp_path, oriented(run, "world"), background=background)  # type: ignore[arg-type]
+    image = Image.open(tmp_path / "images" / "000.png")
+    assert image.mode == "RGB" and (corner is None or image.getpixel((0, 0)) == corner)
+
+
+def test_whole_photographs_have_no_transparency(run: OpenedRun, tmp_path: Path) -> None:
+    whole = replace(run, views=replace(run.views, masks=torch.ones_like(run.views.masks)))
+    write_cameras(tmp_path, oriented(whole, "world"))
+    assert Image.open(tmp_path / "images" / "000.png").mode == "RGB"
+
+
+def test_an_empty_splat_is_refused(run: OpenedRun, tmp_path: Path) -> None:
+    faint = replace(run, gaussians=replace(run.gaussians, opacities=torch.full((60,), 0.01)))
+    with pytest.raises(ExportError, match="nothing solid"):
+        write_cameras(tmp_path, oriented(faint, "world"))
+
+
+def test_a_model_of_distorted_or_sizeless_photographs_is_refused(run: OpenedRun, tmp_path: Path) -> None:
+    points = seen_points(run.gaussians, run.refined[:1], 2)
+    frame = Frame("a", "a.png", torch.eye(4, dtype=torch.float64), intrinsics_matrix(9, 9, 4, 4))
+    for bad in (frame, replace(frame, width=8, height=8, distortion=Distortion(k1=0.1))):
+        with pytest.raises(ValueError, match="must have a size and no lens distortion"):
+            write_colmap(tmp_path, [bad], points, "bin")
+
+
+def test_readers_that_know_only_the_public_keys_find_theirs(folder: Path) -> None:
+    content = json.loads((folder / "transforms.json").read_text())
+    assert content["camera_model"] == "OPENCV" and content["ply_file_path"] == "points.ply"
+    assert {"fl_x", "fl_y", "cx", "cy", "w", "h", "file_path", "transform_matrix"} <= set(content["frames"][0])
