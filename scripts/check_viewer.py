@@ -68,6 +68,11 @@ def listens(port: int) -> bool:
         return one.connect_ex(("127.0.0.1", port)) == 0
 
 
+def told(output: Path) -> str:
+    """All that the run has said."""
+    return (output / "train.log").read_text(errors="replace")
+
+
 def text(page: Page) -> str:
     """All that can be read on the page."""
     return str(page.evaluate("document.body ? document.body.innerText : ''"))
@@ -178,8 +183,9 @@ def main(output: Path, data: Path | None = None, steps: int = 600, chromium: str
     port = free_port()
     training = start_training(data, output, port, steps)
     try:
-        wait_for("the viewer", lambda: listens(port) or training.poll() is not None, 120)
-        wait_for("the first step", lambda: "Step" in (output / "train.log").read_text(errors="replace"), 120)
+        wait_for("the viewer", lambda: training.poll() is not None or (listens(port) and "Step" in told(output)), 240)
+        if training.poll() is not None:
+            sys.exit(f"the run ended before it began: {told(output)[-2000:]}")
         with browser(chromium) as address, open_page(address, SCREEN) as page:
             try:
                 found = watch(page, port, output)

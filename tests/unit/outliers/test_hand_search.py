@@ -1,0 +1,159 @@
+"""A view searched, left out or trusted because somebody asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from sparseags_ns.geometry.cameras import Cameras, orbit
+from sparseags_ns.geometry.pose_metrics import pose_change
+from sparseags_ns.history import RunHistory
+from sparseags_ns.model.settings import SPARSEAGS
+from sparseags_ns.outliers import desk as desk_module
+from sparseags_ns.outliers.desk import Desk, Request, SearchInterruptedError, Training
+from sparseags_ns.outliers.detection import Decision
+from sparseags_ns.outliers.fits import Continuation, Fit
+from sparseags_ns.outliers.hand_search import HandSearch, search_by_hand
+from sparseags_ns.outliers.live import LiveSearch
+from sparseags_ns.outliers.observer import watched_by
+from sparseags_ns.outliers.search import SearchSettings
+from sparseags_ns.outliers.workplace import RepairSettings, Workplace
+from sparseags_ns.rasterizer.types import Gaussians
+from sparseags_ns.views import Views
+
+QUICK = SearchSettings(
+    spacing_deg=30.0, coarse_px=16, fine_px=32, shortlist=12, finalists=3, coarse_steps=20, fine_steps=12
+)
+SETTINGS = RepairSettings(glance=QUICK, thorough=QUICK, pixels=32, candidates=2)
+MakeViews = Callable[..., Views]
+
+
+@dataclass
+class PerfectFitter:
+    """The splat is always the true one."""
+
+    gaussians: Gaussians
+
+    def from_scratch(self, cameras: Cameras, trusted: Tensor) -> Fit:
+        return Fit(self.gaussians, cameras, trusted)
+
+    def continued(self, fit: Fit, continuation: Continuation) -> Fit:
+        return fit
+
+
+def place_and_fit(views: Views, gaussians: Gaussians, wrong: int | None, trusted: Tensor) -> tuple[Workplace, Fit]:
+    poses = views.cameras.T_camera_world.clone()
+    if wrong is not None:
+        poses[wrong] = orbit(torch.tensor(300.0), torch.tensor(20.0), 1.85)
+    place = Workplace(views, PerfectFitter(gaussians), SETTINGS, None, poses)
+    return place, Fit(gaussians, views.cameras.with_poses(poses), trusted)
+
+
+def test_a_wrong_view_gets_its_pose(make_views: MakeViews, toy_gaussians: Gaussians) -> None:
+    views, live = make_views(4), LiveSearch()
+    place, fit = place_and_fit(views, toy_gaussians, 2, torch.ones(4, dtype=torch.bool))
+    with watched_by(live), live.doing("searching view 002"):
+        found = search_by_hand(place, fit, 2)
+        assert live.now.doing == "searching view 002" and live.now.view == 2
+    assert live.now.doing is None and not live.now.searching
+    assert live.now.finalists is not None and live.now.centers is not None and len(live.now.centers) > 200
+    assert found.decision.action == "correct" and found.fit is not None and found.fit.trusted.all()
+    errors_deg, _ = pose_change(found.fit.cameras.T_camera_world, views.cameras.T_camera_world)
+    assert errors_deg[2] < 6.0 and found.decision.numbers["turned_deg"] > 60
+
+
+def test_a_right_view_stays(make_views: MakeViews, toy_gaussians: Gaussians) -> None:
+    place, fit = place_and_fit(make_views(4), toy_gaussians, None, torch.ones(4, dtype=torch.bool))
+    found = search_by_hand(place, fit, 1)
+    assert found.fit is None and found.decision.action == "restore"
+
+
+def test_two_others_have_to_be_left(make_views: MakeViews, toy_gaussians: Gaussians) -> None:
+    place, fit = place_and_fit(make_views(3), toy_gaussians, None, torch.tensor([True, True, False]))
+    found = search_by_hand(place, fit, 0)
+    assert found.fit is None and "2 other trusted views" in found.decision.why
+
+
+def fake_model(views: Views) -> Any:
+    """What the desk reads of a model, without one."""
+    return SimpleNamespace(
+        views=views, trusted=views.trusted.clone(), steps_done=7, history=RunHistory(), by_hand={}, searches=[]
+    )
+
+
+def training(goes_on: bool = True) -> Training:
+    return Training(SPARSEAGS, {}, lambda: goes_on)
+
+
+def make_desk(model: Any, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    monkeypatch.setattr(desk_module, "announce", lambda *_: None)
+    return Desk(model)
+
+
+def test_leaving_out_and_trusting_are_noted(make_views: MakeViews, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = fake_model(make_views(4))
+    desk = make_desk(model, monkeypatch)
+    desk.training = training()
+    desk.ask(Request("leave out", 1))
+    assert desk.has_work and "before the next step" in desk.answers[-1] and model.trusted.all()
+    desk.work()
+    assert model.trusted.tolist() == [True, False, True, True] and model.by_hand == {"001": "left out"}
+    desk.ask(Request("trust", 1))
+    desk.work()
+    assert model.trusted.all() and model.by_hand == {"001": "trusted"}
+    assert [(e["action"], e["view"], e["by"]) for e in model.history.events] == [
+        ("leave out", "001", "hand"),
+        ("trust", "001", "hand"),
+    ]
+    assert not desk.has_work
+
+
+def test_the_last_two_views_cannot_be_left_out(make_views: MakeViews, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = fake_model(make_views(3))
+    desk = make_desk(model, monkeypatch)
+    desk.training = training()
+    for view in (0, 1):
+        desk.ask(Request("leave out", view))
+    desk.work()
+    assert model.trusted.tolist() == [False, True, True] and "001 stays" in desk.answers[-1]
+
+
+@pytest.mark.parametrize("of", [None, False])
+def test_after_the_end_requests_are_answered_and_change_nothing(
+    of: bool | None, make_views: MakeViews, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = fake_model(make_views(3))
+    desk = make_desk(model, monkeypatch)
+    desk.training = None if of is None else training(goes_on=False)
+    desk.ask(Request("leave out", 0))
+    desk.work()
+    assert model.trusted.all() and "nothing would come of it" in desk.answers[-1] and model.history.events == []
+
+
+def test_an_interrupted_search_says_so(make_views: MakeViews, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = make_desk(fake_model(make_views(3)), monkeypatch)
+
+    def interrupted(*_: object) -> str:
+        raise SearchInterruptedError
+
+    monkeypatch.setattr(desk, "_search", interrupted)
+    desk.ask(Request("search", 2))
+    with pytest.raises(SearchInterruptedError):
+        desk.work()
+    assert "interrupted" in desk.answers[-1]
+
+
+def test_answers_say_what_came_of_a_search() -> None:
+    numbers = {"sum_own": 0.2, "sum_found": 0.1, "turned_deg": 127.0}
+    found = HandSearch(None, Decision("restore", 1, "its own pose fits all views best", numbers))
+    assert desk_module._told("001", found, True, 8.0).startswith("View 001 stays where it is: its own pose")
+    fit = Fit.__new__(Fit)
+    moved = replace(found, fit=fit, decision=Decision("correct", 1, "better", numbers))
+    assert "now stands 127 degrees from where it was" in desk_module._told("001", moved, True, 8.0)
+    assert "Nothing was changed" in desk_module._told("001", moved, False, 8.0)
