@@ -84,6 +84,8 @@ def _print_places(console: Console, sample: Path, run: Path, splat: Path) -> Non
     console.print(f"Splat:            {splat}")
     console.print(f"Refined cameras:  {outputs / 'transforms.json'}  (and cameras.json)")
     console.print(f"Picture:          {outputs / 'views.png'}")
+    if (outputs / "report.html").is_file():
+        console.print(f"Report:           {outputs / 'report.html'}  (open it in a browser)")
     console.print(f"Look at it:       ns-viewer --load-config {run / 'config.yml'}")
     if untrusted:
         console.print(f"Not trusted:      {', '.join(untrusted)}")
