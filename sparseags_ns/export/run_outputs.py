@@ -109,19 +109,20 @@ def summarize(state: RunState, given: Cameras, before: ViewErrors, after: ViewEr
         "device": _device_name(state.gaussians.means.device),
         "perceptual_error": after.perceptual_name,
         "errors": "squared and perceptual error over object area, over white; `before`: the final splat seen "
-        "through the given poses (moved as one, since the world may drift), `after`: through the refined poses; null "
-        "where no pose was given",
+        "through the given poses (moved as one, since the world may drift), `after`: through the refined poses. A view "
+        "that came without a pose (`posed`) has nothing before, and repeats what is after",
         "views": [
             {
                 "name": name,
                 "trusted": bool(state.trusted[i]),
                 "by_hand": state.by_hand.get(name),
-                "mse_before": float(before.mse[i]) if posed[i] else None,
+                "posed": posed[i],
+                "mse_before": float(before.mse[i] if posed[i] else after.mse[i]),
                 "mse_after": float(after.mse[i]),
-                f"{after.perceptual_name}_before": float(before.perceptual[i]) if posed[i] else None,
+                f"{after.perceptual_name}_before": float(before.perceptual[i] if posed[i] else after.perceptual[i]),
                 f"{after.perceptual_name}_after": float(after.perceptual[i]),
-                "pose_turned_deg": float(turned_deg[i]) if posed[i] else None,
-                "camera_moved": float(moved[i]) if posed[i] else None,
+                "pose_turned_deg": float(turned_deg[i]) if posed[i] else 0.0,
+                "camera_moved": float(moved[i]) if posed[i] else 0.0,
             }
             for i, name in enumerate(state.views.names)
         ],
