@@ -16,11 +16,12 @@ SUITES = {
     "rasterizer": "benchmarks.rasterizer",
     "accuracy": "benchmarks.accuracy.suite",
     "guidance": "benchmarks.guidance",
+    "photos": "benchmarks.photos.suite",
 }
 """Modules of the suites, by name."""
 
 
-LONG = {"accuracy", "guidance"}
+LONG = {"accuracy", "guidance", "photos"}
 """Suites that take long or much memory: without a name on the command line they run in their short form."""
 
 

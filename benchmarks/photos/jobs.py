@@ -1,0 +1,140 @@
+"""One case: cameras found from the photographs alone, refined with the splat, both compared with the reference.
+
+Units: degrees; s (see geometry/pose_metrics.py) for centres.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import statistics
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from benchmarks.accuracy.jobs import code_version, in_normal_frame
+from benchmarks.photos.subsets import WORK, How, Subset
+from sparseags_ns.data.reading import ReadingOptions, ReadScene, read_scene
+from sparseags_ns.export.contact_sheet import contact_sheet, save_image
+from sparseags_ns.formats.frame import Frame
+from sparseags_ns.geometry.cameras import Cameras
+from sparseags_ns.geometry.pose_metrics import PoseErrors, pose_errors
+from sparseags_ns.metrics.images import psnr
+from sparseags_ns.model.joint import Standing
+from sparseags_ns.model.reconstruct import Reconstruction, reconstruct
+from sparseags_ns.model.settings import SPARSEAGS
+from sparseags_ns.outliers.settling import Settled, settle
+from sparseags_ns.rasterizer import rasterize
+from sparseags_ns.views import Views
+
+RECORD_VERSION = 1
+"""Raise it when records get other fields."""
+ROOMS = ("data", "model", "outliers", "pose_init", "preprocess")
+"""What the figures depend on."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What to run."""
+
+    subset: Subset
+    how: How = "as they are"
+    resolution: int = 256
+    steps: int | None = None
+    """Length of the reconstruction; 0 for initial cameras only, None for the preset's."""
+
+    @property
+    def name(self) -> str:
+        """For tables."""
+        return f"{self.subset.scene}, {self.subset.count} {self.how}"
+
+    @property
+    def key(self) -> str:
+        """The same for the same case and code."""
+        identity = [RECORD_VERSION, asdict(self), [code_version(room) for room in ROOMS]]
+        return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def run_case(case: Case) -> dict[str, Any]:
+    """The record of a case but for its key, ready for JSON."""
+    torch.set_num_threads(1)
+    started = time.monotonic()
+    with contextlib.redirect_stderr(io.StringIO()):  # What readers announce would break the table.
+        folder, originals = case.subset.folder(case.how)
+        for kept in (*case.subset.store.folder.glob("poses-*"), *case.subset.store.folder.glob("asked-*")):
+            kept.unlink()  # The mapping is part of what is measured.
+        options = ReadingOptions(masks="none", resolution=case.resolution, cache_dir=case.subset.store.folder)
+        scene = read_scene(folder, options)
+        truth = case.subset.reference()
+    record = {"case": case.name, "placed": int(scene.views.posed.sum()), "held": int(scene.views.held.sum())}
+    true = [truth.get(originals[name]) for name in scene.views.names]
+    known = torch.tensor([frame is not None for frame in true])
+    record["before"] = _figures(scene.views.cameras, true, known & scene.views.posed)
+    record["seconds_init"] = round(time.monotonic() - started, 1)
+    record["cameras"] = _cameras(scene, originals)
+    if case.steps == 0:
+        return record
+    result, settled = _reconstruct(case, scene.views)
+    record["after"] = _figures(result.cameras, true, known & result.trusted)
+    record["after_same"] = _figures(result.cameras, true, known & result.trusted & scene.views.posed)
+    record["trusted"] = int(result.trusted.sum())
+    record["seconds"] = round(result.seconds, 1)
+    record["settled"] = None if settled is None else settled.to_json(scene.views.names)
+    record["psnr"] = _picture(case, scene.views, result)
+    return record
+
+
+def same_cameras(one: Mapping[str, Any], other: Mapping[str, Any]) -> PoseErrors:
+    """How far the cameras of two records differ, for the photographs that both have placed."""
+    names = sorted(set(one) & set(other))
+    return pose_errors(*(torch.tensor([cameras[name] for name in names]).double() for cameras in (one, other)))
+
+
+def _reconstruct(case: Case, views: Views) -> tuple[Reconstruction, Settled | None]:
+    views = in_normal_frame(views, views.cameras)
+    kept: list[Settled] = []
+
+    def decide(standing: Standing) -> Standing:
+        kept.append(settle(views, SPARSEAGS, standing))
+        return kept[0].standing
+
+    return reconstruct(views, SPARSEAGS, steps=case.steps, settle=decide), kept[0] if kept else None
+
+
+def _figures(cameras: Cameras, true: list[Frame | None], judged: Bool[Tensor, " views"]) -> dict[str, float]:
+    """Medians and worst of the views' errors."""
+    index = judged.nonzero().flatten()
+    frames = [frame for row in index.tolist() if (frame := true[row]) is not None]
+    errors = pose_errors(cameras.T_camera_world[index], torch.stack([frame.T_camera_world for frame in frames]))
+    rotation, center = errors.rotation_deg.tolist(), errors.center.tolist()
+    return {
+        "views": len(frames),
+        "rotation_deg": statistics.median(rotation),
+        "worst_rotation_deg": max(rotation),
+        "center": statistics.median(center),
+        "worst_center": max(center),
+    }
+
+
+def _cameras(scene: ReadScene, originals: Mapping[str, str]) -> dict[str, list[list[float]]]:
+    """Initial `T_camera_world` by the photographs' original names."""
+    poses: Float[Tensor, "views 4 4"] = scene.views.cameras.T_camera_world
+    placed = scene.views.posed.tolist()
+    return {originals[name]: poses[row].tolist() for row, name in enumerate(scene.views.names) if placed[row]}
+
+
+def _picture(case: Case, views: Views, result: Reconstruction) -> float:
+    """Draw photographs above renders; their mean PSNR over the trusted views."""
+    renders = rasterize(result.gaussians, result.cameras, torch.ones(3), sh_degree=result.sh_degree).rgb.clamp(0, 1)
+    figures = [float(psnr(renders[i : i + 1], views.images[i : i + 1])) for i in range(len(views))]
+    labels = [f"{name}  {figure:.1f} dB" for name, figure in zip(views.names, figures, strict=True)]
+    sheet = contact_sheet(views.images, renders, labels, result.trusted)
+    save_image(sheet, WORK / f"{case.name.replace(', ', '-').replace(' ', '_')}-{case.resolution}.png")
+    return statistics.fmean(f for f, trusted in zip(figures, result.trusted.tolist(), strict=True) if trusted)
