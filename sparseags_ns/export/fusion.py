@@ -2,9 +2,9 @@
 
 Each depth map says of a voxel how far in front of the seen surface it lies (positive: outside). A voxel on the ray of a
 pixel that the object does not cover is outside, however deep. Distances beyond the truncation in front count as the
-truncation; voxels further behind the surface are not judged. What no map judges lies inside, and the grid's border
-outside, so the surface is closed. (Curless and Levoy, "A volumetric method for building complex models from range
-images", 1996.)
+truncation; voxels further behind the surface are not judged. What no map judges lies inside, but outside the ball that
+touches the grid's sides nothing does, so the surface is closed. (Curless and Levoy, "A volumetric method for building
+complex models from range images", 1996.)
 
 Frames: the cameras' world. Units: world units.
 """
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from sparseags_ns.export.fusion_kernel import fuse, gather_colors
@@ -78,7 +78,13 @@ def distance_field(
             progress(done[0], grid.count)
 
     run_chunks(grid.count, 4, work)
-    return torch.from_numpy(field)
+    return torch.where(outside_ball(grid.count), 1.0, torch.from_numpy(field))
+
+
+def outside_ball(count: int) -> Bool[Tensor, "n n n"]:
+    """Voxels outside the ball that touches the sides of the cube: cameras around the ball need not see them."""
+    across = (torch.linspace(-1, 1, count)).square()
+    return across[:, None, None] + across[None, :, None] + across[None, None, :] > 1
 
 
 def level_surface(field: Float[Tensor, "n n n"], grid: Grid) -> Surface:

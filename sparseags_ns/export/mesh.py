@@ -85,8 +85,7 @@ def render_maps(
 ) -> DepthMaps:
     """Depth of the splat from the trusted photographs' cameras and from all around."""
     real = run.refined.detach()[run.trusted]
-    size = max(real.width, real.height)
-    around = surrounding_cameras(sphere, settings.viewpoints, real.width, real.height, size)
+    around = surrounding_cameras(sphere, settings.viewpoints, real.width, real.height)
     cameras = Cameras(
         torch.cat([real.T_camera_world, around.T_camera_world]), torch.cat([real.K, around.K]), real.width, real.height
     )
@@ -96,7 +95,7 @@ def render_maps(
     return DepthMaps(cameras, raster, weights)
 
 
-def surrounding_cameras(sphere: Sphere, count: int, width: int, height: int, size: int) -> Cameras:
+def surrounding_cameras(sphere: Sphere, count: int, width: int, height: int) -> Cameras:
     """Cameras evenly all around a sphere (a Fibonacci lattice) that see all of it."""
     index = torch.arange(count, dtype=torch.float32) + 0.5
     # Not quite the poles, where up is the line of sight.

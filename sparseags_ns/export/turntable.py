@@ -33,7 +33,7 @@ MARGIN = 1.15
 VISIBLE = 0.98
 """Share of the splat inside the object's sphere; the rest may be stray Gaussians."""
 
-Frame = UInt8[np.ndarray, "height width 3"]
+Frame = UInt8[np.ndarray, "rows columns 3"]
 
 
 @dataclass(frozen=True)

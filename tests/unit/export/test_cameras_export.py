@@ -1,4 +1,4 @@
-"""Exported cameras: every format says the same, pycolmap reads the models, and the points lie where they are said to."""
+"""Exported cameras: every format says the same, pycolmap reads the models, and points lie where they are said to."""
 
 from __future__ import annotations
 
