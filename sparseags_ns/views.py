@@ -64,6 +64,9 @@ class Views:
     freedom: Float[Tensor, " views"] | None = None
     """How far refinement may move each camera: 1 freely, 0 not at all, since its pose was fitted to many points with an
     error far below a working pixel. None: all freely."""
+    lens_scale: Float[Tensor, " views"] | None = None
+    """Focal length of each view over that of the photograph it was cropped from, if one lens setting can have taken all
+    photographs; None if not, or if nobody knows."""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -81,7 +84,7 @@ class Views:
         return torch.zeros_like(self.trusted) if self.freedom is None else self.freedom <= 0
 
     def to(self, *args: Any, **kwargs: Any) -> Views:
-        """Move or cast images, masks, cameras, points and freedom; `trusted` only moves (it stays boolean)."""
+        """Move or cast everything of floating point; `trusted` only moves (it stays boolean)."""
         images = self.images.to(*args, **kwargs)
         return replace(
             self,
@@ -92,6 +95,7 @@ class Views:
             trusted=self.trusted.to(images.device),
             points=None if self.points is None else self.points.to(*args, **kwargs),
             freedom=None if self.freedom is None else self.freedom.to(*args, **kwargs),
+            lens_scale=None if self.lens_scale is None else self.lens_scale.to(*args, **kwargs),
         )
 
     def moved(self, similarity: Similarity) -> Views:

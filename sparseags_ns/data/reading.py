@@ -22,6 +22,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from sparseags_ns.data.one_lens import lens_scales
 from sparseags_ns.data.pictures import Planes, read_pictures
 from sparseags_ns.data.rasters import Raster, announce_framing, announce_turns, check_intrinsics, raster_of
 from sparseags_ns.data.scene import find_scene
@@ -124,7 +125,8 @@ def read_scene(data: Path, options: ReadingOptions) -> ReadScene:
     pictures = read_pictures(rasters, planes, size, recentred)
     confidence = torch.tensor([photograph.confidence for photograph in found.photographs])
     freedom = torch.tensor([photograph.freedom for photograph in found.photographs])
-    views = replace(_views(rasters, pictures, size), points=found.points, freedom=freedom)
+    views = _views(rasters, pictures, size)
+    views = replace(views, points=found.points, freedom=freedom, lens_scale=lens_scales(rasters, pictures))
     return ReadScene(views, confidence, found.pose_source, plan)
 
 

@@ -1,8 +1,10 @@
 """What is learned about each camera: an SE(3) tangent and the logarithm of a focal factor.
 
-Frames: `camera`; `world`; `guess`, the world as pose init placed it for one view. A tangent moves the world before the
-guessed camera looks at it: T_camera_world = T_camera_guess exp(tangent). After normalisation the object stands at the
-world's origin, so rotating that way orbits the object instead of panning away from it.
+Frames: `camera`; `world`; `guess`, the world as pose init placed it for one view; `facing`, with the world's origin and
+the axes of the guessed camera. A tangent moves the world before the guessed camera looks at it, and is written in the
+facing frame: T_camera_world = T_camera_facing exp(tangent) T_facing_guess. After normalisation the object
+stands at the world's origin, so rotating that way orbits the object instead of panning away from it, and the tangents'
+six numbers mean the same for all views: shifts across and along the view, orbit, roll.
 
 A longer focal length from farther away shows nearly the same picture; only perspective tells the two apart. So a focal
 factor moves its camera back by the same factor (a dolly zoom about the world's origin): the object keeps its place and
@@ -28,10 +30,13 @@ def corrected(guess: Cameras, tangents: Float[Tensor, "views 6"], log_focal: Flo
 
     Args:
         guess: the cameras that the corrections belong to.
-        tangents: translation, then rotation (radians), in the guessed world of each view.
+        tangents: translation, then rotation (radians), in the facing frame of each view.
         log_focal: logarithm of the factor on each focal length, or one for all.
     """
-    T_camera_world = guess.T_camera_world @ se3.exp(tangents)
+    R_facing_guess, t_camera_facing = guess.T_camera_world[:, :3, :3], guess.T_camera_world[:, :3, 3]
+    T_facing_guess = se3.pose(R_facing_guess, torch.zeros_like(t_camera_facing))
+    T_camera_facing = se3.pose(torch.eye(3).to(R_facing_guess).expand_as(R_facing_guess), t_camera_facing)
+    T_camera_world = T_camera_facing @ se3.exp(tangents) @ T_facing_guess
     factor = log_focal.exp().expand(len(guess))
     one = torch.ones_like(factor)
     lengths = torch.stack([factor, factor, one], dim=-1)

@@ -23,6 +23,7 @@ from sparseags_ns.model.corrections import CameraCorrections
 from sparseags_ns.model.densify import split_all
 from sparseags_ns.model.losses import Targets, make_targets
 from sparseags_ns.model.objective import LossWeights, joint_loss, random_backgrounds
+from sparseags_ns.model.pose_adam import PoseAdam
 from sparseags_ns.model.settings import JointSettings
 from sparseags_ns.rasterizer.types import Gaussians, Raster
 from sparseags_ns.views import Views
@@ -174,6 +175,8 @@ def begin_step(
     decay = schedule.exponential(1.0, settings.means_lr_decay, moment.run_ratio)
     _set_lr(optimizers["means"], means_lr * decay)
     _set_lr(optimizers["camera_opt"], schedule.pose_lr(moment))
+    if isinstance(optimizers["camera_opt"], PoseAdam):
+        optimizers["camera_opt"].param_groups[0]["precondition"] = moment.stage.precondition_poses
     _set_lr(optimizers["focal_opt"], moment.stage.focal_lr)
 
 

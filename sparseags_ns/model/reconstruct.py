@@ -27,6 +27,7 @@ from sparseags_ns.model.joint import (
     seed_params,
     step_losses,
 )
+from sparseags_ns.model.one_lens import through_one_lens
 from sparseags_ns.model.pose_adam import PoseAdam
 from sparseags_ns.model.schedule import coarse_end
 from sparseags_ns.model.settings import Preset
@@ -86,6 +87,7 @@ def _reconstruct(
 ) -> Reconstruction:
     started = time.monotonic()
     run = Run(preset.settings, preset.steps if steps is None else steps)
+    views = through_one_lens(views, preset.settings) if refine_poses else views
     params, targets = seed_params(preset.settings, views), TargetPyramid(views)
     corrections = CameraCorrections(
         views.cameras, preset.settings.refine_focal, refine_poses=refine_poses, freedom=views.freedom

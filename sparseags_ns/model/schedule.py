@@ -28,6 +28,8 @@ class Stage:
     """Learning rate of the camera tangents (radians and world units) at the stage's start."""
     pose_lr_decay: float = 0.1
     """Factor that the pose learning rate has fallen by at the stage's end (exponential)."""
+    precondition_poses: bool = False
+    """Whether shift, distance, orbit and roll each have a step size of their own (model/pose_adam.py)."""
     focal_lr: float = 0.0
     """Learning rate of the logarithms of the focal factors. Only perspective tells a focal length from a distance, and
     it shows once the poses are nearly right."""

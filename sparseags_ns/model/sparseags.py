@@ -37,6 +37,7 @@ from sparseags_ns.model.joint import (
     seed_params,
     step_losses,
 )
+from sparseags_ns.model.one_lens import through_one_lens
 from sparseags_ns.model.prior import Prior, build_prior
 from sparseags_ns.model.watching import row_of_step
 from sparseags_ns.rasterizer import rasterize
@@ -64,17 +65,19 @@ class SparseAGSModel(SplatfactoModel):
         self.steps_done = 0
         self.crop_box: OrientedBox | None = None
         self.background_color = get_color("white")
-        self.views: Views = self.kwargs["metadata"]["views"]
+        given: Views = self.kwargs["metadata"]["views"]
+        self.views = through_one_lens(given, self.config, say=announce)
         self.gauss_params = seed_params(self.config, self.views, say=announce)
         self.camera_optimizer = self.config.camera_optimizer.setup(
             num_cameras=len(self.views),
             device="cpu",
-            cameras=self.views.cameras,
+            cameras=given.cameras,
             refine_focal=self.config.refine_focal,
             freedom=self.views.freedom,
         )
-        self.register_buffer("T_camera_initial", self.views.cameras.T_camera_world.clone())
-        self.register_buffer("K_initial", self.views.cameras.K.clone())
+        self.camera_optimizer.corrections.start_from(self.views.cameras)
+        self.register_buffer("T_camera_initial", given.cameras.T_camera_world.clone())
+        self.register_buffer("K_initial", given.cameras.K.clone())
         self.register_buffer("trusted", self.views.trusted.clone())
         self.strategy = make_strategy(self.config)
         self.strategy_state = self.strategy.initialize_state(scene_scale=1.0)

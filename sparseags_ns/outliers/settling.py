@@ -22,6 +22,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from sparseags_ns.model.joint import Standing
+from sparseags_ns.model.one_lens import through_one_lens
 from sparseags_ns.model.settings import JointSettings, Preset
 from sparseags_ns.outliers.detection import Decision, PublishedRule
 from sparseags_ns.outliers.fallback import fall_back
@@ -86,6 +87,7 @@ def settle(
     """
     say = say or (lambda _: None)
     settings = preset.settings
+    views = through_one_lens(views, settings)
     best, starts, chosen = _best_start(views, preset, standing, say, between_batches)
     fitter = ShortFitter(views, coarse_preset(_at_pose_rate(preset, chosen.pose_rate)), between_batches)
     repairing = _repair_settings(settings)

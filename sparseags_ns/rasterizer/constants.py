@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-EPS_2D: Final = 0.3
-"""Added to both diagonal entries of a projected covariance, in square pixels: no splat is thinner than a pixel."""
+EPS_2D: Final = 0.03
+"""Added to both diagonal entries of a projected covariance, in square pixels, so that every splat can be inverted.
+
+3D Gaussian splatting adds 0.3. That widens each splat by the same number of pixels whether it is near or far, which
+looks like weaker perspective: refined focal lengths came out short by 2 to 6 percent, the more the coarser the
+photographs (docs/method.md). A tenth of it leaves a tenth of that."""
 RADIUS_SIGMAS: Final = 3.0
 """A splat is listed for the tiles within this many standard deviations of its centre."""
 GSPLAT_TILE: Final = 16

@@ -114,7 +114,7 @@ def rotation_matrices(quats: Float[Tensor, "n 4"]) -> Float[Tensor, "n 3 3"]:
 
 
 def project(gaussians: Gaussians, cameras: Cameras, near: float = NEAR, far: float = FAR) -> Projection:
-    """Project means exactly and covariances to first order: Sigma_2d = J W Sigma W^T J^T + 0.3 I."""
+    """Project means exactly and covariances to first order: Sigma_2d = J W Sigma W^T J^T + EPS_2D I."""
     W, t = cameras.T_camera_world[:, :3, :3], cameras.T_camera_world[:, :3, 3]
     points = torch.einsum("cij,nj->cni", W, gaussians.means) + t[:, None]
     depths = points[..., 2]

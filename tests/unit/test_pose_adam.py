@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from sparseags_ns.model.pose_adam import PoseAdam
+from sparseags_ns.model.pose_adam import ALIKE, PoseAdam
 
 
 def after(gradients: list[torch.Tensor], **options: float) -> torch.Tensor:
@@ -76,3 +76,31 @@ def test_parameters_without_gradient_stay() -> None:
 def test_settings_out_of_range_are_refused(wrong: dict) -> None:
     with pytest.raises(ValueError, match="out of range"):
         PoseAdam([nn.Parameter(torch.zeros(1))], **wrong)
+
+
+def test_what_is_alike_shares_a_step_size_when_preconditioned() -> None:
+    """Orbit and roll take steps of their own size, however weak their gradients are beside those of shifts."""
+    gradient = torch.tensor([[100.0, -50.0, 3.0, 0.01, 0.02, 1e-6], [-80.0, 20.0, 9.0, 0.03, -0.01, 2e-6]])
+    step = after([gradient], precondition=True).abs()
+    for group in ALIKE:
+        assert step[:, list(group)].square().mean().sqrt().item() == pytest.approx(0.1, rel=1e-4)
+    shift = after([gradient], precondition=True)[:, :2]
+    assert torch.cosine_similarity(shift.flatten(), -gradient[:, :2].flatten(), dim=0) > 1 - 1e-6
+
+
+def test_preconditioning_may_begin_in_the_middle() -> None:
+    """What was gathered before counts: the next step is that of an optimizer that always was preconditioned, but for
+    where the parameter stands."""
+    gradients = [torch.randn(4, 6, generator=torch.Generator().manual_seed(i)) for i in range(5)]
+    param, other = nn.Parameter(torch.zeros(4, 6)), nn.Parameter(torch.zeros(4, 6))
+    late, always = PoseAdam([param], lr=0.1), PoseAdam([other], lr=0.1, precondition=True)
+    for gradient in gradients[:4]:
+        for optimizer, each in ((late, param), (always, other)):
+            each.grad = gradient.clone()
+            optimizer.step()
+    late.param_groups[0]["precondition"] = True
+    before = param.detach().clone(), other.detach().clone()
+    for optimizer, each in ((late, param), (always, other)):
+        each.grad = gradients[4].clone()
+        optimizer.step()
+    torch.testing.assert_close(param.detach() - before[0], other.detach() - before[1])

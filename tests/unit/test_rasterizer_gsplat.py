@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.autograd import Project
+from sparseags_ns.rasterizer.constants import EPS_2D
 from sparseags_ns.rasterizer.reference import Projection, _touches_tile, project, view_colors
 from sparseags_ns.rasterizer.scenes import Scene, ball_scene
 
@@ -28,7 +29,7 @@ def gsplat_projection(scene: Scene) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     covariances, _ = _quat_scale_to_covar_preci(t["quats"], t["scales"], True, False)
     assert covariances is not None
     radii, means2d, depths, conics, _ = _fully_fused_projection(
-        t["means"], covariances, t["T_camera_world"], t["K"], scene.cameras.width, scene.cameras.height
+        t["means"], covariances, t["T_camera_world"], t["K"], scene.cameras.width, scene.cameras.height, eps2d=EPS_2D
     )
     return radii, means2d, depths, conics
 

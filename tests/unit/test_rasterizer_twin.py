@@ -15,6 +15,8 @@ F64_ERROR = 1e-9
 """Largest error over largest value, float64: rounding only."""
 F32_IMAGE_ERROR, F32_GRADIENT_ERROR = 1e-6, 3e-5
 """Mean error over largest value, float32 against the float64 twin."""
+F32_NEEDLE_GRADIENT_ERROR = 1e-4
+"""The same for splats 120 times as long as thin and narrower than a pixel: their covariances are all but singular."""
 F32_WORST_ERROR = 0.011
 """Worst element, float32: where a splat's alpha is 1/255, or its radius a whole number before it is rounded up,
 rounding decides whether it counts; gsplat's radius cuts splats where alpha can still be 0.011 (e^-4.5)."""
@@ -89,7 +91,8 @@ def test_float32_back_ends_match_the_float64_twin(name: str, depth: bool, backen
     got = render_with_gradients(scene.map(lambda t: t.to(backend)), backend, depth=depth, absgrad=False)
     expected = render_with_gradients(scene.map(Tensor.double), "reference", depth=depth, absgrad=False)
     found = errors(expected, got)
-    allowed = {key: F32_GRADIENT_ERROR if key.startswith("v_") else F32_IMAGE_ERROR for key in found}
+    gradient_error = F32_NEEDLE_GRADIENT_ERROR if name == "needles" else F32_GRADIENT_ERROR
+    allowed = {key: gradient_error if key.startswith("v_") else F32_IMAGE_ERROR for key in found}
     assert {key: value for key, value in found.items() if value[0] > allowed[key]} == {}
     assert {key: value for key, value in found.items() if value[1] > F32_WORST_ERROR} == {}
 

@@ -1,6 +1,6 @@
 """From Gaussians in the world to ellipses in one image: EWA projection.
 
-Sigma_2d = J W Sigma W^T J^T + 0.3 I, with W the camera's rotation and J the derivative of the pinhole projection
+Sigma_2d = J W Sigma W^T J^T + EPS_2D I, with W the camera's rotation and J the derivative of the pinhole projection
 (Zwicker et al. 2001, eq. 29 and 31). J is taken at the image point clamped to a margin around the image, as 3DGS does.
 
 The geometry array [9 N] holds, one row after another: mean x, y, z; Sigma xx, xy, xz, yy, yz, zz.

@@ -1,6 +1,6 @@
 """Gradients of the projection: to means, orientations, scales, poses and intrinsics.
 
-With the rows a = J_0 W, b = J_1 W of the combined map, Sigma_2d = [a; b] Sigma [a; b]^T + 0.3 I, and G = d loss / d
+With the rows a = J_0 W, b = J_1 W of the combined map, Sigma_2d = [a; b] Sigma [a; b]^T + EPS_2D I, and G = d loss / d
 Sigma_2d = -conic V conic, V the symmetric gradient of the conic.
 
 Gaussians are taken 64 at a time: their numbers are gathered into rows of one flat array, over which the vector loop
