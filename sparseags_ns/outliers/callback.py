@@ -67,8 +67,11 @@ def settling_callback(
         steps=trainer.config.max_num_iterations,
     )
 
+    def goes_on() -> bool:
+        return model.steps_done < preset.steps and trainer.training_state != "completed"
+
     desk = desk or Desk(model)
-    desk.training = Training(preset, optimizers.optimizers, lambda: model.steps_done < preset.steps)
+    desk.training = Training(preset, optimizers.optimizers, goes_on)
     live = desk.live
 
     def say(what: str) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from viser.infra import WebsockServer
 
@@ -21,15 +20,17 @@ _TRACKER = re.compile(
 _REMOTE = re.compile(r"<script\b[^>]*\bsrc=[\"']https?:[^>]*>\s*</script>", re.DOTALL)
 
 
-class Folder(type(Path())):
+class Folder:
     """A folder of files to be served, and nothing else: a path that leads out of it leads nowhere."""
 
-    def __truediv__(self, name: Any) -> Path:
-        """A file inside, or one that does not exist."""
-        inside = Path(self)
-        wanted = inside / name
-        safe = wanted.resolve().is_relative_to(inside.resolve()) and wanted.is_file()
-        return wanted if safe else inside / "nothing"
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __truediv__(self, name: str) -> Path:
+        """A file inside, or one that does not exist; all that viser's server asks of its folder."""
+        wanted = self.path / name
+        safe = wanted.resolve().is_relative_to(self.path.resolve()) and wanted.is_file()
+        return wanted if safe else self.path / "nothing"
 
 
 def serve_own_page() -> None:
@@ -41,7 +42,7 @@ def serve_own_page() -> None:
     def start(self: WebsockServer) -> None:
         root = self._http_server_root
         if root is not None:
-            self._http_server_root = copy_without_the_web(root)
+            self._http_server_root = copy_without_the_web(root)  # type: ignore[assignment]
         original(self)
 
     start.serves_own_page = True  # type: ignore[attr-defined]

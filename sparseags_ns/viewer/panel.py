@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
     from sparseags_ns.history import Phase, Row
 
-JUMP, SEARCH = "Jump to it", "Search it now"
-LEAVE_OUT, TRUST = "Leave it out", "Trust it"
-OVERVIEW = "Overview"
+JUMP, OVERVIEW = "Jump to it", "Overview"
+SEARCH, TRUST, LEAVE_OUT = "Search now", "Trust", "Leave out"
+NOTHING = ""
+"""Value of a group of buttons between presses: viser tells of a press only if the value has changed."""
 ACTIONS: dict[str, Action] = {SEARCH: "search", LEAVE_OUT: "leave out", TRUST: "trust"}
 COMPARISONS = ("Flip", "Photograph", "Render", "Difference")
 
@@ -71,8 +72,9 @@ class Panel:
             self._progress = gui.add_progress_bar(0.0)
             self._choice = gui.add_dropdown("View", options=list(names), initial_value=names[0])
             self._choice.on_update(lambda _: self._chosen())
-            for label, options in (("Look", (JUMP, OVERVIEW)), ("Pose", (SEARCH,)), ("Trust", (TRUST, LEAVE_OUT))):
-                group = gui.add_button_group(label, options)
+            for label, options in (("Look", (JUMP, OVERVIEW)), ("Pose", (SEARCH, TRUST, LEAVE_OUT))):
+                group: viser.GuiButtonGroupHandle[Any] = gui.add_button_group(label, options)
+                group.value = NOTHING
                 group.on_click(self._pressed)
             tabs = gui.add_tab_group()
             with tabs.add_tab("Views"):
@@ -121,6 +123,9 @@ class Panel:
     def _pressed(self, event: GuiEvent[Any]) -> None:
         """A button of any group."""
         pressed = event.target.value
+        if pressed == NOTHING:
+            return
+        event.target.value = NOTHING
         if pressed in ACTIONS:
             self._desk.ask(Request(ACTIONS[pressed], self.selected))
         elif event.client is not None:

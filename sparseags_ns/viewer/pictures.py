@@ -21,11 +21,11 @@ FLIP_MS = 700
 """Photograph and render take turns this often."""
 
 
-def data_uri(*frames: Image.Image, lossy: int = 85) -> str:
+def data_uri(first: Image.Image, *others: Image.Image, lossy: int = 85) -> str:
     """A picture, or an endless animation, as a data URI (WebP)."""
     buffer = io.BytesIO()
-    more = {"save_all": True, "append_images": frames[1:], "duration": FLIP_MS, "loop": 0} if len(frames) > 1 else {}
-    frames[0].save(buffer, format="WEBP", quality=lossy, **more)
+    more = {"save_all": True, "append_images": others, "duration": FLIP_MS, "loop": 0} if others else {}
+    first.save(buffer, format="WEBP", quality=lossy, **more)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 

@@ -107,7 +107,9 @@ def headline(mode: Mode, steps_done: int, num_steps: int, phases: Sequence[Phase
     percent = 100 * min(steps_done / max(num_steps, 1), 1.0)
     steps = f"step {steps_done} of {num_steps}"
     if doing is not None:
-        return Headline("Searching" if "search" in doing else "Settling the poses", f"{doing}; {steps}", percent)
+        if doing.startswith("searching"):
+            return Headline(doing.capitalize(), steps, percent)
+        return Headline("Settling the poses", f"{doing}; {steps}", percent)
     if mode == "looking":
         return Headline("A finished run" if percent >= 100 else "An unfinished run", steps, percent)
     if mode == "completed":

@@ -172,10 +172,12 @@ class Steward:
     @property
     def _pause(self) -> Callable[[], None]:
         """Renders get their turn while a search goes on in this thread."""
-        lock = self._viewer.train_lock
+        lock, trainer = self._viewer.train_lock, self._viewer.trainer
         last = [time.monotonic()]
 
         def pause() -> None:
+            if trainer is not None and trainer.training_state == "paused" and getattr(trainer, "stop_training", False):
+                raise SearchInterruptedError
             if lock is not None and time.monotonic() - last[0] > 0.03:
                 lock.release()
                 time.sleep(1e-4)
@@ -188,7 +190,7 @@ class Steward:
 def overview(cameras: Cameras) -> tuple[Float[Tensor, "4 4"], float, float]:
     """A pose from which the object and most cameras are seen, its vertical field of view, and its distance."""
     fov_deg = 45.0
-    distance = 2.1 * float(cameras.centers.norm(dim=-1).mean())
+    distance = 2.3 * float(cameras.centers.norm(dim=-1).mean())
     azimuth_deg, elevation_deg, _ = (value[0] for value in orbit_angles(cameras.centers))
     pose = orbit(azimuth_deg + 20.0, (elevation_deg + 12.0).clamp(-60.0, 60.0), distance)
     return pose, fov_deg / 180 * torch.pi, distance

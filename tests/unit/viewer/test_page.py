@@ -11,6 +11,7 @@ import pytest
 import viser
 from nerfstudio.configs.base_config import ViewerConfig
 from viser._messages import ThemeConfigurationMessage
+from viser.infra import WebsockServer
 from viser.theme import TitlebarConfig, TitlebarImage
 
 from sparseags_ns.cli.view import NoRunError, config_of
@@ -44,9 +45,9 @@ def test_nothing_outside_the_folder_is_served(tmp_path: Path) -> None:
 
 def test_asking_twice_changes_nothing() -> None:
     serve_own_page()
-    once = viser.infra.WebsockServer.start
+    once = WebsockServer.start
     serve_own_page()
-    assert viser.infra.WebsockServer.start is once
+    assert WebsockServer.start is once
 
 
 @pytest.fixture(scope="module")

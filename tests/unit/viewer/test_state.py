@@ -42,7 +42,7 @@ def test_before_the_first_step_nothing_is_known() -> None:
         ("training", 50, None, "Refining at 32 px"),
         ("training", 100, None, "Refining at 64 px"),
         ("paused", 150, None, "Refining at 64 px, paused"),
-        ("training", 100, "searching view 002", "Searching"),
+        ("training", 100, "searching view 002", "Searching view 002"),
         ("training", 100, "coarse stages once more", "Settling the poses"),
         ("completed", 200, None, "Finished"),
         ("completed", 150, None, "Stopped"),
