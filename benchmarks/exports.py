@@ -1,0 +1,301 @@
+"""Exports of real runs, opened by independent readers: `python -m benchmarks.exports RUN[:SCENE] ... [--steps 100]`.
+
+For each run, every kind of export is written and read by a program that is not ours: pycolmap, plyfile, trimesh,
+ffprobe, nerfstudio's own dataparsers (which train nerfacto on the export for some steps). Where the run was of a sample
+scene, SCENE, its mesh is compared with the true surface. Nothing is downloaded: AlexNet, which nerfacto wants for a
+metric, has random weights here.
+
+Figures: PSNR in dB of the exported splat through the exported cameras against nerfstudio's render of the run; Chamfer
+distance in shares of the object's size (the diagonal of its box): the mean over both directions of the mean distance to
+the nearest point of the other surface. The worlds of run and truth are laid over each other by the similarity that fits
+the refined camera centres to the true ones, not by anything of the mesh.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from sparseags_ns.evaluation import compare_pose_files
+from sparseags_ns.export.maps import read_colmap_map
+from sparseags_ns.export.opened_run import open_run
+from sparseags_ns.formats.poses import read_poses
+from sparseags_ns.geometry.cameras import Cameras
+from sparseags_ns.metrics.images import psnr
+from sparseags_ns.rasterizer import rasterize
+from sparseags_ns.rasterizer.types import Gaussians
+
+KINDS = ("cameras", "splat", "mesh", "video", "depth", "masks", "reprojection")
+LEAST_PSNR, MOST_CHAMFER = 40.0, 0.02
+SAMPLED = 100_000
+
+
+def main() -> int:
+    """Check all runs; 1 if anything is not as it should be."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.exports", description=__doc__)
+    parser.add_argument("runs", nargs="+", metavar="RUN[:SCENE]", help="a run's folder, and its sample's folder")
+    parser.add_argument("--steps", type=int, default=100, help="steps of nerfacto on each export; 0 for none")
+    parser.add_argument("--output", type=Path, help="where exports go; by default a temporary folder")
+    options = parser.parse_args()
+    wrong = []
+    for text in options.runs:
+        run, _, scene = text.partition(":")
+        folder = options.output or Path(tempfile.mkdtemp(prefix="exports."))
+        wrong += check_run(Path(run), Path(scene) if scene else None, folder / Path(run).parents[1].name, options.steps)
+    print("\nall as it should be" if not wrong else "\nWRONG: " + "; ".join(wrong))
+    return bool(wrong)
+
+
+def check_run(run: Path, scene: Path | None, folder: Path, steps: int) -> list[str]:
+    """Export and check one run; returns what is wrong."""
+    print(f"\n{run}")
+    places = export_all(run, folder)
+    figures = {
+        **colmap_figures(places["cameras"]),
+        **splat_figures(run, places["splat"], places["cameras"]),
+        **mesh_figures(places["mesh"], run, scene),
+        **{kind: video_figures(places[kind]) for kind in ("video", "reprojection")},
+        **depth_figures(places["depth"], places["cameras"]),
+    }
+    for parser in ("transforms.json", "COLMAP") if steps else ():
+        figures[f"nerfacto on {parser}, {steps} steps"] = train_nerfacto(places["cameras"], parser, steps)
+    for name, figure in figures.items():
+        print(f"  {name:44} {figure}")
+    return [f"{run}: {name}: {figure}" for name, figure in figures.items() if str(figure).startswith("WRONG")]
+
+
+def export_all(run: Path, folder: Path) -> dict[str, Path]:
+    """Write every kind of export as a user does."""
+    names = {"splat": "splat.ply", "mesh": "mesh.ply", "video": "turntable.mp4", "reprojection": "reprojection.mp4"}
+    command = Path(sys.executable).with_name("sparseags")
+    places = {kind: folder / names.get(kind, kind) for kind in KINDS}
+    for kind, place in places.items():
+        subprocess.run([command, "export", run, kind, "--output", place, "--overwrite"], check=True)
+    for ending in (".glb", ".obj"):
+        subprocess.run(
+            [command, "export", run, "mesh", "--output", folder / f"mesh{ending}", "--overwrite"], check=True
+        )
+    return places
+
+
+def colmap_figures(cameras: Path) -> dict[str, Any]:
+    """What pycolmap says of both models."""
+    import pycolmap
+
+    figures = {}
+    true = {Path(frame.file_path).name: frame for frame in read_poses(cameras / "transforms.json")}
+    for name in ("sparse", "sparse_text"):
+        model = pycolmap.Reconstruction(str(cameras / name / "0"))
+        errors, poses = [0.0], []
+        for point in model.points3D.values():
+            for element in point.track.elements:
+                image = model.images[element.image_id]
+                there = np.asarray(image.project_point(point.xyz), np.float64)
+                errors.append(float(np.abs(there - image.points2D[element.point2D_idx].xy).max()))
+        for image in model.images.values():
+            there = np.asarray(image.cam_from_world().matrix())
+            poses.append(np.abs(there - true[image.name].T_camera_world[:3].numpy()).max())
+            poses.append(np.abs(model.cameras[image.camera_id].calibration_matrix() - true[image.name].K.numpy()).max())
+        good = max(errors) < 1e-2 and max(poses) < 1e-5 and len(model.images) == len(true)
+        figures[f"pycolmap, {name}"] = _judged(
+            good,
+            f"{model.num_images()} images, {model.num_points3D()} points, mean track "
+            f"{model.compute_mean_track_length():.1f}; reprojection {max(errors):.1e} px, poses and K {max(poses):.1e}",
+        )
+    return figures
+
+
+def splat_figures(run: Path, splat: Path, cameras: Path) -> dict[str, Any]:
+    """The exported files against nerfstudio's own renders and nerfstudio's own export."""
+    gaussians = read_splat(splat)
+    frames = read_poses(cameras / "transforms.json")
+    seen_from = Cameras(
+        torch.stack([frame.T_camera_world for frame in frames]).float(),
+        torch.stack([frame.K for frame in frames]).float(),
+        frames[0].width or 0,
+        frames[0].height or 0,
+    )
+    renders = rasterize(gaussians, seen_from, torch.ones(3)).rgb.clamp(0, 1)
+    kept = [open_run(run).views.names.index(frame.name) for frame in frames]
+    least = float(psnr(renders, nerfstudio_renders(run)[kept]).min())
+    return {
+        "exported splat through exported cameras": _judged(least > LEAST_PSNR, f"{least:.1f} dB or more"),
+        "ns-export's splat against ours": _against_ns_export(run, splat),
+    }
+
+
+def nerfstudio_renders(run: Path) -> Float[Tensor, "views height width 3"]:
+    """The run's views as nerfstudio's evaluation renders them."""
+    from nerfstudio.utils.eval_utils import eval_setup
+
+    _, pipeline, _, _ = eval_setup(run / "config.yml", test_mode="test")
+    dataset = pipeline.datamanager.eval_dataset  # type: ignore[union-attr]
+    assert dataset is not None
+    with torch.no_grad():
+        outputs = [pipeline.model.get_outputs_for_camera(dataset.cameras[i : i + 1]) for i in range(len(dataset))]
+    return torch.stack([output["rgb"] for output in outputs])
+
+
+def _against_ns_export(run: Path, splat: Path) -> str:
+    """All properties that both files have, number by number."""
+    from nerfstudio.scripts.exporter import ExportGaussianSplat
+    from plyfile import PlyData
+
+    with tempfile.TemporaryDirectory() as folder:
+        ExportGaussianSplat(load_config=run / "config.yml", output_dir=Path(folder)).main()
+        theirs = PlyData.read(str(Path(folder) / "splat.ply"))["vertex"]
+        ours = PlyData.read(str(splat))["vertex"]
+        if len(theirs.data) != len(ours.data):
+            return f"WRONG: {len(theirs.data)} against {len(ours.data)} Gaussians"
+        rest = len([p for p in theirs.properties if p.name.startswith("f_rest_")]) // 3
+        wide = len([p for p in ours.properties if p.name.startswith("f_rest_")]) // 3
+        largest = 0.0
+        for name in (p.name for p in theirs.properties):
+            ours_name = name
+            if name.startswith("f_rest_"):
+                channel, index = divmod(int(name[7:]), rest)
+                ours_name = f"f_rest_{channel * wide + index}"
+            largest = max(largest, float(np.abs(theirs[name] - ours[ours_name]).max()))
+    return _judged(largest < 2e-3, f"{len(ours.data)} Gaussians, largest difference {largest:.1e}")
+
+
+def read_splat(path: Path) -> Gaussians:
+    """A splat as plyfile reads it."""
+    from plyfile import PlyData
+
+    vertex = PlyData.read(str(path))["vertex"]
+
+    def stack(prefix: str, count: int) -> Tensor:
+        return torch.tensor(np.stack([vertex[f"{prefix}_{i}"] for i in range(count)], axis=1))
+
+    rest = stack("f_rest", 45).reshape(-1, 3, 15).transpose(1, 2)
+    return Gaussians(
+        means=torch.tensor(np.stack([vertex[axis] for axis in "xyz"], axis=1)),
+        quats=stack("rot", 4),
+        scales=stack("scale", 3).exp(),
+        opacities=torch.tensor(vertex["opacity"].copy()).sigmoid(),
+        colors=torch.cat([stack("f_dc", 3)[:, None], rest], dim=1),
+    )
+
+
+def mesh_figures(path: Path, run: Path, scene: Path | None) -> dict[str, Any]:
+    """What trimesh says of the mesh, and how far it is from the truth where that is known."""
+    import trimesh
+
+    figures: dict[str, Any] = {}
+    for ending in (".ply", ".glb", ".obj"):
+        mesh = trimesh.load(path.with_suffix(ending), force="mesh", process=ending == ".obj")
+        assert isinstance(mesh, trimesh.Trimesh)
+        said = f"{len(mesh.faces)} faces, {mesh.body_count} part(s), watertight: {mesh.is_watertight}"
+        figures[f"mesh{ending}, trimesh"] = _judged(mesh.is_watertight, said)
+    if scene is not None:
+        mesh = trimesh.load(path, force="mesh", process=False)
+        points = trimesh.sample.sample_surface(mesh, SAMPLED, seed=0)[0]
+        truth = np.load(scene / "gt" / "surface.npz")["points"]
+        there, back = chamfer(points, truth, run, scene)
+        said = f"{(there + back) / 2:.2%} of the size (mesh to truth {there:.2%}, truth to mesh {back:.2%})"
+        figures["Chamfer distance of the mesh"] = _judged((there + back) / 2 < MOST_CHAMFER, said)
+    return figures
+
+
+def chamfer(points: np.ndarray, truth: np.ndarray, run: Path, scene: Path) -> tuple[float, float]:
+    """Mean distances between surfaces in both directions, in sizes of the object."""
+    from scipy.spatial import KDTree
+
+    poses = compare_pose_files(run / "sparseags" / "transforms.json", scene / "gt" / "transforms.json").poses
+    placed = poses.alignment.apply_to_points(torch.from_numpy(np.array(points)).double()).numpy()
+    size = float(np.linalg.norm(truth.max(0) - truth.min(0)))
+    return float(KDTree(truth).query(placed)[0].mean()) / size, float(KDTree(placed).query(truth)[0].mean()) / size
+
+
+def video_figures(path: Path) -> str:
+    """What ffprobe says, and whether browsers play it."""
+    fields = "codec_name,pix_fmt,width,height,nb_frames,r_frame_rate"
+    command = ["ffprobe", "-v", "error", "-show_entries", f"stream={fields}", "-of", "json", path]
+    stream = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["streams"][0]
+    good = (stream["codec_name"], stream["pix_fmt"]) == ("h264", "yuv420p")
+    return _judged(good, ", ".join(str(stream[field]) for field in fields.split(",")))
+
+
+def depth_figures(depth: Path, cameras: Path) -> dict[str, Any]:
+    """PNG against .bin, and the model's points against the maps of the photographs that show them."""
+    import pycolmap
+
+    unit, differences, distances = json.loads((depth / "export.json").read_text())["units_per_value"], [], []
+    model = pycolmap.Reconstruction(str(cameras / "sparse" / "0"))
+    for image in model.images.values():
+        values = np.asarray(Image.open(depth / image.name)).astype(np.float64) * unit
+        metric = read_colmap_map(depth / f"{image.name}.geometric.bin").numpy()
+        differences.append(np.abs(values - metric).max())
+        for point in (p for p in image.points2D if p.has_point3D()):
+            z = (image.cam_from_world() * model.points3D[point.point3D_id].xyz)[2]
+            column, row = int(point.xy[0]), int(point.xy[1])
+            distances.append(abs(z - metric[row, column]) / z)
+    said = f"PNG and .bin differ by {max(differences):.1e}; points lie within {np.median(distances):.2%} (median)"
+    return {"depth maps": _judged(max(differences) < 0.6 * unit and np.median(distances) < 0.05, said)}
+
+
+def train_nerfacto(cameras: Path, parser: str, steps: int) -> str:
+    """Train nerfstudio's nerfacto on the export through one of nerfstudio's own dataparsers, in its own process."""
+    code = f"from benchmarks.exports import nerfacto; nerfacto({str(cameras)!r}, {parser!r}, {steps})"
+    home = Path(tempfile.mkdtemp(prefix="torch-home."))
+    environment = {**os.environ, "TORCH_HOME": str(home)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return "WRONG: " + done.stderr.strip().splitlines()[-1]
+    first, last = map(float, done.stdout.strip().splitlines()[-1].split())
+    return _judged(last > first + 3, f"PSNR of the batches {first:.1f} dB in the first tenth, {last:.1f} in the last")
+
+
+def nerfacto(cameras: str, parser: str, steps: int) -> None:
+    """Train, and print the batches' PSNR in the first and the last tenth of the steps."""
+    from copy import deepcopy
+
+    from nerfstudio.configs.method_configs import method_configs
+    from nerfstudio.data.dataparsers.colmap_dataparser import ColmapDataParserConfig
+    from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
+    from torchvision.models import alexnet
+
+    weights = Path(torch.hub.get_dir()) / "checkpoints" / "alexnet-owt-7be5be79.pth"
+    weights.parent.mkdir(parents=True)
+    torch.save(alexnet(weights=None).state_dict(), weights)
+    config: Any = deepcopy(method_configs["nerfacto"])
+    config.machine.device_type, config.vis, config.output_dir = "cpu", "tensorboard", Path(torch.hub.get_dir())
+    config.mixed_precision, config.use_grad_scaler, config.max_num_iterations = False, False, steps
+    config.pipeline.model.implementation = "torch"
+    manager = config.pipeline.datamanager
+    manager.train_num_rays_per_batch, manager.data = 256, Path(cameras)
+    manager.dataparser = (
+        NerfstudioDataParserConfig(data=Path(cameras))
+        if parser == "transforms.json"
+        else ColmapDataParserConfig(data=Path(cameras), colmap_path=Path("sparse/0"), downscale_factor=1)
+    )
+    config.set_timestamp()
+    trainer = config.setup()
+    trainer.setup()
+    quality = []
+    for step in range(steps):
+        trainer.pipeline.train()
+        quality.append(float(trainer.train_iteration(step)[2]["psnr"]))
+    tenth = max(1, steps // 10)
+    print(np.mean(quality[:tenth]), np.mean(quality[-tenth:]))
+
+
+def _judged(good: bool | np.bool_, said: str) -> str:
+    return said if good else f"WRONG: {said}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
