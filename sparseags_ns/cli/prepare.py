@@ -73,12 +73,15 @@ def _table(scene: ReadScene, complaints: list[list[str]]) -> Table:
 
 
 def _row(views: Views, row: int, sure: float, complaints: list[str]) -> tuple[str, ...]:
-    pose = "trusted" if views.trusted[row] else "not trusted"
+    placed = "trusted" if views.trusted[row] else "not trusted"
+    remarks = [f"mask {complaint}" for complaint in complaints]
+    if row in views.unposed:
+        remarks.append("training looks for its place")
     return (
         views.names[row],
         f"{float(views.masks[row].mean()):.0%}",
         f"{float(views.cameras.K[row, 0, 0]):.0f}",
-        "none" if sure == 0 else pose,
+        "none" if row in views.unposed else "kept" if views.held[row] else placed,
         f"{sure:.2f}",
-        "; ".join(f"mask {complaint}" for complaint in complaints),
+        "; ".join(remarks),
     )

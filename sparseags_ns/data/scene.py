@@ -11,6 +11,7 @@ from sparseags_ns.console import announce, warn
 from sparseags_ns.data.unplaced import with_unplaced
 from sparseags_ns.formats.frame import Frame
 from sparseags_ns.formats.image_paths import PHOTO_ENDINGS, PHOTO_FOLDERS
+from sparseags_ns.pose_init.base import InitialPoses
 from sparseags_ns.pose_init.cache import place_as_asked
 from sparseags_ns.pose_init.choice import PoseInitName, choose_estimator
 from sparseags_ns.pose_init.from_files import FromFiles, find_pose_file
@@ -106,7 +107,7 @@ def _given(scene: Path, pose_file: Path, allow_missing: bool) -> FoundScene:
     photographs = _photographs(scene, initialiser.named_photographs)
     initialiser.require_photographs()
     initial = initialiser.place(photographs)
-    posed = _posed(photographs, initial.frames, pose_file, allow_missing)
+    posed = _posed(photographs, initial, pose_file, allow_missing)
     _check_number(len(posed), scene)
     _check_trust(posed, pose_file)
     return FoundScene(posed, initial.points, str(pose_file))
@@ -139,11 +140,12 @@ def _photographs(scene: Path, named: Collection[Path]) -> tuple[Path, ...]:
 
 
 def _posed(
-    photographs: Sequence[Path], frames: Sequence[Frame | None], pose_file: Path, allow_missing: bool
+    photographs: Sequence[Path], initial: InitialPoses, pose_file: Path, allow_missing: bool
 ) -> tuple[PosedPhotograph, ...]:
     """The photographs that have a pose."""
-    pairs = list(zip(photographs, frames, strict=True))
-    bare = [path.name for path, frame in pairs if frame is None]
+    freedom = [1.0] * len(photographs) if initial.freedom is None else initial.freedom.tolist()
+    pairs = list(zip(photographs, initial.frames, freedom, strict=True))
+    bare = [path.name for path, frame, _ in pairs if frame is None]
     if bare and not allow_missing:
         raise SceneError(
             f"{pose_file} has no pose for {len(bare)} of the {len(pairs)} photographs in "
@@ -152,7 +154,9 @@ def _posed(
         )
     if bare:
         warn(f"left out: {listed(bare)}", f"no pose in {pose_file}")
-    return tuple(PosedPhotograph(path, frame) for path, frame in pairs if frame is not None)
+    found = tuple(PosedPhotograph(path, frame, 1.0, free) for path, frame, free in pairs if frame is not None)
+    _announce_held(found, pose_file.name)
+    return found
 
 
 def _check_names(photographs: Sequence[Path]) -> None:

@@ -40,6 +40,10 @@ LENSES: dict[str, tuple[int, tuple[str, ...], bool]] = {
 }
 
 
+AGREE = 3
+EXACT_PX = 2.0
+
+
 @dataclass(frozen=True)
 class ColmapPoints:
     """The points of a model, in its world."""
@@ -51,6 +55,9 @@ class ColmapPoints:
     """Mean reprojection errors."""
     track_lengths: Int[Tensor, " points"]
     """How many photographs show each point."""
+    support: dict[str, int]
+    """How many points hold each photograph in its place, by its path: those that at least `AGREE` photographs show,
+    with an error of at most `EXACT_PX`; an error of exactly 0 was not measured."""
 
 
 def is_colmap_model(folder: Path) -> bool:
@@ -83,15 +90,20 @@ def read_colmap(folder: Path) -> list[Frame]:
 
 def read_colmap_points(folder: Path) -> ColmapPoints | None:
     """The points of a model, None where it has none."""
-    file = folder / f"points3D{_require_ending(folder)}"
+    ending = _require_ending(folder)
+    file = folder / f"points3D{ending}"
     points = read_records(file, PointRecord) if file.is_file() else []
     if not points:
         return None
+    sure = [point for point in points if len(point.seen_by) >= AGREE and 0 < point.error_px <= EXACT_PX]
+    counts = Counter(number for point in sure for number in set(point.seen_by))
+    images = read_records(folder / f"images{ending}", ImageRecord)
     return ColmapPoints(
         positions=torch.tensor([point.position for point in points], dtype=torch.float64),
         colors=torch.tensor([point.color for point in points], dtype=torch.float64) / 255,
         errors_px=torch.tensor([point.error_px for point in points], dtype=torch.float64),
-        track_lengths=torch.tensor([point.track_length for point in points]),
+        track_lengths=torch.tensor([len(point.seen_by) for point in points]),
+        support={image.name: counts[image.id] for image in images},
     )
 
 

@@ -51,6 +51,7 @@ class CameraRecord:
 class ImageRecord:
     """One photograph of `images`, without its 2D points."""
 
+    id: int
     name: str
     camera_id: int
     quaternion: tuple[float, ...]
@@ -66,7 +67,8 @@ class PointRecord:
     color: tuple[int, ...]
     """0 to 255."""
     error_px: float
-    track_length: int
+    seen_by: tuple[int, ...]
+    """Numbers of the photographs that show it."""
 
 
 Record = TypeVar("Record", CameraRecord, ImageRecord, PointRecord)
@@ -128,16 +130,16 @@ def _camera_from_bytes(source: _Bytes) -> CameraRecord:
 
 
 def _image_from_bytes(source: _Bytes) -> ImageRecord:
-    _, *pose, camera_id = source.take("i7di")
+    number, *pose, camera_id = source.take("i7di")
     name = source.text()
     source.skip(24 * source.take("Q")[0])
-    return ImageRecord(name, camera_id, tuple(pose[:4]), tuple(pose[4:]))
+    return ImageRecord(number, name, camera_id, tuple(pose[:4]), tuple(pose[4:]))
 
 
 def _point_from_bytes(source: _Bytes) -> PointRecord:
     _, *position, red, green, blue, error, length = source.take("Q3d3BdQ")
-    source.skip(8 * length)
-    return PointRecord(tuple(position), (red, green, blue), error, length)
+    track = source.take(f"{2 * length}i")
+    return PointRecord(tuple(position), (red, green, blue), error, track[::2])
 
 
 def _cameras_from_lines(lines: Iterator[str]) -> Iterator[CameraRecord]:
@@ -150,16 +152,16 @@ def _images_from_lines(lines: Iterator[str]) -> Iterator[ImageRecord]:
     for line in lines:
         if not line:
             continue
-        _, *pose, camera_id, name = line.split(maxsplit=9)
+        number, *pose, camera_id, name = line.split(maxsplit=9)
         next(lines, "")
-        yield ImageRecord(name, int(camera_id), tuple(map(float, pose[:4])), tuple(map(float, pose[4:])))
+        yield ImageRecord(int(number), name, int(camera_id), tuple(map(float, pose[:4])), tuple(map(float, pose[4:])))
 
 
 def _points_from_lines(lines: Iterator[str]) -> Iterator[PointRecord]:
     for line in filter(None, lines):
         _, x, y, z, red, green, blue, error, *track = line.split()
         color = int(red), int(green), int(blue)
-        yield PointRecord((float(x), float(y), float(z)), color, float(error), len(track) // 2)
+        yield PointRecord((float(x), float(y), float(z)), color, float(error), tuple(map(int, track[::2])))
 
 
 _READERS: dict[type, tuple[Callable[[_Bytes], Any], Callable[[Iterator[str]], Iterator[Any]]]] = {

@@ -22,6 +22,15 @@ from torch import Tensor
 from sparseags_ns.formats.frame import Frame
 from sparseags_ns.views import PointCloud
 
+HELD_POINTS = 100
+"""So many points, each seen with an error of a pixel or two of the whole photograph, leave a camera no play that
+refinement at a quarter of that size could see. Held so, no pose ends worse than bundle adjustment has it."""
+
+
+def freedom_by(points: float) -> float:
+    """How far refinement may move a camera that was fitted to so many points (`Views.freedom`)."""
+    return max(1 - points / HELD_POINTS, 0.0)
+
 
 class PoseInitError(ValueError):
     """An initialiser cannot work, or could not place the photographs."""

@@ -11,13 +11,15 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from sparseags_ns.console import announce, warn
-from sparseags_ns.formats.colmap import MODEL_FOLDERS, is_colmap_model, read_colmap_points
+from sparseags_ns.formats.colmap import MODEL_FOLDERS, ColmapPoints, is_colmap_model, read_colmap_points
 from sparseags_ns.formats.frame import Frame, PoseFileError
 from sparseags_ns.formats.image_paths import find_image
 from sparseags_ns.formats.poses import POINTS_KEY, points_candidates, read_poses
-from sparseags_ns.pose_init.base import InitialPoses
+from sparseags_ns.pose_init.base import InitialPoses, freedom_by
 from sparseags_ns.pose_init.point_files import read_points
 from sparseags_ns.preprocess.photographs import listed
 from sparseags_ns.views import PointCloud
@@ -87,7 +89,7 @@ class FromFiles:
         """Cameras of these photographs, None for those that the file does not name; points if it names any."""
         frames = tuple(self.named_photographs.get(path) for path in photographs)
         confidence = torch.tensor([0.0 if frame is None else 1.0 for frame in frames])
-        return InitialPoses(frames=frames, confidence=confidence, points=self._points())
+        return InitialPoses(frames, confidence, self._points(), self._freedom(frames))
 
     def _points(self) -> PointCloud | None:
         """The points that come with the cameras; scenes do without, so that it is no error if they have got lost."""
@@ -99,9 +101,21 @@ class FromFiles:
             warn(f"no points: there is no {places[0]}", f"'{POINTS_KEY}' in {self.pose_file} names it")
         return None if found is None else read_points(found, self.pose_file)
 
+    def _freedom(self, frames: Sequence[Frame | None]) -> Float[Tensor, " views"] | None:
+        """A COLMAP model tells how many points hold each camera in its place; programs that only write its format, and
+        have no points, or none that several photographs share, leave all cameras free."""
+        if self._model is None:
+            return None
+        support = self._model.support
+        return torch.tensor([1.0 if f is None else freedom_by(support.get(f.file_path, 0)) for f in frames])
+
+    @cached_property
+    def _model(self) -> ColmapPoints | None:
+        return read_colmap_points(self.pose_file) if self.pose_file.is_dir() else None
+
     def _model_points(self) -> PointCloud | None:
         """The points of a COLMAP model; surer the more photographs show them, and the better they agree."""
-        points = read_colmap_points(self.pose_file)
+        points = self._model
         if points is None:
             return None
         seen = 1 - 1 / points.track_lengths.clamp(min=1).double()

@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float, Int
 
 from sparseags_ns.formats.frame import Distortion, Frame, intrinsics_matrix
-from sparseags_ns.pose_init.base import InitialPoses
+from sparseags_ns.pose_init.base import InitialPoses, freedom_by
 from sparseags_ns.views import PointCloud
 
 VIRTUAL_PX = 1024
@@ -33,9 +33,6 @@ _INIT_ANGLE_DEG = 6.0
 _POSE_INLIERS = 20
 # Observed points at which a pose is as sure as not.
 _HALF_SURE = 50.0
-# So many points, each within a pixel or two of `VIRTUAL_PX`, leave a pose no play that refinement at a quarter of that
-# size could see. (Held so, no pose ends worse than bundle adjustment has it: benchmarks/photos.)
-_HELD_POINTS = 100.0
 
 
 @dataclass(frozen=True)
@@ -141,7 +138,7 @@ def _initial_poses(shots: Sequence[Shot], ids: Sequence[int], model: Any) -> Ini
         frames.append(_frame(shot, model.images[number]) if placed else None)
         seen = model.images[number].num_points3D if placed else 0
         confidence.append(seen / (seen + _HALF_SURE))
-        freedom.append(max(1 - seen / _HELD_POINTS, 0.0))
+        freedom.append(freedom_by(seen))
     points = _points(dict(zip(ids, shots, strict=True)), model)
     return InitialPoses(tuple(frames), torch.tensor(confidence), points, torch.tensor(freedom))
 

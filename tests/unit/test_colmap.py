@@ -102,6 +102,7 @@ def test_binary_and_text_models_say_the_same(text_model: Path, binary_model: Pat
         assert torch.equal(getattr(text, name), getattr(binary, name))
     assert text.colors[0].tolist() == [1.0, 0.0, 0.2]
     assert text.track_lengths.tolist() == [2, 0]
+    assert text.support == binary.support == {"a.jpg": 0, "b.jpg": 0, "my photo.jpg": 0}, "no point is seen by three"
 
 
 def test_binary_goes_before_text(text_model: Path, binary_model: Path) -> None:
@@ -114,6 +115,13 @@ def test_binary_goes_before_text(text_model: Path, binary_model: Path) -> None:
 def test_a_folder_is_read_as_a_model(text_model: Path) -> None:
     assert is_colmap_model(text_model)
     assert all(map(same, read_poses(text_model), read_colmap(text_model)))
+
+
+def test_points_that_three_photographs_see_well_hold_them_in_place(text_model: Path) -> None:
+    seen, badly, unknown = (f"1 0 0 1 255 0 0 {error} 1 0 2 0 3 0" for error in (0.7, 3.5, -1))
+    (text_model / "points3D.txt").write_text(f"{seen}\n{seen}\n{badly}\n{unknown}\n1 0 0 1 255 0 0 0.5 2 0 3 0\n")
+    points = read_colmap_points(text_model)
+    assert points is not None and points.support == {"a.jpg": 2, "b.jpg": 2, "my photo.jpg": 2}
 
 
 def test_a_model_without_points_has_none(text_model: Path) -> None:
