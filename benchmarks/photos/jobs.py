@@ -70,7 +70,9 @@ def run_case(case: Case) -> dict[str, Any]:
         folder, originals = case.subset.folder(case.how)
         for kept in (*case.subset.store.folder.glob("poses-*"), *case.subset.store.folder.glob("asked-*")):
             kept.unlink()  # The mapping is part of what is measured.
-        options = ReadingOptions(masks="none", resolution=case.resolution, cache_dir=case.subset.store.folder)
+        options = ReadingOptions(
+            masks="none", resolution=case.resolution, allow_missing=True, cache_dir=case.subset.store.folder
+        )
         scene = read_scene(folder, options)
         truth = case.subset.reference()
     record = {"case": case.name, "placed": int(scene.views.posed.sum()), "held": int(scene.views.held.sum())}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +16,7 @@ from PIL import Image
 
 from sparseags_ns.formats.frame import Frame
 from sparseags_ns.formats.poses import read_poses
+from sparseags_ns.formats.transforms_json import write_transforms_json
 from sparseags_ns.pose_init.features import Features
 from sparseags_ns.preprocess.photographs import list_photographs
 from sparseags_ns.preprocess.store import Store
@@ -31,7 +32,8 @@ TURNED = 2
 _EXIF_ORIENTATION = 0x0112
 _QUARTER_LEFT = 8
 
-How = Literal["as they are", "changed"]
+How = Literal["as they are", "changed", "with poses"]
+"""Photographs alone; renamed, made smaller and turned; with the reference's cameras in a pose file."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,13 @@ class Subset:
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "images").mkdir(parents=True)
         rng, originals = random.Random(self.seed + 1), list(self.photographs)
-        if how == "as they are":
+        if how != "changed":
             for path in originals:
                 shutil.copy(path, folder / "images" / path.name)
+            if how == "with poses":
+                truth = self.reference()
+                frames = [replace(truth[p.stem], file_path=f"images/{p.name}") for p in originals if p.stem in truth]
+                write_transforms_json(folder / "transforms.json", frames)
             return folder, {path.stem: path.stem for path in originals}
         rng.shuffle(originals)
         names = [f"p{row:02d}" for row in range(len(originals))]
