@@ -191,9 +191,11 @@ def outside(page: Page, port: int) -> list[str]:
     """What the page said and asked for that it should not have."""
     page.evaluate("1")  # What is still to be told is told with the answer.
     allowed = ("data:", "blob:", f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}")
-    found = [f"asked for {url}" for url in page.requests if not url.startswith(allowed)]
+    found = [f"asked for {url}" for url in sorted(set(page.requests)) if not url.startswith(allowed)]
     return found + [
-        f"said {one}" for one in page.complaints if "error" in one.lower() and not any(own in one for own in VISERS_OWN)
+        f"said {one}"
+        for one in sorted(set(page.complaints))
+        if "error" in one.lower() and not any(own in one for own in VISERS_OWN)
     ]
 
 

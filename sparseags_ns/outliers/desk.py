@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from sparseags_ns.console import announce
+from sparseags_ns.console import announce, warn
 from sparseags_ns.model.joint import Standing
 from sparseags_ns.model.schedule import COARSE_PX
 from sparseags_ns.model.settings import SPARSEAGS, Preset
@@ -92,6 +93,10 @@ class Desk:
             except SearchInterruptedError:
                 self._answer(f"View {self._name(request.view)}: the search was interrupted; nothing was changed.")
                 raise
+            except Exception as error:
+                # Whoever asks for something in the viewer must not lose the run by it.
+                self._answer(f"View {self._name(request.view)}: {request.action} failed: {error}")
+                warn(f"{request.action} by hand failed, and the run goes on", traceback.format_exc())
 
     @property
     def changes(self) -> bool:
@@ -132,7 +137,8 @@ class Desk:
             self._adopt(fit, found.fit, view)
         model.searches += log.decided(model.cameras() if found.fit is None or not self.changes else found.fit.cameras)
         decision = found.decision
-        model.history.happened(model.steps_done, decision.action, name, decision.why, decision.to_json(())["numbers"])
+        told = decision.to_json(views.names)
+        model.history.happened(model.steps_done, decision.action, name, decision.why, told["numbers"])
         return _told(name, found, self.changes, time.monotonic() - started)
 
     def _adopt(self, fit: Fit, found: Fit, view: int) -> None:
