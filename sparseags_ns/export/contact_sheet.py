@@ -22,7 +22,10 @@ def contact_sheet(
     labels: list[str],
     trusted: Bool[Tensor, " views"],
 ) -> Image.Image:
-    """Draw the sheet: for every row of up to eight views, a line of photographs and below it the renders."""
+    """Draw the sheet: for every row of up to eight views, a line of photographs and below it the renders.
+
+    Whole photographs keep their shape; cells are squares.
+    """
     count = len(labels)
     columns = min(count, COLUMNS)
     rows = -(-count // columns)
@@ -39,7 +42,11 @@ def contact_sheet(
             draw.rectangle((*corner, corner[0] + cell - 1, corner[1] + cell - 1), fill=GREY if good else RED)
             inset = 1 if good else FRAME_PX
             side = cell - 2 * inset
-            sheet.paste(_picture(images[view], side), (corner[0] + inset, corner[1] + inset))
+            picture = _picture(images[view], side)
+            room = (side - picture.width) // 2, (side - picture.height) // 2
+            inner = corner[0] + inset, corner[1] + inset
+            draw.rectangle((*inner, inner[0] + side - 1, inner[1] + side - 1), fill="white")
+            sheet.paste(picture, (inner[0] + room[0], inner[1] + room[1]))
     return sheet
 
 
@@ -52,4 +59,6 @@ def save_image(image: Image.Image, path: Path) -> None:
 
 def _picture(image: Float[Tensor, "height width 3"], side: int) -> Image.Image:
     pixels = (image.detach().cpu().clamp(0, 1).numpy() * 255).round().astype(np.uint8)
-    return Image.fromarray(pixels).resize((side, side), Image.Resampling.LANCZOS)
+    scale = side / max(pixels.shape[:2])
+    size = max(round(pixels.shape[1] * scale), 1), max(round(pixels.shape[0] * scale), 1)
+    return Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS)
