@@ -84,9 +84,8 @@ def export_all(run: Path, folder: Path) -> dict[str, Path]:
     for kind, place in places.items():
         subprocess.run([command, "export", run, kind, "--output", place, "--overwrite"], check=True)
     for ending in (".glb", ".obj"):
-        subprocess.run(
-            [command, "export", run, "mesh", "--output", folder / f"mesh{ending}", "--overwrite"], check=True
-        )
+        other = folder / f"mesh{ending}"
+        subprocess.run([command, "export", run, "mesh", "--output", other, "--overwrite"], check=True)
     return places
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from tyro.conf import OmitArgPrefixes, Positional, arg, subcommand
 
-from sparseags_ns.console import announce
+from sparseags_ns.console import announce, warn
 from sparseags_ns.export import maps
 from sparseags_ns.export.cameras import Background, kept_views, write_cameras
 from sparseags_ns.export.mesh import MeshSettings, make_mesh, write_mesh
@@ -103,6 +103,8 @@ class Mesh(Placed):
     endings = (".glb", ".obj", ".ply")
 
     def write(self, run: OpenedRun, path: Path) -> str:
+        if run.whole_photographs:
+            warn("the run was of whole photographs", "meshes are made for objects; this one is of all that was found")
         with new_file(path) as work, _stages() as stage:
             mesh = make_mesh(oriented(run, self.orient), self.settings, stage)
             write_mesh(work, mesh)

@@ -30,6 +30,8 @@ BEYOND_DEG = 8.0
 """How far a swing goes past the outermost photographs."""
 MARGIN = 1.15
 """Side of the picture over the diameter of the object."""
+BT709, LIMITED_RANGE = 1, 1
+"""Numbers of the colour space and of the range of values (16 to 235), as H.264 writes them."""
 VISIBLE = 0.98
 """Share of the splat inside the object's sphere; the rest may be stray Gaussians."""
 
@@ -125,7 +127,12 @@ def write_video(path: Path, frames: Iterable[Frame], fps: int = 30, quality: int
             if stream is None:
                 stream = container.add_stream("libx264", rate=fps, options={"crf": str(quality), "preset": "medium"})
                 stream.height, stream.width, stream.pix_fmt = *pixels.shape[:2], "yuv420p"
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+                # Said in the file, so that no player has to guess which colours are meant.
+                context = stream.codec_context
+                context.colorspace, context.color_range = BT709, LIMITED_RANGE
+                context.color_primaries, context.color_trc = BT709, BT709
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            container.mux(stream.encode(frame.reformat(format="yuv420p", dst_colorspace="ITU709")))
         if stream is None:
             raise ValueError(f"cannot write {path}: a video needs at least one frame")
         container.mux(stream.encode())
