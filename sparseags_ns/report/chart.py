@@ -8,13 +8,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from sparseags_ns.report.content import Band, Chart, Curve, Mark
+from sparseags_ns.report.content import Band, Chart, Curve, Tone
 
 WIDTH, HEIGHT = 1000, 400
 LEAST_ROWS = 2
 
 
-def chart(history: dict[str, Any] | None, marks: dict[str, Mark]) -> Chart | None:
+def chart(history: dict[str, Any] | None, tones: list[Tone]) -> Chart | None:
     """The chart of history.json (sparseags_ns/history.py describes it); None where there is nothing to draw."""
     if history is None or len(history["steps"]) < LEAST_ROWS:
         return None
@@ -34,7 +34,7 @@ def chart(history: dict[str, Any] | None, marks: dict[str, Mark]) -> Chart | Non
     curves = []
     for view, name in enumerate(history["views"]):
         known = [(x(step), y(row[view])) for step, row in zip(steps, errors, strict=True) if row[view] is not None]
-        curves.append(Curve(name, marks.get(name, "note"), " ".join(f"{left:g},{top:g}" for left, top in known)))
+        curves.append(Curve(name, tones[view], " ".join(f"{left:g},{top:g}" for left, top in known)))
     return Chart(
         curves=tuple(curves),
         x_ticks=tuple((x(step), f"{step:,}") for step in _round_steps(whole)),

@@ -23,7 +23,7 @@ from sparseags_ns.metrics.images import over_white
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.report import chart, decisions, plot, sentences
 from sparseags_ns.report.command import command
-from sparseags_ns.report.content import Fact, Mark, Pictures, Report, Share, ViewRow
+from sparseags_ns.report.content import Fact, Mark, Pictures, Report, Share, Tone, ViewRow
 from sparseags_ns.report.coverage import widest_gap
 from sparseags_ns.report.pictures import difference_colors, view_picture
 from sparseags_ns.report.turning import turntable
@@ -42,10 +42,10 @@ FILES = {
 
 def collect(run: OpenedRun) -> Report:
     """Everything that the page shows."""
-    summary, names = run.summary, list(run.views.names)
+    summary = run.summary
     history, searched = (_read_if_there(run.outputs / f"{name}.json") for name in ("history", "searches"))
     verdicts = sentences.verdicts(summary)
-    marks: list[Mark] = [mark for mark, _ in verdicts]
+    tones: list[Tone] = [sentences.tone(*verdict) for verdict in verdicts]
     settled = summary.get("settled")
     return Report(
         title=str(run.config.get("experiment_name") or run.folder.name),
@@ -56,8 +56,8 @@ def collect(run: OpenedRun) -> Report:
         views=_view_rows(run, verdicts),
         perceptual_name=str(summary["perceptual_error"]).upper(),
         turntable=turntable(run),
-        scene=plot.scene(run, marks, [words == sentences.PUT_RIGHT for _, words in verdicts]),
-        chart=chart.chart(history, dict(zip(names, marks, strict=True))),
+        scene=plot.scene(run, tones, [sentences.is_posed(view) for view in summary["views"]]),
+        chart=chart.chart(history, tones),
         starts=decisions.starts(settled),
         steps=decisions.steps(settled, history),
         searches=plot.searches(searched),
@@ -89,11 +89,13 @@ def _subtitle(run: OpenedRun) -> str:
 def _tiles(summary: dict[str, Any]) -> tuple[Fact, ...]:
     views = summary["views"]
     trusted = [view for view in views if view["trusted"]] or views
-    turned = [view["pose_turned_deg"] for view in trusted]
-    given, now = (sentences.percent(median(view[f"mse_{when}"] for view in trusted)) for when in ("before", "after"))
+    posed = [view for view in trusted if sentences.is_posed(view)]
+    turned = [view["pose_turned_deg"] for view in posed] or [0.0]
+    now = sentences.percent(median(view["mse_after"] for view in trusted))
+    given = sentences.percent(median(view["mse_before"] for view in posed)) if posed else None
     return (
         Fact("photographs trusted", f"{sum(view['trusted'] for view in views)} / {len(views)}"),
-        Fact("colour error, median", f"{now:.1f}%", f"as given: {given:.0f}%"),
+        Fact("colour error, median", f"{now:.1f}%", "" if given is None else f"as given: {given:.0f}%"),
         Fact("cameras turned, median", f"{median(turned):.1f}°", f"most: {max(turned):.0f}°"),
         Fact("wall time", _duration(sum(summary["seconds"].values()))),
     )
@@ -121,15 +123,16 @@ def _view_rows(run: OpenedRun, verdicts: Sequence[tuple[Mark, str]]) -> tuple[Vi
         ViewRow(
             name=entry["name"],
             mark=mark,
+            tone=sentences.tone(mark, verdict),
             verdict=verdict,
             pictures=pictures,
+            posed=sentences.is_posed(entry),
             error_before=sentences.percent(entry["mse_before"]),
             error_after=sentences.percent(entry["mse_after"]),
             perceptual_before=entry[f"{perceptual}_before"],
             perceptual_after=entry[f"{perceptual}_after"],
             turned_deg=entry["pose_turned_deg"],
             moved=entry["camera_moved"],
-            squared_before=entry["mse_before"],
             squared_after=entry["mse_after"],
             bar_percent=round(100 * sentences.percent(entry["mse_after"]) / longest, 2),
         )

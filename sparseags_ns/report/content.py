@@ -12,6 +12,9 @@ from typing import Any, Literal
 Mark = Literal["good", "note", "bad"]
 """How a sentence is meant: as asked for; worth a look; not to be trusted."""
 
+Tone = Literal["plain", "right", "note", "bad"]
+"""How a view is drawn: as usual; put right by the search; worth a look; not trusted."""
+
 
 @dataclass(frozen=True)
 class Statement:
@@ -48,18 +51,20 @@ class ViewRow:
 
     name: str
     mark: Mark
+    tone: Tone
     verdict: str
     """In two or three words: trusted; put right; left out."""
     pictures: Pictures
+    posed: bool
+    """Whether it came with a pose; if not, what is said of the given camera means nothing."""
     error_before: float
     error_after: float
     perceptual_before: float
     perceptual_after: float
     turned_deg: float
     moved: float
-    squared_before: float
-    """As summary.json has it."""
     squared_after: float
+    """As summary.json has it."""
     bar_percent: float
     """The error's length in the chart."""
 
@@ -116,7 +121,7 @@ class Curve:
     """A view's error over the run, as points of an SVG polyline."""
 
     name: str
-    mark: Mark
+    tone: Tone
     points: str
 
 

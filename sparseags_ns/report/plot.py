@@ -16,7 +16,7 @@ from sparseags_ns.export.preparation import frustum_corners
 from sparseags_ns.export.turntable import object_sphere
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.outliers.proxy import base_colors
-from sparseags_ns.report.content import Mark
+from sparseags_ns.report.content import Tone
 
 MOST_POINTS = 5000
 LEAST_OPACITY = 0.3
@@ -25,12 +25,8 @@ FRUSTUM = 0.22
 MOST_HYPOTHESES = 200
 
 
-def scene(run: OpenedRun, marks: list[Mark], wrong: list[bool]) -> dict[str, Any]:
-    """The cameras, given and refined, around the splat's most opaque centres.
-
-    Args:
-        wrong: whether each view's given camera turned out to be wrong.
-    """
+def scene(run: OpenedRun, tones: list[Tone], posed: list[bool]) -> dict[str, Any]:
+    """The cameras, given (None where none was) and refined, around the splat's most opaque centres."""
     sphere = object_sphere(run.gaussians)
     center = sphere.center.cpu()
     distance = float((run.refined.centers.cpu() - center).norm(dim=-1).median())
@@ -38,8 +34,8 @@ def scene(run: OpenedRun, marks: list[Mark], wrong: list[bool]) -> dict[str, Any
     refined = _corners(run.refined, center, FRUSTUM * distance)
     return {
         "cameras": [
-            {"name": name, "mark": mark, "wrong": was_wrong, "given": before, "refined": after}
-            for name, mark, was_wrong, before, after in zip(run.views.names, marks, wrong, given, refined, strict=True)
+            {"name": name, "tone": tone, "given": before if was_posed else None, "refined": after}
+            for name, tone, was_posed, before, after in zip(run.views.names, tones, posed, given, refined, strict=True)
         ],
         "points": _points(run, center),
         "reach": round(distance, 3),

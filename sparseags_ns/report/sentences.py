@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from sparseags_ns.report.content import Mark, Statement
+from sparseags_ns.report.content import Mark, Statement, Tone
 from sparseags_ns.report.coverage import UNSEEN_DEG, Gap
 
 WORSE_FACTOR = 1.6
@@ -31,6 +31,8 @@ UNPROVEN = (
 
 PUT_RIGHT = "put right"
 """The verdict on a view whose given camera was wrong and whose place was found."""
+PLACED = "place found"
+"""The verdict on a view that began without a pose that counted."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,13 @@ class Findings:
 def verdicts(summary: dict[str, Any]) -> list[tuple[Mark, str]]:
     """Of each view: how much it is trusted, in two or three words."""
     return [_verdict(view, summary) for view in summary["views"]]
+
+
+def tone(mark: Mark, words: str) -> Tone:
+    """How a view with a verdict is drawn."""
+    if mark == "good":
+        return "right" if words in (PUT_RIGHT, PLACED) else "plain"
+    return mark
 
 
 def headline(summary: dict[str, Any]) -> str:
@@ -74,7 +83,7 @@ def statements(findings: Findings) -> tuple[Statement, ...]:
     """Everything worth saying, the worst first; what holds for every run comes last."""
     summary = findings.summary
     said = [*_unfinished(summary), *_views(summary), *_surroundings(findings)]
-    said.append(_fall(summary["views"]))
+    said += _fall(summary["views"])
     order = {"bad": 0, "note": 1, "good": 2}
     return (*sorted(said, key=lambda statement: order[statement.mark]), Statement("note", UNPROVEN))
 
@@ -84,13 +93,20 @@ def percent(squared_error: float) -> float:
     return 100 * math.sqrt(max(squared_error, 0.0))
 
 
+def is_posed(view: dict[str, Any]) -> bool:
+    """Whether a view of summary.json came with a pose."""
+    return view.get("posed", True)
+
+
 def _verdict(view: dict[str, Any], summary: dict[str, Any]) -> tuple[Mark, str]:
     if not view["trusted"]:
-        return ("bad", "left out")
+        return ("bad", "left out by hand" if view.get("by_hand") else "left out")
+    if view.get("by_hand"):
+        return ("note", "trusted by hand")
     if view["name"] in _corrected(summary):
         return ("good", PUT_RIGHT)
     if view["name"] in _acted(summary, "place"):
-        return ("good", "place found")
+        return ("good", PLACED)
     if view["name"] in _acted(summary, "fall back"):
         return ("note", "back to given")
     if view["name"] in _worse(summary):
@@ -114,7 +130,10 @@ def _views(summary: dict[str, Any]) -> Iterable[Statement]:
     kept = _acted(summary, "keep")
     for name in [view["name"] for view in summary["views"] if not view["trusted"]]:
         why = "no pose was found from which it agrees with the others" if name in kept else "its pose was not trusted"
-        yield Statement("bad", f"{name} was left out: {why}. Nothing of it is in the splat; do not use its camera.")
+        how = " by hand." if by_name[name].get("by_hand") else f": {why}."
+        yield Statement("bad", f"{name} was left out{how} Nothing of it is in the splat; do not use its camera.")
+    for name in [view["name"] for view in summary["views"] if view["trusted"] and view.get("by_hand")]:
+        yield Statement("note", f"{name} is trusted because somebody said so in the viewer.")
     for name in _corrected(summary):
         turned = by_name[name]["pose_turned_deg"]
         yield Statement(
@@ -134,7 +153,7 @@ def _views(summary: dict[str, Any]) -> Iterable[Statement]:
             "note", f"{name} fits worse than the others: its error is {factor:.1f} times the median. Look at it."
         )
     for name in _far(summary):
-        turned, usual = by_name[name]["pose_turned_deg"], median(v["pose_turned_deg"] for v in summary["views"])
+        turned, usual = by_name[name]["pose_turned_deg"], _median_turn(summary)
         yield Statement(
             "note",
             f"{name} was turned by {turned:.0f} degrees, the median view by {usual:.1f}. It fits there, but a turn as "
@@ -164,9 +183,11 @@ def _surroundings(findings: Findings) -> Iterable[Statement]:
         yield Statement("note", f"A diffusion prior ({findings.prior}) imagined what no photograph shows.")
 
 
-def _fall(views: Sequence[dict[str, Any]]) -> Statement:
+def _fall(views: Sequence[dict[str, Any]]) -> Iterable[Statement]:
     """Whether the refinement paid."""
-    trusted = [view for view in views if view["trusted"]] or list(views)
+    trusted = [view for view in views if view["trusted"] and is_posed(view)]
+    if not trusted:
+        return
     before, after = (percent(median(view[f"mse_{when}"] for view in trusted)) for when in ("before", "after"))
     fell = sum(view["mse_after"] < view["mse_before"] for view in trusted)
     text = (
@@ -174,7 +195,7 @@ def _fall(views: Sequence[dict[str, Any]]) -> Statement:
         f"trusted photographs: its colours differ by {after:.1f}% (median, root mean square over the object) in place "
         f"of {before:.0f}%."
     )
-    return Statement("good" if fell == len(trusted) else "note", text)
+    yield Statement("good" if fell == len(trusted) else "note", text)
 
 
 def _corrected(summary: dict[str, Any]) -> list[str]:
@@ -200,10 +221,14 @@ def _worse(summary: dict[str, Any]) -> list[str]:
 
 
 def _far(summary: dict[str, Any]) -> list[str]:
-    limit = max(FAR_DEG, FAR_FACTOR * median(view["pose_turned_deg"] for view in summary["views"]))
+    limit = max(FAR_DEG, FAR_FACTOR * _median_turn(summary))
     known = [*_corrected(summary), *_acted(summary, "place")]
     views = [view for view in summary["views"] if view["trusted"] and view["name"] not in known]
     return [view["name"] for view in views if view["pose_turned_deg"] > limit]
+
+
+def _median_turn(summary: dict[str, Any]) -> float:
+    return median([view["pose_turned_deg"] for view in summary["views"] if is_posed(view)] or [0.0])
 
 
 def _listed(names: Sequence[str]) -> str:

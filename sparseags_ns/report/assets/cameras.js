@@ -49,22 +49,23 @@
     space.line(rim, { ...style, close: true });
     for (const corner of rim) space.line([eye, corner], style);
   };
-  const color = (mark) => ({ good: shade("accent"), note: shade("note"), bad: shade("bad") })[mark];
+  const color = (tone) => shade({ plain: "accent", right: "good" }[tone] || tone);
 
   const camera = (space, view) => {
-    const { mark, name, wrong } = cameras[view];
-    const given = cameras[view].given.map((point) => space.place(point));
+    const { tone, name } = cameras[view];
+    const wrong = tone === "right";
+    const given = cameras[view].given?.map((point) => space.place(point));
     const refined = cameras[view].refined.map((point) => space.place(point));
-    const ink = color(mark);
+    const ink = color(tone);
     const width = view === chosen ? 2.8 : 1.5;
-    if (on("given")) {
+    if (given && on("given")) {
       const was = wrong ? shade("bad") : shade("dim");
       frustum(space, given, { color: was, width: wrong ? 1.5 : 1, dash: [3, 4], alpha: wrong || view === chosen ? 1 : 0.6 });
       space.line([given[0], refined[0]], { color: ink, width: width, alpha: 0.75 });
       space.dot(given[0], 2.5, was);
     }
     if (on("photographs") && photographs[view].complete) picture(space, refined, photographs[view], view === chosen ? 1 : 0.82);
-    frustum(space, refined, { color: ink, width, dash: mark === "bad" ? [7, 3] : [] });
+    frustum(space, refined, { color: ink, width, dash: tone === "bad" ? [7, 3] : [] });
     space.dot(refined[0], view === chosen ? 5.5 : 3.6, ink);
     if (on("names") || view === chosen) label(space, refined[0], name, ink);
   };
@@ -79,7 +80,7 @@
     pen.fillText(short, x + 7, y - 6);
   };
 
-  const centers = cameras.flatMap((camera) => [camera.given[0], camera.refined[0]]);
+  const centers = cameras.flatMap(({ given, refined }) => (given ? [given[0], refined[0]] : [refined[0]]));
   const space = new Space(canvas, reach, centers, (space) => {
     space.pen.clearRect(0, 0, space.width, space.height);
     space.floor();
@@ -99,7 +100,7 @@
       const name = document.createElement("b");
       name.textContent = cameras[view].name;
       const [verdict, ...rest] = [card.querySelector(".badge"), ...card.querySelectorAll(".about p b")].map((n) => n.textContent);
-      tip.append(name, ` ${verdict}, error ${rest[0]}, turned ${rest[1]}`);
+      tip.append(name, ` ${verdict}, error ${rest[0]}, ${cameras[view].given ? "turned " : ""}${rest[1]}`);
     }
     space.draw();
   };

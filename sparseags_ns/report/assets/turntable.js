@@ -1,7 +1,7 @@
 // The object on its turntable: frames of one picture, turned by dragging, keys, a slider, or by themselves.
 {
   const { size, columns, azimuths, loops, cameras } = embedded("turntable");
-  const marks = embedded("scene").cameras.map((camera) => camera.mark);
+  const tones = embedded("scene").cameras.map((camera) => camera.tone);
   const figure = document.getElementById("turntable");
   const canvas = figure.querySelector("canvas");
   const sprite = document.getElementById("sprite");
@@ -28,7 +28,7 @@
   dial.append(svg("circle", { class: "rim", r: 48 }), svg("circle", { class: "core", r: 15 }));
   cameras.forEach((degrees, view) => {
     const [cx, cy] = onDial(degrees, 48);
-    dial.append(svg("circle", { class: `camera ${marks[view]}`, cx, cy, r: 6 }));
+    dial.append(svg("circle", { class: `camera ${tones[view]}`, cx, cy, r: 6 }));
   });
   const eye = svg("path", { class: "eye", d: "M0 30 L-8 45 L8 45 Z" });
   dial.append(eye);

@@ -16,7 +16,7 @@ from PIL import Image
 from sparseags_ns.export.opened_run import open_run
 from sparseags_ns.report import plot
 from sparseags_ns.report.chart import chart
-from sparseags_ns.report.content import Mark
+from sparseags_ns.report.content import Tone
 from sparseags_ns.report.pictures import difference_colors, straight_alpha, view_picture
 from sparseags_ns.report.turning import in_order, turntable
 
@@ -65,10 +65,10 @@ def test_the_turntable_has_every_frame_and_is_transparent_around_the_object(make
 
 
 def test_the_plot_holds_both_cameras_of_each_view_around_the_middle(make_run: Callable[..., Path]) -> None:
-    marks: list[Mark] = ["good", "good", "bad", "good"]
-    scene = plot.scene(open_run(make_run(count=4, untrusted=(2,))), marks, [False, True, False, False])
-    assert [camera["mark"] for camera in scene["cameras"]] == marks
-    assert scene["cameras"][1]["wrong"] and np.shape(scene["cameras"][0]["refined"]) == (5, 3)
+    tones: list[Tone] = ["plain", "right", "bad", "plain"]
+    scene = plot.scene(open_run(make_run(count=4, untrusted=(2,))), tones, [True, True, True, False])
+    assert [camera["tone"] for camera in scene["cameras"]] == tones
+    assert scene["cameras"][3]["given"] is None and np.shape(scene["cameras"][0]["refined"]) == (5, 3)
     assert scene["cameras"][0]["given"] != scene["cameras"][0]["refined"]
     points = scene["points"]
     assert len(points["positions"]) == len(points["colors"]) == 3 * len(points["sizes"]) > 0
@@ -86,19 +86,19 @@ def test_no_searches_are_nothing_to_show() -> None:
 
 
 def test_the_chart_is_logarithmic_and_marks_the_search(history: dict[str, Any]) -> None:
-    made = chart(history, {"001": "bad"})
+    made = chart(history, ["plain", "bad", "plain", "plain", "plain"])
     assert made is not None
     assert [label for _, label in made.y_ticks] == ["0.001", "0.01", "0.1", "1"]
-    assert made.curves[1].mark == "bad" and made.curves[0].points.split()[-1] == "1000,400"
+    assert made.curves[1].tone == "bad" and made.curves[0].points.split()[-1] == "1000,400"
     assert [band.width for band in made.bands] == [500.0, 0.0, 500.0]
     assert made.x_ticks[-1][1] == "60"
 
 
 def test_an_error_of_zero_stays_on_the_chart(history: dict[str, Any]) -> None:
-    made = chart(history, {})
+    made = chart(history, ["plain"] * 5)
     assert made is not None and made.curves[4].points.split()[-1] == "1000,400"
 
 
 @pytest.mark.parametrize("broken", [None, {"steps": [1], "errors": [[0.1]]}])
 def test_too_little_history_makes_no_chart(broken: dict[str, Any] | None) -> None:
-    assert chart(broken, {}) is None
+    assert chart(broken, []) is None

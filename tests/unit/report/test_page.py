@@ -94,7 +94,7 @@ def test_every_view_appears_with_its_pictures(page: str) -> None:
     alternatives = [one["alt"] for one in parsed.all("img") if "alt" in one and ": " in one["alt"]]
     for name in ("000", "001", "002", "003", HOSTILE):
         assert sum(text.startswith(f"{name}: ") for text in alternatives) == 4
-    assert [camera["mark"] for camera in json.loads(parsed.blocks["data-scene"])["cameras"]].count("bad") == 1
+    assert [camera["tone"] for camera in json.loads(parsed.blocks["data-scene"])["cameras"]].count("bad") == 1
 
 
 def test_everything_to_touch_has_a_name(page: str) -> None:

@@ -11,7 +11,7 @@ import torch
 from sparseags_ns.report.command import changed_options, command
 from sparseags_ns.report.coverage import Gap, widest_gap
 from sparseags_ns.report.decisions import starts, steps
-from sparseags_ns.report.sentences import UNPROVEN, Findings, headline, percent, statements, verdicts
+from sparseags_ns.report.sentences import UNPROVEN, Findings, headline, percent, statements, tone, verdicts
 
 
 def findings(summary: dict[str, Any], **changes: Any) -> Findings:
@@ -30,6 +30,7 @@ def test_each_view_gets_its_verdict(summary: dict[str, Any]) -> None:
         ("bad", "left out"),
         ("note", "fits worse"),
     ]
+    assert [tone(*one) for one in verdicts(summary)] == ["plain", "right", "bad", "note"]
 
 
 def test_the_headline_names_who_was_left_out_and_put_right(summary: dict[str, Any]) -> None:
@@ -83,6 +84,19 @@ def test_a_placed_view_is_no_corrected_one(summary: dict[str, Any]) -> None:
 def test_what_may_mislead_is_said(summary: dict[str, Any], changes: dict[str, Any], words: str) -> None:
     assert words not in all_text(findings(summary))
     assert words in all_text(findings(summary, **changes))
+
+
+def test_a_view_without_a_given_pose_counts_nowhere_as_given(summary: dict[str, Any]) -> None:
+    summary["views"][0] |= {"posed": False, "mse_before": 0.0004, "pose_turned_deg": 0.0}
+    assert "on 2 of 2 trusted photographs" in all_text(findings(summary))
+    assert "000 was turned" not in all_text(findings(summary))
+
+
+def test_what_somebody_did_by_hand_is_said(summary: dict[str, Any]) -> None:
+    summary["views"][2]["by_hand"], summary["views"][0]["by_hand"] = "left out", "trusted"
+    text = all_text(findings(summary))
+    assert "002 was left out by hand" in text and "000 is trusted because somebody said so" in text
+    assert verdicts(summary)[2] == ("bad", "left out by hand")
 
 
 def test_an_unfinished_run_is_called_provisional(summary: dict[str, Any]) -> None:
