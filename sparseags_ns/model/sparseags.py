@@ -94,13 +94,14 @@ class SparseAGSModel(SplatfactoModel):
         the outlier search decided, how the run went."""
         strategy = {key: value for key, value in self.strategy_state.items() if value is not None}
         told = {"history": self.history.state(), "searches": self.searches, "by_hand": self.by_hand}
+        told["num_steps"] = self.run.num_steps
         return {"strategy": strategy, "seconds": self.seconds_before, "settled": self.settled} | told
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Restore `get_extra_state`."""
         self.seconds_before, self.settled = state["seconds"], state["settled"]
         self.history, self.searches = RunHistory.from_state(state["history"]), state["searches"]
-        self.by_hand = state["by_hand"]
+        self.by_hand, self.run = state["by_hand"], Run(self.config, state.get("num_steps", 1))
         for key, value in state["strategy"].items():
             self.strategy_state[key] = value.to(self.device) if isinstance(value, Tensor) else value
 

@@ -21,7 +21,8 @@ PALETTE = (
 """Of the views' curves and dots, in order; none is red, which says outlier."""
 RED = "#f05050"
 GRAY = "#909296"
-WIDTH, HEIGHT = 340, 190
+LEGEND = "Squared error over the object's area, by step. Colours: the frames of the photographs; red: not trusted."
+WIDTH, HEIGHT = 340, 220
 """Of the curve, pixels."""
 
 
@@ -132,9 +133,10 @@ def curve(history: Sequence[Row], rows: Sequence[ViewRow], phases: Sequence[Phas
             f'strokeLinejoin="round"><title>{quoted(rows[view].name)}</title></polyline>'
         )
     return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="100%" role="img" aria-label="errors over steps">'
+        f'<div><svg viewBox="0 0 {WIDTH} {HEIGHT}" width="100%" role="img" aria-label="errors over steps">'
         + "".join(parts)
         + "</svg>"
+        + f'<div style={{{{color:"{GRAY}",fontSize:"0.8em"}}}}>{quoted(LEGEND)}</div></div>'
     )
 
 
@@ -167,9 +169,13 @@ def _told(decision: dict[str, object], who: str) -> str:
     view = "all views" if decision["view"] is None else f"view {decision['view']}"
     numbers = decision["numbers"]
     assert isinstance(numbers, dict)
-    values = ", ".join(
-        f"{key.replace('_', ' ')} {value:.3g}" for key, value in numbers.items() if isinstance(value, (int, float))
-    )
+    values = ", ".join(_figure(key, value) for key, value in numbers.items() if isinstance(value, int | float))
     what = f"{who}{view}: {decision['action']}"
     figures = f'<span style={{{{color:"{GRAY}"}}}}>{quoted(f" ({values})")}</span>' if values else ""
     return f"<b>{quoted(what)}</b>{quoted(', ' + str(decision['why']))}{figures}"
+
+
+def _figure(key: str, value: float) -> str:
+    if key.endswith("_deg"):
+        return f"{key.removesuffix('_deg').replace('_', ' ')} by {value:.3g}°"
+    return f"{key.replace('_', ' ')} {value:.3g}"

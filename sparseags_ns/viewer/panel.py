@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sparseags_ns.history import Phase, Row
 
 JUMP, OVERVIEW = "Jump to it", "Overview"
-SEARCH, TRUST, LEAVE_OUT = "Search now", "Trust", "Leave out"
+SEARCH, TRUST, LEAVE_OUT = "Search", "Trust", "Leave out"
 NOTHING = ""
 """Value of a group of buttons between presses: viser tells of a press only if the value has changed."""
 ACTIONS: dict[str, Action] = {SEARCH: "search", LEAVE_OUT: "leave out", TRUST: "trust"}
@@ -84,8 +84,8 @@ class Panel:
             with tabs.add_tab("Errors"):
                 self._curve = gui.add_markdown("")
             with tabs.add_tab("Compare"):
-                self._how = gui.add_button_group("Show", COMPARISONS)
-                self._how.on_click(lambda _: self._chosen())
+                self._how = gui.add_dropdown("Show", COMPARISONS)
+                self._how.on_update(lambda _: self._chosen())
                 self._picture = gui.add_markdown("")
             with tabs.add_tab("Log"):
                 self._log = gui.add_markdown("")

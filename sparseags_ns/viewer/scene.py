@@ -29,6 +29,8 @@ GHOST = 0.7
 """Of a given camera's."""
 GHOST_COLOR = (150, 150, 165)
 FINALIST_COLOR = (255, 255, 255)
+INSIDE = 1.2
+"""A browser's camera nearer to a frustum than this looks out of it, in viser's units."""
 SHORTEST_LINE = 0.05
 """A motion by less is not drawn, in viser's units (and a line of no length has no direction)."""
 
@@ -73,25 +75,44 @@ class Scene:
         self._standings: dict[int, Standing] = {}
         self._cloud: viser.PointCloudHandle | None = None
         self._finalists: list[viser.CameraFrustumHandle] = []
-        self._shown = 0
+        self._shown = -1
         self._lines: dict[int, tuple[viser.SceneNodeHandle, np.ndarray]] = {}
 
     def show_cameras(
-        self, cameras: Cameras, given: Float[Tensor, "views 4 4"], standings: Sequence[Standing], ghosts: bool
+        self,
+        cameras: Cameras,
+        given: Float[Tensor, "views 4 4"],
+        standings: Sequence[Standing],
+        eyes: Sequence[np.ndarray],
+        *,
+        shown: bool = True,
+        ghosts: bool = True,
     ) -> None:
-        """Bring all frusta up to date."""
+        """Bring all frusta up to date.
+
+        Args:
+            eyes: where browsers' cameras stand, in viser's world: nobody wants to see a frustum from inside.
+            shown: whether cameras are to be seen at all.
+            ghosts: whether given cameras are.
+        """
+
+        def seen(position: np.ndarray) -> bool:
+            return shown and all(np.linalg.norm(eye - position) > INSIDE for eye in eyes)
+
         with self._server.atomic():
             for view, standing in enumerate(standings):
                 wxyz, position = placement(cameras.T_camera_world[view])
                 if self._standings.get(view) != standing:
                     self._add_frustum(view, vertical_fov(cameras, view), cameras.width / cameras.height, standing)
-                self.frusta[view].wxyz, self.frusta[view].position = wxyz, position
+                frustum = self.frusta[view]
+                frustum.wxyz, frustum.position, frustum.visible = wxyz, position, seen(position)
                 ghost_wxyz, ghost_position = placement(given[view])
                 if view not in self._ghosts:
                     self._add_ghost(view, vertical_fov(cameras, view), cameras.width / cameras.height)
                 ghost = self._ghosts[view]
-                ghost.wxyz, ghost.position, ghost.visible = ghost_wxyz, ghost_position, ghosts
-                self._join(view, ghost_position, position, standing, ghosts)
+                with_ghost = ghosts and seen(ghost_position)
+                ghost.wxyz, ghost.position, ghost.visible = ghost_wxyz, ghost_position, with_ghost
+                self._join(view, ghost_position, position, standing, with_ghost and seen(position))
 
     def _add_frustum(self, view: int, fov: float, aspect: float, standing: Standing) -> None:
         """Under the name that nerfstudio gives it, and with a colour, which viser cannot change."""
@@ -162,6 +183,7 @@ class Scene:
 
     def hide_hypotheses(self) -> None:
         """Remove what a search left."""
+        self._shown = -1
         if self._cloud is not None:
             self._cloud.remove()
             self._cloud = None

@@ -39,6 +39,8 @@ PERIOD = 1.0
 """Seconds between two looks at the run."""
 COMPARISON_PERIOD = 6.0
 """A comparison is rendered anew after so many seconds of training."""
+LINGER = 20.0
+"""Hypotheses stay in sight for so many seconds after a search."""
 EVENTS = 30
 """So many are shown."""
 
@@ -55,6 +57,7 @@ class Steward:
         images = [pictures.small(one) for one in white]
         self._scene = Scene(viewer.viser_server, images, self._clicked)
         self._compared_at, self._compared_step = 0.0, -1
+        self._searched_at = -LINGER
         viewer.viser_server.on_client_connect(lambda client: self._jump(client, None))
 
     def start(self) -> None:
@@ -109,8 +112,16 @@ class Steward:
             )
         )
         given = motion(model.T_camera_initial, cameras.T_camera_world, center).given
-        self._scene.show_cameras(cameras, given, [row.standing for row in table], self.panel.ghosts.value)
-        if not self.panel.hypotheses.value or (now.doing is None and not now.number):
+        self._scene.show_cameras(
+            cameras,
+            given,
+            [row.standing for row in table],
+            [client.camera.position for client in self._viewer.viser_server.get_clients().values()],
+            shown=self._viewer.hide_images.visible,  # nerfstudio shows that button while there is something to hide.
+            ghosts=self.panel.ghosts.value,
+        )
+        self._searched_at = time.monotonic() if now.doing is not None else self._searched_at
+        if not self.panel.hypotheses.value or time.monotonic() - self._searched_at > LINGER:
             self._scene.hide_hypotheses()
         elif now.centers is not None and now.losses is not None:
             self._scene.show_hypotheses(now.number, now.centers, now.losses, now.finalists)
