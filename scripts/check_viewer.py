@@ -160,7 +160,7 @@ def look_again(address: str, folder: Path, port: int) -> list[str]:
     with (folder / "view.log").open("wb") as log:
         viewing = subprocess.Popen([*map(str, command), "--port", str(port)], stdout=log, stderr=log)
     try:
-        # A page that connects while nerfstudio still builds its own breaks inside viser; the address is told after that.
+        # A page that connects while nerfstudio builds its own breaks inside viser; the address is told after that.
         wait_for("sparseags view", lambda: "viewer: http" in told(folder, "view.log"), 240)
         with open_page(address, SCREEN) as page:
             page.call("Page.navigate", url=f"http://127.0.0.1:{port}")
