@@ -50,7 +50,7 @@ def collect(run: OpenedRun) -> Report:
     return Report(
         title=str(run.config.get("experiment_name") or run.folder.name),
         subtitle=_subtitle(run),
-        headline=sentences.headline(summary),
+        headline=sentences.headline(summary, run.whole_photographs),
         tiles=_tiles(summary),
         statements=sentences.statements(_findings(run)),
         views=_view_rows(run, verdicts),

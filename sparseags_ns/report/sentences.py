@@ -60,18 +60,18 @@ def tone(mark: Mark, words: str) -> Tone:
     return mark
 
 
-def headline(summary: dict[str, Any]) -> str:
+def headline(summary: dict[str, Any], whole_photographs: bool = False) -> str:
     """The run in one or two sentences."""
     views = summary["views"]
     trusted = sum(view["trusted"] for view in views)
-    put_right = _corrected(summary)
+    put_right, what = _corrected(summary), "scene" if whole_photographs else "object"
     count = f"{_number(len(views))} photographs"
     if trusted == len(views):
-        sentence = f"{count} agree on one object: all of their cameras are trusted."
+        sentence = f"{count} agree on one {what}: all of their cameras are trusted."
     else:
         left_out = [view["name"] for view in views if not view["trusted"]]
         sentence = (
-            f"{_number(trusted)} of {count.lower()} agree on one object; {_listed(left_out)} could not be trusted."
+            f"{_number(trusted)} of {count.lower()} agree on one {what}; {_listed(left_out)} could not be trusted."
         )
     if put_right:
         was, has = ("camera", "was wrong and has") if len(put_right) == 1 else ("cameras", "were wrong and have")
@@ -119,9 +119,7 @@ def _verdict(view: dict[str, Any], summary: dict[str, Any]) -> tuple[Mark, str]:
 def _unfinished(summary: dict[str, Any]) -> Iterable[Statement]:
     done, whole = summary["steps_done"], summary["num_steps"]
     if done < whole:
-        yield Statement(
-            "note", f"The run was stopped after {done:,} of {whole:,} steps: everything here is provisional."
-        )
+        yield Statement("note", f"Only {done:,} of {whole:,} steps were done: everything here is provisional.")
 
 
 def _views(summary: dict[str, Any]) -> Iterable[Statement]:

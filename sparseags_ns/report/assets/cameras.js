@@ -21,7 +21,7 @@
     const placed = cloud.map((point) => [space.place(point.at), point]).sort((a, b) => b[0][2] - a[0][2]);
     pen.globalAlpha = 0.85;
     for (const [[x, y, depth], { color, size }] of placed) {
-      const side = Math.max((1.9 * size * space.focal) / depth, 1.3);
+      const side = Math.min(Math.max((1.9 * size * space.focal) / depth, 1.3), 14 * space.zoom);
       pen.fillStyle = color;
       pen.beginPath();
       pen.arc(x, y, side / 2, 0, 7);

@@ -46,6 +46,7 @@ def test_the_headline_of_a_clean_run_is_one_sentence(summary: dict[str, Any]) ->
     for view in clean["views"]:
         view["trusted"] = True
     assert headline(clean) == "Four photographs agree on one object: all of their cameras are trusted."
+    assert "agree on one scene" in headline(clean, whole_photographs=True)
 
 
 def test_the_worst_is_said_first_and_what_holds_always_last(summary: dict[str, Any]) -> None:
@@ -101,7 +102,7 @@ def test_what_somebody_did_by_hand_is_said(summary: dict[str, Any]) -> None:
 
 def test_an_unfinished_run_is_called_provisional(summary: dict[str, Any]) -> None:
     summary["steps_done"] = 300
-    assert "stopped after 300 of 1,540 steps" in all_text(findings(summary))
+    assert "Only 300 of 1,540 steps were done" in all_text(findings(summary))
 
 
 def test_errors_are_shares_of_full_scale() -> None:
