@@ -1,8 +1,8 @@
 """A finished (or interrupted) run, read from its folder without nerfstudio.
 
-The checkpoint holds Gaussians, cameras and trust; `sparseags/` beside it the photographs as they were trained on (whole
-or cropped around the object; 8 bits for each colour), and the summary. Neither the photographs that the run was made
-from nor the machine it ran on are needed.
+The checkpoint holds Gaussians, initial cameras and trust; `sparseags/`, which is written with it, the refined cameras,
+the photographs as they were trained on (whole or cropped around the object; 8 bits for each colour), and the summary.
+Neither the photographs that the run was made from nor the machine it ran on are needed.
 
 Frames: `world`, the run's normalised world (+y up, mean camera distance 1.85), the frame of everything in `sparseags/`;
 `given`, the world of the poses that the run began with.
@@ -21,13 +21,13 @@ from jaxtyping import Bool, Float
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
+from sparseags_ns.console import warn
 from sparseags_ns.export.run_config import read_run_config
 from sparseags_ns.export.run_outputs import FOLDER, VALID_FOLDER, anchored
 from sparseags_ns.formats.json_entries import Entry, read_json
 from sparseags_ns.formats.transforms_json import read_transforms_json
 from sparseags_ns.geometry.alignment import Similarity
 from sparseags_ns.geometry.cameras import Cameras
-from sparseags_ns.model.corrections import corrected
 from sparseags_ns.model.joint import activate
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
@@ -35,7 +35,7 @@ from sparseags_ns.views import Views
 CHECKPOINTS = "nerfstudio_models"
 CONFIG = "config.yml"
 NORMALISATION = "dataparser_transforms.json"
-_MODEL, _CORRECTIONS = "_model.", "_model.camera_optimizer.corrections."
+_MODEL = "_model."
 
 
 class RunError(ValueError):
@@ -100,18 +100,19 @@ def open_run(path: Path, device: torch.device | str = "cpu") -> OpenedRun:
     initial = Cameras(
         state[f"{_MODEL}T_camera_initial"], state[f"{_MODEL}K_initial"], views.cameras.width, views.cameras.height
     )
-    guess = replace(initial, T_camera_world=state[f"{_CORRECTIONS}T_camera_guess"], K=state[f"{_CORRECTIONS}K_guess"])
-    refined = corrected(guess, state[f"{_CORRECTIONS}tangents"], state[f"{_CORRECTIONS}log_focal"])
+    summary = read_json(outputs / "summary.json")
+    if summary.get("steps_done") != step + 1:
+        warn(f"cameras of step {summary.get('steps_done')}, splat of step {step + 1}", f"{outputs} is of another save")
     prefix = f"{_MODEL}gauss_params."
     gaussians = activate({key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)})
     return OpenedRun(
         folder=folder,
         checkpoint=checkpoint,
         config=config,
-        summary=read_json(outputs / "summary.json"),
+        summary=summary,
         views=replace(views, cameras=initial).to(device),
         initial=initial.to(device),
-        refined=refined.to(device),
+        refined=views.cameras.to(device),
         trusted=views.trusted.to(device),
         gaussians=Gaussians(**{name: value.to(device) for name, value in vars(gaussians).items()}),
         sh_degree=math.isqrt(gaussians.colors.shape[1]) - 1,
@@ -149,7 +150,6 @@ def _read_checkpoint(path: Path) -> tuple[dict[str, Any], int]:
     except (OSError, RuntimeError, KeyError, ValueError, EOFError) as error:
         raise RunError(f"the checkpoint {path} cannot be read ({error}); is it whole, and of ns-train?") from error
     needed = [f"{_MODEL}{key}" for key in ("T_camera_initial", "K_initial", "trusted", "gauss_params.means")]
-    needed += [f"{_CORRECTIONS}{key}" for key in ("T_camera_guess", "K_guess", "tangents", "log_focal")]
     missing = [key for key in needed if key not in state]
     if missing:
         raise RunError(

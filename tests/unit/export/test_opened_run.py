@@ -73,12 +73,15 @@ def test_a_moved_run_opens(make_run: Callable[..., Path], tmp_path: Path) -> Non
     assert len(open_run(tmp_path / "elsewhere").views) == 5
 
 
-def test_the_latest_checkpoint_is_opened(make_run: Callable[..., Path]) -> None:
+def test_the_latest_checkpoint_is_opened_and_older_cameras_are_told(
+    make_run: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = make_run()
     checkpoints = folder / "nerfstudio_models"
     content = torch.load(checkpoints / "step-000000059.ckpt")
     torch.save({**content, "step": 119}, checkpoints / "step-000000119.ckpt")
     assert open_run(folder).steps_done == 120
+    assert "cameras of step 60, splat of step 120" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -105,9 +108,9 @@ def test_a_damaged_or_foreign_checkpoint_is_refused(make_run: Callable[..., Path
     folder = make_run()
     checkpoint = folder / "nerfstudio_models" / "step-000000059.ckpt"
     content = torch.load(checkpoint)
-    del content["pipeline"]["_model.camera_optimizer.corrections.tangents"]
+    del content["pipeline"]["_model.K_initial"]
     torch.save(content, checkpoint)
-    with pytest.raises(RunError, match=r"no checkpoint of this version.*tangents"):
+    with pytest.raises(RunError, match=r"no checkpoint of this version.*K_initial"):
         open_run(folder)
     checkpoint.write_bytes(b"PK half a file")
     with pytest.raises(RunError, match="cannot be read"):
