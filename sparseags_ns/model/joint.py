@@ -8,7 +8,7 @@ splatfacto's: `means`, `scales` (logarithms), `quats`, `features_dc`, `features_
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -168,6 +168,7 @@ def begin_step(
     """
     settings, moment = run.settings, run.moment(step)
     if moment.begins and step > 0:
+        keep_smoothing(params, corrections.cameras(), run.moment(step - 1).stage)
         renormalize(params, corrections, trusted)
     if moment.begins and moment.stage.split:
         generator = torch.Generator().manual_seed(settings.seed + step)
@@ -178,6 +179,32 @@ def begin_step(
     if isinstance(optimizers["camera_opt"], PoseAdam):
         optimizers["camera_opt"].param_groups[0]["precondition"] = moment.stage.precondition_poses
     _set_lr(optimizers["focal_opt"], moment.stage.focal_lr)
+
+
+def smoothed(
+    scales: Float[Tensor, "gaussians 3"], cameras: Cameras, stage: schedule.Stage
+) -> Float[Tensor, "gaussians 3"]:
+    """Standard deviations of Gaussians blurred in space by the stage's `smoothing_px` (Yu et al. 2024, eq. 9, without
+    the change of opacity).
+
+    A blur on the screen does the same for the views' reach, but is as wide for what is far as for what is near, which
+    looks like weaker perspective and shortens refined focal lengths (rasterizer/constants.py).
+
+    Args:
+        cameras: a pixel's size is taken where their distance to the world's origin is, on average.
+    """
+    if stage.smoothing_px == 0:
+        return scales
+    longer_side = max(cameras.width, cameras.height)
+    focal_px = cameras.K[:, 0, 0].detach() * min((stage.pixels or longer_side) / longer_side, 1.0)
+    pixel = (cameras.centers.detach().norm(dim=-1) / focal_px).mean()
+    return (scales.square() + (stage.smoothing_px * pixel).square()).sqrt()
+
+
+@torch.no_grad()
+def keep_smoothing(params: nn.ParameterDict | Mapping[str, Tensor], cameras: Cameras, stage: schedule.Stage) -> None:
+    """Make a finished stage's blur part of the Gaussians."""
+    params["scales"].data.copy_(smoothed(params["scales"].exp(), cameras, stage).log())
 
 
 @torch.no_grad()
@@ -209,8 +236,9 @@ def step_losses(
     index = trusted.nonzero().flatten()
     ramp = moment.run_ratio if settings.ramp_losses else 1.0
     weights = loss_weights(settings, ramp)
+    gaussians = activate(params)
     return joint_loss(
-        activate(params),
+        replace(gaussians, scales=smoothed(gaussians.scales, cameras, moment.stage)),
         cameras[index],
         targets.at(moment.stage.pixels)[index],
         backgrounds(settings, len(index), step).to(params["means"]),

@@ -33,6 +33,9 @@ class Stage:
     focal_lr: float = 0.0
     """Learning rate of the logarithms of the focal factors. Only perspective tells a focal length from a distance, and
     it shows once the poses are nearly right."""
+    smoothing_px: float = 0.0
+    """Every Gaussian is rendered as if blurred, in space, by this many pixels of the stage (standard deviation):
+    views find each other from farther away. The next stage begins with the blurred ones. 0 in the last stage."""
     split: bool = False
     """Split every visible Gaussian in two when the stage begins."""
     sh_degree: int = 0
