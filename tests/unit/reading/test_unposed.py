@@ -1,0 +1,82 @@
+"""Photographs that the initialiser could not place: what is read of them, shown, and handed on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+
+from sparseags_ns.cli.prepare import Prepare
+from sparseags_ns.data.dataparser import SparseAGSDataParserConfig
+from sparseags_ns.data.reading import ReadingOptions, read_scene
+from sparseags_ns.formats.transforms_json import read_transforms_json
+from sparseags_ns.geometry.alignment import normalizing_similarity
+from sparseags_ns.pose_init.base import InitialPoses, PoseInitError
+
+SIZE = 32
+
+
+@dataclass(frozen=True)
+class AllButTheLast:
+    """Places all photographs but the last, the first beyond doubt."""
+
+    scene: Path
+
+    @property
+    def name(self) -> str:
+        return "fake"
+
+    def place(self, photographs: Sequence[Path]) -> InitialPoses:
+        frames = read_transforms_json(self.scene / "kept.json")[: len(photographs) - 1]
+        confidence = torch.tensor([0.9, 0.5, 0.5, 0.0])
+        return InitialPoses((*frames, None), confidence, None, torch.tensor([0.0, 0.5, 0.5, 1.0]))
+
+
+@pytest.fixture
+def plain(scene: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The scene without its pose file, and an initialiser that knows most of it."""
+    (scene / "transforms.json").rename(scene / "kept.json")
+    monkeypatch.setattr("sparseags_ns.data.scene.choose_estimator", lambda *_: AllButTheLast(scene))
+    return scene
+
+
+def test_a_view_without_a_pose_is_marked_and_not_trusted(plain: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    views = read_scene(plain, ReadingOptions(resolution=SIZE)).views
+    assert views.unposed == (3,) and views.posed.tolist() == [True, True, True, False]
+    assert views.trusted.tolist() == [True, True, True, False]
+    assert views.freedom is not None and views.freedom.tolist() == [0.0, 0.5, 0.5, 1.0]
+    assert views.held.tolist() == [True, False, False, False]
+    said = capsys.readouterr().err
+    assert "fake could not place 003.png" in said and "1 of 4 cameras stay as fake placed them" in said
+
+
+def test_what_stands_in_for_a_pose_does_not_shape_the_world(plain: Path) -> None:
+    parser = SparseAGSDataParserConfig(data=plain, resolution=SIZE).setup()
+    outputs = parser.get_dataparser_outputs("train")
+    views = read_scene(plain, ReadingOptions(resolution=SIZE)).views
+    placed = normalizing_similarity(views.cameras.T_camera_world[:3])
+    assert outputs.dataparser_scale == pytest.approx(float(placed.scale))
+    assert outputs.metadata["views"].unposed == (3,)
+
+
+def test_poses_that_are_kept_need_no_initialiser(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = read_scene(plain, ReadingOptions(resolution=SIZE)).views
+
+    def uninstalled(*_: object) -> None:
+        raise PoseInitError("nothing is installed")
+
+    monkeypatch.setattr("sparseags_ns.data.scene.choose_estimator", uninstalled)
+    again = read_scene(plain, ReadingOptions(resolution=SIZE)).views
+    assert torch.equal(first.cameras.T_camera_world, again.cameras.T_camera_world) and again.unposed == (3,)
+    with pytest.raises(PoseInitError):
+        read_scene(plain, ReadingOptions(resolution=SIZE, pose_init="features"))
+
+
+def test_the_table_says_what_becomes_of_each_camera(plain: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Prepare(plain, ReadingOptions(resolution=SIZE)).run()
+    rows = {line.split()[1]: line for line in capsys.readouterr().out.splitlines() if " 00" in line}
+    assert "kept" in rows["000"] and "trusted" in rows["001"]
+    assert "none" in rows["003"] and "training looks for" in rows["003"]
