@@ -16,12 +16,13 @@ SUITES = {
     "rasterizer": "benchmarks.rasterizer",
     "accuracy": "benchmarks.accuracy.suite",
     "guidance": "benchmarks.guidance",
+    "id_pose": "benchmarks.id_pose",
     "photos": "benchmarks.photos.suite",
 }
 """Modules of the suites, by name."""
 
 
-LONG = {"accuracy", "guidance", "photos"}
+LONG = {"accuracy", "guidance", "id_pose", "photos"}
 """Suites that take long or much memory: without a name on the command line they run in their short form."""
 
 
@@ -33,6 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--update", action="store_true", help="make today's figures the baseline")
     parser.add_argument("--plots", type=Path, default=Path("outputs/benchmarks"), help="folder for the plots")
     add_accuracy_options(parser)
+    group = parser.add_argument_group("id_pose")
+    group.add_argument("--id-pose-weights", default="auto", help="the prior, as for --pipeline.model.guidance")
+    group.add_argument("--random-prior", action="store_true", help="a tiny random one: only to see that it runs")
     options = parser.parse_args(arguments)
     unknown = sorted(set(options.suites) - set(SUITES))
     if unknown:

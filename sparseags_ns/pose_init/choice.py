@@ -9,7 +9,7 @@ from sparseags_ns.console import announce
 from sparseags_ns.formats.colmap import MODEL_FOLDERS
 from sparseags_ns.pose_init.base import PoseInit, PoseInitError
 from sparseags_ns.pose_init.dust3r import Dust3r
-from sparseags_ns.pose_init.dust3r_package import find_weights, missing_package, missing_weights
+from sparseags_ns.pose_init.dust3r_package import find_weights
 from sparseags_ns.pose_init.features import Features
 from sparseags_ns.pose_init.from_files import POSE_FILES
 from sparseags_ns.pose_init.id_pose import IdPose
@@ -33,7 +33,7 @@ def choose_estimator(asked: PoseInitName, count: int, scene: Path, store: Store,
     if asked == "id-pose":
         announce("poses: estimated by id-pose (inverting the Zero123 prior)", "asked for")
         return IdPose.of(scene, weights, store)
-    no_dust3r = missing_package() or missing_weights(weights)
+    no_dust3r = Dust3r.missing(weights, count)
     if asked == "dust3r" or (asked == "auto" and no_dust3r is None):
         checkpoint = find_weights(weights)
         if no_dust3r is not None or checkpoint is None:
@@ -45,8 +45,7 @@ def choose_estimator(asked: PoseInitName, count: int, scene: Path, store: Store,
     if asked == "features" or (asked == "auto" and no_features is None):
         if no_features is not None:
             raise PoseInitError(f"poses cannot be estimated from features: {no_features}")
-        short = "its package" if missing_package() else "its weights"
-        why = "asked for" if asked == "features" else f"no pose file in {scene}; for dust3r {short} would be needed"
+        why = "asked for" if asked == "features" else f"no pose file in {scene}; not by dust3r: {_in_short(no_dust3r)}"
         announce("poses: estimated from features (ALIKED, LightGlue, COLMAP)", why)
         return Features(store)
     also = "" if asked == "files" else f"; to have them estimated: {no_features}"
@@ -54,3 +53,8 @@ def choose_estimator(asked: PoseInitName, count: int, scene: Path, store: Store,
         f"no initial poses for the {count} photographs in {scene}: expected {', '.join(POSE_FILES)} or a COLMAP model "
         f"({MODEL_FOLDERS[0]}/) there, or name a pose file{also}"
     )
+
+
+def _in_short(reason: str | None) -> str:
+    """A reason without what to do about it."""
+    return (reason or "").split(";")[0]

@@ -32,11 +32,19 @@ from sparseags_ns.formats.frame import Frame
 from sparseags_ns.geometry import se3
 from sparseags_ns.pose_init.base import InitialPoses
 from sparseags_ns.pose_init.dust3r_images import FittedImage, read_fitted
-from sparseags_ns.pose_init.dust3r_package import LICENCE, load_network, package_module
+from sparseags_ns.pose_init.dust3r_package import (
+    LICENCE,
+    load_network,
+    missing_package,
+    missing_weights,
+    package_module,
+)
 from sparseags_ns.preprocess.store import Store, fingerprint
 from sparseags_ns.views import PointCloud
 
 FOLDER = "dust3r"
+MOST_VIEWS = 24
+"""Every further photograph pairs with all others, and the alignment holds all pairs at once: some 15 GB for so many."""
 
 _NAMES = ("pts3d", "conf", "pts3d_other", "conf_other")
 _HALF_MAX = 60000.0
@@ -70,6 +78,13 @@ class Dust3r:
         """The initialiser with a checkpoint."""
         file = weights / "model.safetensors" if weights.is_dir() else weights
         return Dust3r(store, weights, f"{weights.name} {file.stat().st_size}")
+
+    @staticmethod
+    def missing(weights: str, count: int) -> str | None:
+        """Why it cannot place so many photographs here, and what to do; None where it can."""
+        if count > MOST_VIEWS:
+            return f"{count} photographs are too many for a complete graph of pairs; take {MOST_VIEWS} or fewer"
+        return missing_package() or missing_weights(weights)
 
     @property
     def name(self) -> str:

@@ -103,7 +103,7 @@ class IdPose:
         return InitialPoses(frames, sure)
 
     def estimate(
-        self, ask: NoiseError, count: int, prints: Sequence[str]
+        self, ask: Ask, count: int, prints: Sequence[str]
     ) -> tuple[Float[Tensor, "views 4"], Float[Tensor, " views"]]:
         """Poses and confidence of `count` photographs.
 
@@ -123,14 +123,17 @@ class IdPose:
                 poses,
                 torch.arange(count) > 0,
                 pairs,
-                spread(2, *self.times, self.seed),
+                self._moving_samples,
                 steps=steps,
                 lr_deg=self.lr_deg,
-                rolls=ask.rolls,
                 batch=4,
                 on_step=step,
             )
         return poses, confidence(found, choice)
+
+    @property
+    def _moving_samples(self) -> Samples:
+        return spread(2, *self.times, self.seed)
 
     def _model(self) -> Zero123:
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -142,7 +145,7 @@ class IdPose:
         return model
 
     def _probe(
-        self, ask: NoiseError, count: int, prints: Sequence[str], samples: Samples
+        self, ask: Ask, count: int, prints: Sequence[str], samples: Samples
     ) -> tuple[Float[Tensor, " 4"], list[Candidates]]:
         """The reference's pose, and what the others may have."""
         heights = self.reference_elevations_deg if ask.sees_elevation else self.reference_elevations_deg[:1]
@@ -160,7 +163,7 @@ class IdPose:
         best = min(range(len(tried)), key=lambda k: sum(float(one.errors.min()) for one in tried[k]))
         return references[best], tried[best]
 
-    def _candidates(self, ask: NoiseError, other: int, reference: Float[Tensor, " 4"], samples: Samples) -> Candidates:
+    def _candidates(self, ask: Ask, other: int, reference: Float[Tensor, " 4"], samples: Samples) -> Candidates:
         poses = grid(self.azimuths, self.elevations_deg)
         return probe(
             ask,
@@ -168,11 +171,11 @@ class IdPose:
             reference,
             poses,
             samples,
+            self._moving_samples,
             nudged=self.nudged,
             nudges=self.nudges,
             kept=self.kept,
             lr_deg=self.lr_deg,
-            rolls=ask.rolls,
         )
 
     def _select(self, ask: Ask, found: Sequence[Candidates], prints: Sequence[str], samples: Samples) -> list[int]:

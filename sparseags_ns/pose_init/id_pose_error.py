@@ -55,6 +55,16 @@ class Samples:
 class Ask(Protocol):
     """The error of each row, averaged over samples of noise; differentiable in the poses where they ask for it."""
 
+    @property
+    def rolls(self) -> bool:
+        """Whether it depends on how cameras are turned about their optical axes."""
+        ...
+
+    @property
+    def sees_elevation(self) -> bool:
+        """Whether it depends on more than the difference of two elevations."""
+        ...
+
     def __call__(self, questions: Questions, samples: Samples) -> Float[Tensor, " rows"]: ...
 
 
@@ -77,12 +87,12 @@ class NoiseError:
 
     @property
     def rolls(self) -> bool:
-        """Whether the model is told how cameras are turned about their optical axes."""
+        """See `Ask`; only the 6-DoF model is told."""
         return self.kind == "6dof"
 
     @property
     def sees_elevation(self) -> bool:
-        """Whether the model is told more than the difference of two elevations."""
+        """See `Ask`; the vanilla model is told differences."""
         return self.kind != "vanilla"
 
     def __call__(self, questions: Questions, samples: Samples) -> Float[Tensor, " rows"]:

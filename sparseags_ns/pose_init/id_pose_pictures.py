@@ -67,7 +67,7 @@ def read_objects(photographs: Sequence[Path], scene: Path, store: Store, side: i
     if plan.way == "none":
         raise PoseInitError(
             f"id-pose looks at objects, and nothing tells the object from the background in {scene}: cut it out (RGBA "
-            f"photographs), put masks into {MASKS_FOLDER}/, or install pip install 'sparseags_ns[rembg]'"
+            f"photographs), put masks into {MASKS_FOLDER}/, or pip install 'sparseags_ns[rembg]'"
         )
     return [_read_object(path, plan, side) for path in photographs]
 

@@ -30,6 +30,8 @@ _HIGHEST_DEG = 85.0
 _NEAREST, _FARTHEST = 1.2, 2.6
 # So that gradients of an error of some hundredths do not vanish in 16 bits; Adam does not mind.
 _GRADIENT_SCALE = 1024.0
+# Passes of the model whose activations are kept at a time: a full-size one takes a gigabyte or so for each.
+_GRADIENT_ROWS = 4
 
 
 @dataclass(frozen=True)
@@ -69,19 +71,19 @@ def probe(
     reference: Float[Tensor, " 4"],
     candidates: Float[Tensor, "candidates 4"],
     samples: Samples,
+    moving_samples: Samples,
     *,
     nudged: int,
     nudges: int,
     kept: int,
     lr_deg: float,
-    rolls: bool,
 ) -> Candidates:
     """The best poses of a photograph, seen from the reference.
 
     Args:
+        moving_samples: for the gradient, fewer than for the errors that are compared.
         nudged: how many of the grid's best are moved, `nudges` steps each.
         kept: how many of those come back.
-        rolls: as of `refine`.
     """
     errors = pair_errors(ask, (0, photograph), reference.expand_as(candidates), candidates, samples)
     typical = float(errors.median())
@@ -90,7 +92,7 @@ def probe(
     indices = torch.tensor([0] + [photograph] * len(chosen))
     pairs = [pair for k in range(1, len(rows)) for pair in ((0, k), (k, 0))]
     moving = torch.arange(len(rows)) > 0
-    moved = refine(ask, indices, rows, moving, pairs, samples, steps=nudges, lr_deg=lr_deg, rolls=rolls)[1:]
+    moved = refine(ask, indices, rows, moving, pairs, moving_samples, steps=nudges, lr_deg=lr_deg)[1:]
     # A nudge that made it worse is taken back.
     both = torch.cat([moved, chosen])
     errors = pair_errors(ask, (0, photograph), reference.expand_as(both), both, samples)
@@ -132,7 +134,6 @@ def refine(
     *,
     steps: int,
     lr_deg: float,
-    rolls: bool,
     batch: int | None = None,
     on_step: Callable[[], None] = lambda: None,
 ) -> Float[Tensor, "rows 4"]:
@@ -142,10 +143,9 @@ def refine(
         photographs: which photograph stands at each pose.
         pairs: rows of condition and target.
         samples: their times; each step draws its own noise.
-        rolls: whether cameras may turn about their optical axes, which not every model is told of.
         batch: pairs of each step, drawn at random; None takes all.
     """
-    units = torch.tensor([*_UNITS[:_ROLL], _UNITS[_ROLL] * rolls])
+    units = torch.tensor([*_UNITS[:_ROLL], _UNITS[_ROLL] * ask.rolls])
     shift = torch.zeros_like(poses, requires_grad=True)
     optimizer = torch.optim.Adam([shift], lr=lr_deg, betas=(0.9, 0.99))
     generator = torch.Generator().manual_seed(samples.seed)
@@ -154,12 +154,14 @@ def refine(
         for group in optimizer.param_groups:
             group["lr"] = lr_deg * (1 - done / steps)
         drawn = every if batch is None else every[torch.randint(len(every), (batch,), generator=generator)]
-        now = _within_reach(poses + torch.where(moving[:, None], shift, 0.0) * units)
-        one, other = drawn.unbind(-1)
-        questions = Questions(photographs[one], photographs[other], now[one], now[other])
-        loss = ask(questions, Samples(samples.times, samples.seed + 1 + done)).sum()
         optimizer.zero_grad()
-        (_GRADIENT_SCALE * loss).backward()
+        for part in drawn.split(_GRADIENT_ROWS):
+            one, other = part.unbind(-1)
+            for time in samples.times:
+                now = _within_reach(poses + torch.where(moving[:, None], shift, 0.0) * units)
+                questions = Questions(photographs[one], photographs[other], now[one], now[other])
+                errors = ask(questions, Samples((time,), samples.seed + 1 + done))
+                (_GRADIENT_SCALE * errors.sum()).backward()
         optimizer.step()
         on_step()
     return _within_reach(poses + torch.where(moving[:, None], shift.detach(), 0.0) * units)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from sparseags_ns.pose_init.base import InitialPoses, PoseInitError
 from sparseags_ns.pose_init.choice import choose_estimator
 from sparseags_ns.pose_init.dust3r import Dust3r, pose_confidence
 from sparseags_ns.pose_init.dust3r_images import FittedImage, fitting, read_fitted
-from sparseags_ns.pose_init.dust3r_package import constructor_arguments, find_weights, load_network, missing_package
+from sparseags_ns.pose_init.dust3r_package import constructor_arguments, find_weights, load_network
 from sparseags_ns.preprocess.store import Store
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "pose_init"
@@ -98,6 +97,12 @@ def test_what_is_missing_is_said_with_what_to_do(empty_caches: Path, monkeypatch
     assert_golden("dust3r_named_weights", error, empty_caches)
 
 
+def test_more_photographs_than_a_complete_graph_can_hold(empty_caches: Path) -> None:
+    with pytest.raises(PoseInitError) as error:
+        choose_estimator("dust3r", 25, empty_caches, Store(empty_caches / "kept"))
+    assert_golden("dust3r_too_many", error, empty_caches)
+
+
 def test_auto_takes_dust3r_where_package_and_weights_are_here_and_says_so(
     empty_caches: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -114,7 +119,7 @@ def test_auto_takes_dust3r_where_package_and_weights_are_here_and_says_so(
     file.unlink()
     monkeypatch.setattr("sparseags_ns.pose_init.choice.Features.missing", staticmethod(lambda: None))
     assert choose_estimator("auto", 3, empty_caches, store).name == "features"
-    assert "for dust3r its weights would be needed" in capsys.readouterr().err
+    assert "not by dust3r: no DUSt3R weights on this machine)" in capsys.readouterr().err
 
 
 def test_weights_are_found_by_path_and_by_name_in_every_cache(empty_caches: Path) -> None:
@@ -216,10 +221,3 @@ def test_an_interrupted_inference_goes_on_where_it_stopped(tmp_path: Path, monke
     Image.new("RGB", (64, 48), (1, 2, 3)).save(paths[0])
     initialiser(paths)
     assert len(work) == 6, "the pairs of the changed photograph"
-
-
-def namespace(call: str) -> argparse.Namespace:
-    return argparse.Namespace(model=call, train_criterion="x")
-
-
-needs_package = pytest.mark.skipif(missing_package() is not None, reason=f"dust3r: {missing_package()}")

@@ -1,0 +1,357 @@
+"""Poses by inverting a prior: the search on errors that are known, a small prior trained on the spot, and lenses.
+
+The prior is asked through the same classes as a real one; only its UNet is a smaller one of our own, which learns in
+seconds. It has seen one object: a ball whose colours say which side of it one looks at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+
+from sparseags_ns.data.reading import ReadingOptions, read_scene
+from sparseags_ns.geometry.cameras import Cameras, orbit
+from sparseags_ns.geometry.pose_metrics import pairwise_rotation_errors_deg, pose_errors
+from sparseags_ns.guidance.embeddings import NUMBERS, Embedding
+from sparseags_ns.guidance.networks import TINY, Networks, build
+from sparseags_ns.guidance.zero123 import Zero123, Zero123Options
+from sparseags_ns.pose_init.base import PoseInitError
+from sparseags_ns.pose_init.choice import choose_estimator
+from sparseags_ns.pose_init.id_pose import IdPose, confidence
+from sparseags_ns.pose_init.id_pose_error import RADIUS, NoiseError, Questions, Samples, cameras_of, relative_numbers
+from sparseags_ns.pose_init.id_pose_pictures import middle_ray, photograph_camera, read_objects, turn_to
+from sparseags_ns.pose_init.id_pose_search import Candidates, grid, probe, refine, select
+from sparseags_ns.preprocess.store import Store
+from sparseags_ns.rasterizer import rasterize
+from sparseags_ns.rasterizer.types import Gaussians
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "pose_init"
+SIDE = 64
+STEPS, BATCH, VIEWS = 450, 64, 96
+LENS = torch.tensor([[102.0, 0, SIDE / 2], [0, 102.0, SIDE / 2], [0, 0, 1]])
+"""The ball fills four fifths of the picture, as what is cut out does."""
+TRUTH = torch.tensor([[0.0, 20.0, RADIUS, 0.0], [130.0, 35.0, RADIUS, 0.0], [250.0, 5.0, RADIUS, 0.0]])
+"""Azimuth, elevation, distance and roll of three photographs."""
+
+
+def assert_golden(name: str, error: pytest.ExceptionInfo[ValueError], folder: Path) -> None:
+    expected = (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
+    assert str(error.value).replace(str(folder), "FOLDER") + "\n" == expected
+
+
+class SmallUNet(nn.Module):
+    """What diffusers' UNet takes and gives, with one level; its middle sees the whole image and the camera."""
+
+    def __init__(self, alphas_cumprod: Tensor, context: int) -> None:
+        super().__init__()
+        self.alphas = alphas_cumprod
+        self.head = nn.Sequential(nn.Conv2d(8, 16, 3, padding=1), nn.SiLU())
+        self.down = nn.Sequential(nn.Conv2d(16, 16, 3, stride=2, padding=1), nn.SiLU())
+        self.middle = nn.Sequential(
+            nn.Linear(256 + context + 1, 128), nn.SiLU(), nn.Linear(128, 128), nn.SiLU(), nn.Linear(128, 256)
+        )
+        self.up = nn.Sequential(nn.Conv2d(32, 16, 3, padding=1), nn.SiLU(), nn.Conv2d(16, 4, 3, padding=1))
+
+    def forward(self, inputs: Tensor, t: Tensor, encoder_hidden_states: Tensor) -> Any:
+        signal = self.alphas[t].reshape(-1, 1, 1, 1).expand(len(inputs), 1, 1, 1)
+        noisy, given = inputs.split(4, dim=1)
+        head = self.head(torch.cat([noisy * signal**0.5, given], dim=1))
+        small = self.down(head)
+        seen = torch.cat([small.flatten(1), encoder_hidden_states[:, 0], signal.flatten(1)], dim=1)
+        small = self.middle(seen).view_as(small)
+        clean = self.up(torch.cat([head, F.interpolate(small, scale_factor=2)], dim=1))
+        return SimpleNamespace(sample=(noisy - signal**0.5 * clean) / (1 - signal) ** 0.5)
+
+
+def ball() -> Gaussians:
+    generator = torch.Generator().manual_seed(0)
+    outward = F.normalize(torch.randn(300, 3, generator=generator), dim=-1)
+    return Gaussians(
+        means=0.4 * outward,
+        quats=torch.randn(300, 4, generator=generator),
+        scales=torch.full((300, 3), 0.05),
+        opacities=torch.full((300,), 0.95),
+        colors=0.5 + 0.48 * outward,
+    )
+
+
+def photographs(poses: Tensor) -> Tensor:
+    cameras = Cameras(cameras_of(poses).T_camera_world, LENS.expand(len(poses), 3, 3), SIDE, SIDE)
+    return rasterize(ball(), cameras, torch.ones(3)).rgb.clamp(0, 1)
+
+
+@torch.no_grad()
+def normalize_latents(networks: Networks, images: Tensor) -> None:
+    """Give the random VAE latents of mean 0 and deviation 1, as a trained one has."""
+    last = networks.vae.quant_conv
+    assert last is not None and last.bias is not None
+    mean = networks.posterior(images.permute(0, 3, 1, 2)).mean
+    center, deviation = mean.mean((0, 2, 3)), mean.std((0, 2, 3)) * networks.vae.config["scaling_factor"]
+    last.weight[:4] /= deviation[:, None, None, None]
+    last.bias[:4] = (last.bias[:4] - center) / deviation
+    last.weight[4:], last.bias[4:] = 0, -20
+
+
+def train(model: Zero123, images: Tensor, poses: Tensor) -> None:
+    """Ordinary denoising on random pairs of views, weighted so that all times count alike for the image."""
+    networks, generator = model.networks, torch.Generator().manual_seed(0)
+    conditions = model.condition(images)
+    latents = conditions.latents * networks.vae.config["scaling_factor"]
+    trained = [p.requires_grad_() for p in (*networks.unet.parameters(), *networks.projection.parameters())]
+    optimizer = torch.optim.Adam(trained, lr=4e-3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, STEPS)
+    for _ in range(STEPS):
+        given, wanted = torch.randint(0, len(images), (2, BATCH), generator=generator)
+        noise = torch.randn(BATCH, *latents.shape[1:], generator=generator)
+        t = torch.randint(300, 1000, (BATCH,), generator=generator)
+        signal = networks.alphas_cumprod[t][:, None, None, None]
+        noisy = signal**0.5 * latents[wanted] + (1 - signal) ** 0.5 * noise
+        numbers = relative_numbers(networks.embedding, poses[wanted], poses[given])
+        context = networks.projection(torch.cat([conditions.image_embeds[given], numbers], dim=-1))[:, None]
+        inputs = torch.cat([noisy, conditions.latents[given]], dim=1)
+        error = (networks.unet(inputs, t, context).sample - noise).square()
+        optimizer.zero_grad()
+        (error * (1 - signal) / signal).mean().backward()
+        optimizer.step()
+        schedule.step()
+
+
+@cache
+def trained_prior(kind: Embedding) -> Zero123:
+    """A prior that knows the ball."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        networks = build(replace(TINY, embedding=kind)).frozen("cpu", torch.float32)
+        unet: Any = SmallUNet(networks.alphas_cumprod, TINY.unet["cross_attention_dim"])
+    networks = replace(networks, unet=unet)
+    generator = torch.Generator().manual_seed(1)
+    around = torch.rand(VIEWS, 4, generator=generator) * torch.tensor([360.0, 85.0, 0.0, 0.0])
+    poses = torch.cat([TRUTH, around + torch.tensor([0.0, -15.0, RADIUS, 0.0])])
+    images = photographs(poses)
+    normalize_latents(networks, images)
+    model = Zero123(networks, Zero123Options(image_size=SIDE, max_batch=256))
+    train(model, images, poses)
+    networks.frozen("cpu", torch.float32)
+    return model
+
+
+@pytest.fixture
+def make_initialiser(tmp_path: Path) -> Callable[..., IdPose]:
+    def make(**settings: Any) -> IdPose:
+        quick = {"samples": 4, "times": (0.5, 0.95), "steps": 30, "nudged": 6, "reference_elevations_deg": (20.0, 0.0)}
+        return IdPose(Store(tmp_path / "kept"), tmp_path, "tiny", **{**quick, **settings})
+
+    return make
+
+
+@pytest.mark.parametrize("kind", ["vanilla", "6dof"])
+def test_a_trained_prior_turns_a_pair_right(kind: Embedding, make_initialiser: Callable[..., IdPose]) -> None:
+    """The two photographs show different sides: 130 degrees of azimuth lie between them."""
+    ask = NoiseError(trained_prior(kind), photographs(TRUTH[:2]))
+    poses, sure = make_initialiser().estimate(ask, 2, ["a", "b"])
+    found, true = (cameras_of(some).T_camera_world for some in (poses, TRUTH[:2]))
+    assert float(pairwise_rotation_errors_deg(found, true)[0, 1]) < 15
+    assert (sure > 0.5).all()
+
+
+def test_three_photographs_are_turned_right_together(make_initialiser: Callable[..., IdPose]) -> None:
+    ask = NoiseError(trained_prior("vanilla"), photographs(TRUTH))
+    poses, _ = make_initialiser().estimate(ask, 3, ["a", "b", "c"])
+    found, true = (cameras_of(some).T_camera_world for some in (poses, TRUTH))
+    assert float(pairwise_rotation_errors_deg(found, true).max()) < 15
+
+
+def test_an_untrained_prior_is_not_sure_of_anything(make_initialiser: Callable[..., IdPose]) -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = Zero123(build(TINY).frozen("cpu", torch.float32), Zero123Options(image_size=SIDE))
+    ask = NoiseError(model, photographs(TRUTH[:2]))
+    quick = {"azimuths": 4, "elevations_deg": (20.0,), "nudges": 1, "nudged": 2, "steps": 2, "samples": 1}
+    _, sure = make_initialiser(**quick).estimate(ask, 2, ["a", "b"])
+    assert (sure < 0.2).all()
+
+
+@dataclass
+class KnownError:
+    """An error whose least value is known: how far azimuths and elevations are from the truth, in a bowl."""
+
+    truth: Tensor
+    rolls: bool = False
+    sees_elevation: bool = False
+    asked: int = 0
+
+    def __call__(self, questions: Questions, samples: Samples) -> Tensor:
+        self.asked += len(questions.targets)
+        given, wanted = self.truth[questions.conditions], self.truth[questions.targets]
+        off = (questions.target_poses - questions.condition_poses) - (wanted - given)
+        turned = (1 - torch.cos(off[:, 0].deg2rad())) + (1 - torch.cos(off[:, 1].deg2rad()))
+        return 0.01 + turned
+
+
+def test_probing_keeps_the_best_of_a_grid_moved_towards_the_truth() -> None:
+    once = Samples((0.5,), 0)
+    found = probe(
+        KnownError(TRUTH), 1, TRUTH[0], grid(8, (0.0, 30.0)), once, once,
+        nudged=4, nudges=30, kept=2, lr_deg=2.0,
+    )  # fmt: skip
+    assert found.poses.shape == (2, 4) and (found.errors[1:] >= found.errors[:-1]).all()
+    assert (found.poses[0] - TRUTH[1])[:2].abs().max() < 2
+    assert found.typical > 10 * float(found.errors[0])
+    assert (found.poses[:, 3] == 0).all(), "a model that is told nothing of roll cannot find it"
+
+
+def test_selection_prefers_what_fits_all_over_what_fits_best_alone() -> None:
+    """Each photograph's own best candidate is wrong here; the pairs among them tell."""
+    single = [torch.tensor([1.0, 1.2]), torch.tensor([1.0, 1.2]), torch.tensor([1.0, 1.1])]
+    wrong, right = 2.0, 0.5
+    pairs = {pair: torch.full((2, 2), wrong) for pair in ((0, 1), (0, 2), (1, 2))}
+    for table in pairs.values():
+        table[1, 1] = right
+    assert select(single, pairs) == [1, 1, 1]
+    assert select(single[:1], {}) == [0]
+
+
+def test_refinement_holds_the_reference_and_moves_the_others_to_the_truth() -> None:
+    start = TRUTH + torch.tensor([[0.0, 0, 0, 0], [12.0, -8, 0, 0], [-10.0, 6, 0, 0]])
+    moving = torch.tensor([False, True, True])
+    pairs = [(i, j) for i in range(3) for j in range(3) if i != j]
+    poses = refine(
+        KnownError(TRUTH, rolls=True), torch.arange(3), start, moving, pairs, Samples((0.5,), 0),
+        steps=80, lr_deg=2.0, batch=4,
+    )  # fmt: skip
+    assert torch.equal(poses[0], TRUTH[0])
+    assert (poses - TRUTH)[:, :2].abs().max() < 2
+
+
+def test_the_error_reaches_the_pose_through_the_embedding_of_the_camera() -> None:
+    ask = NoiseError(trained_prior("vanilla"), photographs(TRUTH[:2]))
+    poses = TRUTH[1:2].clone().requires_grad_()
+    questions = Questions(torch.tensor([0]), torch.tensor([1]), TRUTH[:1], poses)
+    (gradient,) = torch.autograd.grad(ask(questions, Samples((0.9,), 0)).sum(), poses)
+    assert (
+        gradient.isfinite().all()
+        and (gradient[0, :3] != 0).all()
+        and gradient[0, 3].abs() < 1e-4 * gradient.abs().max()
+    )
+
+
+def test_numbers_of_many_pairs_at_once_are_those_of_each_pair() -> None:
+    targets, conditions = TRUTH[[1, 2, 0]], TRUTH[[0, 1, 2]]
+    for kind, count in NUMBERS.items():
+        together = relative_numbers(kind, targets, conditions)
+        each = [relative_numbers(kind, targets[k : k + 1], conditions[k : k + 1]) for k in range(3)]
+        assert together.shape == (3, count) and torch.allclose(together, torch.cat(each), atol=1e-6)
+
+
+def test_an_interrupted_search_goes_on_where_it_stopped(
+    make_initialiser: Callable[..., IdPose], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    initialiser, known = make_initialiser(), KnownError(TRUTH)
+    work: list[int] = []
+
+    def candidates(self: IdPose, ask: Any, other: int, reference: Tensor, samples: Samples) -> Candidates:
+        work.append(other)
+        if len(work) == 2:
+            raise KeyboardInterrupt
+        return Candidates(TRUTH[other].repeat(2, 1), torch.tensor([0.01, 0.02]), 0.5)
+
+    monkeypatch.setattr(IdPose, "_candidates", candidates)
+    with pytest.raises(KeyboardInterrupt):
+        initialiser._probe(known, 3, ["a", "b", "c"], Samples((0.5,), 0))
+    _, found = initialiser._probe(known, 3, ["a", "b", "c"], Samples((0.5,), 0))
+    assert work == [1, 2, 2], "the first photograph's candidates were kept"
+    initialiser._select(known, found, ["a", "b", "c"], Samples((0.5,), 0))
+    before = known.asked
+    initialiser._select(known, found, ["a", "b", "c"], Samples((0.5,), 0))
+    assert known.asked == before, "what pairs cost was kept"
+
+
+def test_confidence_is_the_gain_over_a_wrong_pose() -> None:
+    found = [Candidates(TRUTH[:2], torch.tensor([0.1, 0.4]), 0.5), Candidates(TRUTH[:2], torch.tensor([0.6, 0.6]), 0.5)]
+    assert confidence(found, [0, 1]).tolist() == pytest.approx([0.8, 0.8, 0.01])
+
+
+def test_a_camera_that_does_not_look_at_the_object_is_found_from_one_that_does(tmp_path: Path) -> None:
+    """The ball lies off the middle of a photograph; its picture's pose is that of a camera that looks at it."""
+    pixels = np.zeros((300, 400, 4), np.uint8)
+    rows, columns = np.mgrid[:300, :400]
+    pixels[(columns - 320) ** 2 + (rows - 100) ** 2 < 40**2] = (200, 30, 30, 255)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    (picture,) = read_objects([tmp_path / "a.png"], tmp_path, Store(tmp_path / "kept"), SIDE)
+    assert picture.image[0, 0].tolist() == [1, 1, 1] and picture.image[SIDE // 2, SIDE // 2, 1] < 0.2
+    pose = torch.tensor([40.0, 10.0, 2.0, 0.0])
+    frame = photograph_camera(picture, pose, picture.relative_focal)
+    assert frame.intrinsics == pytest.approx((480.0, 480.0, 200.0, 150.0))
+    center = frame.T_camera_world[:3, 3]
+    shown = frame.K @ center
+    assert (shown[:2] / shown[2]).tolist() == pytest.approx([320.0, 100.0], abs=1)
+    assert float(center.norm()) == pytest.approx(2.0)
+    place = torch.linalg.inv(frame.T_camera_world)[:3, 3]
+    straight = orbit(*pose[:2].double().unbind(), 2.0)
+    assert torch.allclose(place, torch.linalg.inv(straight)[:3, 3], atol=1e-9)
+
+
+def test_the_smallest_turn_takes_the_optical_axis_to_the_ray() -> None:
+    ray = middle_ray(torch.tensor([[100.0, 0, 10], [0, 100, 40], [0, 0, 1]], dtype=torch.float64), SIDE)
+    assert torch.allclose(turn_to(ray)[:, 2], ray)
+    axis = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64)
+    assert torch.allclose(turn_to(axis), torch.eye(3, dtype=torch.float64))
+
+
+def test_a_folder_of_photographs_becomes_a_scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From RGBA files to views, with the trained prior in place of one that is loaded."""
+    images = photographs(TRUTH)
+    for name, image in zip("abc", images, strict=True):
+        alpha = (image.amin(-1, keepdim=True) < 0.97).float()
+        Image.fromarray((torch.cat([image, alpha], dim=-1) * 255).round().byte().numpy()).save(tmp_path / f"{name}.png")
+    monkeypatch.setattr(IdPose, "_model", lambda self: trained_prior("vanilla"))
+    monkeypatch.setattr(IdPose, "of", staticmethod(lambda scene, weights, store: quick(scene, store)))
+
+    def quick(scene: Path, store: Store) -> IdPose:
+        return IdPose(store, scene, "tiny", samples=4, times=(0.5, 0.95), steps=40)
+
+    found = read_scene(tmp_path, ReadingOptions(pose_init="id-pose", resolution=32))
+    errors = pose_errors(found.views.cameras.T_camera_world, cameras_of(TRUTH).T_camera_world)
+    assert errors.pairs_rotation_deg.max() < 15 and errors.center.max() < 0.3
+    assert found.views.trusted.all() and found.pose_source == "the initialiser id-pose"
+
+
+def test_photographs_whose_object_nothing_tells_from_the_background(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    for name in "ab":
+        Image.fromarray(generator.integers(0, 255, (64, 64, 3), np.uint8)).save(tmp_path / f"{name}.png")
+    paths = [tmp_path / "a.png", tmp_path / "b.png"]
+    with pytest.raises(PoseInitError) as error:
+        read_objects(paths, tmp_path, Store(tmp_path / "kept"), SIDE)
+    assert_golden("id_pose_masks", error, tmp_path)
+
+
+def test_no_prior_on_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("find_base", "find_six_dof"):
+        monkeypatch.setattr(f"sparseags_ns.pose_init.id_pose.{name}", lambda: None)
+    with pytest.raises(PoseInitError) as error:
+        choose_estimator("id-pose", 3, tmp_path, Store(tmp_path / "kept"))
+    assert_golden("id_pose_weights", error, tmp_path)
+    with pytest.raises(PoseInitError) as error:
+        IdPose.of(tmp_path, "none", Store(tmp_path / "kept")).place([])
+    assert_golden("id_pose_none", error, tmp_path)
+
+
+def test_masks_that_change_make_another_answer(tmp_path: Path) -> None:
+    store = Store(tmp_path / "kept")
+    first = IdPose.of(tmp_path, "zero123", store)
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "masks/a.png").write_bytes(b"1")
+    assert IdPose.of(tmp_path, "zero123", store) != first
+    assert IdPose.of(tmp_path, "zero123", Store(tmp_path)) == IdPose.of(tmp_path, "zero123", store)
