@@ -19,7 +19,7 @@ from sparseags_ns.export.cameras import Background, kept_views, write_cameras
 from sparseags_ns.export.mesh import MeshSettings, make_mesh, write_mesh
 from sparseags_ns.export.opened_run import OpenedRun, open_run, run_folder
 from sparseags_ns.export.orientation import Orient, OrientedRun, oriented
-from sparseags_ns.export.places import new_file, new_folder, require_free
+from sparseags_ns.export.places import ExportError, new_file, new_folder, require_free
 from sparseags_ns.export.reprojection import reprojection_frames, write_slides
 from sparseags_ns.export.splat import write_splat
 from sparseags_ns.export.turntable import render_frames, turntable_cameras, write_video
@@ -103,12 +103,15 @@ class Mesh(Placed):
     endings = (".glb", ".obj", ".ply")
 
     def write(self, run: OpenedRun, path: Path) -> str:
+        if self.settings.texture and path.suffix.lower() == ".ply":
+            raise ExportError(f"{path} cannot hold a texture: let it end in .glb or .obj, or leave --texture out")
         if run.whole_photographs:
             warn("the run was of whole photographs", "meshes are made for objects; this one is of all that was found")
         with new_file(path) as work, _stages() as stage:
             mesh = make_mesh(oriented(run, self.orient), self.settings, stage)
             write_mesh(work, mesh)
-        closed = "closed" if mesh.is_watertight else "not closed"
+        textured = self.settings.texture > 0
+        closed = "textured" if textured else "closed" if mesh.is_watertight else "not closed"
         return f"{len(mesh.vertices)} vertices, {len(mesh.faces)} faces, {closed}, {self.orient} frame"
 
 

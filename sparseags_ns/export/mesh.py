@@ -20,6 +20,7 @@ from sparseags_ns.export.fusion import DepthMaps, Grid, Surface, distance_field,
 from sparseags_ns.export.opened_run import OpenedRun
 from sparseags_ns.export.orientation import OrientedRun
 from sparseags_ns.export.places import ExportError
+from sparseags_ns.export.texture import textured
 from sparseags_ns.export.turntable import Sphere, object_sphere
 from sparseags_ns.export.visible import render_views
 from sparseags_ns.geometry.cameras import Cameras, look_at
@@ -47,6 +48,8 @@ class MeshSettings:
     """Passes of Taubin's smoothing, which keeps the volume; 0 for none."""
     least_part: float = 0.02
     """Parts that are not connected to the rest are dropped below this share of the largest part's area."""
+    texture: int = 0
+    """Side of a texture in pixels, for .glb and .obj, instead of colours of the vertices; 0 for none."""
     photograph_weight: float = 2.0
     """How much a trusted photograph's camera counts against one of the others."""
 
@@ -58,7 +61,6 @@ def make_mesh(oriented: OrientedRun, settings: MeshSettings, stage: Stage) -> An
         ExportError: the splat has no surface.
     """
     import trimesh
-    from trimesh.visual.color import ColorVisuals
 
     run = oriented.run
     sphere = object_sphere(run.gaussians)
@@ -73,10 +75,21 @@ def make_mesh(oriented: OrientedRun, settings: MeshSettings, stage: Stage) -> An
     stage("Cleaning and simplifying")
     surface = simplified(largest_parts(surface, settings.least_part), settings.faces, settings.smoothing)
     mesh = trimesh.Trimesh(surface.vertices, surface.faces, process=False)
-    colors, weights = surface_colors(maps, surface.vertices, np.array(mesh.vertex_normals), 2 * grid.spacing)
-    bytes_ = (_filled(surface.vertices, colors, weights) * 255).round().astype(np.uint8)
+    mesh = _colored(mesh, maps, 2 * grid.spacing, settings.texture)
+    mesh.vertices = oriented.from_world.apply_to_points(torch.from_numpy(np.array(mesh.vertices))).numpy()
+    return mesh
+
+
+def _colored(mesh: Any, maps: DepthMaps, slack: float, texture: int) -> Any:
+    """The mesh with colours of its vertices, or with a texture of that size."""
+    from trimesh.visual.color import ColorVisuals
+
+    if texture:
+        return textured(mesh, maps, slack, texture)
+    vertices = np.array(mesh.vertices)
+    colors, weights = surface_colors(maps, vertices, np.array(mesh.vertex_normals), slack)
+    bytes_ = (_filled(vertices, colors, weights) * 255).round().astype(np.uint8)
     mesh.visual = ColorVisuals(mesh, vertex_colors=bytes_)
-    mesh.vertices = oriented.from_world.apply_to_points(torch.from_numpy(surface.vertices)).numpy()
     return mesh
 
 

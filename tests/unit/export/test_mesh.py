@@ -72,6 +72,20 @@ def test_other_formats_hold_the_same_mesh(ball: OpenedRun, tmp_path: Path, endin
     assert colors[mesh.vertices[:, 2] > 0.1].mean(0)[0] > 200, "the red half is on top where z is up"
 
 
+@pytest.mark.parametrize("ending", [".glb", ".obj"])
+def test_a_texture_shows_the_same_colours(ball: OpenedRun, tmp_path: Path, ending: str) -> None:
+    made = make_mesh(oriented(ball, "world"), replace(SMALL, resolution=24, faces=300, texture=128), stage)
+    write_mesh(tmp_path / f"ball{ending}", made)
+    mesh = trimesh.load(tmp_path / f"ball{ending}", force="mesh", process=False)
+    assert isinstance(mesh, trimesh.Trimesh)
+    colors = np.asarray(mesh.visual.to_color().vertex_colors)[:, :3].astype(float)  # type: ignore[union-attr]
+    above, below = colors[mesh.vertices[:, 1] > 0.1], colors[mesh.vertices[:, 1] < -0.1]
+    assert above[:, 0].min() > 180 and above[:, 2].max() < 60
+    assert below[:, 2].min() > 180 and below[:, 0].max() < 60
+    mesh.merge_vertices(merge_tex=True, merge_norm=True)
+    assert mesh.is_watertight
+
+
 def test_an_invisible_splat_has_no_mesh(ball: OpenedRun) -> None:
     faint = replace(ball, gaussians=replace(ball.gaussians, opacities=torch.full((801,), 0.02)))
     with pytest.raises(ExportError, match=r"the splat has no surface.*train it longer"):
