@@ -46,7 +46,6 @@ def page(address: str, port: int) -> Iterator[None]:
         one.call("Page.navigate", url=f"http://127.0.0.1:{port}")
         time.sleep(8)
         yield
-        one.call("Page.navigate", url="about:blank")
 
 
 @contextmanager

@@ -86,7 +86,7 @@ class RunHistory:
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> RunHistory:
         """The inverse of `state`."""
-        return cls([Row(**row) for row in state["rows"]], list(state["events"]))
+        return cls([Row(**row) for row in state.get("rows", ())], list(state.get("events", ())))
 
     def to_json(self, names: tuple[str, ...], num_steps: int, phases: list[Phase]) -> dict[str, Any]:
         """The content of history.json."""

@@ -100,8 +100,9 @@ class SparseAGSModel(SplatfactoModel):
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Restore `get_extra_state`."""
         self.seconds_before, self.settled = state["seconds"], state["settled"]
-        self.history, self.searches = RunHistory.from_state(state["history"]), state["searches"]
-        self.by_hand, self.run = state["by_hand"], Run(self.config, state.get("num_steps", 1))
+        # Checkpoints from before runs told how they went hold none of this.
+        self.history, self.searches = RunHistory.from_state(state.get("history", {})), state.get("searches", [])
+        self.by_hand, self.run = state.get("by_hand", {}), Run(self.config, state.get("num_steps", 1))
         for key, value in state["strategy"].items():
             self.strategy_state[key] = value.to(self.device) if isinstance(value, Tensor) else value
 

@@ -9,7 +9,7 @@ from nerfstudio.viewer.viewer_elements import ViewerControl
 from sparseags_ns.outliers.desk import Desk
 from sparseags_ns.viewer.address import tell_address
 from sparseags_ns.viewer.page import serve_own_page
-from sparseags_ns.viewer.steward import Steward
+from sparseags_ns.viewer.steward import RESOLUTION_AFTER, Steward
 from sparseags_ns.viewer.theme import without_the_web
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from sparseags_ns.model.sparseags import SparseAGSModel
 
-CPU_MAX_RESOLUTION = 256
-"""Longest side of a render in the viewer on CPU, pixels: rendering and training share the cores."""
+CPU_TRAINING_RESOLUTION = 256
+"""Longest side of a render in the viewer on CPU, pixels, while rendering and training share the cores."""
 
 
 class SparseAGSViewer(ViewerControl):
@@ -34,6 +34,8 @@ class SparseAGSViewer(ViewerControl):
         # The normalised world is +y up; viser's default is +z.
         viewer.viser_server.scene.set_up_direction("+y")
         if self._model.device.type == "cpu":
-            viewer.control_panel._max_res.value = CPU_MAX_RESOLUTION
+            viewer.control_panel._max_res.value = (
+                RESOLUTION_AFTER if viewer.trainer is None else CPU_TRAINING_RESOLUTION
+            )
         Steward(viewer, self._model, self._desk).start()
         tell_address(viewer.viser_server.get_host(), viewer.viser_server.get_port())

@@ -41,6 +41,8 @@ COMPARISON_PERIOD = 6.0
 """A comparison is rendered anew after so many seconds of training."""
 LINGER = 20.0
 """Hypotheses stay in sight for so many seconds after a search."""
+RESOLUTION_AFTER = 512
+"""Once no more steps are made, renders have at least so many pixels."""
 EVENTS = 30
 """So many are shown."""
 
@@ -58,6 +60,7 @@ class Steward:
         self._scene = Scene(viewer.viser_server, images, self._clicked)
         self._compared_at, self._compared_step = 0.0, -1
         self._searched_at = -LINGER
+        self._sharp = False
         viewer.viser_server.on_client_connect(lambda client: self._jump(client, None))
 
     def start(self) -> None:
@@ -83,6 +86,9 @@ class Steward:
                 self._desk.work(self._pause)
         if not self._viewer.viser_server.get_clients():
             return
+        if self._mode() == "completed" and not self._sharp:
+            self._sharp = True
+            self._viewer.control_panel._max_res.value = max(self._viewer.control_panel.max_res, RESOLUTION_AFTER)
         self.refresh()
         self._compare()
 
@@ -199,9 +205,22 @@ class Steward:
 
 
 def overview(cameras: Cameras) -> tuple[Float[Tensor, "4 4"], float, float]:
-    """A pose from which the object and most cameras are seen, its vertical field of view, and its distance."""
-    fov_deg = 45.0
-    distance = 2.3 * float(cameras.centers.norm(dim=-1).mean())
+    """A pose from which the object and most cameras are seen, its vertical field of view, and its distance.
+
+    It is near the first camera, and of some such poses the one whose view of the object no other camera is in.
+    """
+    fov_deg, distance = 45.0, 2.3 * float(cameras.centers.norm(dim=-1).mean())
     azimuth_deg, elevation_deg, _ = (value[0] for value in orbit_angles(cameras.centers))
-    pose = orbit(azimuth_deg + 20.0, (elevation_deg + 12.0).clamp(-60.0, 60.0), distance)
-    return pose, fov_deg / 180 * torch.pi, distance
+    options = [
+        orbit(azimuth_deg + turn, (elevation_deg + rise).clamp(-60.0, 60.0), distance)
+        for turn in (20.0, -20.0, 40.0, -40.0, 60.0, -60.0)
+        for rise in (12.0, 24.0)
+    ]
+    return max(options, key=lambda pose: _clearance(pose, cameras)), fov_deg / 180 * torch.pi, distance
+
+
+def _clearance(pose: Float[Tensor, "4 4"], cameras: Cameras) -> float:
+    """How far from the middle of the picture the nearest camera in front of the object is: tangent of the angle."""
+    seen = cameras.centers @ pose[:3, :3].mT + pose[:3, 3]
+    tangents = seen[:, :2].norm(dim=-1) / seen[:, 2].clamp_min(1e-6)
+    return float(torch.where(seen[:, 2] < pose[2, 3], tangents, torch.inf).min().clamp(max=10.0))
