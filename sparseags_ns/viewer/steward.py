@@ -65,6 +65,16 @@ class Steward:
 
     def start(self) -> None:
         """Begin; the thread ends with the process."""
+        if self._viewer.trainer is None:
+            # nerfstudio traces renders line by line, in which kernels that are not on disk yet compile for minutes.
+            with torch.no_grad():
+                rasterize(
+                    self._model.gaussians(),
+                    self._model.cameras()[[0]].resized(16, 16),
+                    torch.ones(3).to(self._model.device),
+                    sh_degree=self._model.config.sh_degree,
+                    depth=True,
+                )
         threading.Thread(target=self._work, name="sparseags-viewer", daemon=True).start()
 
     def _work(self) -> None:
@@ -103,7 +113,8 @@ class Steward:
         corrected = corrected_names(settled, searches)
         table = view_rows(model.views.names, rows[-1] if rows else None, trusted, corrected, by_hand)
         now = desk.live.now
-        phases, steps = self._phases(), model.run.num_steps
+        steps = max(model.run.num_steps, model.steps_done)
+        phases = self._phases(steps)
         self.panel.refresh(
             Shown(
                 headline(self._mode(), model.steps_done, steps, phases, now.doing),
@@ -176,9 +187,9 @@ class Steward:
         trainer = self._viewer.trainer
         return "looking" if trainer is None else trainer.training_state
 
-    def _phases(self) -> list[Phase]:
+    def _phases(self, steps: int) -> list[Phase]:
         model = self._model
-        stages, starts = model.run.settings.stages, stage_starts(model.run.settings.stages, model.run.num_steps)
+        stages, starts = model.run.settings.stages, stage_starts(model.run.settings.stages, steps)
         full = max(model.views.images.shape[1:3])
         sizes = [full if stage.pixels is None else min(stage.pixels, full) for stage in stages]
         return [Phase(f"{px} px", a, b, px) for px, a, b in zip(sizes, starts[:-1], starts[1:], strict=True)]
