@@ -132,7 +132,7 @@ class RelocationRule:
     A view's own error proves little: its neighbours suffer as much, and given time it paints Gaussians of its own.
     """
 
-    suspect_below: float = 0.9
+    suspect_below: float = 1.45
     """`elsewhere` on the splat from which the view was only faded out."""
     lost_above: float = 10.0
     """Error over the median, from which a view is suspect anyway: it does not see the object at all."""

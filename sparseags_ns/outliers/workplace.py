@@ -26,7 +26,7 @@ class RepairSettings:
 
     rule: Rule = field(default_factory=RelocationRule)
     """Who is suspect, who is guilty."""
-    glances: int = 4
+    glances: int = 8
     """So many of the worst explained views are glanced at in a round."""
     glance: SearchSettings = GLANCE
     """The search behind a glance."""
