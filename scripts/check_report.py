@@ -41,6 +41,11 @@ SCREENS = {
     "phone": (390, 844, "light"),
     "phone-dark": (390, 844, "dark"),
 }
+NAMELESS = """
+[...document.querySelectorAll("img:not([alt]), button, input, canvas, select")]
+    .filter((node) => !(node.hasAttribute("aria-label") || node.textContent.trim() || node.closest("label")))
+    .map((node) => node.outerHTML.slice(0, 90))
+"""
 
 
 @dataclass
@@ -158,8 +163,8 @@ def use(page: Page) -> None:
     )
     for selector in ("canvas", "#chart svg"):
         page.evaluate(
-            f"document.querySelectorAll('{selector}').forEach((node) => ['pointermove', 'pointerleave'].forEach((name) =>"
-            "node.dispatchEvent(new PointerEvent(name, {clientX: 200, clientY: 200, pointerId: 1}))))"
+            f"document.querySelectorAll('{selector}').forEach((node) => ['pointermove', 'pointerleave'].forEach("
+            "(name) => node.dispatchEvent(new PointerEvent(name, {clientX: 200, clientY: 200, pointerId: 1}))))"
         )
     page.evaluate("new Promise((done) => setTimeout(done, 300))")
 
@@ -186,10 +191,9 @@ def check(address: str, report: Path, screen: str, output: Path) -> list[str]:
         for section in sections:
             photograph(page, f"#{section}", output / f"{screen}-{section}.png")
         use(page)
-        nameless = page.evaluate(
-            "[...document.querySelectorAll('img:not([alt]), button, input, canvas, select')].filter((node) => "
-            "!(node.hasAttribute('aria-label') || node.textContent.trim() || node.closest('label'))).map((n) => n.outerHTML.slice(0, 90))"
-        )
+        page.evaluate("document.querySelector('[data-mode=difference]').click()")
+        photograph(page, "#views", output / f"{screen}-difference.png")
+        nameless = page.evaluate(NAMELESS)
     found = [f"said: {complaint}" for complaint in page.complaints]
     found += [
         f"asked for: {url}" for url in page.requests if not url.startswith("data:") and url != report.resolve().as_uri()

@@ -100,7 +100,7 @@ class Space {
     const up = y - this.middle;
     const depth = this.distance - (ce * outward + se * up);
     const factor = this.focal / Math.max(depth, 0.05 * this.reach);
-    return [this.width / 2 + across * factor, this.height / 2 - (ce * up - se * outward) * factor, depth];
+    return [this.width / 2 + across * factor, 0.45 * this.height - (ce * up - se * outward) * factor, depth];
   }
 
   line(points, { color, width = 1.4, dash = [], alpha = 1, close = false }) {
