@@ -29,6 +29,8 @@ from sparseags_ns.sample import SampleConfig, make_sample
 from sparseags_ns.viewer.state import COLORS
 
 SCREEN = (1280, 800, "dark")
+SHARP = "Object.defineProperty(window, 'devicePixelRatio', {get: () => 3})"
+"""viser draws coarsely where drawing is slow, as it is without a graphics card; this picture is to be shown around."""
 VISERS_OWN = ("computeBoundingSphere(): Computed radius is NaN",)
 """What the page of an empty viser server says, too."""
 
@@ -163,9 +165,12 @@ def look_again(address: str, folder: Path, port: int) -> list[str]:
         # A page that connects while nerfstudio builds its own breaks inside viser; the address is told after that.
         wait_for("sparseags view", lambda: "viewer: http" in told(folder, "view.log"), 240)
         with open_page(address, SCREEN) as page:
+            page.call("Page.addScriptToEvaluateOnNewDocument", source=SHARP)
             page.call("Page.navigate", url=f"http://127.0.0.1:{port}")
             wait_for("the finished run", lambda: "A finished run" in text(page), 120)
             wait_for("its render", lambda: shows_a_render(photograph(page, folder / "9-again.png")), 60)
+            time.sleep(3)
+            photograph(page, folder / "9-finished-run.png")
             press(page, "Search")
             answers = ("stays where it is", "Nothing was changed")
             wait_for("a search that only tells", lambda: any(one in text(page) for one in answers), 240)

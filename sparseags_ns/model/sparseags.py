@@ -86,6 +86,7 @@ class SparseAGSModel(SplatfactoModel):
         self.history = RunHistory()
         self.searches: list[dict[str, Any]] = []
         self.by_hand: dict[str, str] = {}
+        self.room_behind = 0.0
 
     # --- state ---
 
@@ -236,7 +237,7 @@ class SparseAGSModel(SplatfactoModel):
         raster = rasterize(self.gaussians(crop), ours, background, sh_degree=self.config.sh_degree, depth=True)
         assert raster.depth is not None
         alpha = raster.alpha[0, ..., None]
-        depth = torch.where(alpha > 0, raster.depth[0, ..., None], raster.depth.detach().max())
+        depth = torch.where(alpha > 0, raster.depth[0, ..., None], raster.depth.detach().max() + self.room_behind)
         return {
             "rgb": raster.rgb[0].clamp(0, 1),
             "depth": depth,

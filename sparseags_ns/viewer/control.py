@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from sparseags_ns.model.sparseags import SparseAGSModel
 
+ROOM_BEHIND = 2.5
+"""The empty background of a render lies so far behind the object, world units: cameras there are to be seen."""
 CPU_TRAINING_RESOLUTION = 256
 """Longest side of a render in the viewer on CPU, pixels, while rendering and training share the cores."""
 
@@ -31,6 +33,7 @@ class SparseAGSViewer(ViewerControl):
     def _setup(self, viewer: Viewer) -> None:
         super()._setup(viewer)
         without_the_web(viewer.viser_server)
+        self._model.room_behind = ROOM_BEHIND
         # The normalised world is +y up; viser's default is +z.
         viewer.viser_server.scene.set_up_direction("+y")
         if self._model.device.type == "cpu":
