@@ -25,7 +25,10 @@ def device_checks() -> list[Check]:
     if torch.cuda.is_available():
         card = torch.cuda.get_device_properties(0)
         return [*checks, Check(GROUP, "cuda", "ok", f"{card.name}, {card.total_memory / 2**30:.0f} GiB")]
-    return [*checks, Check(GROUP, "cuda", "note", "torch finds no device: everything runs on the CPU, the prior is off")]
+    return [
+        *checks,
+        Check(GROUP, "cuda", "note", "torch finds no device: everything runs on the CPU, the prior is off"),
+    ]
 
 
 def kernel_checks() -> list[Check]:
