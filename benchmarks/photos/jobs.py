@@ -71,7 +71,11 @@ def run_case(case: Case) -> dict[str, Any]:
         for kept in (*case.subset.store.folder.glob("poses-*"), *case.subset.store.folder.glob("asked-*")):
             kept.unlink()  # The mapping is part of what is measured.
         options = ReadingOptions(
-            masks="none", resolution=case.resolution, allow_missing=True, cache_dir=case.subset.store.folder
+            masks="none",
+            resolution=case.resolution,
+            allow_missing=True,
+            hold="none" if case.how == "with poses, refined" else "auto",
+            cache_dir=case.subset.store.folder,
         )
         scene = read_scene(folder, options)
         truth = case.subset.reference()

@@ -32,8 +32,9 @@ TURNED = 2
 _EXIF_ORIENTATION = 0x0112
 _QUARTER_LEFT = 8
 
-How = Literal["as they are", "changed", "with poses"]
-"""Photographs alone; renamed, made smaller and turned; with the reference's cameras in a pose file."""
+How = Literal["as they are", "changed", "with poses", "with poses, refined"]
+"""Photographs alone; renamed, made smaller and turned; with the reference's cameras in a pose file, and the same with
+all cameras free."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +58,14 @@ class Subset:
 
     def folder(self, how: How) -> tuple[Path, dict[str, str]]:
         """A scene's folder with these photographs, made anew, and the original name of each by its name there."""
-        folder = WORK / f"{self.scene}-{self.count}-{self.seed}-{how.replace(' ', '_')}"
+        folder = WORK / f"{self.scene}-{self.count}-{self.seed}-{how.replace(', ', '_').replace(' ', '_')}"
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "images").mkdir(parents=True)
         rng, originals = random.Random(self.seed + 1), list(self.photographs)
         if how != "changed":
             for path in originals:
                 shutil.copy(path, folder / "images" / path.name)
-            if how == "with poses":
+            if how.startswith("with poses"):
                 truth = self.reference()
                 frames = [replace(truth[p.stem], file_path=f"images/{p.name}") for p in originals if p.stem in truth]
                 write_transforms_json(folder / "transforms.json", frames)

@@ -19,6 +19,7 @@ from nerfstudio.data.dataparsers.base_dataparser import DataParser, DataParserCo
 from nerfstudio.data.scene_box import SceneBox
 from tyro.conf import Suppress
 
+from sparseags_ns.data.holding import Hold
 from sparseags_ns.data.reading import ReadingOptions, read_scene
 from sparseags_ns.geometry.alignment import normalizing_similarity
 from sparseags_ns.geometry.cameras import Cameras, opengl_from_opencv
@@ -54,6 +55,9 @@ class SparseAGSDataParserConfig(DataParserConfig):
     """The masks in masks/ are white where photographs are to be left out (VGGSfM's convention)."""
     num_frames: int = 12
     """How many frames of a video are taken."""
+    hold: Hold = "auto"
+    """Which cameras stay as they are: auto holds those that were fitted to many points and, where photographs are
+    reconstructed whole, without masks, all that have a pose; all; or none, which refines all."""
     cache_dir: Path | None = None
     """Where poses, masks and key frames that were found are kept, instead of in sparseags/ inside the data folder."""
 

@@ -22,6 +22,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from sparseags_ns.data.holding import Hold, freedom_of
 from sparseags_ns.data.one_lens import lens_scales
 from sparseags_ns.data.pictures import Planes, read_pictures
 from sparseags_ns.data.rasters import Raster, announce_framing, announce_turns, check_intrinsics, raster_of
@@ -65,6 +66,9 @@ class ReadingOptions:
     """Leave out photographs that have no pose in the pose file, instead of refusing the scene."""
     num_frames: int = 12
     """How many frames of a video are taken."""
+    hold: Hold = "auto"
+    """Which cameras stay as they are: auto holds those that were fitted to many points and, where photographs are
+    reconstructed whole, without masks, all that have a pose; all; or none, which refines all."""
     cache_dir: Path | None = None
     """Where poses, masks and key frames that were found are kept; None for `sparseags/` in the scene's folder."""
 
@@ -124,7 +128,7 @@ def read_scene(data: Path, options: ReadingOptions) -> ReadScene:
     planes = Planes.of(scene, rasters, plan, options.masks_drop, most_px)
     pictures = read_pictures(rasters, planes, size, recentred)
     confidence = torch.tensor([photograph.confidence for photograph in found.photographs])
-    freedom = torch.tensor([photograph.freedom for photograph in found.photographs])
+    freedom = freedom_of(found.photographs, whole=plan.way == "none", hold=options.hold)
     views = _views(rasters, pictures, size)
     views = replace(views, points=found.points, freedom=freedom, lens_scale=lens_scales(rasters, pictures))
     return ReadScene(views, confidence, found.pose_source, plan)

@@ -88,17 +88,7 @@ def find_scene(
     freedom = [1.0] * len(photographs) if initial.freedom is None else initial.freedom.tolist()
     posed = zip(photographs, initial.frames, initial.confidence.tolist(), freedom, strict=True)
     found = tuple(PosedPhotograph(path, frame, *rest) for path, frame, *rest in posed if frame is not None)
-    _announce_held(found, name)
     return FoundScene(found, initial.points, f"the initialiser {name}")
-
-
-def _announce_held(found: Sequence[PosedPhotograph], name: str) -> None:
-    held = sum(photograph.freedom <= 0 for photograph in found)
-    if held:
-        announce(
-            f"{held} of {len(found)} cameras stay as {name} placed them",
-            "each was fitted to a hundred points or more, with errors far below a working pixel",
-        )
 
 
 def _given(scene: Path, pose_file: Path, allow_missing: bool) -> FoundScene:
@@ -154,9 +144,7 @@ def _posed(
         )
     if bare:
         warn(f"left out: {listed(bare)}", f"no pose in {pose_file}")
-    found = tuple(PosedPhotograph(path, frame, 1.0, free) for path, frame, free in pairs if frame is not None)
-    _announce_held(found, pose_file.name)
-    return found
+    return tuple(PosedPhotograph(path, frame, 1.0, free) for path, frame, free in pairs if frame is not None)
 
 
 def _check_names(photographs: Sequence[Path]) -> None:

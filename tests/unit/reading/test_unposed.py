@@ -50,7 +50,19 @@ def test_a_view_without_a_pose_is_marked_and_not_trusted(plain: Path, capsys: py
     assert views.freedom is not None and views.freedom.tolist() == [0.0, 0.5, 0.5, 1.0]
     assert views.held.tolist() == [True, False, False, False]
     said = capsys.readouterr().err
-    assert "fake could not place 003.png" in said and "1 of 4 cameras stay as fake placed them" in said
+    assert (
+        "fake could not place 003.png" in said
+        and "1 of 4 cameras stay as they came (each was fitted to a hundred points or more" in said
+    )
+
+
+def test_whole_scenes_keep_the_poses_they_have_unless_asked(plain: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    views = read_scene(plain, ReadingOptions(resolution=SIZE, masks="none")).views
+    assert views.held.tolist() == [True, True, True, False], "what has no pose must be free to find one"
+    assert "3 of 4 cameras stay as they came (whole photographs" in capsys.readouterr().err
+    assert read_scene(plain, ReadingOptions(resolution=SIZE, hold="all")).views.held.tolist() == [True] * 3 + [False]
+    freely = read_scene(plain, ReadingOptions(resolution=SIZE, masks="none", hold="none")).views
+    assert not freely.held.any()
 
 
 def test_what_stands_in_for_a_pose_does_not_shape_the_world(plain: Path) -> None:
