@@ -135,8 +135,11 @@ def watch(page: Page, port: int, output: Path) -> list[str]:
     wait_for("the view left out", lambda: "is left out from now on" in text(page), 120)
     red, shot = COLORS["left out"], output / "5-left-out.png"
     wait_for("its red frustum", lambda: pixels_like(photograph(page, shot), red) > 40, 30)
+    press(page, "Pause Training")
     press(page, "Trust")
-    wait_for("the view back", lambda: "takes part from now on" in text(page), 120)
+    wait_for("the view back while the run is paused", lambda: "takes part from now on" in text(page), 120)
+    wait_for("the word that it is paused", lambda: "paused" in text(page), 30)
+    press(page, "Resume Training")
     press(page, "Jump to it")
     time.sleep(3)
     photograph(page, output / "6-jump.png")

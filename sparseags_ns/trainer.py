@@ -58,6 +58,7 @@ class SparseAGSTrainerConfig(TrainerConfig):
 class SparseAGSTrainer(Trainer):
     """Trains a `SparseAGSPipeline`."""
 
+    config: SparseAGSTrainerConfig  # type: ignore[assignment]
     pipeline: SparseAGSPipeline  # type: ignore[assignment]
 
     def __init__(self, config: SparseAGSTrainerConfig, local_rank: int = 0, world_size: int = 1) -> None:
