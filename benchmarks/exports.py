@@ -7,8 +7,8 @@ metric, has random weights here.
 
 Figures: PSNR in dB of the exported splat through the exported cameras against nerfstudio's render of the run; Chamfer
 distance in shares of the object's size (the diagonal of its box): the mean over both directions of the mean distance to
-the nearest point of the other surface. The worlds of run and truth are laid over each other by the similarity that fits
-the refined camera centres to the true ones, not by anything of the mesh.
+the nearest point of the other. Run and truth are laid over each other by the similarity that fits the refined camera
+centres to the true ones, by nothing of the mesh.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -61,19 +62,22 @@ def main() -> int:
 def check_run(run: Path, scene: Path | None, folder: Path, steps: int) -> list[str]:
     """Export and check one run; returns what is wrong."""
     print(f"\n{run}")
-    places = export_all(run, folder)
-    figures = {
-        **colmap_figures(places["cameras"]),
-        **splat_figures(run, places["splat"], places["cameras"]),
-        **mesh_figures(places["mesh"], run, scene),
-        **{kind: video_figures(places[kind]) for kind in ("video", "reprojection")},
-        **depth_figures(places["depth"], places["cameras"]),
-    }
+    places, wrong = export_all(run, folder), []
+    for name, figure in figures(run, scene, places, steps):
+        print(f"  {name:44} {figure}", flush=True)
+        wrong += [f"{run}: {name}: {figure}"] if figure.startswith("WRONG") else []
+    return wrong
+
+
+def figures(run: Path, scene: Path | None, places: dict[str, Path], steps: int) -> Iterator[tuple[str, str]]:
+    """What each reader says, one after the other."""
+    yield from colmap_figures(places["cameras"]).items()
+    yield from mesh_figures(places["mesh"], run, scene).items()
+    yield from ((kind, video_figures(places[kind])) for kind in ("video", "reprojection"))
+    yield from depth_figures(places["depth"], places["cameras"]).items()
     for parser in ("transforms.json", "COLMAP") if steps else ():
-        figures[f"nerfacto on {parser}, {steps} steps"] = train_nerfacto(places["cameras"], parser, steps)
-    for name, figure in figures.items():
-        print(f"  {name:44} {figure}")
-    return [f"{run}: {name}: {figure}" for name, figure in figures.items() if str(figure).startswith("WRONG")]
+        yield f"nerfacto on {parser}, {steps} steps", train_nerfacto(places["cameras"], parser, steps)
+    yield from splat_figures(run, places["splat"], places["cameras"]).items()
 
 
 def export_all(run: Path, folder: Path) -> dict[str, Path]:
@@ -81,15 +85,12 @@ def export_all(run: Path, folder: Path) -> dict[str, Path]:
     names = {"splat": "splat.ply", "mesh": "mesh.ply", "video": "turntable.mp4", "reprojection": "reprojection.mp4"}
     command = Path(sys.executable).with_name("sparseags")
     places = {kind: folder / names.get(kind, kind) for kind in KINDS}
-    for kind, place in places.items():
+    for kind, place in [*places.items(), *(("mesh", folder / f"mesh{ending}") for ending in (".glb", ".obj"))]:
         subprocess.run([command, "export", run, kind, "--output", place, "--overwrite"], check=True)
-    for ending in (".glb", ".obj"):
-        other = folder / f"mesh{ending}"
-        subprocess.run([command, "export", run, "mesh", "--output", other, "--overwrite"], check=True)
     return places
 
 
-def colmap_figures(cameras: Path) -> dict[str, Any]:
+def colmap_figures(cameras: Path) -> dict[str, str]:
     """What pycolmap says of both models."""
     import pycolmap
 
@@ -101,11 +102,11 @@ def colmap_figures(cameras: Path) -> dict[str, Any]:
         for point in model.points3D.values():
             for element in point.track.elements:
                 image = model.images[element.image_id]
-                there = np.asarray(image.project_point(point.xyz), np.float64)
-                errors.append(float(np.abs(there - image.points2D[element.point2D_idx].xy).max()))
+                written = image.points2D[element.point2D_idx].xy
+                errors.append(float(np.abs(image.project_point(point.xyz) - written).max()))
         for image in model.images.values():
-            there = np.asarray(image.cam_from_world().matrix())
-            poses.append(np.abs(there - true[image.name].T_camera_world[:3].numpy()).max())
+            pose = np.asarray(image.cam_from_world().matrix())
+            poses.append(np.abs(pose - true[image.name].T_camera_world[:3].numpy()).max())
             poses.append(np.abs(model.cameras[image.camera_id].calibration_matrix() - true[image.name].K.numpy()).max())
         good = max(errors) < 1e-2 and max(poses) < 1e-5 and len(model.images) == len(true)
         figures[f"pycolmap, {name}"] = _judged(
@@ -116,18 +117,16 @@ def colmap_figures(cameras: Path) -> dict[str, Any]:
     return figures
 
 
-def splat_figures(run: Path, splat: Path, cameras: Path) -> dict[str, Any]:
+def splat_figures(run: Path, splat: Path, cameras: Path) -> dict[str, str]:
     """The exported files against nerfstudio's own renders and nerfstudio's own export."""
-    gaussians = read_splat(splat)
-    frames = read_poses(cameras / "transforms.json")
+    gaussians, frames = read_splat(splat), read_poses(cameras / "transforms.json")
     seen_from = Cameras(
         torch.stack([frame.T_camera_world for frame in frames]).float(),
         torch.stack([frame.K for frame in frames]).float(),
-        frames[0].width or 0,
-        frames[0].height or 0,
+        *(frames[0].width or 0, frames[0].height or 0),
     )
-    renders = rasterize(gaussians, seen_from, torch.ones(3)).rgb.clamp(0, 1)
-    kept = [open_run(run).views.names.index(frame.name) for frame in frames]
+    renders, names = rasterize(gaussians, seen_from, torch.ones(3)).rgb.clamp(0, 1), open_run(run).views.names
+    kept = [names.index(frame.name) for frame in frames]
     least = float(psnr(renders, nerfstudio_renders(run)[kept]).min())
     return {
         "exported splat through exported cameras": _judged(least > LEAST_PSNR, f"{least:.1f} dB or more"),
@@ -143,8 +142,8 @@ def nerfstudio_renders(run: Path) -> Float[Tensor, "views height width 3"]:
     dataset = pipeline.datamanager.eval_dataset  # type: ignore[union-attr]
     assert dataset is not None
     with torch.no_grad():
-        outputs = [pipeline.model.get_outputs_for_camera(dataset.cameras[i : i + 1]) for i in range(len(dataset))]
-    return torch.stack([output["rgb"] for output in outputs])
+        views = range(len(dataset))
+        return torch.stack([pipeline.model.get_outputs_for_camera(dataset.cameras[i : i + 1])["rgb"] for i in views])
 
 
 def _against_ns_export(run: Path, splat: Path) -> str:
@@ -162,11 +161,10 @@ def _against_ns_export(run: Path, splat: Path) -> str:
         wide = len([p for p in ours.properties if p.name.startswith("f_rest_")]) // 3
         largest = 0.0
         for name in (p.name for p in theirs.properties):
-            ours_name = name
-            if name.startswith("f_rest_"):
-                channel, index = divmod(int(name[7:]), rest)
-                ours_name = f"f_rest_{channel * wide + index}"
-            largest = max(largest, float(np.abs(theirs[name] - ours[ours_name]).max()))
+            higher = name.startswith("f_rest_")
+            channel, index = divmod(int(name[7:]), rest) if higher else (0, 0)
+            same = f"f_rest_{channel * wide + index}" if higher else name
+            largest = max(largest, float(np.abs(theirs[name] - ours[same]).max()))
     return _judged(largest < 2e-3, f"{len(ours.data)} Gaussians, largest difference {largest:.1e}")
 
 
@@ -189,19 +187,18 @@ def read_splat(path: Path) -> Gaussians:
     )
 
 
-def mesh_figures(path: Path, run: Path, scene: Path | None) -> dict[str, Any]:
+def mesh_figures(path: Path, run: Path, scene: Path | None) -> dict[str, str]:
     """What trimesh says of the mesh, and how far it is from the truth where that is known."""
     import trimesh
 
-    figures: dict[str, Any] = {}
+    figures: dict[str, str] = {}
     for ending in (".ply", ".glb", ".obj"):
         mesh = trimesh.load(path.with_suffix(ending), force="mesh", process=ending == ".obj")
         assert isinstance(mesh, trimesh.Trimesh)
         said = f"{len(mesh.faces)} faces, {mesh.body_count} part(s), watertight: {mesh.is_watertight}"
         figures[f"mesh{ending}, trimesh"] = _judged(mesh.is_watertight, said)
     if scene is not None:
-        mesh = trimesh.load(path, force="mesh", process=False)
-        points = trimesh.sample.sample_surface(mesh, SAMPLED, seed=0)[0]
+        points = trimesh.sample.sample_surface(trimesh.load(path, force="mesh", process=False), SAMPLED, seed=0)[0]
         truth = np.load(scene / "gt" / "surface.npz")["points"]
         there, back = chamfer(points, truth, run, scene)
         said = f"{(there + back) / 2:.2%} of the size (mesh to truth {there:.2%}, truth to mesh {back:.2%})"
@@ -228,7 +225,7 @@ def video_figures(path: Path) -> str:
     return _judged(good, ", ".join(str(stream[field]) for field in fields.split(",")))
 
 
-def depth_figures(depth: Path, cameras: Path) -> dict[str, Any]:
+def depth_figures(depth: Path, cameras: Path) -> dict[str, str]:
     """PNG against .bin, and the model's points against the maps of the photographs that show them."""
     import pycolmap
 
@@ -274,7 +271,10 @@ def nerfacto(cameras: str, parser: str, steps: int) -> None:
     config.machine.device_type, config.vis, config.output_dir = "cpu", "tensorboard", Path(torch.hub.get_dir())
     config.mixed_precision, config.use_grad_scaler, config.max_num_iterations = False, False, steps
     config.pipeline.model.implementation = "torch"
-    manager = config.pipeline.datamanager
+    # Small, so that a CPU trains it in a minute.
+    model, manager = config.pipeline.model, config.pipeline.datamanager
+    model.log2_hashmap_size, model.max_res = 15, 256
+    model.num_proposal_samples_per_ray, model.num_nerf_samples_per_ray = (64, 32), 24
     manager.train_num_rays_per_batch, manager.data = 256, Path(cameras)
     manager.dataparser = (
         NerfstudioDataParserConfig(data=Path(cameras))
