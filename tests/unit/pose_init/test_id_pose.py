@@ -20,9 +20,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from sparseags_ns.data.reading import ReadingOptions, read_scene
 from sparseags_ns.geometry.cameras import Cameras, orbit
-from sparseags_ns.geometry.pose_metrics import pairwise_rotation_errors_deg, pose_errors
+from sparseags_ns.geometry.pose_metrics import pairwise_rotation_errors_deg
 from sparseags_ns.guidance.embeddings import NUMBERS, Embedding
 from sparseags_ns.guidance.networks import TINY, Networks, build
 from sparseags_ns.guidance.zero123 import Zero123, Zero123Options
@@ -177,7 +176,15 @@ def test_an_untrained_prior_is_not_sure_of_anything(make_initialiser: Callable[.
         torch.manual_seed(0)
         model = Zero123(build(TINY).frozen("cpu", torch.float32), Zero123Options(image_size=SIDE))
     ask = NoiseError(model, photographs(TRUTH[:2]))
-    quick = {"azimuths": 4, "elevations_deg": (20.0,), "nudges": 1, "nudged": 2, "steps": 2, "samples": 1}
+    quick: dict[str, Any] = {
+        "azimuths": 4,
+        "elevations_deg": (20.0,),
+        "nudges": 1,
+        "nudged": 2,
+        "steps": 2,
+        "samples": 1,
+    }
+    quick["reference_elevations_deg"] = (20.0,)
     _, sure = make_initialiser(**quick).estimate(ask, 2, ["a", "b"])
     assert (sure < 0.2).all()
 
@@ -307,24 +314,6 @@ def test_the_smallest_turn_takes_the_optical_axis_to_the_ray() -> None:
     assert torch.allclose(turn_to(ray)[:, 2], ray)
     axis = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64)
     assert torch.allclose(turn_to(axis), torch.eye(3, dtype=torch.float64))
-
-
-def test_a_folder_of_photographs_becomes_a_scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From RGBA files to views, with the trained prior in place of one that is loaded."""
-    images = photographs(TRUTH)
-    for name, image in zip("abc", images, strict=True):
-        alpha = (image.amin(-1, keepdim=True) < 0.97).float()
-        Image.fromarray((torch.cat([image, alpha], dim=-1) * 255).round().byte().numpy()).save(tmp_path / f"{name}.png")
-    monkeypatch.setattr(IdPose, "_model", lambda self: trained_prior("vanilla"))
-    monkeypatch.setattr(IdPose, "of", staticmethod(lambda scene, weights, store: quick(scene, store)))
-
-    def quick(scene: Path, store: Store) -> IdPose:
-        return IdPose(store, scene, "tiny", samples=4, times=(0.5, 0.95), steps=40)
-
-    found = read_scene(tmp_path, ReadingOptions(pose_init="id-pose", resolution=32))
-    errors = pose_errors(found.views.cameras.T_camera_world, cameras_of(TRUTH).T_camera_world)
-    assert errors.pairs_rotation_deg.max() < 15 and errors.center.max() < 0.3
-    assert found.views.trusted.all() and found.pose_source == "the initialiser id-pose"
 
 
 def test_photographs_whose_object_nothing_tells_from_the_background(tmp_path: Path) -> None:
