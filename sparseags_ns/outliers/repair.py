@@ -108,7 +108,7 @@ def _detect(place: Workplace, base: Fit) -> tuple[DetectionState, Fit]:
 
 def _glance(place: Workplace, fit: Fit) -> Evidence:
     """Errors of all views, and where the worst explained ones would rather stand."""
-    errors = place.losses(fit)
+    errors = place.errors(fit)
     elsewhere = torch.full_like(errors, torch.nan)
     asked = fit.trusted & ~place.views.held
     ranked = errors.masked_fill(~asked, -torch.inf).argsort(descending=True, stable=True).tolist()
@@ -121,7 +121,7 @@ def _try_without(place: Workplace, fit: Fit, suspect: int, base: Fit) -> tuple[F
     """Reconstruct from the given poses without a view; what that does to the others, and where it belongs."""
     trial = place.from_scratch(place.claims, without(fit.trusted, suspect))
     trial = trial.with_pose(suspect, realigned(trial, base.cameras.T_camera_world)[suspect])
-    errors = place.losses(trial)
+    errors = place.errors(trial)
     elsewhere = torch.full_like(errors, torch.nan)
     elsewhere[suspect] = place.thoroughly(trial, suspect).ratio
     return trial, Evidence(tuple(errors.tolist()), tuple(elsewhere.tolist()))

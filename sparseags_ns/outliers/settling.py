@@ -21,6 +21,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from sparseags_ns.metrics.perceptual import perceptual_error
 from sparseags_ns.model.joint import Standing
 from sparseags_ns.model.one_lens import through_one_lens
 from sparseags_ns.model.settings import JointSettings, Preset
@@ -140,4 +141,7 @@ def _at_pose_rate(preset: Preset, rate: float) -> Preset:
 
 
 def _repair_settings(settings: JointSettings) -> RepairSettings:
-    return RepairSettings(rule=PublishedRule()) if settings.outlier_rule == "published" else RepairSettings()
+    """The published rule knows nothing of glances, and its threshold is meant for LPIPS."""
+    if settings.outlier_rule == "published":
+        return RepairSettings(rule=PublishedRule(), perceptual=perceptual_error(), glances=0)
+    return RepairSettings()

@@ -12,8 +12,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from sparseags_ns.metrics.perceptual import PerceptualError
 from sparseags_ns.outliers.detection import RelocationRule, Rule
-from sparseags_ns.outliers.fits import Continuation, Fit, Fitter, view_losses
+from sparseags_ns.outliers.errors import view_errors
+from sparseags_ns.outliers.fits import NO_LIMIT, Continuation, Fit, Fitter, view_losses
+from sparseags_ns.outliers.proxy import proxy
 from sparseags_ns.outliers.relocation import GLANCE, Relocation, relocation
 from sparseags_ns.outliers.search import SearchResult, SearchSettings
 from sparseags_ns.outliers.waiting import AdmissionRule
@@ -26,6 +29,8 @@ class RepairSettings:
 
     rule: Rule = field(default_factory=RelocationRule)
     """Who is suspect, who is guilty."""
+    perceptual: PerceptualError | None = None
+    """What the rule's errors are measured with, at the working size; None for the squared error at `pixels`."""
     glances: int = 8
     """So many of the worst explained views are glanced at in a round."""
     glance: SearchSettings = GLANCE
@@ -68,6 +73,14 @@ class Workplace:
     """Where reconstructions start: the given poses, but for views that were corrected."""
     searches: dict[int, SearchResult] = field(default_factory=dict)
     """The latest thorough search of each suspect."""
+
+    def errors(self, fit: Fit) -> Float[Tensor, " views"]:
+        """What the rule sees: how badly each view is explained."""
+        if self.settings.perceptual is None:
+            return self.losses(fit)
+        visible = proxy(fit.gaussians, NO_LIMIT)
+        cameras = fit.cameras.resized(self.views.cameras.width, self.views.cameras.height)
+        return view_errors(visible, cameras, self.views, self.settings.perceptual, sh_degree=None).perceptual
 
     def losses(self, fit: Fit) -> Float[Tensor, " views"]:
         """Of every view."""

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+import pytest
 import torch
 from torch import Tensor
 
 from sparseags_ns.geometry.cameras import Cameras, orbit
 from sparseags_ns.geometry.pose_metrics import pose_change
-from sparseags_ns.outliers.fits import Continuation, Fit, realigned, view_losses
+from sparseags_ns.metrics.images import dssim
+from sparseags_ns.metrics.perceptual import PerceptualError
+from sparseags_ns.outliers.detection import PublishedRule
+from sparseags_ns.outliers.errors import view_errors
+from sparseags_ns.outliers.fits import NO_LIMIT, Continuation, Fit, realigned, view_losses
+from sparseags_ns.outliers.proxy import proxy
 from sparseags_ns.outliers.repair import RepairSettings, repair
 from sparseags_ns.outliers.search import SearchSettings
 from sparseags_ns.rasterizer.types import Gaussians
@@ -125,3 +131,17 @@ def test_losses_and_poses_of_a_moved_world_are_comparable(
     shift = torch.eye(4)
     shift[:3, 3] = torch.tensor([0.1, 0.2, -0.1])
     assert torch.allclose(realigned(fit, views.cameras.T_camera_world @ shift), views.cameras.T_camera_world, atol=1e-3)
+
+
+def test_published_rule_judges_by_the_perceptual_error(
+    make_views: Callable[..., Views], toy_gaussians: Gaussians
+) -> None:
+    """And asks nobody where he would rather stand."""
+    views, fitter = with_wrong(make_views(5, 32), _2=90.0), PerfectFitter(toy_gaussians)
+    perceptual = PerceptualError("dssim", dssim)
+    settings = replace(SETTINGS, rule=PublishedRule(), perceptual=perceptual, glances=0)
+    result = repair(views, fitter, settings=settings)
+    errors = view_errors(proxy(toy_gaussians, NO_LIMIT), views.cameras, views, perceptual, sh_degree=None).perceptual
+    assert result.decisions[0].action == "suspect" and result.decisions[0].view == 2
+    assert result.decisions[0].numbers["error"] == pytest.approx(float(errors.max()), rel=1e-4)
+    assert fitter.asked == ["from_scratch 5", "from_scratch 4"]  # No glance: nothing was faded.
