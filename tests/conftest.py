@@ -7,9 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
 REPO = Path(__file__).parents[1]
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy machine")
 
 NUMBA = re.compile(r"^(?:import|from) (?:numba\b|sparseags_ns\.\S*\bjit\b|sparseags_ns\S* import jit\b)", re.MULTILINE)
 
