@@ -49,8 +49,13 @@ class ObjectPicture:
 
     @property
     def relative_focal(self) -> float:
-        """Focal length in sides of the crop."""
-        return float(self.K_crop[0, 0]) / self.image.shape[1]
+        """Focal length, in sides of the crop, of a camera that looks at the object and sees it as large as the crop.
+
+        Away from the optical axis a photograph is stretched: areas by 1 / cos^3 of the angle between them.
+        """
+        side = self.image.shape[1]
+        cosine = float(middle_ray(self.K_crop, side)[2])
+        return float(self.K_crop[0, 0]) / side / cosine**1.5
 
 
 def read_objects(photographs: Sequence[Path], scene: Path, store: Store, side: int) -> list[ObjectPicture]:
