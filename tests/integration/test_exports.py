@@ -39,7 +39,9 @@ def test_an_opened_run_renders_as_nerfstudio_does(run: SparseAGSTrainer) -> None
     raster = render_views(opened.gaussians, opened.refined.detach(), opened.sh_degree, torch.ones(3))
     for view in range(len(opened.views)):
         theirs = pipeline.model.get_outputs_for_camera(cameras[view : view + 1])["rgb"]
-        torch.testing.assert_close(raster.rgb[view].clamp(0, 1), theirs, atol=2e-4, rtol=0)
+        # Cameras come back from a file in decimals: a splat may cross the alpha of 1/255 below which it does not count.
+        difference = (raster.rgb[view].clamp(0, 1) - theirs).abs()
+        assert difference.max() < 5e-3 and difference.mean() < 1e-5
 
 
 def test_the_splat_is_that_of_ns_export(run: SparseAGSTrainer, tmp_path: Path) -> None:
