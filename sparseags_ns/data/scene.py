@@ -85,8 +85,7 @@ def find_scene(
         lambda: choose_estimator(pose_init, len(photographs), scene, store, pose_weights),
     )
     initial = with_unplaced(photographs, initial, name)
-    freedom = [1.0] * len(photographs) if initial.freedom is None else initial.freedom.tolist()
-    posed = zip(photographs, initial.frames, initial.confidence.tolist(), freedom, strict=True)
+    posed = zip(photographs, initial.frames, initial.confidence.tolist(), initial.freedoms, strict=True)
     found = tuple(PosedPhotograph(path, frame, *rest) for path, frame, *rest in posed if frame is not None)
     return FoundScene(found, initial.points, f"the initialiser {name}")
 
@@ -133,8 +132,7 @@ def _posed(
     photographs: Sequence[Path], initial: InitialPoses, pose_file: Path, allow_missing: bool
 ) -> tuple[PosedPhotograph, ...]:
     """The photographs that have a pose."""
-    freedom = [1.0] * len(photographs) if initial.freedom is None else initial.freedom.tolist()
-    pairs = list(zip(photographs, initial.frames, freedom, strict=True))
+    pairs = list(zip(photographs, initial.frames, initial.freedoms, strict=True))
     bare = [path.name for path, frame, _ in pairs if frame is None]
     if bare and not allow_missing:
         raise SceneError(

@@ -76,8 +76,7 @@ def to_given(run: OpenedRun) -> Similarity:
     The run's world drifts a little while it is optimised. The drift is taken out by the cameras that are trusted, so
     that the object comes to stand where the given poses see it.
     """
-    weights = run.gaussians.opacities[:, None].double().cpu()
-    center = (run.gaussians.means.double().cpu() * weights).sum(0) / weights.sum().clamp_min(1e-9)
+    center = run.gaussians.center.double().cpu()
     given, refined = (c.detach()[run.trusted].T_camera_world.cpu() for c in (run.initial, run.refined))
     drift = object_anchored(given, refined, center)
     return drift.compose(run.normalisation).inverse()

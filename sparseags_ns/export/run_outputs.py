@@ -93,8 +93,7 @@ def anchored(
     Args:
         posed: the cameras that were given; the others only stand in for one, and say nothing of the drift.
     """
-    weights = gaussians.opacities[:, None]
-    center = (gaussians.means * weights).sum(0) / weights.sum().clamp_min(1e-9)
+    center = gaussians.center
     told = torch.arange(len(given), device=center.device) if posed is None else posed.to(center.device).nonzero()[:, 0]
     told = told[agreeing(given.T_camera_world[told], refined.T_camera_world[told])]
     similarity = object_anchored(given.T_camera_world[told], refined.T_camera_world[told], center)

@@ -61,7 +61,7 @@ def row_of_step(
         white = torch.ones(len(outside), 3).to(background)
         rest = rasterize(gaussians, cameras[outside].resized(width, height), white, sh_degree=sh_degree)
         errors[outside] = errors_over_white(rest.rgb, rest.alpha, white, targets[outside])
-    moved = motion(given, cameras.T_camera_world, center_of(gaussians))
+    moved = motion(given, cameras.T_camera_world, gaussians.center)
     return Row(
         step=step + 1,
         pixels=max(height, width),
@@ -70,9 +70,3 @@ def row_of_step(
         moved_percent=moved.moved_percent.tolist(),
         trusted=trusted.tolist(),
     )
-
-
-def center_of(gaussians: Gaussians) -> Float[Tensor, " 3"]:
-    """Mean of the means, weighted by opacity (as the run's outputs have it)."""
-    weights = gaussians.opacities[:, None]
-    return (gaussians.means * weights).sum(0) / weights.sum().clamp_min(1e-9)

@@ -54,6 +54,11 @@ class InitialPoses:
         if self.confidence.shape != (len(unplaced),) or any(self.confidence[unplaced] != 0):
             raise ValueError("expected one confidence for each photograph, and 0 for those without a pose")
 
+    @property
+    def freedoms(self) -> list[float]:
+        """`freedom` of each camera, 1 where nothing was said."""
+        return [1.0] * len(self.frames) if self.freedom is None else self.freedom.tolist()
+
 
 @runtime_checkable
 class PoseInit(Protocol):

@@ -24,6 +24,12 @@ class Gaussians:
     colors: Float[Tensor, "gaussians 3"] | Float[Tensor, "gaussians bases 3"]
     """RGB, or spherical-harmonics coefficients (real basis, as gsplat and the 3DGS paper order them)."""
 
+    @property
+    def center(self) -> Float[Tensor, " 3"]:
+        """Mean of the means, weighted by opacity."""
+        weights = self.opacities[:, None]
+        return (self.means * weights).sum(0) / weights.sum().clamp_min(1e-9)
+
 
 @dataclass(frozen=True)
 class Raster:

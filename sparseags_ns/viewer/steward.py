@@ -22,7 +22,6 @@ from sparseags_ns.geometry.motion import motion
 from sparseags_ns.history import Phase
 from sparseags_ns.metrics.images import over_white
 from sparseags_ns.model.schedule import stage_starts
-from sparseags_ns.model.watching import center_of
 from sparseags_ns.outliers.desk import Desk, SearchInterruptedError
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.viewer import pictures
@@ -107,7 +106,7 @@ class Steward:
         model, desk = self._model, self._desk
         with self._lock(), torch.no_grad():
             cameras, trusted = model.cameras().detach(), model.trusted.tolist()
-            center, gaussians = center_of(model.gaussians()), model.num_points
+            center, gaussians = model.gaussians().center, model.num_points
             rows, events = tuple(model.history.rows), tuple(model.history.events[-EVENTS:])
             settled, by_hand, searches = model.settled, dict(model.by_hand), list(model.searches)
         corrected = corrected_names(settled, searches)
