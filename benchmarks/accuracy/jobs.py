@@ -31,7 +31,7 @@ from sparseags_ns.model.reconstruct import Reconstruction, reconstruct
 from sparseags_ns.outliers.settling import Settled, settle
 from sparseags_ns.views import Views
 
-RECORD_VERSION = 3
+RECORD_VERSION = 4
 """Raise it when records get other fields: older ones are then made again."""
 
 NERFSTUDIO_ONLY = ("sparseags.py", "config.py", "camera_deltas.py", "callback.py", "prior.py", "novel_views.py")
@@ -105,7 +105,7 @@ def run_job(job: Job) -> dict[str, Any]:
         scene = load_scene(job.scene, code_version("sample"))
     start = scene.true if job.poses == "true" else scene.views.cameras
     cpu = time.process_time()
-    result, settled = _reconstruct(job, in_normal_frame(scene.views, start))
+    result, settled, settling_seconds = _reconstruct(job, in_normal_frame(scene.views, start))
     cpu_seconds = time.process_time() - cpu
     before, after = (_errors(scene, cameras) for cameras in (start, result.cameras))
     return {
@@ -114,6 +114,8 @@ def run_job(job: Job) -> dict[str, Any]:
         "poses": job.poses,
         "seconds": round(result.seconds, 2),
         "cpu_seconds": round(cpu_seconds, 2),
+        "settling_cpu_seconds": round(settling_seconds, 2),
+        "method_seed": job.recipe.preset.settings.seed,
         "gaussians": len(result.gaussians.means),
         "before": before.summary(),
         "after": after.summary(),
@@ -125,20 +127,26 @@ def run_job(job: Job) -> dict[str, Any]:
     }
 
 
-def _reconstruct(job: Job, views: Views) -> tuple[Reconstruction, Settled | None]:
-    """As ns-train does it; poses that are to stay are neither refined nor searched."""
+def _reconstruct(job: Job, views: Views) -> tuple[Reconstruction, Settled | None, float]:
+    """As ns-train does it, and the CPU seconds of other starts and the outlier search.
+
+    Poses that are to stay are neither refined nor searched.
+    """
     if not job.settles:
         refine = job.poses == "refined"
-        return reconstruct(views, job.recipe.preset, steps=job.steps, refine_poses=refine), None
-    kept: list[Settled] = []
+        return reconstruct(views, job.recipe.preset, steps=job.steps, refine_poses=refine), None, 0.0
+    kept: list[tuple[Settled, float]] = []
 
     def decide(standing: Standing) -> Standing:
+        begun = time.process_time()
         steps = job.recipe.preset.steps if job.steps is None else job.steps
-        kept.append(settle(views, replace(job.recipe.preset, steps=steps), standing))
-        return kept[0].standing
+        settled = settle(views, replace(job.recipe.preset, steps=steps), standing)
+        kept.append((settled, time.process_time() - begun))
+        return settled.standing
 
     result = reconstruct(views, job.recipe.preset, steps=job.steps, settle=decide)
-    return result, kept[0] if kept else None
+    settled, seconds = kept[0] if kept else (None, 0.0)
+    return result, settled, seconds
 
 
 def in_normal_frame(views: Views, cameras: Cameras) -> Views:

@@ -6,9 +6,33 @@ import argparse
 from pathlib import Path
 
 HARD = ("arc", "cut", "thin", "near_symmetric", "masks")
-FAMILIES = ("synthetic", "real", "sample", "counts", *HARD)
+OUTLIERS = (
+    "wrong-1of4",
+    "wrong-2of6",
+    "wrong-3of8",
+    "wrong-4of8",
+    "wrong-3of12",
+    "wrong-4of16",
+    "wrong-azimuth",
+    "wrong-symmetric",
+    "wrong-dust3r",
+    "wrong-raydiff",
+)
+"""Samples with grossly wrong poses; scenes.py says what each sets."""
+FAMILIES = ("synthetic", "real", "sample", "counts", *HARD, *OUTLIERS)
 LEVELS = ("dust3r", "raydiff", "outlier1", "outlier2")
-NARROWING = ("families", "levels", "scenes", "seeds", "presets", "ablation", "steps", "size", "references")
+NARROWING = (
+    "families",
+    "levels",
+    "scenes",
+    "seeds",
+    "presets",
+    "ablation",
+    "steps",
+    "size",
+    "references",
+    "method_seeds",
+)
 """Options that make a selection of its own, which has no baseline."""
 
 
@@ -16,7 +40,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add them as a group of their own."""
     group = parser.add_argument_group("accuracy")
     add = group.add_argument
-    add("--families", nargs="+", choices=(*FAMILIES, "hard"), help="kinds of scenes; `hard` means the last five")
+    kinds = f"kinds of scenes; `hard` means {HARD[0]} to {HARD[-1]}, `wrong` those of that name"
+    add("--families", nargs="+", choices=(*FAMILIES, "hard", "wrong"), help=kinds)
     add(
         "--levels",
         nargs="+",
@@ -24,8 +49,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="errors of the initial poses (default: dust3r raydiff; all for synthetic)",
     )
     add("--scenes", nargs="+", help="only these scenes of ../shared/data")
-    add("--seeds", nargs="+", type=int, help="of the samples (default: 0 to 4; 0 and 1 for sample and counts)")
-    add("--presets", nargs="+", help="recipes (default: all; hard and counts: the first)")
+    add("--seeds", nargs="+", type=int, help="of the samples (default: 0 to 4; fewer for some kinds)")
+    add("--method-seeds", nargs="+", type=int, help="each job with each of these seeds of the method (default: 0)")
+    add("--presets", nargs="+", help="recipes (default: all; hard, wrong and counts: the first)")
     add(
         "--ablation",
         nargs="+",

@@ -16,9 +16,11 @@ GROSS_DEG = 30.0
 """A given pose whose rotation is wrong by more than this is an outlier."""
 NEAR_SYMMETRIC = ("cup_and_saucer",)
 """Scenes that are shown apart as well."""
+RIGHT_DEG = 10.0
+"""A given pose whose rotation is wrong by less is right."""
 LIMITS_DEG = (5.0, 10.0, 20.0)
-HEAD = ("scenes", "level", "runs", "outliers", "found (%)", "right of those moved (%)", "moved without need")
-HEAD = (*HEAD, *(f"within {limit:.0f} deg (%)" for limit in LIMITS_DEG), "s a run (cpu)")
+HEAD = ("scenes", "level", "runs", "outliers", "found (%)", "declared rightly (%)", "wrongly")
+HEAD = (*HEAD, *(f"within {limit:.0f} deg (%)" for limit in LIMITS_DEG), "s a run (cpu)", "of it settling")
 
 
 @dataclass(frozen=True)
@@ -28,37 +30,41 @@ class Tally:
     runs: int
     outliers: int
     found: int
-    """Outliers that the search moved."""
-    moved: int
-    """Views that the search moved."""
+    """Outliers whose pose was declared wrong."""
+    declared: int
+    """Views whose pose was declared wrong."""
+    false_corrections: int
+    """Those of them whose pose was right, or is no better now."""
     within: tuple[int, ...]
     """Outliers that end within each of LIMITS_DEG."""
     cpu_seconds: float
     """Mean of a run."""
-
-    @property
-    def false_corrections(self) -> int:
-        """Views that were moved though their given pose was not grossly wrong."""
-        return self.moved - self.found
+    settling_cpu_seconds: float
+    """The part of it that goes into other starts, detection, searches and verdicts."""
 
 
 def tally(records: Sequence[Record]) -> Tally:
     """Count over runs whose outliers were searched; views are in the order of their numbers as names."""
-    outliers = found = moved = 0
+    outliers = found = declared = false = 0
     within = [0] * len(LIMITS_DEG)
     for record in records:
         before, after = (record["views"][when]["rotation_deg"] for when in ("before", "after"))
         wrong = {view for view, error in enumerate(before) if error > GROSS_DEG}
         corrected = {int(name) for name in record["settled"]["corrected"]}
-        outliers, found, moved = outliers + len(wrong), found + len(wrong & corrected), moved + len(corrected)
+        outliers, found, declared = outliers + len(wrong), found + len(wrong & corrected), declared + len(corrected)
+        false += sum(before[view] < RIGHT_DEG or after[view] >= before[view] for view in corrected)
         for position, limit in enumerate(LIMITS_DEG):
             within[position] += sum(after[view] <= limit for view in wrong)
-    seconds = sum(record["cpu_seconds"] for record in records) / max(len(records), 1)
-    return Tally(len(records), outliers, found, moved, tuple(within), seconds)
+    seconds = (_mean(records, kind) for kind in ("cpu_seconds", "settling_cpu_seconds"))
+    return Tally(len(records), outliers, found, declared, false, tuple(within), *seconds)
 
 
-def outlier_table(records: Sequence[Record]) -> str | None:
-    """One line for each kind of scenes and level, near-symmetric ones apart too; None if nothing was searched."""
+def _mean(records: Sequence[Record], figure: str) -> float:
+    return sum(record[figure] for record in records) / max(len(records), 1)
+
+
+def outlier_groups(records: Sequence[Record]) -> dict[tuple[str, str], list[Record]]:
+    """Runs whose outliers were searched by kind of scenes and level, near-symmetric scenes apart too."""
     groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for record in records:
         if record["poses"] == "refined" and record.get("settled") is not None and _is_numbered(record):
@@ -66,6 +72,12 @@ def outlier_table(records: Sequence[Record]) -> str | None:
             groups[scene["family"] + suffix, scene["level"]].append(record)
             if scene["name"] in NEAR_SYMMETRIC:
                 groups[scene["name"] + suffix, scene["level"]].append(record)
+    return groups
+
+
+def outlier_table(records: Sequence[Record]) -> str | None:
+    """One line for each group; None if nothing was searched."""
+    groups = outlier_groups(records)
     if not groups:
         return None
     return markdown(HEAD, [[*key, *_row(tally(members))] for key, members in groups.items()])
@@ -82,8 +94,9 @@ def _row(counts: Tally) -> list[str]:
     return [
         *(str(counts.runs), str(counts.outliers)),
         percent(counts.found, counts.outliers),
-        percent(counts.found, counts.moved),
+        percent(counts.declared - counts.false_corrections, counts.declared),
         str(counts.false_corrections),
         *(percent(near, counts.outliers) for near in counts.within),
         f"{counts.cpu_seconds:.0f}",
+        f"{counts.settling_cpu_seconds:.0f}",
     ]

@@ -1,10 +1,11 @@
-"""Errors before against after, view by view: below the diagonal is better."""
+"""Errors before against after, view by view (below the diagonal is better); and what became of the outliers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.accuracy.outliers import LIMITS_DEG, outlier_groups, tally
 from benchmarks.accuracy.store import Record
 
 KINDS = (("rotation_deg", "rotation error of the view (deg)", (0.05, 180)), ("center", "centre error (s)", (1e-3, 3)))
@@ -14,6 +15,35 @@ def plot_views(records: Sequence[Record], folder: Path) -> list[Path]:
     """One picture for each recipe: rows are levels, columns rotations and centres, colours kinds of scenes."""
     recipes = dict.fromkeys(record["recipe"] for record in records if record["poses"] == "refined")
     return [_plot_recipe([r for r in records if r["recipe"] == recipe], folder, recipe) for recipe in recipes]
+
+
+def plot_outliers(records: Sequence[Record], folder: Path) -> list[Path]:
+    """One picture: shares of the outliers that were found, and that ended near the truth, by kind of scenes."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    counts = {key: tally(members) for key, members in outlier_groups(records).items()}
+    counts = {key: count for key, count in counts.items() if count.outliers > 0}
+    if not counts:
+        return []
+    figure, axis = pyplot.subplots(figsize=(10, 1.5 + 0.75 * len(counts)), layout="constrained")
+    bars = ("found", *(f"within {limit:.0f} deg" for limit in LIMITS_DEG))
+    for number, label in enumerate(bars):
+        parts = [(count.found, *count.within)[number] for count in counts.values()]
+        shares = [100 * part / count.outliers for part, count in zip(parts, counts.values(), strict=True)]
+        axis.barh([row + 0.2 * number for row in range(len(counts))], shares, height=0.18, label=label)
+    labels = [f"{kind}, {level}\n{count.outliers} in {count.runs} runs" for (kind, level), count in counts.items()]
+    axis.set_yticks([row + 0.3 for row in range(len(counts))], labels)
+    axis.invert_yaxis()
+    axis.set(xlim=(0, 100), xlabel="share of the grossly wrong views (%)")
+    axis.grid(True, axis="x", alpha=0.3)
+    figure.legend(loc="outside upper center", ncols=len(bars))
+    file = folder / "accuracy-outliers.png"
+    figure.savefig(file, dpi=90)
+    pyplot.close(figure)
+    return [file]
 
 
 def _plot_recipe(records: Sequence[Record], folder: Path, recipe: str) -> Path:

@@ -25,6 +25,10 @@ class Recipe:
     name: str
     preset: Preset
 
+    def seeded(self, seed: int) -> Recipe:
+        """The same with another seed of its randomness, which the name does not tell: seeds are averaged."""
+        return Recipe(self.name, replace(self.preset, settings=replace(self.preset.settings, seed=seed)))
+
 
 def choose_recipes(presets: Sequence[str] | None, ablations: Sequence[Sequence[str]] | None) -> list[Recipe]:
     """The presets, and the first of them with each ablation's changes.

@@ -19,6 +19,8 @@ from sparseags_ns.evaluation import HeldOut, frames_by_photograph, read_held_out
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.metrics.images import over_white
 from sparseags_ns.sample import SampleConfig, hard_sample, render_sample
+from sparseags_ns.sample.config import OutlierKind
+from sparseags_ns.sample.families import Family
 from sparseags_ns.views import Views
 
 REPO = Path(__file__).parents[2]
@@ -28,6 +30,32 @@ CACHE_VERSION = 3
 """Raise it when cached samples are written otherwise."""
 TEST_VIEWS = 8
 """Held-out photographs of each sample."""
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A kind of samples with grossly wrong poses."""
+
+    outliers: int
+    views: int = 8
+    level: str = "outlier1"
+    """Errors of the other poses; its own number of outliers does not count."""
+    outlier_kind: OutlierKind = "any"
+    family: Family = "any"
+
+
+WRONG = {
+    "wrong-1of4": Wrong(1, 4),
+    "wrong-2of6": Wrong(2, 6),
+    "wrong-3of8": Wrong(3),
+    "wrong-4of8": Wrong(4),
+    "wrong-3of12": Wrong(3, 12),
+    "wrong-4of16": Wrong(4, 16),
+    "wrong-azimuth": Wrong(2, outlier_kind="azimuth"),
+    "wrong-symmetric": Wrong(1, family="near_symmetric"),
+    "wrong-dust3r": Wrong(1, level="dust3r"),
+    "wrong-raydiff": Wrong(1, level="raydiff"),
+}
 
 
 @dataclass(frozen=True)
@@ -81,6 +109,9 @@ def sample_config(scene: Scene) -> SampleConfig:
     """The settings of a sample."""
     settings: dict[str, Any] = {"level": scene.level, "num_views": scene.views, "size": scene.size}
     settings["num_test_views"] = TEST_VIEWS
+    if scene.family in WRONG:
+        wrong = WRONG[scene.family]
+        settings |= {"outliers": wrong.outliers, "outlier_kind": wrong.outlier_kind, "family": wrong.family}
     if scene.family in HARD:
         return hard_sample(scene.family, int(scene.name), **settings)  # pyright: ignore[reportArgumentType]
     return SampleConfig(seed=int(scene.name), **settings)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 
 from benchmarks.accuracy.jobs import Job
-from benchmarks.accuracy.options import FAMILIES, HARD, NARROWING
+from benchmarks.accuracy.options import FAMILIES, HARD, NARROWING, OUTLIERS
 from benchmarks.accuracy.recipes import Recipe, choose_recipes
-from benchmarks.accuracy.scenes import SHARED, Scene, shared_scenes
+from benchmarks.accuracy.scenes import SHARED, WRONG, Scene, shared_scenes
 
 COUNTS = (3, 4, 6, 16)
 """Numbers of views besides the usual 8."""
@@ -16,7 +17,7 @@ COMPARED = ("synthetic", "real")
 """Where every recipe runs; the other families are for the first one, unless families or presets are named."""
 OUTLIER_LEVELS = ("outlier1", "outlier2")
 """For the first recipe on the synthetic scenes, unless levels are named."""
-SEEDS = {"sample": 2, "counts": 2}
+SEEDS = {"sample": 2, "counts": 2, **dict.fromkeys(OUTLIERS, 3)}
 """How many samples there are of a kind, where it is not 5."""
 REFERENCE_LEVEL = "dust3r"
 QUICK_PX, QUICK_STEPS = 128, 250
@@ -50,12 +51,14 @@ def select_jobs(options: argparse.Namespace) -> list[Job]:
         for scene in scenes
         if recipe is recipes[0] or (scene.family in shared_ground and _is_compared(scene, options))
     ]
-    return jobs + _references(scenes, recipes[0], options)
+    jobs += _references(scenes, recipes[0], options)
+    return [replace(job, recipe=job.recipe.seeded(seed)) for seed in options.method_seeds or (0,) for job in jobs]
 
 
 def select_scenes(options: argparse.Namespace) -> list[Scene]:
-    """The scenes. Hard samples and other numbers of views come at the first level only."""
-    families = [f for name in options.families or FAMILIES for f in (HARD if name == "hard" else (name,))]
+    """The scenes. Hard samples and other numbers of views come at the first level only, those named wrong at theirs."""
+    several = {"hard": HARD, "wrong": OUTLIERS}
+    families = [family for name in options.families or FAMILIES for family in several.get(name, (name,))]
     levels = list(options.levels or ("dust3r", "raydiff"))
     size = options.size or 256
     scenes: list[Scene] = []
@@ -67,6 +70,8 @@ def select_scenes(options: argparse.Namespace) -> list[Scene]:
             scenes += [Scene(family, name, level) for level in (*levels, *more) for name in names]
         elif family == "counts":
             scenes += [Scene(family, seed, levels[0], views, size) for views in COUNTS for seed in seeds]
+        elif family in WRONG:
+            scenes += [Scene(family, seed, WRONG[family].level, WRONG[family].views, size) for seed in seeds]
         else:
             of_family = levels if family == "sample" else levels[:1]
             scenes += [Scene(family, seed, level, size=size) for level in of_family for seed in seeds]

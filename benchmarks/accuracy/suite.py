@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.accuracy import tables
 from benchmarks.accuracy.jobs import run_job
 from benchmarks.accuracy.outliers import GROSS_DEG, outlier_table
-from benchmarks.accuracy.plots import plot_views
+from benchmarks.accuracy.plots import plot_outliers, plot_views
 from benchmarks.accuracy.pool import run_jobs
 from benchmarks.accuracy.scenes import SHARED
 from benchmarks.accuracy.selection import absent_families, is_own, select_jobs
@@ -56,7 +56,7 @@ class AccuracySuite:
         """The report and the plots, as files."""
         text = folder / "accuracy.md"
         text.write_text(self.report + "\n", encoding="utf-8")
-        return [text, *plot_views(self.records, folder)]
+        return [text, *plot_views(self.records, folder), *plot_outliers(self.records, folder)]
 
 
 def suite(options: argparse.Namespace) -> AccuracySuite:

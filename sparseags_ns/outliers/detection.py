@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from statistics import fmean, median
 from typing import Any, Literal, Protocol, runtime_checkable
 
-Action = Literal["suspect", "drop", "doubt", "restore", "correct", "place", "keep", "fall back", "finish"]
+Action = Literal["suspect", "drop", "doubt", "restore", "correct", "place", "keep", "fall back", "declare", "finish"]
 
 
 @dataclass(frozen=True)

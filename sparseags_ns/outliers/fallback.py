@@ -1,4 +1,5 @@
-"""Never worse than given: views that the refinement carried far, from where they were better off, go back.
+"""Views that the refinement carried far: those that were better off where they were given go back, and of those that
+were not the given pose is declared wrong, as of an outlier that the search has put right.
 
 Frame: `world`, normalised. Units: degrees. Losses are squared errors over the object's area.
 """
@@ -8,10 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
+from jaxtyping import Bool
+from torch import Tensor
 
+from sparseags_ns.geometry.motion import motion
 from sparseags_ns.geometry.pose_metrics import pose_change
 from sparseags_ns.outliers.detection import Decision
 from sparseags_ns.outliers.fits import Fit, realigned
+from sparseags_ns.outliers.hypotheses import opaque_center
 from sparseags_ns.outliers.photographs import photograph_of
 from sparseags_ns.outliers.proxy import proxy
 from sparseags_ns.outliers.search import refined
@@ -25,6 +30,12 @@ MOST = 3
 """So many views are questioned, those first that were turned most."""
 MUST_FALL = 0.9
 """All views' losses together must fall by this factor, else the refined pose stays."""
+WRONG_DEG = 12.0
+"""The given pose of a view that was turned by less is not called wrong..."""
+WRONG_FACTOR = 3.0
+"""...nor that of one turned by less than this times the median view: then all were rough..."""
+MUST_RISE = 1.5
+"""...nor where it explains the photograph as well: near it the loss must be so many times that near the refined one."""
 
 
 def fall_back(place: Workplace, fit: Fit) -> tuple[Fit, tuple[Decision, ...]]:
@@ -41,7 +52,8 @@ def fall_back(place: Workplace, fit: Fit) -> tuple[Fit, tuple[Decision, ...]]:
     for view in [view for view in order if turned_deg[view] > far][:MOST]:
         others = fit.with_trusted(without(fit.trusted, view))
         given_pose = realigned(others, place.views.cameras.T_camera_world)[view]
-        if not _fits_better(place, fit, view, given_pose):
+        refined_loss, given_loss = _losses_nearby(place, fit, view, given_pose)
+        if given_loss >= refined_loss:
             continue
         poses = fit.cameras.T_camera_world[view], given_pose
         stay, back = (place.best_joined(fit, view, pose[None]) for pose in poses)
@@ -53,14 +65,47 @@ def fall_back(place: Workplace, fit: Fit) -> tuple[Fit, tuple[Decision, ...]]:
     return fit, tuple(decisions)
 
 
-def _fits_better(place: Workplace, fit: Fit, view: int, given_pose: torch.Tensor) -> bool:
-    """Whether a view fits a splat made without it better from near its given pose than from near its refined one."""
+def declared_wrong(
+    place: Workplace, fit: Fit, known: Bool[Tensor, " views"]
+) -> tuple[Bool[Tensor, " views"], tuple[Decision, ...]]:
+    """Views whose given pose was grossly wrong and which the refinement has put right; nothing is moved here.
+
+    They are told by how far they were turned against the others, and asked on a splat without them, as in `fall_back`.
+
+    Args:
+        known: views whose given pose counts for nothing: found wrong already, or not trusted from the start.
+    """
+    wrong = torch.zeros_like(known)
+    counted = (fit.trusted & ~known).nonzero().flatten().tolist()
+    if len(counted) < 3:
+        return wrong, ()  # Nothing to compare with.
+    moved = motion(place.claims[counted], fit.cameras.T_camera_world[counted], opaque_center(fit.gaussians))
+    limit = max(WRONG_DEG, WRONG_FACTOR * float(moved.turned_deg.quantile(0.5)))
+    decisions: list[Decision] = []
+    for view, given_pose, turned_deg in zip(counted, moved.given, moved.turned_deg.tolist(), strict=True):
+        if turned_deg <= limit:
+            continue
+        refined_loss, given_loss = _losses_nearby(place, fit, view, given_pose.to(place.claims))
+        if given_loss > MUST_RISE * refined_loss:
+            numbers = {"turned_deg": turned_deg, "limit_deg": limit}
+            numbers |= {"loss_given": given_loss, "loss_refined": refined_loss}
+            why = "its given pose was wrong: refinement turned it far, and the others' splat shows it there"
+            decisions.append(Decision("declare", view, why, numbers))
+            wrong[view] = True
+    return wrong, tuple(decisions)
+
+
+def _losses_nearby(place: Workplace, fit: Fit, view: int, given_pose: torch.Tensor) -> tuple[float, float]:
+    """Losses of a view on a splat made without it, from near its refined pose and from near its given one.
+
+    Both are infinite where the photograph shows nothing.
+    """
     faded = place.faded(fit, view)
     both = (fit, fit.with_pose(view, given_pose))
     poses = torch.stack([realigned(faded, one.cameras.T_camera_world)[view] for one in both])
     settings = place.settings.thorough
     photograph = photograph_of(replace(place.views, cameras=faded.cameras), view, settings.fine_px)
     if photograph.area == 0:
-        return False
+        return torch.inf, torch.inf
     _, losses = refined(proxy(faded.gaussians, settings.fine_gaussians), photograph, poses, settings, fine=True)
-    return bool(losses[1] < losses[0])
+    return float(losses[0]), float(losses[1])

@@ -5,6 +5,7 @@
    that are cut by the photograph's edge or seen from one side a low one, and the photographs tell which.
 2. Views that this carried far from where they fit better go back (outliers/fallback.py).
 3. Outliers, and the places of views that are not trusted yet (outliers/repair.py).
+4. Views whose given pose was as wrong as an outlier's, but which refinement alone has put right, are declared too.
 
 Wiring: meets `model`. A pure function of its inputs: interrupted, it is begun again and ends the same.
 
@@ -26,7 +27,7 @@ from sparseags_ns.model.joint import Standing
 from sparseags_ns.model.one_lens import through_one_lens
 from sparseags_ns.model.settings import JointSettings, Preset
 from sparseags_ns.outliers.detection import Decision, PublishedRule
-from sparseags_ns.outliers.fallback import fall_back
+from sparseags_ns.outliers.fallback import declared_wrong, fall_back
 from sparseags_ns.outliers.fits import Fit, view_losses
 from sparseags_ns.outliers.repair import RepairResult, RepairSettings, repair
 from sparseags_ns.outliers.search import SearchResult
@@ -53,7 +54,7 @@ class Settled:
     starts: tuple[Start, ...]
     chosen: Start
     corrected: Bool[Tensor, " views"]
-    """Views that the outlier search has put elsewhere."""
+    """Views whose given pose was grossly wrong: the outlier search, or refinement alone, has put them elsewhere."""
     placed: Bool[Tensor, " views"]
     """Views that were not trusted at first and have found their places."""
     decisions: tuple[Decision, ...]
@@ -92,19 +93,20 @@ def settle(
     best, starts, chosen = _best_start(views, preset, standing, say, between_batches)
     fitter = ShortFitter(views, coarse_preset(_at_pose_rate(preset, chosen.pose_rate)), between_batches)
     repairing = _repair_settings(settings)
-    best, fallen = fall_back(Workplace(views, fitter, repairing, between_batches, views.cameras.T_camera_world), best)
+    place = Workplace(views, fitter, repairing, between_batches, views.cameras.T_camera_world)
+    best, fallen = fall_back(place, best)
     none = torch.zeros_like(best.trusted)
-    result = RepairResult(best, none, (), {}, False, none)
+    result, wrong, declared = RepairResult(best, none, (), {}, False, none), none, ()
     if settings.outlier_rule != "off":
         waiting = int((~views.trusted).sum())
         also = f", then for the places of the {waiting} that are not trusted yet" if waiting else ""
         say(f"looking for outliers among {int(best.trusted.sum())} views{also}")
         result = repair(views, fitter, best, repairing, between_batches=between_batches)
+        wrong, declared = declared_wrong(place, result.fit, ~views.trusted | result.corrected)
     fit = result.fit
     going_on = Standing(fit.gaussians, fit.cameras, fit.trusted)
-    return Settled(
-        going_on, starts, chosen, result.corrected, result.placed, (*fallen, *result.decisions), result.searches
-    )
+    decisions = (*fallen, *result.decisions, *declared)
+    return Settled(going_on, starts, chosen, result.corrected | wrong, result.placed, decisions, result.searches)
 
 
 def _best_start(

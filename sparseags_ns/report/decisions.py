@@ -19,6 +19,7 @@ TITLES: dict[str, tuple[Mark, str]] = {
     "place": ("good", "{view} finds its place"),
     "keep": ("bad", "{view} stays out"),
     "fall back": ("note", "{view} goes back to its given pose"),
+    "declare": ("good", "{view} was given a wrong pose"),
     "finish": ("good", "The search ends"),
 }
 
@@ -33,6 +34,7 @@ MEANINGS = {
     "place": "It was searched on the splat of the others and joined to them on trial.",
     "keep": "No pose was found from which it agrees with the others. It takes no part in the splat.",
     "fall back": "The refinement had carried it far away; its given pose was tried again, refined with all the others.",
+    "declare": "No search was needed: the refinement had carried it to its place.",
     "finish": "",
 }
 
@@ -46,6 +48,9 @@ NUMBERS = {
     "sum_recovered": "sum of all errors, recovered poses",
     "sum_refined": "sum of all errors, refined pose",
     "turned_deg": "turned against its given pose (degrees)",
+    "limit_deg": "limit above which a turn is suspicious (degrees)",
+    "loss_given": "its error near its given pose, on a splat without it",
+    "loss_refined": "its error near its refined pose, on a splat without it",
     "loss": "its error now",
     "loss_over_median": "its error over the median of the others",
     "loss_over_arbitrary": "its error over that at an arbitrary pose",

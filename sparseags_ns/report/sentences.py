@@ -136,8 +136,8 @@ def _views(summary: dict[str, Any]) -> Iterable[Statement]:
         turned = by_name[name]["pose_turned_deg"]
         yield Statement(
             "good",
-            f"{name} was given a camera that is {turned:.0f} degrees away from where it fits. The search found its "
-            "place, all photographs agree better with it there, and it is part of the splat.",
+            f"{name} was given a camera that is {turned:.0f} degrees away from where it fits. "
+            f"{_finder(summary, name)}, all photographs agree better with it there, and it is part of the splat.",
         )
     for name in _acted(summary, "place"):
         yield Statement(
@@ -201,6 +201,12 @@ def _corrected(summary: dict[str, Any]) -> list[str]:
     placed = _acted(summary, "place")
     corrected = (summary.get("settled") or {}).get("corrected", ())
     return [name for name in corrected if name in trusted and name not in placed]
+
+
+def _finder(summary: dict[str, Any], name: str) -> str:
+    if name in _acted(summary, "declare"):
+        return "The refinement carried it to its place"
+    return "The search found its place"
 
 
 def _acted(summary: dict[str, Any], action: str) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 
 from sparseags_ns.geometry import se3
-from sparseags_ns.outliers.fallback import fall_back
+from sparseags_ns.outliers.fallback import declared_wrong, fall_back
 from sparseags_ns.outliers.fits import Continuation, Fit
 from sparseags_ns.outliers.workplace import RepairSettings, Workplace
 from sparseags_ns.rasterizer.types import Gaussians
@@ -62,3 +62,52 @@ def test_views_that_hardly_moved_are_not_questioned(make_views: Callable[..., Vi
     nearly = views.cameras.with_poses(turned(views.cameras.T_camera_world, 2, 5.0))
     fit, decisions = fall_back(place_for(views), Fit(toy_gaussians, nearly, views.trusted))
     assert decisions == () and torch.equal(fit.cameras.T_camera_world, nearly.T_camera_world)
+
+
+def test_a_view_that_refinement_put_right_is_declared_and_not_moved(
+    make_views: Callable[..., Views], toy_gaussians: Gaussians
+) -> None:
+    views = make_views(6, 64)
+    given = replace(views, cameras=views.cameras.with_poses(turned(views.cameras.T_camera_world, 2, 60.0)))
+    wrong, decisions = declared_wrong(
+        place_for(given), Fit(toy_gaussians, views.cameras, views.trusted), torch.zeros(6, dtype=torch.bool)
+    )
+    assert wrong.tolist() == [view == 2 for view in range(6)]
+    assert [(decision.action, decision.view) for decision in decisions] == [("declare", 2)]
+    numbers = decisions[0].numbers
+    assert abs(numbers["turned_deg"] - 60.0) < 1.0 and numbers["loss_given"] > 1.5 * numbers["loss_refined"]
+
+
+def test_a_view_that_was_turned_for_nothing_is_not_declared(
+    make_views: Callable[..., Views], toy_gaussians: Gaussians
+) -> None:
+    views = make_views(6, 64)
+    strayed = views.cameras.with_poses(turned(views.cameras.T_camera_world, 2, 60.0))
+    wrong, decisions = declared_wrong(
+        place_for(views), Fit(toy_gaussians, strayed, views.trusted), torch.zeros(6, dtype=torch.bool)
+    )
+    assert not wrong.any() and decisions == ()
+
+
+def test_where_all_views_were_turned_far_none_is_declared(
+    make_views: Callable[..., Views], toy_gaussians: Gaussians
+) -> None:
+    views = make_views(6, 64)
+    poses = views.cameras.T_camera_world
+    for view in range(6):
+        poses = turned(poses, view, 20.0 if view % 2 else -20.0)
+    rough = replace(views, cameras=views.cameras.with_poses(poses))
+    wrong, _ = declared_wrong(
+        place_for(rough), Fit(toy_gaussians, views.cameras, views.trusted), torch.zeros(6, dtype=torch.bool)
+    )
+    assert not wrong.any()
+
+
+def test_views_whose_pose_counts_for_nothing_are_not_declared(
+    make_views: Callable[..., Views], toy_gaussians: Gaussians
+) -> None:
+    views = make_views(6, 64)
+    given = replace(views, cameras=views.cameras.with_poses(turned(views.cameras.T_camera_world, 2, 60.0)))
+    known = torch.tensor([view == 2 for view in range(6)])
+    wrong, decisions = declared_wrong(place_for(given), Fit(toy_gaussians, views.cameras, views.trusted), known)
+    assert not wrong.any() and decisions == ()

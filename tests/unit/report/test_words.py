@@ -59,6 +59,14 @@ def test_a_corrected_view_is_told_with_its_angle(summary: dict[str, Any]) -> Non
     assert "001 was given a camera that is 127 degrees away" in all_text(findings(summary))
 
 
+def test_a_view_that_refinement_put_right_is_told_as_one_that_was_wrong(summary: dict[str, Any]) -> None:
+    declare = {"action": "declare", "view": "001", "why": "turned far", "numbers": {"turned_deg": 19.0}}
+    summary["settled"] = {**summary["settled"], "decisions": [declare]}
+    assert verdicts(summary)[1] == ("good", "put right")
+    text = all_text(findings(summary))
+    assert "The refinement carried it to its place" in text and "search found" not in text
+
+
 def test_a_view_far_from_its_given_pose_is_noted_only_if_no_search_put_it_there(summary: dict[str, Any]) -> None:
     summary["views"] += [{**summary["views"][0], "name": f"01{i}"} for i in range(3)]
     summary["views"][0]["pose_turned_deg"] = 40.0

@@ -1,0 +1,75 @@
+"""The accuracy benchmark's figures of the outlier search, and the samples that it makes for them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from benchmarks.accuracy import outliers, plots, scenes, selection
+from benchmarks.accuracy.options import add_options
+
+
+def options(*arguments: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.set_defaults(quick=False)
+    add_options(parser)
+    return parser.parse_args(arguments)
+
+
+def searched(before: list[float], after: list[float], corrected: list[str]) -> dict[str, Any]:
+    views = {"before": {"rotation_deg": before}, "after": {"rotation_deg": after}}
+    scene = {"family": "synthetic", "name": "cup_and_saucer", "level": "outlier1"}
+    settled = {"corrected": corrected}
+    return {
+        "poses": "refined",
+        "recipe": "sparseags",
+        "scene": scene,
+        "views": views,
+        "settled": settled,
+        "cpu_seconds": 50.0,
+        "settling_cpu_seconds": 20.0,
+    }
+
+
+def test_outliers_are_counted_as_found_missed_and_falsely_moved() -> None:
+    found = searched([120.0, 1.0, 2.0], [4.0, 1.0, 1.0], ["000"])
+    missed = searched([1.0, 90.0, 2.0], [1.0, 88.0, 2.0], ["002"])
+    counts = outliers.tally([found, missed])
+    assert (counts.runs, counts.outliers, counts.found, counts.declared) == (2, 2, 1, 2)
+    assert counts.false_corrections == 1 and counts.within == (1, 1, 1)
+    assert (counts.cpu_seconds, counts.settling_cpu_seconds) == (50, 20)
+    table = outliers.outlier_table([found, missed])
+    assert table is not None and table.count("cup_and_saucer") == 1 and "| 50 " in table
+    assert outliers.outlier_table([found | {"settled": None}]) is None
+
+
+def test_a_pose_that_was_wrong_but_not_grossly_is_declared_rightly_only_if_it_gets_better() -> None:
+    better = outliers.tally([searched([20.0, 1.0], [1.0, 1.0], ["000"])])
+    no_better = outliers.tally([searched([20.0, 1.0], [25.0, 1.0], ["000"])])
+    right = outliers.tally([searched([6.0, 1.0], [1.0, 1.0], ["000"])])
+    assert (better.outliers, better.declared, better.false_corrections) == (0, 1, 0)
+    assert no_better.false_corrections == right.false_corrections == 1
+
+
+def test_outliers_are_drawn_where_there_are_some(tmp_path: Path) -> None:
+    found = searched([120.0, 1.0, 2.0], [4.0, 1.0, 1.0], ["000"])
+    clean = searched([2.0, 1.0, 2.0], [1.0, 1.0, 1.0], [])
+    (picture,) = plots.plot_outliers([found, clean], tmp_path)
+    assert picture.stat().st_size > 5000
+    assert plots.plot_outliers([clean], tmp_path) == []
+
+
+def test_samples_with_outliers_are_what_their_name_says() -> None:
+    chosen = selection.select_scenes(options("--families", "wrong", "--seeds", "1"))
+    assert [scene.family for scene in chosen] == list(scenes.WRONG)
+    configs = {scene.family: scenes.sample_config(scene) for scene in chosen}
+    assert (configs["wrong-4of16"].num_views, configs["wrong-4of16"].noise.outliers) == (16, 4)
+    assert configs["wrong-symmetric"].family == "near_symmetric"
+    assert configs["wrong-raydiff"].noise.outliers == 1 and configs["wrong-raydiff"].noise.rotation_deg == 2.9
+
+
+def test_each_seed_of_the_method_makes_a_job_of_its_own_under_one_name() -> None:
+    jobs = selection.select_jobs(options("--families", "wrong-3of8", "--seeds", "0", "--method-seeds", "0", "5"))
+    assert [job.recipe.preset.settings.seed for job in jobs] == [0, 5]
+    assert len({job.key for job in jobs}) == 2 and {job.recipe.name for job in jobs} == {"sparseags"}
