@@ -70,7 +70,7 @@ class PoseAdam(torch.optim.Optimizer):
     def _update(self, param: Tensor, group: dict[str, Any]) -> None:
         assert param.grad is not None
         state = self.state[param]
-        squares = param.grad.square().reshape(-1, param.shape[-1]).mean(0)
+        squares = _mean_squares(param.grad.reshape(-1, param.shape[-1]))
         if not state:
             state["step"] = torch.zeros(())
             state["exp_avg"] = torch.zeros_like(param)
@@ -84,6 +84,12 @@ class PoseAdam(torch.optim.Optimizer):
         groups = ALIKE if group["precondition"] else (tuple(range(len(squares))),)
         root_mean_square = (group_means(state["exp_avg_sq"], groups) / (1 - beta2**count)).sqrt()
         param -= group["lr"] * mean / (root_mean_square + group["eps"])
+
+
+def _mean_squares(gradient: Float[Tensor, "views numbers"]) -> Float[Tensor, " numbers"]:
+    """Over the views that have a gradient: those that are held or left out must not lengthen the others' steps."""
+    moving = (gradient != 0).any(dim=1, keepdim=True)
+    return (gradient.square() * moving).sum(0) / moving.sum().clamp_min(1)
 
 
 def group_means(values: Float[Tensor, " numbers"], groups: Sequence[tuple[int, ...]]) -> Float[Tensor, " numbers"]:

@@ -104,3 +104,12 @@ def test_preconditioning_may_begin_in_the_middle() -> None:
         each.grad = gradients[4].clone()
         optimizer.step()
     torch.testing.assert_close(param.detach() - before[0], other.detach() - before[1])
+
+
+@pytest.mark.parametrize("precondition", [False, True])
+def test_views_that_are_held_do_not_lengthen_the_steps_of_the_others(precondition: bool) -> None:
+    gradient = torch.randn(2, 6, generator=torch.Generator().manual_seed(2))
+    with_held = torch.cat([gradient, torch.zeros(14, 6)])
+    step = after([with_held, with_held], precondition=precondition)
+    torch.testing.assert_close(step[:2], after([gradient, gradient], precondition=precondition))
+    assert not step[2:].any()
