@@ -44,6 +44,8 @@ _BAND = 0.02
 _OUTLINE_PX = 384
 _PIECE = 0.1
 _HOLE = 0.02
+_STRANGE_PERCENT = 5
+"""Colours that are rarer in a photograph's background than all but these of its pixels are strange to it."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,27 @@ def barrier_distance(L: Lab, border: Mask) -> Plane:
     return distance.sum(axis=0)
 
 
+def filled(mask: Mask, L: Lab, distance: Plane, border: Mask) -> Mask:
+    """The mask without holes that are small, that no background can have reached, or that show none.
+
+    Through a hole one sees the background of this very photograph, most of which lies around the object. A panel as
+    white as the wall in another photograph is no hole.
+    """
+    count, labels = cv2.connectedComponents((~mask).astype(np.uint8))
+    holes = [inside for i in range(1, count) if not ((inside := labels == i) & border).any()]
+    if not holes:
+        return mask
+    around = ~np.any([mask, *holes], axis=0)
+    likely = np.log(_colours_at(_colours([L], [around]), L))
+    strange = np.percentile(likely[around], _STRANGE_PERCENT)
+    false = [
+        inside
+        for inside in holes
+        if inside.sum() < _HOLE * mask.sum() or np.median(distance[inside]) > 1.0 or np.median(likely[inside]) < strange
+    ]
+    return np.any([mask, *false], axis=0)
+
+
 def _look(pixels: Pixels) -> _Look:
     height, width = pixels.shape[:2]
     L = cv2.bilateralFilter(cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), 7, 8, 3)
@@ -150,7 +173,7 @@ def _look(pixels: Pixels) -> _Look:
 def _first_mask(look: _Look) -> Mask:
     """From one photograph alone: what is far from the border, or halfway and of colours that the border lacks."""
     likely = np.log(_colours_at(_colours([look.lab], [look.border]), look.lab))
-    strange = likely < np.percentile(likely[look.border], 5)
+    strange = likely < np.percentile(likely[look.border], _STRANGE_PERCENT)
     guess = np.where(look.far | (strange & (look.distance > 0.5)), cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     guess[look.border] = cv2.GC_BGD
     return _tidied(_grabcut(look.pixels, guess), look)
@@ -208,20 +231,13 @@ def _grabcut(pixels: Pixels, guess: UInt8[np.ndarray, "height width"]) -> Mask:
 
 
 def _tidied(mask: Mask, look: _Look) -> Mask:
-    """Without crumbs, and without holes that are small or that no background can have reached."""
+    """Without crumbs and false holes."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
     areas = stats[:, cv2.CC_STAT_AREA]
     if count < 2:
         return mask
     kept = np.isin(labels, [i for i in range(1, count) if areas[i] >= _PIECE * areas[1:].max()])
-    count, labels, stats, _ = cv2.connectedComponentsWithStats((~kept).astype(np.uint8))
-    for hole in range(1, count):
-        inside = labels == hole
-        if (inside & look.border).any():
-            continue
-        if inside.sum() < _HOLE * kept.sum() or np.median(look.distance[inside]) > 1.0:
-            kept = kept | inside
-    return kept
+    return filled(kept, look.lab, look.distance, look.border)
 
 
 def _frame_of(shape: tuple[int, int], share: float) -> Mask:

@@ -35,7 +35,7 @@ Masks = Literal["auto", "none", "given", "rembg", "background"]
 """`given`: transparency or the `masks/` folder; `none`: the whole photograph is the object."""
 
 _READ_PX = 1024
-_VERSION = "1"
+_VERSION = "2"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sparseags_ns.preprocess.background import PLAIN, WORK_PX, barrier_distance, cut_out, outlined
+from sparseags_ns.preprocess.background import PLAIN, WORK_PX, barrier_distance, cut_out, filled, outlined
 
 Array = np.ndarray
 
@@ -112,3 +112,14 @@ def test_photographs_of_whole_scenes_are_not_plain(shared_data: Path, scene: str
         image.thumbnail((WORK_PX, WORK_PX))
         photographs.append(np.asarray(image))
     assert cut_out(photographs).clutter > PLAIN
+
+
+def test_through_a_hole_one_sees_the_background_of_the_same_photograph() -> None:
+    """Both holes are as near to the border, by the barrier, as the floor may be; only one shows the floor."""
+    floor, white = np.array([40.0, 2, 2], np.float32), np.array([95.0, 0, 0], np.float32)
+    handle, panel, border = disc(96, 40, 60, 10), disc(96, 60, 40, 10), ~disc(96, 48, 48, 46)
+    solid = disc(96, 48, 48, 36)
+    lab = np.where(solid[..., None] & ~handle[..., None], np.array([50.0, 60, 40], np.float32), floor)
+    lab[panel] = white
+    found = filled(solid & ~handle & ~panel, lab, np.full((96, 96), 0.8, np.float32), border)
+    assert (found == (solid & ~handle)).all()
