@@ -12,6 +12,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
+from sparseags_ns.preprocess.photographs import PhotographError
+
 MODELS = ("isnet-general-use", "u2net", "birefnet-general", "u2netp", "silueta")
 """Models for objects of any kind, the preferred one first."""
 
@@ -37,8 +39,20 @@ def model() -> str:
 
 
 def session(name: str) -> Any:
-    """The model, loaded."""
-    return import_module("rembg").new_session(name)
+    """The model, loaded.
+
+    Raises:
+        PhotographError: its file is no model.
+    """
+    # Otherwise a file that is not byte for byte the published one would be fetched anew.
+    os.environ.setdefault("MODEL_CHECKSUM_DISABLED", "1")
+    try:
+        return import_module("rembg").new_session(name)
+    except Exception as error:  # onnxruntime's errors are of no class of their own
+        raise PhotographError(
+            f"rembg cannot load {_file(name)} ({type(error).__name__}); delete it and get it again, for example with: "
+            f"rembg d {name}"
+        ) from error
 
 
 def cut_out(session: Any, pixels: UInt8[np.ndarray, "height width 3"]) -> Float[np.ndarray, "height width"]:
@@ -48,10 +62,23 @@ def cut_out(session: Any, pixels: UInt8[np.ndarray, "height width 3"]) -> Float[
 
 
 def _present() -> list[str]:
-    return [name for name in MODELS if (_folder() / f"{name}.onnx").is_file()]
+    return [name for name in MODELS if _file(name) is not None]
+
+
+def _file(name: str) -> Path | None:
+    """The file of a model, where rembg looks for it: in a folder of its own, or in the one of older versions."""
+    candidates = (_home() / "models" / name / f"{name}.onnx", _folder() / f"{name}.onnx")
+    return next((path for path in candidates if path.is_file()), None)
 
 
 def _folder() -> Path:
-    """Where rembg keeps its models."""
+    """Where rembg kept its models in older versions, and still finds them."""
     home = os.environ.get("U2NET_HOME") or os.path.join(os.environ.get("XDG_DATA_HOME", "~"), ".u2net")
     return Path(home).expanduser()
+
+
+def _home() -> Path:
+    """Where newer versions of rembg keep everything."""
+    data = os.environ.get("XDG_DATA_HOME")
+    default = Path(data, "rembg") if data else Path("~/.rembg")
+    return Path(os.environ.get("U2NET_HOME") or os.environ.get("REMBG_HOME") or default).expanduser()

@@ -162,6 +162,26 @@ def test_rembg_without_its_package_or_model(tmp_path: Path, monkeypatch: pytest.
     assert_golden("rembg_model", str(rembg_masks.missing()), tmp_path)
     (tmp_path / "u2net.onnx").touch()
     assert rembg_masks.missing() is None and rembg_masks.model() == "u2net"
+    monkeypatch.delenv("U2NET_HOME")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    assert rembg_masks.missing() is not None
+    newer = tmp_path / "data/rembg/models/silueta/silueta.onnx"
+    newer.parent.mkdir(parents=True)
+    newer.touch()
+    assert rembg_masks.missing() is None and rembg_masks.model() == "silueta"
+
+
+def test_a_model_of_rembg_that_is_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(name: str) -> None:
+        raise RuntimeError("INVALID_PROTOBUF")
+
+    monkeypatch.setenv("U2NET_HOME", str(tmp_path))
+    monkeypatch.setenv("MODEL_CHECKSUM_DISABLED", "1")  # so that it is as before afterwards
+    (tmp_path / "u2net.onnx").touch()
+    monkeypatch.setattr(rembg_masks, "import_module", lambda name: SimpleNamespace(new_session=fails))
+    with pytest.raises(PhotographError) as error:
+        rembg_masks.session("u2net")
+    assert_golden("rembg_damaged", str(error.value), tmp_path)
 
 
 def test_masks_that_cannot_be_kept(tmp_path: Path, plain_scene: list[Source]) -> None:
