@@ -73,7 +73,7 @@ def run_case(case: Case) -> dict[str, Any]:
         options = ReadingOptions(
             masks="none",
             resolution=case.resolution,
-            allow_missing=True,
+            missing_poses="leave-out",
             hold="none" if case.how == "with poses, refined" else "auto",
             cache_dir=case.subset.store.folder,
         )

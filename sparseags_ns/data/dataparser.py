@@ -21,6 +21,7 @@ from tyro.conf import Suppress
 
 from sparseags_ns.data.holding import Hold
 from sparseags_ns.data.reading import ReadingOptions, read_scene
+from sparseags_ns.data.unplaced import MissingPoses
 from sparseags_ns.geometry.alignment import normalizing_similarity
 from sparseags_ns.geometry.cameras import Cameras, opengl_from_opencv
 from sparseags_ns.pose_init.choice import PoseInitName
@@ -46,8 +47,9 @@ class SparseAGSDataParserConfig(DataParserConfig):
     usually lie."""
     resolution: int = 256
     """Side of the square working photographs, pixels (paper: 256)."""
-    allow_missing: bool = False
-    """Leave out photographs that have no pose in the pose file instead of refusing the folder."""
+    missing_poses: MissingPoses = "refuse"
+    """What becomes of photographs that the pose file has no pose for: refuse the folder, leave-out the photographs, or
+    search: training looks for their places."""
     masks: Masks = "auto"
     """Where the object's masks come from: given (transparency or the masks/ folder), rembg, background (by colours,
     where backgrounds are plain), or none, for whole photographs; auto takes the first that applies."""

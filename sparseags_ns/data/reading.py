@@ -27,7 +27,7 @@ from sparseags_ns.data.one_lens import lens_scales
 from sparseags_ns.data.pictures import Planes, read_pictures
 from sparseags_ns.data.rasters import Raster, announce_framing, announce_turns, check_intrinsics, raster_of
 from sparseags_ns.data.scene import find_scene
-from sparseags_ns.data.unplaced import UNPLACED
+from sparseags_ns.data.unplaced import UNPLACED, MissingPoses
 from sparseags_ns.data.videos import photographs_folder
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.pose_init.choice import PoseInitName
@@ -62,8 +62,9 @@ class ReadingOptions:
     """Where the objects' masks come from."""
     masks_drop: bool = False
     """Whether the masks of the masks/ folder are white where photographs are to be left out (VGGSfM)."""
-    allow_missing: bool = False
-    """Leave out photographs that have no pose in the pose file, instead of refusing the scene."""
+    missing_poses: MissingPoses = "refuse"
+    """What becomes of photographs that the pose file has no pose for: refuse the scene, leave-out the photographs, or
+    search: training looks for their places."""
     num_frames: int = 12
     """How many frames of a video are taken."""
     hold: Hold = "auto"
@@ -91,10 +92,10 @@ def read_views(
     poses: Path | None = None,
     resolution: int = 256,
     masks: Masks = "auto",
-    allow_missing: bool = False,
+    missing_poses: MissingPoses = "refuse",
 ) -> Views:
     """The views of a scene, as `read_scene` finds them."""
-    options = ReadingOptions(poses=poses, resolution=resolution, masks=masks, allow_missing=allow_missing)
+    options = ReadingOptions(poses=poses, resolution=resolution, masks=masks, missing_poses=missing_poses)
     return read_scene(data, options).views
 
 
@@ -115,7 +116,7 @@ def read_scene(data: Path, options: ReadingOptions) -> ReadScene:
     store = store_of(scene, options.cache_dir)
     scene = photographs_folder(scene, store, options.num_frames)
     found = find_scene(
-        scene, options.poses, options.allow_missing, options.pose_init, store, pose_weights=options.pose_weights
+        scene, options.poses, options.missing_poses, options.pose_init, store, pose_weights=options.pose_weights
     )
     rasters = [raster_of(photograph) for photograph in found.photographs]
     sources = [Source(raster.path, raster.upright) for raster in rasters]

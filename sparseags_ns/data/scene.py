@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sparseags_ns.console import announce, warn
-from sparseags_ns.data.unplaced import with_unplaced
+from sparseags_ns.data.unplaced import UNPLACED, MissingPoses, with_unplaced
 from sparseags_ns.formats.frame import Frame
 from sparseags_ns.formats.image_paths import PHOTO_ENDINGS, PHOTO_FOLDERS
 from sparseags_ns.pose_init.base import InitialPoses
@@ -54,7 +54,7 @@ class FoundScene:
 def find_scene(
     scene: Path,
     poses: Path | None,
-    allow_missing: bool,
+    missing_poses: MissingPoses,
     pose_init: PoseInitName,
     store: Store,
     *,
@@ -65,7 +65,7 @@ def find_scene(
     Args:
         scene: the folder.
         poses: the file to take the cameras from; None looks for one in the folder.
-        allow_missing: leave out photographs that the file has no pose for, and say so, instead of refusing the scene.
+        missing_poses: what becomes of photographs that the file has no pose for.
         pose_init: who finds the cameras.
         store: where cameras that had to be estimated are kept.
         pose_weights: of the estimator, see `choose_estimator`.
@@ -73,7 +73,7 @@ def find_scene(
     _require_folder(scene)
     pose_file = find_pose_file(scene, poses) if pose_init in ("auto", "files") else None
     if pose_file is not None:
-        return _given(scene, pose_file, allow_missing)
+        return _given(scene, pose_file, missing_poses)
     if poses is not None:
         raise SceneError(f"poses from {poses} and from {pose_init} were both asked for; ask for one of them")
     photographs = _photographs(scene, ())
@@ -90,13 +90,15 @@ def find_scene(
     return FoundScene(found, initial.points, f"the initialiser {name}")
 
 
-def _given(scene: Path, pose_file: Path, allow_missing: bool) -> FoundScene:
+def _given(scene: Path, pose_file: Path, missing_poses: MissingPoses) -> FoundScene:
     """A scene whose cameras somebody else has written down."""
     initialiser = FromFiles(scene, pose_file)
     photographs = _photographs(scene, initialiser.named_photographs)
     initialiser.require_photographs()
     initial = initialiser.place(photographs)
-    posed = _posed(photographs, initial, pose_file, allow_missing)
+    if missing_poses == "search":
+        initial = with_unplaced(photographs, initial, str(pose_file))
+    posed = _posed(photographs, initial, pose_file, missing_poses)
     _check_number(len(posed), scene)
     _check_trust(posed, pose_file)
     return FoundScene(posed, initial.points, str(pose_file))
@@ -129,20 +131,20 @@ def _photographs(scene: Path, named: Collection[Path]) -> tuple[Path, ...]:
 
 
 def _posed(
-    photographs: Sequence[Path], initial: InitialPoses, pose_file: Path, allow_missing: bool
+    photographs: Sequence[Path], initial: InitialPoses, pose_file: Path, missing_poses: MissingPoses
 ) -> tuple[PosedPhotograph, ...]:
-    """The photographs that have a pose."""
-    pairs = list(zip(photographs, initial.frames, initial.freedoms, strict=True))
-    bare = [path.name for path, frame, _ in pairs if frame is None]
-    if bare and not allow_missing:
+    """The photographs that have a pose, or a stand-in for one."""
+    pairs = list(zip(photographs, initial.frames, initial.confidence.tolist(), initial.freedoms, strict=True))
+    bare = [path.name for path, frame, *_ in pairs if frame is None]
+    if bare and missing_poses == "refuse":
         raise SceneError(
             f"{pose_file} has no pose for {len(bare)} of the {len(pairs)} photographs in "
-            f"{photographs[0].parent}: {listed(bare)}. Add their poses, move them to another folder, or leave them "
-            "out with the option allow-missing"
+            f"{photographs[0].parent}: {listed(bare)}. Add their poses, have training look for their places "
+            "with the option missing-poses = search, or leave them out with missing-poses = leave-out"
         )
     if bare:
         warn(f"left out: {listed(bare)}", f"no pose in {pose_file}")
-    return tuple(PosedPhotograph(path, frame, 1.0, free) for path, frame, free in pairs if frame is not None)
+    return tuple(PosedPhotograph(path, frame, *rest) for path, frame, *rest in pairs if frame is not None)
 
 
 def _check_names(photographs: Sequence[Path]) -> None:
@@ -172,10 +174,11 @@ def _check_number(views: int, scene: Path) -> None:
 
 def _check_trust(posed: Sequence[PosedPhotograph], pose_file: Path) -> None:
     """Say which views the pose file does not trust; refuse it if too few remain."""
-    doubted = [photograph.path.stem for photograph in posed if not photograph.frame.trusted]
-    if len(posed) - len(doubted) < FEWEST_VIEWS:
+    given = [photograph for photograph in posed if not photograph.frame.extra.get(UNPLACED)]
+    doubted = [photograph.path.stem for photograph in given if not photograph.frame.trusted]
+    if len(given) - len(doubted) < FEWEST_VIEWS:
         raise SceneError(
-            f"{pose_file} trusts only {len(posed) - len(doubted)} of its {len(posed)} views ('flag' is 0 for the "
+            f"{pose_file} trusts only {len(given) - len(doubted)} of its {len(given)} views ('flag' is 0 for the "
             f"others); expected at least {FEWEST_VIEWS}"
         )
     if doubted:

@@ -1,10 +1,11 @@
-"""Photographs that an initialiser could not place: they take part, untrusted, until the outlier search places them."""
+"""Photographs without a pose: they take part, untrusted, until the outlier search places them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -12,6 +13,10 @@ from sparseags_ns.console import warn
 from sparseags_ns.formats.frame import Frame, intrinsics_matrix
 from sparseags_ns.pose_init.base import InitialPoses, PoseInitError
 from sparseags_ns.preprocess.photographs import listed, read_header
+
+MissingPoses = Literal["refuse", "leave-out", "search"]
+"""What becomes of photographs that a pose file says nothing of: the scene is refused, they are left out, or training
+looks for their place."""
 
 UNPLACED = "unplaced"
 """Key in `Frame.extra` of a camera that only stands in for one."""
@@ -39,25 +44,32 @@ def with_unplaced(photographs: Sequence[Path], initial: InitialPoses, initialise
         f"{initialiser} could not place {listed(missing)}",
         f"{len(missing)} of {len(photographs)} photographs; they start untrusted, without a pose of their own",
     )
+    span = _usual_span(photographs, initial)
     frames = tuple(
-        _stand_in(path, initial) if frame is None else frame
+        _stand_in(path, initial, span) if frame is None else frame
         for path, frame in zip(photographs, initial.frames, strict=True)
     )
     return replace(initial, frames=frames)
 
 
-def _stand_in(path: Path, initial: InitialPoses) -> Frame:
-    """A camera in the surest one's place, with the usual angle of view."""
+def _usual_span(photographs: Sequence[Path], initial: InitialPoses) -> float:
+    """Median focal length of the placed photographs, in units of their longer side."""
+    spans = []
+    for path, frame in zip(photographs, initial.frames, strict=True):
+        if frame is not None:
+            stored = read_header(path).upright
+            width, height = frame.width or stored[0], frame.height or stored[1]
+            spans.append((frame.intrinsics[0] + frame.intrinsics[1]) / 2 / max(width, height))
+    return float(torch.tensor(spans).median())
+
+
+def _stand_in(path: Path, initial: InitialPoses, span: float) -> Frame:
+    """A camera in the surest one's place; its lens is EXIF's, or the others'."""
     surest = initial.frames[int(initial.confidence.argmax())]
     assert surest is not None, "some photographs are placed, and only those have any confidence"
     header = read_header(path)
     width, height = header.upright
-    spans = [
-        (frame.intrinsics[0] + frame.intrinsics[1]) / 2 / max(frame.width, frame.height)
-        for frame in initial.frames
-        if frame is not None and frame.width is not None and frame.height is not None
-    ]
-    focal = header.focal_px or max(width, height) * (float(torch.tensor(spans).median()) if spans else 1.0)
+    focal = header.focal_px or max(width, height) * span
     return Frame(
         name=path.stem,
         file_path=path.name,

@@ -163,7 +163,7 @@ def test_photographs_without_a_pose_may_be_left_out(
     scene: Path, capsys: pytest.CaptureFixture[str], save_photograph: Callable[..., None]
 ) -> None:
     save_photograph(scene / "images/extra.png")
-    assert read_views(scene, resolution=SIZE, allow_missing=True).names == ("000", "001", "002", "003")
+    assert read_views(scene, resolution=SIZE, missing_poses="leave-out").names == ("000", "001", "002", "003")
     assert "sparseags: warning: left out: extra.png (no pose in" in capsys.readouterr().err
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,3 +92,18 @@ def test_the_table_says_what_becomes_of_each_camera(plain: Path, capsys: pytest.
     rows = {line.split()[1]: line for line in capsys.readouterr().out.splitlines() if " 00" in line}
     assert "kept" in rows["000"] and "trusted" in rows["001"]
     assert "none" in rows["003"] and "training looks for" in rows["003"]
+
+
+def test_photographs_that_a_pose_file_says_nothing_of_may_be_searched_for(
+    scene: Path, save_photograph: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_photograph(scene / "images/extra.png")
+    found = read_scene(scene, ReadingOptions(resolution=SIZE, missing_poses="search"))
+    assert found.views.names[-1] == "extra" and found.views.unposed == (4,)
+    assert found.views.trusted.tolist() == [True] * 4 + [False]
+    assert found.confidence.tolist() == [1.0] * 4 + [0.0]
+    given, searched = found.views.cameras.K[0], found.views.cameras.K[4]
+    assert float(searched[0, 0]) == pytest.approx(float(given[0, 0]), rel=0.02), "the others' angle of view"
+    assert "transforms.json could not place extra.png (1 of 5 photographs; they start untrusted" in (
+        capsys.readouterr().err
+    )
