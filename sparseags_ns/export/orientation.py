@@ -19,8 +19,8 @@ from torch import Tensor
 from sparseags_ns.export.opened_run import OpenedRun
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.alignment import Similarity, turn_to_y, up_direction
-from sparseags_ns.geometry.anchoring import object_anchored
 from sparseags_ns.geometry.cameras import Cameras
+from sparseags_ns.geometry.motion import drift
 from sparseags_ns.rasterizer.reference import harmonics
 from sparseags_ns.rasterizer.types import Gaussians
 
@@ -73,13 +73,12 @@ def to_orientation(run: OpenedRun, orient: Orient) -> Similarity:
 def to_given(run: OpenedRun) -> Similarity:
     """From the run's world to that of the given poses.
 
-    The run's world drifts a little while it is optimised. The drift is taken out by the cameras that are trusted, so
-    that the object comes to stand where the given poses see it.
+    The run's world drifts a little while it is optimised. The drift is taken out by the trusted cameras that agree
+    about it, so that the object comes to stand where the given poses see it.
     """
     center = run.gaussians.center.double().cpu()
     given, refined = (c.detach()[run.trusted].T_camera_world.cpu() for c in (run.initial, run.refined))
-    drift = object_anchored(given, refined, center)
-    return drift.compose(run.normalisation).inverse()
+    return drift(given, refined, center).compose(run.normalisation).inverse()
 
 
 def moved_gaussians(gaussians: Gaussians, similarity: Similarity) -> Gaussians:

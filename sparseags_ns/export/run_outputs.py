@@ -25,9 +25,8 @@ from sparseags_ns.export.contact_sheet import contact_sheet, save_image
 from sparseags_ns.formats.cameras_json import write_cameras_json
 from sparseags_ns.formats.frame import Frame
 from sparseags_ns.formats.transforms_json import write_transforms_json
-from sparseags_ns.geometry.anchoring import object_anchored
 from sparseags_ns.geometry.cameras import Cameras
-from sparseags_ns.geometry.motion import agreeing
+from sparseags_ns.geometry.motion import drift
 from sparseags_ns.geometry.pose_metrics import pose_change
 from sparseags_ns.metrics.images import over_white
 from sparseags_ns.metrics.perceptual import PerceptualError
@@ -87,16 +86,14 @@ def anchored(
 ) -> Cameras:
     """The given cameras, moved as one so that the object stands where the refined cameras have it.
 
-    The world itself may drift a little during the optimisation; that is no error of the given poses. Only views that
-    agree say how: a given camera that was grossly wrong must not make all the others look wrong.
+    The world itself may drift a little during the optimisation; that is no error of the given poses.
 
     Args:
         posed: the cameras that were given; the others only stand in for one, and say nothing of the drift.
     """
     center = gaussians.center
     told = torch.arange(len(given), device=center.device) if posed is None else posed.to(center.device).nonzero()[:, 0]
-    told = told[agreeing(given.T_camera_world[told], refined.T_camera_world[told])]
-    similarity = object_anchored(given.T_camera_world[told], refined.T_camera_world[told], center)
+    similarity = drift(given.T_camera_world[told], refined.T_camera_world[told], center)
     return given.with_poses(similarity.apply_to_poses(given.T_camera_world))
 
 

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from sparseags_ns.geometry import se3
+from sparseags_ns.geometry.alignment import Similarity
 from sparseags_ns.geometry.anchoring import object_anchored
 from sparseags_ns.geometry.pose_metrics import pose_change
 
@@ -33,17 +34,30 @@ def motion(
 ) -> Motion:
     """Compare `T_camera_world` of the same cameras in two worlds.
 
+    Args:
+        center: of the object, in the refined world.
+    """
+    moved_as_one = drift(given, refined, center).apply_to_poses(given)
+    turned_deg, moved = pose_change(moved_as_one, refined)
+    distance = (se3.inverse(refined.double())[:, :3, 3] - center.double()).norm(dim=-1).mean()
+    return Motion(moved_as_one, turned_deg, 100 * moved / distance)
+
+
+def drift(
+    given: Float[Tensor, "views 4 4"], refined: Float[Tensor, "views 4 4"], center: Float[Tensor, " 3"]
+) -> Similarity:
+    """The similarity from the given to the refined world, around the object.
+
     Only views that agree say how the world has drifted: one that was turned by 120 degrees would have its turn shared
     out among all the others.
 
     Args:
+        given: `T_camera_world` of the cameras in the given world.
+        refined: the same cameras in the refined world.
         center: of the object, in the refined world.
     """
     agree = agreeing(given, refined)
-    moved_as_one = object_anchored(given[agree], refined[agree], center).apply_to_poses(given)
-    turned_deg, moved = pose_change(moved_as_one, refined)
-    distance = (se3.inverse(refined.double())[:, :3, 3] - center.double()).norm(dim=-1).mean()
-    return Motion(moved_as_one, turned_deg, 100 * moved / distance)
+    return object_anchored(given[agree], refined[agree], center)
 
 
 def agreeing(given: Float[Tensor, "views 4 4"], refined: Float[Tensor, "views 4 4"]) -> Bool[Tensor, " views"]:

@@ -15,6 +15,9 @@ from dataclasses import asdict, dataclass, replace
 from statistics import fmean, median
 from typing import Any, Literal, Protocol, runtime_checkable
 
+WARY_BELOW = 8
+"""With fewer views than this each is explained by few others, and what a glance says counts less."""
+
 Action = Literal["suspect", "drop", "doubt", "restore", "correct", "place", "keep", "fall back", "declare", "finish"]
 
 
@@ -59,6 +62,10 @@ class DetectionState:
     """Trusted again, at new poses; not suspected again."""
     held: tuple[int, ...] = ()
     """Their poses do not move and are beyond suspicion."""
+    wary: bool = False
+    """Outliers were found before, and where there were some there may be more; or views are few."""
+    again: bool = False
+    """Outliers were found and put elsewhere before."""
     decisions: tuple[Decision, ...] = ()
     finished: bool = False
 
@@ -102,8 +109,9 @@ class PublishedRule:
 
     def suspect(self, state: DetectionState, evidence: Evidence) -> Decision:
         """The trusted view with the largest error; after one that was restored the search for outliers is over."""
-        if state.cleared:
-            return Decision("finish", None, "the last suspect was innocent", {})
+        if state.again or state.cleared:
+            why = "the last suspect was innocent" if state.cleared else "this rule looks once"
+            return Decision("finish", None, why, {})
         open_ = [view for view in _trusted(state) if view not in state.held]
         if not open_:
             return Decision("finish", None, "no view is left to suspect", {})
@@ -134,12 +142,16 @@ class RelocationRule:
 
     suspect_below: float = 1.45
     """`elsewhere` on the splat from which the view was only faded out."""
+    suspect_below_wary: float = 2.0
+    """The same once outliers were found, since wrong views bear one another out and the last of them stand quieter; and
+    where there are less than eight views, since each is then explained by few others."""
     lost_above: float = 10.0
     """Error over the median, from which a view is suspect anyway: it does not see the object at all."""
     prove_below: float = 0.8
     """`elsewhere` on the splat reconstructed without it."""
-    may_rise: float = 1.15
-    """The others' errors may rise by this factor at most, else leaving the view out explains nothing."""
+    must_ease: float = 0.9
+    """...and this factor on the others' errors: while another view is wrong, right ones seem to stand elsewhere too,
+    but nobody is eased by their absence."""
     must_fall: float = 0.5
     """Factor on the others' errors that proves guilt on its own."""
     doubt_below: float = 1.3
@@ -148,6 +160,8 @@ class RelocationRule:
     """That pose has to lower the sum of all views' errors by this factor."""
     max_cleared: int = 2
     """After so many innocent suspects in a row the search for outliers is over."""
+    max_cleared_wary: int = 3
+    """The same once outliers were found, or where views are few."""
 
     def suspect(self, state: DetectionState, evidence: Evidence) -> Decision:
         """The view most eager to be elsewhere."""
@@ -155,7 +169,7 @@ class RelocationRule:
         open_ = [view for view in _trusted(state) if view not in state.cleared + state.corrected + state.held]
         lost = [view for view in open_ if evidence.errors[view] > self.lost_above * middle]
         known = [view for view in open_ if not math.isnan(evidence.elsewhere[view])]
-        if len(state.cleared) >= self.max_cleared:
+        if len(state.cleared) >= (self.max_cleared_wary if state.wary else self.max_cleared):
             return Decision("finish", None, f"the last {len(state.cleared)} suspects were innocent", {})
         if lost:
             view = max(lost, key=lambda view: evidence.errors[view])
@@ -163,7 +177,7 @@ class RelocationRule:
         if known:
             view = min(known, key=lambda view: evidence.elsewhere[view])
             numbers = self._numbers(evidence, view, middle)
-            if evidence.elsewhere[view] < self.suspect_below:
+            if evidence.elsewhere[view] < (self.suspect_below_wary if state.wary else self.suspect_below):
                 return Decision("suspect", view, "it fits better elsewhere", numbers)
             return Decision("finish", None, "no view fits better elsewhere", numbers)
         return Decision("finish", None, "no view is left to suspect", {})
@@ -176,7 +190,7 @@ class RelocationRule:
         numbers = {"elsewhere": elsewhere, "others_factor": factor}
         if factor <= self.must_fall:
             return Decision("drop", state.suspect, "without it everybody else's error falls", numbers)
-        if elsewhere <= self.prove_below and factor <= self.may_rise:
+        if elsewhere <= self.prove_below and factor <= self.must_ease:
             return Decision("drop", state.suspect, "the others' splat shows it elsewhere", numbers)
         if elsewhere <= self.doubt_below:
             return Decision("doubt", state.suspect, "another pose fits the others' splat about as well", numbers)
@@ -194,9 +208,9 @@ class RelocationRule:
         return {"elsewhere": evidence.elsewhere[view], "error_over_median": evidence.errors[view] / max(middle, 1e-12)}
 
 
-def begin(trusted: tuple[bool, ...], held: tuple[int, ...] = ()) -> DetectionState:
+def begin(trusted: tuple[bool, ...], held: tuple[int, ...] = (), again: bool = False) -> DetectionState:
     """The first state. Views untrusted from the start (outliers/waiting.py) are no suspects and count for no limit."""
-    return DetectionState(trusted, held=held)
+    return DetectionState(trusted, held=held, wary=again or sum(trusted) < WARY_BELOW, again=again)
 
 
 def next_suspect(state: DetectionState, evidence: Evidence, rule: Rule) -> DetectionState:

@@ -34,7 +34,7 @@ WRONG_DEG = 12.0
 """The given pose of a view that was turned by less is not called wrong..."""
 WRONG_FACTOR = 3.0
 """...nor that of one turned by less than this times the median view: then all were rough..."""
-MUST_RISE = 1.5
+MUST_RISE = 10.0
 """...nor where it explains the photograph as well: near it the loss must be so many times that near the refined one."""
 
 

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.alignment import Similarity
-from sparseags_ns.geometry.anchoring import object_anchored
 from sparseags_ns.geometry.cameras import Cameras
+from sparseags_ns.geometry.motion import drift
 from sparseags_ns.outliers.hypotheses import opaque_center
 from sparseags_ns.outliers.photographs import photograph_of
 from sparseags_ns.outliers.proxy import proxy
@@ -96,7 +96,7 @@ def view_losses(fit: Fit, views: Views, pixels: int, mask_weight: float = 0.5) -
 
 
 def realigned(fit: Fit, poses: Float[Tensor, "views 4 4"]) -> Float[Tensor, "views 4 4"]:
-    """Other poses of the same views moved as one into the fit's world, by the views that the fit trusts."""
+    """Other poses of the same views moved as one into the fit's world, by the trusted views that agree about it."""
     return _into(fit, poses).apply_to_poses(poses)
 
 
@@ -109,4 +109,4 @@ def claimed(fit: Fit, poses: Float[Tensor, "views 4 4"], view: int) -> Float[Ten
 
 def _into(fit: Fit, poses: Float[Tensor, "views 4 4"]) -> Similarity:
     own = fit.cameras.T_camera_world
-    return object_anchored(poses[fit.trusted], own[fit.trusted], opaque_center(fit.gaussians))
+    return drift(poses[fit.trusted], own[fit.trusted], opaque_center(fit.gaussians))

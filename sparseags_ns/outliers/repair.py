@@ -21,15 +21,18 @@ from sparseags_ns.outliers.detection import (
     Decision,
     DetectionState,
     Evidence,
+    RelocationRule,
     begin,
     judged,
     next_suspect,
     settled,
 )
+from sparseags_ns.outliers.few import FEW, all_tried
 from sparseags_ns.outliers.fits import Fit, Fitter, claimed, realigned
 from sparseags_ns.outliers.newcomers import place_newcomers
+from sparseags_ns.outliers.relocation import ELSEWHERE_DEG
 from sparseags_ns.outliers.search import SearchResult
-from sparseags_ns.outliers.verdict import Verdict, verdict
+from sparseags_ns.outliers.verdict import turned_against_given, verdict
 from sparseags_ns.outliers.workplace import RepairSettings, Workplace, without
 from sparseags_ns.views import Views
 
@@ -72,23 +75,45 @@ def repair(
     place = Workplace(views, fitter, settings or RepairSettings(), between_batches, claims=views.cameras.T_camera_world)
     shows = views.masks.flatten(1).amax(1) > 0.5
     base = base or fitter.from_scratch(views.cameras, views.trusted & shows)
-    state, inliers = _detect(place, base)
-    end = Verdict(base, torch.zeros_like(base.trusted), ())
-    if state.dropped or state.corrected:
-        end = verdict(place, base, inliers, state)
-    fit, decisions, placed = end.fit, (*state.decisions, *end.decisions), torch.zeros_like(base.trusted)
+    few = 2 < int(base.trusted.sum()) <= FEW and isinstance(place.settings.rule, RelocationRule)
+    fit, corrected, decisions = all_tried(place, base) if few else _settled_outliers(place, base)
+    placed = torch.zeros_like(base.trusted)
     waiting = (~views.trusted & shows).nonzero().flatten().tolist()
     if waiting:
         newcomers = place_newcomers(place, fit, waiting)
         fit, decisions = newcomers.fit, (*decisions, *newcomers.decisions)
         placed[list(newcomers.placed)] = True
-    return RepairResult(fit, end.corrected, decisions, place.searches, fit is not base, placed)
+    return RepairResult(fit, corrected, decisions, place.searches, fit is not base, placed)
 
 
-def _detect(place: Workplace, base: Fit) -> tuple[DetectionState, Fit]:
+def _settled_outliers(place: Workplace, base: Fit) -> tuple[Fit, Bool[Tensor, " views"], tuple[Decision, ...]]:
+    """Detection and verdict, again and again until nothing is found: wrong views bear one another out, and each that is
+    put right makes the next one stand out more."""
+    fit, corrected, decisions = base, torch.zeros_like(base.trusted), ()
+    for number in range(place.settings.passes):
+        claims, (state, inliers) = place.claims, _detect(place, base, again=number > 0)
+        decisions = (*decisions, *state.decisions)
+        if not state.dropped and not state.corrected:
+            break
+        end = verdict(place, base, inliers, state)
+        decisions = (*decisions, *end.decisions)
+        if end.fit is base:
+            place.claims = claims
+            break  # The poses as they were are better; nothing else would be found from them.
+        for view in end.corrected.nonzero().flatten().tolist():
+            claims = claimed(end.fit, claims, view)
+        place.claims, fit = claims, end.fit
+        corrected = (corrected | end.corrected) & (turned_against_given(place, fit) > ELSEWHERE_DEG)
+        if not end.corrected.any() or number + 1 == place.settings.passes:
+            break
+        base = place.from_scratch(claims, fit.trusted)
+    return fit, corrected, decisions
+
+
+def _detect(place: Workplace, base: Fit, again: bool) -> tuple[DetectionState, Fit]:
     """Drop or correct views until none is suspect; the state, and a fit of the views that are trusted now."""
     held = tuple((place.views.held & base.trusted).nonzero().flatten().tolist())
-    rule, fit, state = place.settings.rule, base, begin(tuple(base.trusted.tolist()), held)
+    rule, fit, state = place.settings.rule, base, begin(tuple(base.trusted.tolist()), held, again)
     evidence = _glance(place, fit)
     while True:
         state = next_suspect(state, evidence, rule)

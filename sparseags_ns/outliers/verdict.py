@@ -12,9 +12,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from sparseags_ns.geometry.pose_metrics import pose_change
+from sparseags_ns.geometry.motion import motion
 from sparseags_ns.outliers.detection import Decision, DetectionState
 from sparseags_ns.outliers.fits import Fit, claimed, realigned
+from sparseags_ns.outliers.hypotheses import opaque_center
 from sparseags_ns.outliers.relocation import ELSEWHERE_DEG, candidates
 from sparseags_ns.outliers.workplace import Workplace
 
@@ -24,6 +25,7 @@ class Verdict:
     """How a repair ends."""
 
     fit: Fit
+    """What was judged best, with the detail with which it was judged; the given one if that was."""
     corrected: Bool[Tensor, " views"]
     """Views that stand elsewhere now."""
     decisions: tuple[Decision, ...]
@@ -83,7 +85,8 @@ def verdict(place: Workplace, base: Fit, inliers: Fit, state: DetectionState) ->
         why = "with the recovered poses the views agree no better"
         decisions = tuple(Decision("restore", view, why, numbers) for view in (*state.dropped, *state.corrected))
         return Verdict(base, torch.zeros_like(base.trusted), decisions)
-    return _recovered(place, base, best, losses, state, numbers)
+    corrected, decisions, trusted = _recovered(place, base, best, losses, state, numbers)
+    return Verdict(best.with_trusted(trusted), corrected, decisions)
 
 
 def _options(place: Workplace, base: Fit, inliers: Fit, state: DetectionState) -> Iterator[Fit]:
@@ -115,16 +118,15 @@ def _recovered(
     losses: Float[Tensor, " views"],
     state: DetectionState,
     numbers: dict[str, float],
-) -> Verdict:
-    """Which views stand elsewhere in the best reconstruction, and which fit nowhere."""
+) -> tuple[Bool[Tensor, " views"], tuple[Decision, ...], Bool[Tensor, " views"]]:
+    """Which views stand elsewhere in the best reconstruction, what is decided, and who is trusted: some fit nowhere."""
     settings = place.settings
-    given = realigned(best, place.views.cameras.T_camera_world)
-    turned_deg, _ = pose_change(given, best.cameras.T_camera_world)
+    turned_deg = turned_against_given(place, best)
     changed = torch.zeros_like(base.trusted)
     changed[[*state.dropped, *state.corrected]] = True
     usual = float(losses[base.trusted & ~changed].quantile(0.5))
     decisions, trusted = [], base.trusted.clone()
-    for view in state.dropped:
+    for view in (*state.dropped, *state.corrected):
         arbitrary = float(place.searches[view].hypothesis_losses.quantile(0.5))
         limit = max(settings.misfit_above * usual, settings.misfit_share * arbitrary)
         known = numbers | {"turned_deg": float(turned_deg[view]), "loss": float(losses[view]), "limit": limit}
@@ -135,4 +137,10 @@ def _recovered(
             decisions.append(Decision("correct", view, "with its new pose all views agree better", known))
         else:
             decisions.append(Decision("restore", view, "refined with the others, its own pose fits", known))
-    return Verdict(best.with_trusted(trusted), changed & (turned_deg > ELSEWHERE_DEG), tuple(decisions))
+    return changed & (turned_deg > ELSEWHERE_DEG), tuple(decisions), trusted
+
+
+def turned_against_given(place: Workplace, fit: Fit) -> Float[Tensor, " views"]:
+    """By how many degrees a fit has turned each camera; those that agree say how the world has drifted."""
+    given, center = place.views.cameras.T_camera_world, opaque_center(fit.gaussians)
+    return motion(given, fit.cameras.T_camera_world, center).turned_deg.to(given)

@@ -31,6 +31,8 @@ class RepairSettings:
     """Who is suspect, who is guilty."""
     perceptual: PerceptualError | None = None
     """What the rule's errors are measured with, at the working size; None for the squared error at `pixels`."""
+    passes: int = 3
+    """So often outliers are looked for, if there were some the time before."""
     glances: int = 8
     """So many of the worst explained views are glanced at in a round."""
     glance: SearchSettings = GLANCE

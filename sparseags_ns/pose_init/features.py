@@ -22,9 +22,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from sparseags_ns.pose_init.base import InitialPoses
+from sparseags_ns.pose_init.believing import ScoredMatches
 from sparseags_ns.pose_init.mapping import VIRTUAL_PX, Shot, map_shots
 from sparseags_ns.preprocess.photographs import read_header, read_photograph
 from sparseags_ns.preprocess.store import Store, fingerprint
@@ -48,9 +49,6 @@ class KeyPoints:
     """sRGB, 0 to 1."""
     size: Float[np.ndarray, " axes"]
     """Width and height of the photograph in virtual pixels."""
-
-
-Matches = Int[np.ndarray, "matches 2"]
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ class Features:
         """Cameras of the photographs that belong together, None for the others."""
         prints = [fingerprint("points", str(self.most_points), path) for path in photographs]
         points = [self._points(path, key) for path, key in zip(photographs, prints, strict=True)]
-        matches = {pair: self._matches(pair, prints, points) for pair in pairs_to_match(points)}
+        matches = {pair: self._matches(pair, prints, points).believed for pair in pairs_to_match(points)}
         shots = [_shot(path, found) for path, found in zip(photographs, points, strict=True)]
         return map_shots(shots, matches, self.seed)
 
@@ -115,21 +113,22 @@ class Features:
         arrays = ((pixels + 0.5) * scale, descriptors, scores, rgb[rows, columns], size)
         return KeyPoints(*(array.float().numpy() for array in arrays))
 
-    def _matches(self, pair: tuple[int, int], prints: Sequence[str], points: Sequence[KeyPoints]) -> Matches:
+    def _matches(self, pair: tuple[int, int], prints: Sequence[str], points: Sequence[KeyPoints]) -> ScoredMatches:
         first, second = pair
-        file = self.store.folder / "features" / f"matches-{prints[first]}-{prints[second]}.npz"
+        file = self.store.folder / "features" / f"scored-{prints[first]}-{prints[second]}.npz"
         if not file.is_file():
             found = self._match(points[first], points[second])
-            _save(self.store.new_file(f"features/{file.name}"), {"matches": found})
+            _save(self.store.new_file(f"features/{file.name}"), vars(found))
         with np.load(file) as arrays:
-            return arrays["matches"]
+            return ScoredMatches(**arrays)
 
-    def _match(self, first: KeyPoints, second: KeyPoints) -> Matches:
+    def _match(self, first: KeyPoints, second: KeyPoints) -> ScoredMatches:
         if min(len(first.positions), len(second.positions)) == 0:
-            return np.zeros((0, 2), np.int64)
+            return ScoredMatches(np.zeros((0, 2), np.int64), np.zeros(0, np.float32))
         with torch.inference_mode():
             found = self._matcher({"image0": self._as_input(first), "image1": self._as_input(second)})
-        return found["matches"][0].cpu().numpy().astype(np.int64)
+        pairs, scores = (found[key][0].cpu().numpy() for key in ("matches", "scores"))
+        return ScoredMatches(pairs.astype(np.int64), scores.astype(np.float32))
 
     def _as_input(self, points: KeyPoints) -> dict[str, torch.Tensor]:
         return {

@@ -21,6 +21,7 @@ from sparseags_ns.geometry.cameras import orbit
 from sparseags_ns.geometry.pose_metrics import pose_errors
 from sparseags_ns.pose_init import features
 from sparseags_ns.pose_init.base import InitialPoses, PoseInitError
+from sparseags_ns.pose_init.believing import ScoredMatches
 from sparseags_ns.pose_init.features import Features, KeyPoints, pairs_to_match
 from sparseags_ns.pose_init.mapping import VIRTUAL_PX, Shot, map_shots
 from sparseags_ns.preprocess.store import Store
@@ -131,11 +132,11 @@ def test_an_interrupted_search_goes_on_where_it_stopped(tmp_path: Path, monkeypa
         work.append(path.name)
         return points_of(np.zeros((3, 8), np.float32))
 
-    def match(self: Features, first: KeyPoints, second: KeyPoints) -> np.ndarray:
+    def match(self: Features, first: KeyPoints, second: KeyPoints) -> ScoredMatches:
         work.append("pair")
         if work.count("pair") == 2:
             raise KeyboardInterrupt
-        return np.zeros((0, 2), np.int64)
+        return ScoredMatches(np.zeros((0, 2), np.int64), np.zeros(0, np.float32))
 
     monkeypatch.setattr(Features, "_extract", extract)
     monkeypatch.setattr(Features, "_match", match)

@@ -222,11 +222,15 @@ def test_permission_errors_say_what_to_do(tmp_path: Path, monkeypatch: pytest.Mo
         raise PermissionError
 
     monkeypatch.setattr(Image, "open", refuse)
-    with pytest.raises(PhotographError, match="make the file readable"):
+    with pytest.raises(PhotographError) as no_file:
         read_photograph(tmp_path / "a.png")
     monkeypatch.setattr(Path, "iterdir", refuse)
-    with pytest.raises(PhotographError, match="make the folder readable"):
+    with pytest.raises(PhotographError) as no_folder:
         list_photographs(tmp_path)
+    monkeypatch.undo()
+    for name, error in (("file_permission", no_file), ("folder_permission", no_folder)):
+        expected = (Path(__file__).parents[1] / f"golden/reading/{name}.txt").read_text(encoding="utf-8")
+        assert str(error.value).replace(str(tmp_path), "SCENE") + "\n" == expected
 
 
 def test_listing_takes_photographs_only_in_order(tmp_path: Path) -> None:

@@ -110,9 +110,31 @@ def test_search_ends_after_enough_innocent_suspects() -> None:
 
 
 def test_views_untrusted_from_the_start_are_nobodys_suspects() -> None:
-    trusted = (False, *(True,) * 7)
-    evidence = Evidence((9.0, *EVEN[1:]), (0.1, *(1.5,) * 7))
+    trusted = (False, *(True,) * 8)
+    evidence = Evidence((9.0, *EVEN), (0.1, *(1.5,) * 8))
     assert next_suspect(begin(trusted), evidence, RelocationRule()).finished
+
+
+@pytest.mark.parametrize("state", [begin((True,) * 8, again=True), begin((True,) * 6)])
+def test_where_outliers_were_found_or_views_are_few_less_is_needed_to_suspect_and_more_to_end(
+    state: DetectionState,
+) -> None:
+    rule, evidence = RelocationRule(max_cleared=0), Evidence(EVEN[: len(state.trusted)], (1.7,) * len(state.trusted))
+    for number in range(3):
+        state = next_suspect(state, evidence, rule)
+        assert state.suspect == number
+        state = judged(state, evidence, Evidence(evidence.errors, (1.7,) * len(state.trusted)), rule)
+    assert next_suspect(state, evidence, rule).finished
+
+
+def test_a_view_that_would_stand_elsewhere_but_eases_nobody_by_leaving_is_in_doubt() -> None:
+    rule, before = RelocationRule(), suspicious(3)
+    state = judged(next_suspect(begin((True,) * 8), before, rule), before, without(3, 0.4, factor=0.95), rule)
+    assert state.suspect == 3 and state.decisions[-1].action == "doubt"
+
+
+def test_published_rule_looks_once() -> None:
+    assert next_suspect(begin((True,) * 8, again=True), CONTENT, PublishedRule()).finished
 
 
 def test_published_rule_drops_the_largest_error_if_the_mean_falls_by_its_threshold() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,35 @@ def test_the_network_that_a_checkpoint_names_is_read_without_running_code(tmp_pa
     with pytest.raises(PoseInitError) as error:
         constructor_arguments("AsymmetricMASt3R(img_size=(512, 512))", tmp_path / "mast3r.pth")
     assert_golden("dust3r_other_network", error, tmp_path)
+    with pytest.raises(PoseInitError) as error:
+        constructor_arguments("1 + 1", tmp_path / "odd.pth")
+    assert_golden("dust3r_no_network", error, tmp_path)
+
+
+def test_a_checkpoint_that_lacks_weights_or_has_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Module:
+        @staticmethod
+        def AsymmetricCroCo3DStereo(**_: object) -> torch.nn.Module:  # noqa: N802
+            return torch.nn.Linear(2, 3)
+
+    monkeypatch.setattr(dust3r_package, "package_module", lambda name: Module)
+    settings = argparse.Namespace(model="AsymmetricCroCo3DStereo()")
+    for name, state in (("lacks", {"bias": torch.zeros(3)}), ("other_shape", {"weight": torch.zeros(9, 9)})):
+        torch.save({"args": settings, "model": state}, tmp_path / f"{name}.pth")
+        with pytest.raises(PoseInitError) as error:
+            load_network(tmp_path / f"{name}.pth")
+        assert_golden(f"dust3r_{name}", error, tmp_path)
+
+
+def test_a_package_that_is_incomplete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(name: str) -> None:
+        raise ImportError(f"No module named '{name}'")
+
+    monkeypatch.setattr(dust3r_package, "_root", lambda: "dust3r")
+    monkeypatch.setattr(dust3r_package, "import_module", fails)
+    with pytest.raises(PoseInitError) as error:
+        dust3r_package.package_module("model")
+    assert_golden("dust3r_incomplete", error, tmp_path)
 
 
 def test_files_that_are_no_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,6 +76,31 @@ def no_points(scene: Path) -> None:
     edited(scene, lambda content: content.update(ply_file_path="cloud.ply"))
 
 
+def points_of_nowhere(scene: Path) -> None:
+    coordinates = "".join(f"property float {axis}\n" for axis in "xyz")
+    header = f"ply\nformat ascii 1.0\nelement vertex 2\n{coordinates}end_header\n"
+    (scene / "cloud.ply").write_text(f"{header}nan 0 0\nnan 0 0\n")
+    edited(scene, lambda content: content.update(ply_file_path="cloud.ply"))
+
+
+def one_photograph_twice(scene: Path) -> None:
+    edited(scene, lambda content: content["frames"][1].update(file_path="./images/000.png"))
+
+
+def with_text(text: str) -> Callable[[Path], None]:
+    """transforms.json holds that."""
+
+    def spoil(scene: Path) -> None:
+        (scene / "transforms.json").write_text(text)
+
+    return spoil
+
+
+def some_masks(scene: Path) -> ReadingOptions:
+    opaque(scene)
+    return ReadingOptions(masks="given")
+
+
 def few_frames(scene: Path) -> ReadingOptions:
     (scene / "walk.mp4").write_bytes(b"")
     for path in (scene / "images").iterdir():
@@ -102,6 +127,12 @@ CASES: dict[str, Spoil] = {
     "no_pose_file": no_file,
     "resolution": tiny,
     "points": no_points,
+    "points_nowhere": points_of_nowhere,
+    "one_twice": one_photograph_twice,
+    "no_object": with_text("[]"),
+    "key_twice": with_text('{"frames": [], "frames": []}'),
+    "no_known_keys": with_text('{"cameras": [], "version": 2}'),
+    "masks_asked": some_masks,
     "few_frames": few_frames,
     "no_rembg": no_rembg,
 }
