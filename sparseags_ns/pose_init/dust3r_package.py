@@ -140,7 +140,8 @@ def _from_checkpoint(network_class: Any, weights: Path) -> Any:
     try:
         missing = network.load_state_dict(state, strict=False).missing_keys
     except RuntimeError as error:
-        raise PoseInitError(f"{weights} does not fit the network that it says it holds: {error}") from error
+        last = str(error).strip().splitlines()[-1].strip()
+        raise PoseInitError(f"{weights} does not fit the network that it says it holds: {last}") from error
     # Only what training needed may be absent (the authors' loader ignores everything).
     absent = [name for name in missing if "mask_token" not in name]
     if absent:
