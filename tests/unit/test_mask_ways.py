@@ -11,6 +11,10 @@ import pytest
 import torch
 from PIL import Image
 
+from sparseags_ns.data.reading import ReadingOptions, read_scene
+from sparseags_ns.formats.frame import Frame, intrinsics_matrix
+from sparseags_ns.formats.transforms_json import write_transforms_json
+from sparseags_ns.geometry.cameras import orbit
 from sparseags_ns.preprocess import rembg_masks
 from sparseags_ns.preprocess.mask_checks import mask_complaints
 from sparseags_ns.preprocess.mask_sheet import mask_cell, mask_sheet
@@ -227,3 +231,24 @@ def test_the_sheet_darkens_what_is_left_out_and_frames_the_suspicious() -> None:
     red = (sheet == (214, 39, 40)).all(-1)
     cell = sheet.shape[1] // 8
     assert red[:, cell : 2 * cell].sum() > 1000 and red[:, :cell].sum() == 0 and red[:, 2 * cell :].sum() == 0
+
+
+@pytest.mark.parametrize("drop", [False, True])
+def test_a_suspicious_mask_names_its_photograph_whichever_way_round_it_was_painted(
+    tmp_path: Path, plain_scene: list[Source], drop: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "masks").mkdir()
+    for index, source in enumerate(plain_scene):
+        small = ball(SIZE / 8)
+        mask = ball() if index != 1 else np.roll(small, SIZE // 4, 1) | np.roll(small, -SIZE // 4, 1)
+        Image.fromarray(np.where(mask ^ drop, 255, 0).astype(np.uint8)).save(tmp_path / f"masks/{source.path.stem}.png")
+    K = intrinsics_matrix(60.0, 60.0, SIZE / 2, SIZE / 2)
+    poses = orbit(torch.tensor([0.0, 90, 180]).double(), torch.zeros(3).double(), 2.0)
+    frames = [Frame(s.path.stem, s.path.name, T, K, SIZE, SIZE) for s, T in zip(plain_scene, poses, strict=True)]
+    write_transforms_json(tmp_path / "transforms.json", frames)
+    views = read_scene(tmp_path, ReadingOptions(resolution=32, masks_drop=drop)).views
+    assert 0.1 < float(views.masks.mean()) < 0.6
+    said = capsys.readouterr().err
+    assert "warning: the mask of 1.png falls apart into 2 pieces" in said and "it may be wrong; look at it" in said
+    assert "the mask of 0.png" not in said and "the mask of 2.png" not in said
+    assert drop == ("white is what is left out" in said)
