@@ -97,9 +97,9 @@ def _settled_outliers(place: Workplace, base: Fit) -> tuple[Fit, Bool[Tensor, " 
             break
         end = verdict(place, base, inliers, state)
         decisions = (*decisions, *end.decisions)
-        if end.fit is base:
+        if end.fit is base or (number > 0 and not end.corrected.any()):
             place.claims = claims
-            break  # The poses as they were are better; nothing else would be found from them.
+            break  # The poses as they were are better, or as good; nothing else would be found from them.
         for view in end.corrected.nonzero().flatten().tolist():
             claims = claimed(end.fit, claims, view)
         place.claims, fit = claims, end.fit
