@@ -24,7 +24,7 @@ UNPLACED = "unplaced"
 _FEWEST_PLACED = 2
 
 
-def with_unplaced(photographs: Sequence[Path], initial: InitialPoses, initialiser: str) -> InitialPoses:
+def with_unplaced(photographs: Sequence[Path], initial: InitialPoses, source: str) -> InitialPoses:
     """The same, with a stand-in for each missing camera: the pose of the surest one, the focal length of the others.
 
     Raises:
@@ -34,14 +34,14 @@ def with_unplaced(photographs: Sequence[Path], initial: InitialPoses, initialise
     placed = len(photographs) - len(missing)
     if placed < _FEWEST_PLACED:
         raise PoseInitError(
-            f"{initialiser} could place {placed} of the {len(photographs)} photographs in {photographs[0].parent}: "
+            f"{source} could place {placed} of the {len(photographs)} photographs in {photographs[0].parent}: "
             "they must show one scene that stands still, each with much in common with another; take more photographs "
             "in between, or give the poses in a file"
         )
     if not missing:
         return initial
     warn(
-        f"{initialiser} could not place {listed(missing)}",
+        f"no pose from {source} for {listed(missing)}",
         f"{len(missing)} of {len(photographs)} photographs; they start untrusted, without a pose of their own",
     )
     span = _usual_span(photographs, initial)

@@ -173,7 +173,7 @@ def test_photographs_that_could_not_be_placed_start_untrusted(
     surest = initial.frames[1]
     assert surest is not None and torch.equal(stand_in.T_camera_world, surest.T_camera_world)
     assert initial.confidence[3] == 0
-    assert "features could not place d.png" in capsys.readouterr().err
+    assert "no pose from features for d.png" in capsys.readouterr().err
 
 
 def test_too_few_photographs_placed(tmp_path: Path) -> None:

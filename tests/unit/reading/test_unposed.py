@@ -51,7 +51,7 @@ def test_a_view_without_a_pose_is_marked_and_not_trusted(plain: Path, capsys: py
     assert views.held.tolist() == [True, False, False, False]
     said = capsys.readouterr().err
     assert (
-        "fake could not place 003.png" in said
+        "no pose from fake for 003.png" in said
         and "1 of 4 cameras stay as they came (each was fitted to a hundred points or more" in said
     )
 
@@ -104,6 +104,6 @@ def test_photographs_that_a_pose_file_says_nothing_of_may_be_searched_for(
     assert found.confidence.tolist() == [1.0] * 4 + [0.0]
     given, searched = found.views.cameras.K[0], found.views.cameras.K[4]
     assert float(searched[0, 0]) == pytest.approx(float(given[0, 0]), rel=0.02), "the others' angle of view"
-    assert "transforms.json could not place extra.png (1 of 5 photographs; they start untrusted" in (
+    assert "transforms.json for extra.png (1 of 5 photographs; they start untrusted" in (
         capsys.readouterr().err
     )
