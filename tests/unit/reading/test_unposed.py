@@ -104,6 +104,4 @@ def test_photographs_that_a_pose_file_says_nothing_of_may_be_searched_for(
     assert found.confidence.tolist() == [1.0] * 4 + [0.0]
     given, searched = found.views.cameras.K[0], found.views.cameras.K[4]
     assert float(searched[0, 0]) == pytest.approx(float(given[0, 0]), rel=0.02), "the others' angle of view"
-    assert "transforms.json for extra.png (1 of 5 photographs; they start untrusted" in (
-        capsys.readouterr().err
-    )
+    assert "transforms.json for extra.png (1 of 5 photographs; they start untrusted" in capsys.readouterr().err
