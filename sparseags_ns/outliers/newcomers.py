@@ -8,6 +8,7 @@ Frame: `world`, normalised. Losses are squared errors over the object's area.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -100,6 +101,9 @@ def _trial(place: Workplace, joined: Fit, alone: Fit, view: int, found: SearchRe
         usual=float(others.quantile(0.5)),
         arbitrary=float(found.hypothesis_losses.quantile(0.5)),
         others_factor=float(factor),
+        before=float(found.losses[0]) if len(found.losses) > 0 else math.inf,
+        next_best=float(found.losses[1]) if len(found.losses) > 1 else math.inf,
+        has_mask=bool((place.views.masks[view] < 0.5)[place.views.valid[view] > 0.5].any()),
     )
 
 

@@ -54,6 +54,8 @@ NUMBERS = {
     "loss": "its error now",
     "loss_over_median": "its error over the median of the others",
     "loss_over_arbitrary": "its error over that at an arbitrary pose",
+    "before_over_arbitrary": "its error before it was joined, over that at an arbitrary pose",
+    "before_over_next_best": "its error before it was joined, over that at the best pose elsewhere",
     "limit": "limit above which it would stay out",
     "falls_by": "the others' mean error falls by",
     "threshold": "needed",

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from sparseags_ns.outliers.waiting import AdmissionRule, Trial, Waiting, ended, judged, next_waiting
 
 RULE = AdmissionRule()
-GOOD = Trial(loss=0.01, usual=0.01, arbitrary=0.5, others_factor=1.1)
-MISFIT = Trial(loss=0.4, usual=0.01, arbitrary=0.5, others_factor=1.1)
-COSTLY = Trial(loss=0.01, usual=0.01, arbitrary=0.5, others_factor=3.0)
+GOOD = Trial(loss=0.01, usual=0.01, arbitrary=0.5, others_factor=1.1, before=0.05, next_best=0.1)
+MISFIT = replace(GOOD, loss=0.4)
+COSTLY = replace(GOOD, others_factor=3.0)
 
 
 def test_view_whose_best_pose_stands_out_most_is_tried_first() -> None:
@@ -39,7 +39,14 @@ def test_view_that_fits_badly_or_at_the_others_expense_is_refused(trial: Trial) 
 
 
 def test_hard_view_stays_if_it_is_far_better_than_chance() -> None:
-    assert RULE.fits(Trial(loss=0.045, usual=0.01, arbitrary=1.0, others_factor=1.0))
+    assert RULE.fits(replace(GOOD, loss=0.045, arbitrary=1.0, others_factor=1.0))
+
+
+@pytest.mark.parametrize("unseen", [{"before": 0.11}, {"next_best": 0.055}])
+def test_whole_photograph_must_be_explained_before_it_is_joined(unseen: dict[str, float]) -> None:
+    """In front of what nobody else sees a camera costs the others nothing: what it shows it paints itself."""
+    assert RULE.fits(replace(GOOD, has_mask=False))
+    assert RULE.fits(replace(GOOD, **unseen)) and not RULE.fits(replace(GOOD, has_mask=False, **unseen))
 
 
 def test_refused_view_is_tried_again_once_another_was_placed() -> None:
