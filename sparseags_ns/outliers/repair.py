@@ -97,16 +97,17 @@ def _settled_outliers(place: Workplace, base: Fit) -> tuple[Fit, Bool[Tensor, " 
             break
         end = verdict(place, base, inliers, state)
         decisions = (*decisions, *end.decisions)
-        if end.fit is base or (number > 0 and not end.corrected.any()):
+        elsewhere = (corrected | end.corrected) & (turned_against_given(place, end.fit) > ELSEWHERE_DEG)
+        if end.fit is base or (number > 0 and torch.equal(elsewhere, corrected)):
             place.claims = claims
             break  # The poses as they were are better, or as good; nothing else would be found from them.
-        for view in end.corrected.nonzero().flatten().tolist():
-            claims = claimed(end.fit, claims, view)
-        place.claims, fit = claims, end.fit
-        corrected = (corrected | end.corrected) & (turned_against_given(place, fit) > ELSEWHERE_DEG)
+        fit, corrected = end.fit, elsewhere
+        place.claims = place.views.cameras.T_camera_world
+        for view in corrected.nonzero().flatten().tolist():
+            place.claims = claimed(fit, place.claims, view)
         if not end.corrected.any() or number + 1 == place.settings.passes:
             break
-        base = place.from_scratch(claims, fit.trusted)
+        base = place.from_scratch(place.claims, fit.trusted)
     return fit, corrected, decisions
 
 

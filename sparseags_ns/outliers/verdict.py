@@ -49,7 +49,8 @@ def rejoined(place: Workplace, inliers: Fit, dropped: Sequence[int], base: Fit) 
     for number, view in enumerate(sorted(dropped, key=margin)):
         if number > 0:
             place.thoroughly(fit, view)
-        known = [realigned(fit, poses)[view] for poses in (place.claims, base.cameras.T_camera_world)]
+        poses = (place.views.cameras.T_camera_world, place.claims, base.cameras.T_camera_world)
+        known = [realigned(fit, one)[view] for one in poses]
         fit = _joined(place, fit, view, torch.stack(known))
     for view in dropped:
         losses = place.losses(fit)
@@ -90,25 +91,25 @@ def verdict(place: Workplace, base: Fit, inliers: Fit, state: DetectionState) ->
 
 
 def _options(place: Workplace, base: Fit, inliers: Fit, state: DetectionState) -> Iterator[Fit]:
-    """Dropped views joined to the inliers; all from scratch from there; so, but one of several as it was given; and
-    only what was corrected, with all that was dropped as given: a false drop must not cost a right correction."""
-    dropped = state.dropped
-    if not dropped:
-        yield inliers
-        return
-    if state.corrected:
-        yield place.from_scratch(place.claims, base.trusted)
-    joined = rejoined(place, inliers, dropped, base)
-    yield joined
-    recovered = place.claims
-    for view in dropped:
-        recovered = claimed(joined, recovered, view)
-    yield place.from_scratch(recovered, base.trusted)
-    if len(dropped) > 1:
+    """Dropped views joined to the inliers; all from scratch from there; only what was corrected, with all that was
+    dropped as it was; and, where several stand elsewhere by now, one of them as it was given: what was put elsewhere
+    while another view was still wrong must prove itself."""
+    dropped, given, recovered = state.dropped, place.views.cameras.T_camera_world, place.claims
+    if dropped:
+        if state.corrected:
+            yield place.from_scratch(place.claims, base.trusted)
+        joined = rejoined(place, inliers, dropped, base)
+        yield joined
         for view in dropped:
-            mixed = recovered.clone()
-            mixed[view] = place.claims[view]
-            yield place.from_scratch(mixed, base.trusted)
+            recovered = claimed(joined, recovered, view)
+        yield place.from_scratch(recovered, base.trusted)
+    else:
+        yield inliers
+    moved = [view for view in range(len(given)) if base.trusted[view] and not torch.equal(recovered[view], given[view])]
+    for view in moved if len(moved) > 1 else ():
+        mixed = recovered.clone()
+        mixed[view] = given[view]
+        yield place.from_scratch(mixed, base.trusted)
 
 
 def _recovered(
