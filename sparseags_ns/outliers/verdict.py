@@ -82,7 +82,8 @@ def verdict(place: Workplace, base: Fit, inliers: Fit, state: DetectionState) ->
         if total < after:
             best, losses, after = sharp, option_losses, total
     numbers = {"sum_given": before, "sum_recovered": after}
-    if not after < place.settings.correct_below * before:
+    settings = place.settings
+    if not after < (settings.correct_below_again if state.again else settings.correct_below) * before:
         why = "with the recovered poses the views agree no better"
         decisions = tuple(Decision("restore", view, why, numbers) for view in (*state.dropped, *state.corrected))
         return Verdict(base, torch.zeros_like(base.trusted), decisions)
