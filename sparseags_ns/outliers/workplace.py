@@ -56,8 +56,8 @@ class RepairSettings:
     admission: AdmissionRule = field(default_factory=AdmissionRule)
     """When a view that was not trusted at first has found its place."""
     correct_below: float = 0.9
-    """The sum of all views' losses must fall by this factor, else the given poses stay. (Right corrections: 0.15 to 0.88;
-    wrong ones: 0.90 and more.)"""
+    """The sum of all views' losses must fall by this factor, else the given poses stay. (Right corrections: 0.15 to
+    0.88; wrong ones: 0.90 and more.)"""
     correct_below_again: float = 0.85
     """The same once outliers were found: then some gain comes from refining longer alone. (Right: 0.4 to 0.8.)"""
     misfit_above: float = 6.0
