@@ -140,7 +140,7 @@ class RelocationRule:
     A view's own error proves little: its neighbours suffer as much, and given time it paints Gaussians of its own.
     """
 
-    suspect_below: float = 1.45
+    suspect_below: float = 1.6
     """`elsewhere` on the splat from which the view was only faded out."""
     suspect_below_wary: float = 2.0
     """The same once outliers were found, since wrong views bear one another out and the last of them stand quieter; and

@@ -23,11 +23,11 @@ from sparseags_ns.outliers.detection import (
 
 NAN = math.nan
 EVEN = (0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1)
-CONTENT = Evidence(EVEN, (1.5,) * 8)
+CONTENT = Evidence(EVEN, (2.5,) * 8)
 
 
 def suspicious(view: int, elsewhere: float = 0.3) -> Evidence:
-    return Evidence(EVEN, tuple(elsewhere if i == view else 1.5 for i in range(8)))
+    return Evidence(EVEN, tuple(elsewhere if i == view else 2.5 for i in range(8)))
 
 
 def without(view: int, elsewhere: float, factor: float) -> Evidence:
@@ -111,7 +111,7 @@ def test_search_ends_after_enough_innocent_suspects() -> None:
 
 def test_views_untrusted_from_the_start_are_nobodys_suspects() -> None:
     trusted = (False, *(True,) * 8)
-    evidence = Evidence((9.0, *EVEN), (0.1, *(1.5,) * 8))
+    evidence = Evidence((9.0, *EVEN), (0.1, *(2.5,) * 8))
     assert next_suspect(begin(trusted), evidence, RelocationRule()).finished
 
 
