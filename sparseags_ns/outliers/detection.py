@@ -62,8 +62,6 @@ class DetectionState:
     """Trusted again, at new poses; not suspected again."""
     held: tuple[int, ...] = ()
     """Their poses do not move and are beyond suspicion."""
-    wary: bool = False
-    """Outliers were found before, and where there were some there may be more; or views are few."""
     again: bool = False
     """Outliers were found and put elsewhere before."""
     decisions: tuple[Decision, ...] = ()
@@ -72,7 +70,16 @@ class DetectionState:
     @property
     def limit(self) -> int:
         """How many of these views may be dropped."""
-        return drop_limit(sum(self.trusted) + len(self.dropped))
+        return drop_limit(self._trusted_at_first)
+
+    @property
+    def wary(self) -> bool:
+        """Outliers were found before, and where there were some there may be more; or views are few."""
+        return self.again or self._trusted_at_first < WARY_BELOW
+
+    @property
+    def _trusted_at_first(self) -> int:
+        return sum(self.trusted) + len(self.dropped)
 
 
 def drop_limit(views: int) -> int:
@@ -210,7 +217,7 @@ class RelocationRule:
 
 def begin(trusted: tuple[bool, ...], held: tuple[int, ...] = (), again: bool = False) -> DetectionState:
     """The first state. Views untrusted from the start (outliers/waiting.py) are no suspects and count for no limit."""
-    return DetectionState(trusted, held=held, wary=again or sum(trusted) < WARY_BELOW, again=again)
+    return DetectionState(trusted, held=held, again=again)
 
 
 def next_suspect(state: DetectionState, evidence: Evidence, rule: Rule) -> DetectionState:

@@ -79,13 +79,14 @@ def declared_wrong(
     counted = (fit.trusted & ~known).nonzero().flatten().tolist()
     if len(counted) < 3:
         return wrong, ()  # Nothing to compare with.
-    moved = motion(place.claims[counted], fit.cameras.T_camera_world[counted], opaque_center(fit.gaussians))
+    given = place.views.cameras.T_camera_world
+    moved = motion(given[counted], fit.cameras.T_camera_world[counted], opaque_center(fit.gaussians))
     limit = max(WRONG_DEG, WRONG_FACTOR * float(moved.turned_deg.quantile(0.5)))
     decisions: list[Decision] = []
     for view, given_pose, turned_deg in zip(counted, moved.given, moved.turned_deg.tolist(), strict=True):
         if turned_deg <= limit:
             continue
-        refined_loss, given_loss = _losses_nearby(place, fit, view, given_pose.to(place.claims))
+        refined_loss, given_loss = _losses_nearby(place, fit, view, given_pose.to(given))
         if given_loss > MUST_RISE * refined_loss:
             numbers = {"turned_deg": turned_deg, "limit_deg": limit}
             numbers |= {"loss_given": given_loss, "loss_refined": refined_loss}

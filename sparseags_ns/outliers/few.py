@@ -49,11 +49,11 @@ def all_tried(place: Workplace, base: Fit) -> tuple[Fit, Bool[Tensor, " views"],
     arrangements = sorted(_arrangements(place, base), key=lambda one: one.joined)[:MOST]
     if not arrangements:
         return base, corrected, (Decision("finish", None, "no view is left to suspect", {}),)
-    before = _total(place, base)
+    before = place.sharpened_sum(base)
     totals = []
     for one in arrangements:
         fit = place.from_scratch(one.claims, base.trusted)
-        totals.append((_total(place, fit), fit))
+        totals.append((place.sharpened_sum(fit), fit))
     number = min(range(len(totals)), key=lambda index: totals[index][0])
     (after, fit), best = totals[number], arrangements[number]
     numbers = {"sum_given": before, "sum_recovered": after}
@@ -76,8 +76,3 @@ def _arrangements(place: Workplace, base: Fit) -> Iterator[_Arrangement]:
             joined = place.best_joined(trial, view, pose[None])
             total = float(place.losses(joined)[joined.trusted].sum())
             yield _Arrangement(view, claimed(joined, place.claims, view), total)
-
-
-def _total(place: Workplace, fit: Fit) -> float:
-    _, losses = place.sharpened(fit)
-    return float(losses[fit.trusted].sum())

@@ -125,8 +125,7 @@ def _detect(place: Workplace, base: Fit, again: bool) -> tuple[DetectionState, F
         state = judged(state, evidence, after, rule)
         if state.suspect is not None:
             trial, claims = _try_elsewhere(place, trial, view, base)
-            sums = (float(place.sharpened(one)[1][fit.trusted].sum()) for one in (fit, trial))
-            state = settled(state, *sums, rule)
+            state = settled(state, place.sharpened_sum(fit), place.sharpened_sum(trial), rule)
             place.claims = claims if state.corrected != known[1] else place.claims
         if (state.dropped, state.corrected) != known:
             fit, evidence = trial, _glance(place, trial)

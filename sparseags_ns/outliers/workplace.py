@@ -114,6 +114,10 @@ class Workplace:
         sharp = self.fitter.continued(fit, self.settings.sharpening)
         return sharp, view_losses(sharp, self.views, self.settings.sharpening.pixels)
 
+    def sharpened_sum(self, fit: Fit) -> float:
+        """By which whole reconstructions are compared: the sum of the losses of the views that a fit trusts."""
+        return float(self.sharpened(fit)[1][fit.trusted].sum())
+
     def best_joined(self, fit: Fit, view: int, poses: Float[Tensor, "candidates 4 4"]) -> Fit:
         """The fit with a view added at that of some poses which all views together like best."""
         trusted = fit.trusted.clone()

@@ -57,7 +57,7 @@ def view_rows(
 
     Args:
         last: newest row of the history.
-        corrected: names of views that a search put elsewhere.
+        corrected: names of views whose given pose was wrong and that were put right.
         by_hand: what was asked for in the viewer: `left out` or `trusted`.
     """
     usual = _usual(last, trusted)
