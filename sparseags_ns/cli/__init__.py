@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
+INTERRUPTED = 130
+"""Exit status of a command that was interrupted from the keyboard, as shells have it."""
+
 
 def main() -> None:
     """Entry point of the `sparseags` command."""
@@ -42,3 +45,6 @@ def main() -> None:
         command.run()
     except (ValueError, OSError) as error:
         sys.exit(f"sparseags: error: {error}")
+    except KeyboardInterrupt:
+        print("sparseags: interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)

@@ -1,4 +1,9 @@
-"""`sparseags prepare`: masks, poses and working photographs of a scene, without training."""
+"""`sparseags prepare`: masks, poses and working photographs of a scene, without training.
+
+Where no poses can be found, or the given ones cannot be used, no training can start: the command then ends with exit
+status 1 and says what is missing. It makes and shows everything else before that, since masks and photographs can be
+looked at, and mended, all the same; what was made is found again when there are poses.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +15,20 @@ from rich.console import Console
 from rich.table import Table
 from tyro.conf import OmitArgPrefixes, Positional
 
-from sparseags_ns.data.reading import ReadingOptions, ReadScene, read_scene
+from sparseags_ns.console import warn
+from sparseags_ns.data.reading import ReadingOptions, ReadScene, read_bare_scene, read_scene
 from sparseags_ns.export.contact_sheet import save_image
 from sparseags_ns.export.preparation import preparation_picture
+from sparseags_ns.formats.frame import PoseFileError
 from sparseags_ns.geometry.alignment import normalizing_similarity
+from sparseags_ns.pose_init.base import PoseInitError
 from sparseags_ns.preprocess.mask_checks import mask_complaints
+from sparseags_ns.preprocess.mask_ways import SHEET, MaskPlan
 from sparseags_ns.preprocess.store import store_of
 from sparseags_ns.views import Views
 
 PICTURE = "prepare.png"
+NO_POSES = "nowhere: no training can start"
 
 
 @dataclass
@@ -32,20 +42,48 @@ class Prepare:
     """Where the picture goes; by default to prepare.png beside what is kept (sparseags/ in the data folder)."""
 
     def run(self) -> None:
-        """Read, draw, print."""
-        scene = read_scene(self.data, self.reading)
+        """Read, draw, print.
+
+        Raises:
+            PoseInitError, PoseFileError: there are no cameras to start from; raised after everything else is shown.
+            ValueError: photographs or masks cannot be used.
+        """
+        scene, no_poses = _read(self.data, self.reading)
         complaints = _complaints(scene)
-        path = self.output or store_of(self.data.expanduser(), self.reading.cache_dir).new_file(PICTURE)
+        store = store_of(self.data.expanduser(), self.reading.cache_dir)
+        path = self.output or store.new_file(PICTURE)
         picture = _picture(scene, complaints)
         path.parent.mkdir(parents=True, exist_ok=True)
         save_image(picture, path)
         console = Console(soft_wrap=True)
         console.print(_table(scene, complaints))
-        console.print(f"Poses from:  {scene.pose_source}")
-        console.print(f"Masks:       {scene.mask_plan.way}")
+        console.print(f"Poses from:  {scene.pose_source if no_poses is None else NO_POSES}")
+        console.print(f"Masks:       {_masks(scene.mask_plan)}")
+        if scene.mask_plan.found:
+            console.print(f"Mask sheet:  {store.folder / SHEET}")
         if scene.views.points is not None:
             console.print(f"Points:      {len(scene.views.points)}")
         console.print(f"Picture:     {path}")
+        if no_poses is not None:
+            raise no_poses
+
+
+def _read(data: Path, options: ReadingOptions) -> tuple[ReadScene, ValueError | None]:
+    """The scene, and why it has no poses if it has none."""
+    try:
+        return read_scene(data, options), None
+    except (PoseInitError, PoseFileError) as error:
+        warn("there are no poses to start from", "the reason stands at the end; the rest is prepared all the same")
+        return read_bare_scene(data, options), error
+
+
+def _masks(plan: MaskPlan) -> str:
+    """Where the masks come from, and where they lie."""
+    if plan.folder is None:
+        return f"{plan.way}, whole photographs"
+    if plan.found:
+        return f"{plan.way}, kept in {plan.folder}"
+    return f"{plan.way}, {plan.folder}" if plan.folder.is_dir() else f"{plan.way}, transparency"
 
 
 def _complaints(scene: ReadScene) -> list[list[str]]:
@@ -56,8 +94,10 @@ def _complaints(scene: ReadScene) -> list[list[str]]:
 
 
 def _picture(scene: ReadScene, complaints: list[list[str]]) -> Image.Image:
-    """The picture, in the normalised world."""
-    views = scene.views.moved(normalizing_similarity(scene.views.cameras.T_camera_world[scene.views.posed]))
+    """The picture, in the normalised world where there is one."""
+    views, posed = scene.views, scene.views.posed
+    if posed.any():
+        views = views.moved(normalizing_similarity(views.cameras.T_camera_world[posed]))
     return preparation_picture(views, scene.confidence, [bool(found) for found in complaints])
 
 
@@ -75,11 +115,14 @@ def _table(scene: ReadScene, complaints: list[list[str]]) -> Table:
 def _row(views: Views, row: int, sure: float, complaints: list[str]) -> tuple[str, ...]:
     placed = "trusted" if views.trusted[row] else "not trusted"
     remarks = [f"mask {complaint}" for complaint in complaints]
+    mask = f"{float(views.masks[row].mean()):.0%}"
+    if not views.posed.any():
+        return views.names[row], mask, "-", "none", "-", "; ".join(remarks)
     if row in views.unposed:
         remarks.append("training looks for its place")
     return (
         views.names[row],
-        f"{float(views.masks[row].mean()):.0%}",
+        mask,
         f"{float(views.cameras.K[row, 0, 0]):.0f}",
         "none" if row in views.unposed else "kept" if views.held[row] else placed,
         f"{sure:.2f}",

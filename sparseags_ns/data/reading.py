@@ -26,7 +26,7 @@ from sparseags_ns.data.holding import Hold, freedom_of
 from sparseags_ns.data.one_lens import lens_scales
 from sparseags_ns.data.pictures import Planes, read_pictures
 from sparseags_ns.data.rasters import Raster, announce_framing, announce_turns, check_intrinsics, raster_of
-from sparseags_ns.data.scene import find_scene
+from sparseags_ns.data.scene import FoundScene, find_bare_scene, find_scene
 from sparseags_ns.data.unplaced import UNPLACED, MissingPoses
 from sparseags_ns.data.videos import photographs_folder
 from sparseags_ns.geometry.cameras import Cameras
@@ -34,7 +34,7 @@ from sparseags_ns.pose_init.choice import PoseInitName
 from sparseags_ns.preprocess.framing import working_size
 from sparseags_ns.preprocess.mask_ways import MASKS_FOLDER, MaskPlan, Masks, Source, plan_masks
 from sparseags_ns.preprocess.picture import Picture
-from sparseags_ns.preprocess.store import store_of
+from sparseags_ns.preprocess.store import Store, store_of
 from sparseags_ns.views import Views
 
 LOWEST_RESOLUTION = 16
@@ -82,7 +82,7 @@ class ReadScene:
     confidence: Float[Tensor, " views"]
     """How sure the initialiser is of each pose: 1 where it was given, 0 where it could not tell."""
     pose_source: str
-    """Where the poses come from, in a few words."""
+    """Where the poses come from, in a few words; "none" where nothing was found."""
     mask_plan: MaskPlan
 
 
@@ -109,15 +109,38 @@ def read_scene(data: Path, options: ReadingOptions) -> ReadScene:
     Raises:
         ValueError: the input cannot be used (SceneError, PoseFileError, PhotographError, PoseInitError, StoreError).
     """
-    resolution = options.resolution
-    if resolution < LOWEST_RESOLUTION:
-        raise ValueError(f"resolution must be at least {LOWEST_RESOLUTION} pixels, is {resolution}")
-    scene = Path(data).expanduser()
-    store = store_of(scene, options.cache_dir)
-    scene = photographs_folder(scene, store, options.num_frames)
+    scene, store = _opened(data, options)
     found = find_scene(
         scene, options.poses, options.missing_poses, options.pose_init, store, pose_weights=options.pose_weights
     )
+    return _read(scene, store, found, options)
+
+
+def read_bare_scene(data: Path, options: ReadingOptions) -> ReadScene:
+    """The same without cameras, for a scene that `read_scene` found none for: photographs and masks, to be looked at.
+
+    Returns:
+        Views which are all unposed, in one place; no training can start from them.
+
+    Raises:
+        ValueError: the photographs or masks cannot be used (SceneError, PhotographError, StoreError).
+    """
+    scene, store = _opened(data, options)
+    return _read(scene, store, find_bare_scene(scene), options)
+
+
+def _opened(data: Path, options: ReadingOptions) -> tuple[Path, Store]:
+    """The folder of the photographs, key frames for a video, and the scene's store."""
+    if options.resolution < LOWEST_RESOLUTION:
+        raise ValueError(f"resolution must be at least {LOWEST_RESOLUTION} pixels, is {options.resolution}")
+    scene = Path(data).expanduser()
+    store = store_of(scene, options.cache_dir)
+    return photographs_folder(scene, store, options.num_frames), store
+
+
+def _read(scene: Path, store: Store, found: FoundScene, options: ReadingOptions) -> ReadScene:
+    """Masks and pictures of the photographs that were found."""
+    resolution = options.resolution
     rasters = [raster_of(photograph) for photograph in found.photographs]
     sources = [Source(raster.path, raster.upright) for raster in rasters]
     plan = plan_masks(sources, scene / MASKS_FOLDER, store, options.masks)

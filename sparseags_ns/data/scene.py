@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sparseags_ns.console import announce, warn
-from sparseags_ns.data.unplaced import UNPLACED, MissingPoses, with_unplaced
+from sparseags_ns.data.unplaced import UNPLACED, MissingPoses, all_unplaced, with_unplaced
 from sparseags_ns.formats.frame import Frame
 from sparseags_ns.formats.image_paths import PHOTO_ENDINGS, PHOTO_FOLDERS
-from sparseags_ns.pose_init.base import InitialPoses
+from sparseags_ns.pose_init.base import InitialPoses, PoseInitError
 from sparseags_ns.pose_init.cache import place_as_asked
 from sparseags_ns.pose_init.choice import PoseInitName, choose_estimator
 from sparseags_ns.pose_init.from_files import FromFiles, find_pose_file
@@ -69,6 +69,10 @@ def find_scene(
         pose_init: who finds the cameras.
         store: where cameras that had to be estimated are kept.
         pose_weights: of the estimator, see `choose_estimator`.
+
+    Raises:
+        SceneError: there are no photographs that could be used.
+        PoseInitError, PoseFileError: there are, but no cameras to start from; `find_bare_scene` finds the rest.
     """
     _require_folder(scene)
     pose_file = find_pose_file(scene, poses) if pose_init in ("auto", "files") else None
@@ -90,11 +94,20 @@ def find_scene(
     return FoundScene(found, initial.points, f"the initialiser {name}")
 
 
+def find_bare_scene(scene: Path) -> FoundScene:
+    """The photographs of a scene whose cameras nobody knows: all unplaced, with a confidence of 0."""
+    _require_folder(scene)
+    photographs = _photographs(scene, ())
+    _check_number(len(photographs), scene)
+    bare = zip(photographs, all_unplaced(photographs), strict=True)
+    return FoundScene(tuple(PosedPhotograph(path, frame, 0.0) for path, frame in bare), None, "none")
+
+
 def _given(scene: Path, pose_file: Path, missing_poses: MissingPoses) -> FoundScene:
     """A scene whose cameras somebody else has written down."""
     initialiser = FromFiles(scene, pose_file)
     photographs = _photographs(scene, initialiser.named_photographs)
-    initialiser.require_photographs()
+    initialiser.require_photographs(photographs)
     initial = initialiser.place(photographs)
     if missing_poses == "search":
         initial = with_unplaced(photographs, initial, str(pose_file))
@@ -137,7 +150,7 @@ def _posed(
     pairs = list(zip(photographs, initial.frames, initial.confidence.tolist(), initial.freedoms, strict=True))
     bare = [path.name for path, frame, *_ in pairs if frame is None]
     if bare and missing_poses == "refuse":
-        raise SceneError(
+        raise PoseInitError(
             f"{pose_file} has no pose for {len(bare)} of the {len(pairs)} photographs in "
             f"{photographs[0].parent}: {listed(bare)}. Add their poses, have training look for their places "
             "with the option missing-poses = search, or leave them out with missing-poses = leave-out"
@@ -177,7 +190,7 @@ def _check_trust(posed: Sequence[PosedPhotograph], pose_file: Path) -> None:
     given = [photograph for photograph in posed if not photograph.frame.extra.get(UNPLACED)]
     doubted = [photograph.path.stem for photograph in given if not photograph.frame.trusted]
     if len(given) - len(doubted) < FEWEST_VIEWS:
-        raise SceneError(
+        raise PoseInitError(
             f"{pose_file} trusts only {len(given) - len(doubted)} of its {len(given)} views ('flag' is 0 for the "
             f"others); expected at least {FEWEST_VIEWS}"
         )

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from sparseags_ns.console import warn
 from sparseags_ns.formats.frame import Frame, intrinsics_matrix
-from sparseags_ns.pose_init.base import InitialPoses, PoseInitError
+from sparseags_ns.pose_init.base import FEWEST_PLACED, InitialPoses, PoseInitError
 from sparseags_ns.preprocess.photographs import listed, read_header
 
 MissingPoses = Literal["refuse", "leave-out", "search"]
@@ -21,7 +23,8 @@ looks for their place."""
 UNPLACED = "unplaced"
 """Key in `Frame.extra` of a camera that only stands in for one."""
 
-_FEWEST_PLACED = 2
+_FOCAL_GUESS = 1.2
+"""In units of the longer side, where nothing at all is known; what COLMAP starts from."""
 
 
 def with_unplaced(photographs: Sequence[Path], initial: InitialPoses, source: str) -> InitialPoses:
@@ -31,12 +34,12 @@ def with_unplaced(photographs: Sequence[Path], initial: InitialPoses, source: st
         PoseInitError: fewer than two photographs were placed.
     """
     missing = [path.name for path, frame in zip(photographs, initial.frames, strict=True) if frame is None]
-    placed = len(photographs) - len(missing)
-    if placed < _FEWEST_PLACED:
+    if initial.placed < FEWEST_PLACED:
         raise PoseInitError(
-            f"{source} could place {placed} of the {len(photographs)} photographs in {photographs[0].parent}: "
+            f"{source} could place {initial.placed} of the {len(photographs)} photographs in {photographs[0].parent}: "
             "they must show one scene that stands still, each with much in common with another; take more photographs "
-            "in between, or give the poses in a file"
+            "in between, give the poses in a file, or ask for another initialiser (pose-init = dust3r, features or "
+            "id-pose)"
         )
     if not missing:
         return initial
@@ -45,11 +48,19 @@ def with_unplaced(photographs: Sequence[Path], initial: InitialPoses, source: st
         f"{len(missing)} of {len(photographs)} photographs; they start untrusted, without a pose of their own",
     )
     span = _usual_span(photographs, initial)
+    surest = initial.frames[int(initial.confidence.argmax())]
+    assert surest is not None, "some photographs are placed, and only those have any confidence"
     frames = tuple(
-        _stand_in(path, initial, span) if frame is None else frame
+        _stand_in(path, surest.T_camera_world, span) if frame is None else frame
         for path, frame in zip(photographs, initial.frames, strict=True)
     )
     return replace(initial, frames=frames)
+
+
+def all_unplaced(photographs: Sequence[Path]) -> tuple[Frame, ...]:
+    """Stand-ins for all cameras, in one place: nothing can be trained on them, but the photographs can be read."""
+    here = torch.eye(4, dtype=torch.float64)
+    return tuple(_stand_in(path, here, _FOCAL_GUESS) for path in photographs)
 
 
 def _usual_span(photographs: Sequence[Path], initial: InitialPoses) -> float:
@@ -63,17 +74,15 @@ def _usual_span(photographs: Sequence[Path], initial: InitialPoses) -> float:
     return float(torch.tensor(spans).median())
 
 
-def _stand_in(path: Path, initial: InitialPoses, span: float) -> Frame:
-    """A camera in the surest one's place; its lens is EXIF's, or the others'."""
-    surest = initial.frames[int(initial.confidence.argmax())]
-    assert surest is not None, "some photographs are placed, and only those have any confidence"
+def _stand_in(path: Path, T_camera_world: Float[Tensor, "4 4"], span: float) -> Frame:
+    """A camera in another one's place; its lens is EXIF's, or has a focal length of `span` longer sides."""
     header = read_header(path)
     width, height = header.upright
     focal = header.focal_px or max(width, height) * span
     return Frame(
         name=path.stem,
         file_path=path.name,
-        T_camera_world=surest.T_camera_world,
+        T_camera_world=T_camera_world,
         K=intrinsics_matrix(focal, focal, width / 2, height / 2),
         width=width,
         height=height,

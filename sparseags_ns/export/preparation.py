@@ -1,7 +1,7 @@
-"""prepare.png: what training will start from. Photographs above their masks, and the cameras from above and the side.
+"""prepare.png: what training will start from. Photographs, what is cut out of them, cameras from above and the side.
 
 Frames: the normalised world (+y up). Cameras are drawn in parallel projection; green is sure, red is not; cameras
-without a pose of their own are left out.
+without a pose of their own are left out, and where none has a pose, a line says so in place of the drawings.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from torch import Tensor
 
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import Cameras
-from sparseags_ns.preprocess.mask_sheet import mask_cell, mask_sheet
+from sparseags_ns.preprocess.mask_sheet import CELL_PX, cut_out_cell, mask_sheet, photograph_cell
+from sparseags_ns.preprocess.photographs import read_photograph
 from sparseags_ns.views import Views
 
 PANEL_PX = 480
 _MARGIN_PX = 40
+_LINE_PX = 40
 _FRUSTUM = 0.25
 _MOST_POINTS = 4000
 _INK = (40, 40, 40)
@@ -30,27 +32,25 @@ Colour = tuple[int, int, int]
 
 
 def preparation_picture(views: Views, confidence: Float[Tensor, " views"], suspicious: list[bool]) -> Image.Image:
-    """Draw the picture.
+    """Draw the picture; the photographs are read again.
 
     Args:
-        views: in the normalised world.
+        views: in the normalised world; as they are where none has a pose.
         suspicious: whether each view's mask is.
     """
-    labels = [f"{name}  {sure:.2f}" for name, sure in zip(views.names, confidence.tolist(), strict=True)]
+    sureness = ["no pose" if row in views.unposed else f"{sure:.2f}" for row, sure in enumerate(confidence.tolist())]
+    labels = [f"{name}  {sure}" for name, sure in zip(views.names, sureness, strict=True)]
+    # The views themselves may be crops, which hold nothing but the object.
+    photographs = [read_photograph(path, most_px=2 * CELL_PX).rgb for path in views.paths]
+    whole = [photograph_cell(*cell) for cell in zip(labels, photographs, strict=True)]
     images, masks = views.images.float(), views.masks.float()
-    whole = [mask_cell(label, rgb, torch.ones(rgb.shape[:2]), False) for label, rgb in zip(labels, images, strict=True)]
-    cut = [mask_cell(*cell) for cell in zip(views.names, images, masks, suspicious, strict=True)]
-    sheets = [mask_sheet(whole), mask_sheet(cut)]
-    points = None if views.points is None else views.points.positions.to(views.cameras.K)
-    plots = [_plot(title, *axes, views.cameras, confidence, points) for title, axes in _PANELS.items()]
-    width = max(*(sheet.width for sheet in sheets), len(plots) * PANEL_PX)
-    picture = Image.new("RGB", (width, sum(sheet.height for sheet in sheets) + PANEL_PX), "white")
+    cut = [cut_out_cell(*cell) for cell in zip(views.names, images, masks, suspicious, strict=True)]
+    rows = [mask_sheet(whole), mask_sheet(cut), _cameras(views, confidence) if views.posed.any() else _no_cameras()]
+    picture = Image.new("RGB", (max(row.width for row in rows), sum(row.height for row in rows)), "white")
     top = 0
-    for sheet in sheets:
-        picture.paste(sheet, (0, top))
-        top += sheet.height
-    for index, plot in enumerate(plots):
-        picture.paste(plot, (index * PANEL_PX, top))
+    for row in rows:
+        picture.paste(row, (0, top))
+        top += row.height
     return picture
 
 
@@ -61,6 +61,23 @@ def frustum_corners(cameras: Cameras, depth: float) -> Float[Tensor, "views 5 3"
     rays = pixels @ torch.linalg.inv(cameras.K).mT * depth
     at_camera = torch.cat([torch.zeros_like(rays[:, :1]), rays], dim=1)
     return se3.transform_points(cameras.T_world_camera, at_camera)
+
+
+def _cameras(views: Views, confidence: Float[Tensor, " views"]) -> Image.Image:
+    """The cameras from all sides that are drawn, side by side."""
+    points = None if views.points is None else views.points.positions.to(views.cameras.K)
+    row = Image.new("RGB", (len(_PANELS) * PANEL_PX, PANEL_PX), "white")
+    for index, (title, axes) in enumerate(_PANELS.items()):
+        row.paste(_plot(title, *axes, views.cameras, confidence, points), (index * PANEL_PX, 0))
+    return row
+
+
+def _no_cameras() -> Image.Image:
+    """The line that stands in their place."""
+    image = Image.new("RGB", (PANEL_PX, _LINE_PX), "white")
+    font = ImageFont.load_default(size=15)
+    ImageDraw.Draw(image).text((8, 10), "no pose: no cameras were found for these photographs", _colour(0.0), font)
+    return image
 
 
 def _plot(

@@ -27,6 +27,10 @@ HELD_POINTS = 100
 refinement at a quarter of that size could see. Held so, no pose ends worse than bundle adjustment has it."""
 
 
+FEWEST_PLACED = 2
+"""With fewer cameras nothing can be reconstructed: the initialiser has failed."""
+
+
 def freedom_by(points: float) -> float:
     """How far refinement may move a camera that was fitted to so many points (`Views.freedom`)."""
     return max(1 - points / HELD_POINTS, 0.0)
@@ -53,6 +57,11 @@ class InitialPoses:
         unplaced = [frame is None for frame in self.frames]
         if self.confidence.shape != (len(unplaced),) or any(self.confidence[unplaced] != 0):
             raise ValueError("expected one confidence for each photograph, and 0 for those without a pose")
+
+    @property
+    def placed(self) -> int:
+        """How many photographs have a camera."""
+        return sum(frame is not None for frame in self.frames)
 
     @property
     def freedoms(self) -> list[float]:

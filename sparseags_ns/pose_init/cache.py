@@ -3,7 +3,8 @@
 A result is filed under the initialiser's name and a fingerprint of its fields, the package's version, and the names and
 bytes of all photographs, so a photograph that changed, came or went makes a new one. A second, small file says which
 result answered what was asked for: ns-export, ns-eval and `auto` find the poses of the training again, whatever is
-installed by then.
+installed by then. Only a result that a training can start from is an answer: where an initialiser has failed, `auto` is
+free to take another one next time.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import torch
 from sparseags_ns.console import announce, warn
 from sparseags_ns.formats.frame import Distortion, Frame
 from sparseags_ns.formats.json_entries import write_json
-from sparseags_ns.pose_init.base import InitialPoses, PoseInit
+from sparseags_ns.pose_init.base import FEWEST_PLACED, InitialPoses, PoseInit
 from sparseags_ns.preprocess.store import Store, fingerprint
 from sparseags_ns.views import PointCloud
 
@@ -46,17 +47,20 @@ def place_as_asked(
     initialiser = choose()
     initial = place_or_recall(initialiser, photographs, store)
     result = f"poses-{initialiser.name}-{cache_key(initialiser, photographs)}.json"
-    write_json(store.new_file(answer.name), {"asked": asked, "initialiser": initialiser.name, "result": result})
+    if initial.placed >= FEWEST_PLACED:
+        write_json(store.new_file(answer.name), {"asked": asked, "initialiser": initialiser.name, "result": result})
     return initial, initialiser.name
 
 
 def _recalled(answer: Path, store: Store) -> tuple[InitialPoses, str] | None:
-    """The result that a file of answers names; None where either is missing or damaged."""
+    """The result that a file of answers names; None where either is missing or damaged, or the result is no start."""
     try:
         found = json.loads(answer.read_text(encoding="utf-8"))
         file, name = store.folder / Path(found["result"]).name, str(found["initialiser"])
         initial = _read(file)
     except (ValueError, KeyError, TypeError, OSError):
+        return None
+    if initial.placed < FEWEST_PLACED:
         return None
     announce(f"poses: {name}, from {file}", "photographs and settings are unchanged since")
     return initial, name

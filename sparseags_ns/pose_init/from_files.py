@@ -66,10 +66,13 @@ class FromFiles:
             found[path] = frame
         return found
 
-    def require_photographs(self) -> None:
+    def require_photographs(self, present: Sequence[Path]) -> None:
         """Raise a PoseFileError that names them if the file has entries for photographs that do not exist.
 
         COLMAP models are not edited by hand, and often cover more photographs than are wanted: that is only said.
+
+        Args:
+            present: the photographs of the scene.
         """
         found = {frame.name for frame in self.named_photographs.values()}
         missing = [frame.file_path for frame in self.frames if frame.name not in found]
@@ -77,6 +80,14 @@ class FromFiles:
             announce(
                 f"{len(missing)} of the {len(self.frames)} cameras in {self.pose_file} are not used",
                 f"their photographs are not in {self.scene}: {listed(missing)}",
+            )
+        elif missing and present and not found:
+            named, there = [Path(name).name for name in missing], [path.name for path in present]
+            raise PoseFileError(
+                self.pose_file,
+                f"names none of the {len(present)} photographs in {present[0].parent}: it names {listed(named)}; there "
+                f"are {listed(there)}. Name the folder with the photographs that the file was made for, give these "
+                "photographs the names that it uses if they are the same, or do without the file",
             )
         elif missing:
             raise PoseFileError(

@@ -63,7 +63,8 @@ def map_shots(
 ) -> InitialPoses:
     """Cameras of the largest set of photographs that fit together; None for the others."""
     colmap = import_module("pycolmap")
-    colmap.logging.minloglevel = colmap.logging.Level.ERROR.value
+    # Its one error that does not raise, that nothing fits together, is said by whoever asked for the poses.
+    colmap.logging.minloglevel = colmap.logging.Level.FATAL.value
     with tempfile.TemporaryDirectory(prefix="sparseags-") as folder:
         database, ids = _write_database(colmap, Path(folder), shots, matches, seed)
         models = colmap.incremental_mapping(database, folder, folder, _options(colmap, seed))

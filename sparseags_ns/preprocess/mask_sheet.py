@@ -1,4 +1,8 @@
-"""masks.png: each photograph with what its mask leaves out darkened; suspicious ones framed in red."""
+"""masks.png: each photograph with what its mask leaves out darkened; suspicious ones framed in red.
+
+Cells of the same kind show photographs whole, and objects as they are cut out, before the checks of grey that stand for
+transparency.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ CELL_PX = 192
 _FRAME_PX, _LABEL_PX, _COLUMNS = 5, 22, 8
 _RED, _GREY, _INK = (214, 39, 40), (205, 205, 205), (40, 40, 40)
 _OUTSIDE = np.array([0.25, 0.25, 0.25], np.float32)
+_CHECKS, _CHECKS_ACROSS = (0.55, 0.68), 24
 
 
 @dataclass(frozen=True)
@@ -30,10 +35,28 @@ def mask_cell(
 ) -> MaskCell:
     """The thumbnail of a photograph of any size."""
     cover = mask[..., None].numpy()
-    pixels = rgb.numpy() * (cover + (1 - cover) * _OUTSIDE)
+    return MaskCell(name, _thumbnail(rgb.numpy() * (cover + (1 - cover) * _OUTSIDE)), suspicious)
+
+
+def photograph_cell(name: str, rgb: Float[Tensor, "height width 3"]) -> MaskCell:
+    """The same without a mask."""
+    return MaskCell(name, _thumbnail(rgb.numpy()), False)
+
+
+def cut_out_cell(
+    name: str, rgb: Float[Tensor, "height width 3"], mask: Float[Tensor, "height width"], suspicious: bool
+) -> MaskCell:
+    """The thumbnail of an object that was cut out; colours outside its mask are not looked at."""
+    rows, columns = np.indices(mask.shape) * _CHECKS_ACROSS // max(mask.shape)
+    checks = np.array(_CHECKS, np.float32)[(rows + columns) % 2]
+    cover = mask[..., None].numpy()
+    return MaskCell(name, _thumbnail(rgb.numpy() * cover + checks[..., None] * (1 - cover)), suspicious)
+
+
+def _thumbnail(pixels: Float[np.ndarray, "height width 3"]) -> Image.Image:
     picture = Image.fromarray((pixels.clip(0, 1) * 255).round().astype(np.uint8))
     picture.thumbnail((CELL_PX, CELL_PX))
-    return MaskCell(name, picture, suspicious)
+    return picture
 
 
 def mask_sheet(cells: Sequence[MaskCell]) -> Image.Image:

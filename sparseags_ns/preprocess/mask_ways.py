@@ -120,6 +120,8 @@ def _by_colours(sources: Sequence[Source], store: Store, insist: bool) -> MaskPl
             announce("masks: none", f"the photographs are opaque, and {why_not}; the whole photograph counts")
             return MaskPlan("none")
         for source, mask in zip(sources, cut.masks, strict=True):
+            if (folder / f"{source.path.stem}.png").is_file():
+                continue
             outlined = background.outlined(_pixels(source, _READ_PX), mask)
             _save_mask(store.new_file(f"{folder.name}/{source.path.stem}.png"), outlined.astype(np.float32))
     _finish(sources, folder, store)
@@ -138,17 +140,25 @@ def _unusable(cut: background.CutOuts) -> str | None:
 
 
 def _finish(sources: Sequence[Source], folder: Path, store: Store) -> None:
-    """Draw the sheet of the masks unless it is there already."""
+    """Draw the sheet of the masks unless it is there already; the store's own shows the masks that were used last."""
     sheet = folder / SHEET
-    if sheet.is_file():
-        return
+    if not sheet.is_file():
+        _save(store.new_file(f"{folder.name}/{SHEET}"), _sheet(sources, folder))
+    shown, drawn = store.folder / SHEET, sheet.read_bytes()
+    if not shown.is_file() or shown.read_bytes() != drawn:
+        part = store.new_file(f"{SHEET}.part")
+        part.write_bytes(drawn)
+        part.replace(shown)
+
+
+def _sheet(sources: Sequence[Source], folder: Path) -> Image.Image:
+    """The photographs with what their masks leave out darkened."""
     cells = []
     for source in sources:
         photograph = read_photograph(source.path, upright=source.upright, most_px=_READ_PX)
         mask = read_found_mask(folder, source, photograph.size)
         cells.append(mask_cell(source.path.stem, photograph.rgb, mask, bool(mask_complaints(mask))))
-    _save(store.new_file(f"{folder.name}/{SHEET}"), mask_sheet(cells))
-    _save(store.new_file(SHEET), mask_sheet(cells))
+    return mask_sheet(cells)
 
 
 def _key(way: str, model: str, sources: Sequence[Source]) -> str:

@@ -99,7 +99,7 @@ def test_long_lists_of_missing_photographs_are_cut(scene: Path) -> None:
     frames = [frame(f"{i:03d}", f"images/{i:03d}.png") for i in range(20)]
     write_cameras_json(scene / "cameras.json", frames)
     with pytest.raises(PoseFileError, match=r"names 20 of 20 photographs .* images/007\.png and 12 more\."):
-        FromFiles(scene, scene / "cameras.json").require_photographs()
+        FromFiles(scene, scene / "cameras.json").require_photographs(())
 
 
 def test_a_photograph_without_a_pose_has_no_confidence() -> None:
@@ -144,12 +144,12 @@ def test_a_model_that_was_asked_for_is_taken_and_json_files_go_before_others(sce
 
 def test_a_model_may_know_more_photographs_than_the_scene_has(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
     colmap_model(scene / "sparse/0", ["a.png", "b.png", "c.png"])
-    FromFiles(scene, scene / "sparse/0").require_photographs()
+    FromFiles(scene, scene / "sparse/0").require_photographs(())
     assert "1 of the 3 cameras in" in capsys.readouterr().err
     for path in (scene / "images").iterdir():
         path.unlink()
     with pytest.raises(PoseFileError, match="names 3 of 3 photographs"):
-        FromFiles(scene, scene / "sparse/0").require_photographs()
+        FromFiles(scene, scene / "sparse/0").require_photographs(())
 
 
 def test_a_model_says_which_cameras_are_held_by_many_points(scene: Path) -> None:

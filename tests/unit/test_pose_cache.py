@@ -110,6 +110,31 @@ def test_what_answered_before_answers_again_whatever_is_installed_by_then(
         place_as_asked("auto", photographs, store, uninstalled)
 
 
+@dataclass(frozen=True)
+class Fails(Fake):
+    """Places one photograph, from which nothing can start."""
+
+    @property
+    def name(self) -> str:
+        return "fails"
+
+    def place(self, photographs: Sequence[Path]) -> InitialPoses:
+        self.calls.append(len(photographs))
+        rest = len(photographs) - 1
+        return InitialPoses((frame(photographs[0], 0.0), *(None,) * rest), torch.tensor([0.5] + [0.0] * rest))
+
+
+def test_a_failure_is_kept_but_is_no_answer_another_initialiser_may_take_over(
+    tmp_path: Path, photographs: list[Path]
+) -> None:
+    fails, fake, store = Fails(), Fake(), Store(tmp_path / "sparseags")
+    for _ in range(2):
+        initial, name = place_as_asked("auto", photographs, store, lambda: fails)
+        assert name == "fails" and initial.placed == 1 and len(fails.calls) == 1
+    assert place_as_asked("auto", photographs, store, lambda: fake)[1] == "fake"
+    assert place_as_asked("auto", photographs, store, lambda: fails)[1] == "fake"
+
+
 def test_an_answer_whose_result_is_lost_or_damaged_is_found_anew(tmp_path: Path, photographs: list[Path]) -> None:
     fake, store = Fake(), Store(tmp_path / "sparseags")
     place_as_asked("auto", photographs, store, lambda: fake)

@@ -162,7 +162,7 @@ def test_poses_of_photographs_that_are_not_there(scene: Path) -> None:
 
 def test_fewer_poses_than_photographs(scene: Path, make_frames: Callable[..., list[Frame]]) -> None:
     write_transforms_json(scene / "transforms.json", make_frames(["000", "002"]))
-    with pytest.raises(SceneError) as error:
+    with pytest.raises(PoseInitError) as error:
         read_views(scene, resolution=SIZE)
     assert_golden("missing_poses", error, scene)
 
@@ -179,7 +179,7 @@ def test_too_few_trusted_views(scene: Path) -> None:
     for frame in content["frames"][:3]:
         frame["flag"] = 0
     (scene / "transforms.json").write_text(json.dumps(content))
-    with pytest.raises(SceneError) as error:
+    with pytest.raises(PoseInitError) as error:
         read_views(scene, resolution=SIZE)
     assert_golden("too_few_trusted", error, scene)
 

@@ -1,0 +1,216 @@
+"""`sparseags prepare` where no poses can be found: masks, table and picture all the same, and a clear end.
+
+The message is compared with the text in tests/golden/reading, in which SCENE stands for the folder.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from sparseags_ns.cli import main
+from sparseags_ns.cli.prepare import Prepare
+from sparseags_ns.data.reading import ReadingOptions, read_bare_scene, read_scene
+from sparseags_ns.formats.cameras_json import write_cameras_json
+from sparseags_ns.formats.frame import Frame, PoseFileError, intrinsics_matrix
+from sparseags_ns.formats.transforms_json import write_transforms_json
+from sparseags_ns.geometry.cameras import orbit
+from sparseags_ns.pose_init.base import InitialPoses, PoseInitError
+from sparseags_ns.preprocess import rembg_masks
+from sparseags_ns.preprocess.mask_sheet import CELL_PX
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "reading"
+SIZE = 96
+WALL, BALL = (210, 208, 200), (200, 40, 30)
+NAMES = ("000", "001", "002")
+OPTIONS = ReadingOptions(resolution=32)
+
+
+def ball(across: int = 0) -> np.ndarray:
+    rows, columns = np.mgrid[:SIZE, :SIZE] + 0.5
+    return np.hypot(rows - SIZE / 2, columns - SIZE / 2 - across) < SIZE / 4
+
+
+def saved(folder: Path) -> Path:
+    """Three opaque photographs of a ball before a plain wall, where no two have a point in common."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for index, name in enumerate(NAMES):
+        pixels = np.where(ball(4 * index)[..., None], np.array(BALL), np.array(WALL))
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{name}.png")
+    return folder
+
+
+def frames(names: Sequence[str] = NAMES) -> list[Frame]:
+    K = intrinsics_matrix(120.0, 120.0, SIZE / 2, SIZE / 2)
+    azimuths = torch.arange(len(names)).double() * 120
+    poses = orbit(azimuths, torch.full_like(azimuths, 20.0), 2.0)
+    return [Frame(name, f"{name}.png", T, K, SIZE, SIZE) for name, T in zip(names, poses, strict=True)]
+
+
+@dataclass(frozen=True)
+class PlacesNone:
+    @property
+    def name(self) -> str:
+        return "fake"
+
+    def place(self, photographs: Sequence[Path]) -> InitialPoses:
+        return InitialPoses((None,) * len(photographs), torch.zeros(len(photographs)))
+
+
+@pytest.fixture(autouse=True)
+def no_rembg(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rembg_masks, "missing", lambda: "the package rembg is not installed")
+
+
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Such photographs, and an initialiser that cannot place them."""
+    monkeypatch.setattr("sparseags_ns.data.scene.choose_estimator", lambda *_: PlacesNone())
+    return saved(tmp_path / "photographs")
+
+
+def never_again(*_: object) -> None:
+    raise AssertionError("cut out twice")
+
+
+def assert_golden(name: str, text: str, scene: Path) -> None:
+    expected = (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
+    assert text.replace(str(scene), "SCENE") + "\n" == expected
+
+
+def test_the_table_says_none_and_where_the_masks_are_which_are_right(
+    bare: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(PoseInitError, match="fake could place 0 of the 3 photographs"):
+        Prepare(bare, OPTIONS).run()
+    printed = capsys.readouterr().out
+    rows = {line.split()[1]: line for line in printed.splitlines() if " 00" in line}
+    assert set(rows) == set(NAMES) and all("none" in row and "training" not in row for row in rows.values())
+    assert "Poses from:  nowhere: no training can start" in printed
+    kept = re.search(r"^Masks: +background, kept in (.+)$", printed, re.MULTILINE)
+    assert kept is not None and f"Mask sheet:  {bare / 'sparseags/masks.png'}" in printed
+    for index, name in enumerate(NAMES):
+        mask, truth = np.asarray(Image.open(Path(kept[1]) / f"{name}.png")) > 127, ball(4 * index)
+        assert (mask & truth).sum() / (mask | truth).sum() > 0.95
+
+
+def test_the_picture_shows_photographs_and_masks_and_says_that_there_is_no_pose(bare: Path) -> None:
+    with pytest.raises(PoseInitError):
+        Prepare(bare, ReadingOptions(resolution=CELL_PX)).run()
+    picture = np.asarray(Image.open(bare / "sparseags/prepare.png")).astype(int)
+    cell = picture.shape[1] // len(NAMES)
+    top, bottom = picture[: cell + 22, :cell], picture[cell + 22 : 2 * (cell + 22), :cell]
+    for row in (top, bottom):
+        assert np.abs(row[22 + cell // 2, cell // 2] - BALL).max() < 12, "the object is as it was"
+    around = np.s_[22 + 72 : 22 + 82, 72:82], np.s_[22 + 7 : 22 + 37, 7:37]
+    assert np.abs(top[around[0]] - WALL).max() < 12, "the whole photograph: the wall as well"
+    assert {(r, g, b) for r, g, b in bottom[around[1]].reshape(-1, 3)} == {(140,) * 3, (173,) * 3}, "grey checks"
+    line = picture[2 * (cell + 22) :]
+    assert len(line) == 40 and (np.abs(line - (214, 39, 40)).max(-1) < 20).sum() > 100, "a red line, no drawings"
+    sheet = np.asarray(Image.open(bare / "sparseags/masks.png")).astype(int)
+    assert (np.abs(sheet - np.array(WALL) // 4).max(-1) < 12).mean() > 0.1, "the wall is darkened"
+
+
+def test_the_command_fails_with_the_initialisers_own_message(
+    bare: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["sparseags", "prepare", str(bare), "--resolution", "32"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert isinstance(end.value.code, str), "printed to the error stream, exit status 1"
+    assert end.value.code.startswith(f"sparseags: error: fake could place 0 of the 3 photographs in {bare}: they must")
+    assert "warning: there are no poses to start from (the reason stands at the end" in capsys.readouterr().err
+
+
+def test_starting_again_reuses_the_masks_with_poses_too(
+    bare: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    originals = {path: path.read_bytes() for path in bare.iterdir()}
+    with pytest.raises(PoseInitError):
+        Prepare(bare, OPTIONS).run()
+    monkeypatch.setattr("sparseags_ns.preprocess.background.cut_out", never_again)
+    masks = {path: path.stat().st_mtime_ns for path in bare.glob("sparseags/masks-*/*.png")}
+    assert len(masks) == 4
+    with pytest.raises(PoseInitError):
+        Prepare(bare, OPTIONS).run()
+    write_transforms_json(bare / "transforms.json", frames())
+    capsys.readouterr()
+    Prepare(bare, OPTIONS).run()
+    printed = capsys.readouterr().out
+    assert printed.count("trusted") == 3 and f"Poses from:  {bare / 'transforms.json'}" in printed
+    assert {path: path.stat().st_mtime_ns for path in bare.glob("sparseags/masks-*/*.png")} == masks
+    assert Image.open(bare / "sparseags/prepare.png").height > 900, "with the cameras' drawings"
+    assert {path: path.read_bytes() for path in originals} == originals
+
+
+def test_masks_that_an_interruption_left_out_are_made_and_the_others_kept(bare: Path) -> None:
+    folder = read_bare_scene(bare, OPTIONS).mask_plan.folder
+    assert folder is not None
+    (folder / "001.png").unlink()
+    times = {name: (folder / f"{name}.png").stat().st_mtime_ns for name in ("000", "002")}
+    again = read_bare_scene(bare, OPTIONS)
+    assert again.mask_plan.folder == folder and (folder / "001.png").is_file()
+    assert {name: (folder / f"{name}.png").stat().st_mtime_ns for name in times} == times
+
+
+def test_the_sheet_of_the_scene_is_that_of_the_masks_used_last(bare: Path) -> None:
+    first = read_bare_scene(bare, OPTIONS).mask_plan.folder
+    assert first is not None
+    (bare / "sparseags/masks.png").write_bytes(b"of another way")
+    read_bare_scene(bare, OPTIONS)
+    assert (bare / "sparseags/masks.png").read_bytes() == (first / "masks.png").read_bytes()
+
+
+def test_a_bare_scene_has_views_but_nothing_to_start_from(bare: Path) -> None:
+    scene = read_bare_scene(bare, OPTIONS)
+    assert scene.views.names == NAMES and scene.views.images.shape == (3, 32, 32, 3)
+    assert not scene.views.posed.any() and not scene.views.trusted.any() and not scene.views.held.any()
+    assert scene.confidence.tolist() == [0.0] * 3
+    with pytest.raises(PoseInitError):
+        read_scene(bare, OPTIONS)
+
+
+def test_transparent_photographs_need_no_masks(bare: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for index, name in enumerate(NAMES):
+        image = Image.open(bare / f"{name}.png").convert("RGB")
+        image.putalpha(Image.fromarray((ball(4 * index) * 255).astype(np.uint8)))
+        image.save(bare / f"{name}.png")
+    with pytest.raises(PoseInitError):
+        Prepare(bare, OPTIONS).run()
+    assert "Masks:       given, transparency" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_pose_file_for_other_photographs_says_so_after_the_masks(
+    bare: Path, named: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The photographs' own folder, or the folder above it, holds cameras of processed ones."""
+    file = bare / "cameras.json" if named else bare.parent / "cameras.json"
+    write_cameras_json(file, [*frames(["000_rgba", "001_rgba", "002_rgba"])])
+    with pytest.raises(PoseFileError) as error:
+        Prepare(bare, ReadingOptions(resolution=32, poses=None if named else file)).run()
+    assert_golden("other_photographs", str(error.value).replace(str(file), "POSES"), bare)
+    assert "Masks:       background, kept in" in capsys.readouterr().out
+
+
+def test_a_pose_file_beside_the_folder_is_not_looked_at(bare: Path) -> None:
+    write_cameras_json(bare.parent / "cameras.json", frames(["000_rgba", "001_rgba"]))
+    with pytest.raises(PoseInitError, match="fake could place 0"):
+        Prepare(bare, OPTIONS).run()
+
+
+def test_a_pose_file_that_leaves_photographs_out_is_no_reason_to_make_no_masks(
+    bare: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_transforms_json(bare / "transforms.json", frames()[:2])
+    with pytest.raises(PoseInitError, match="has no pose for 1 of the 3 photographs"):
+        Prepare(bare, OPTIONS).run()
+    assert "Masks:       background, kept in" in capsys.readouterr().out
