@@ -1,0 +1,48 @@
+"""`sparseags prepare` as a user calls it, on photographs whose poses nobody can find: all that it says, and its status.
+
+What it says is compared with the text in tests/golden/prepare, in which SCENE stands for the folder and KEY for what
+masks are filed under.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sparseags_ns.pose_init.features import PACKAGES
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "prepare"
+SIZE = 96
+COMMAND = "from sparseags_ns.cli import main; main()"
+
+
+@pytest.mark.skipif(any(find_spec(name) is None for name in PACKAGES), reason="needs the packages of `features`")
+def test_photographs_that_features_cannot_place(tmp_path: Path) -> None:
+    rows, columns = np.mgrid[:SIZE, :SIZE] + 0.5
+    for index in range(3):
+        ball = np.hypot(rows - SIZE / 2, columns - SIZE / 2 - 4 * index) < SIZE / 4
+        pixels = np.where(ball[..., None], np.array([200, 40, 30]), np.array([210, 208, 200])).astype(np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{index}.png")
+    flags = ["--pose-init", "features", "--masks", "background"]
+    done = subprocess.run(
+        [sys.executable, "-c", COMMAND, "prepare", str(tmp_path), *flags],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8", "COLUMNS": "100"},
+    )
+    ours = [line for line in done.stderr.splitlines() if line.startswith("sparseags:")]
+    said = "\n".join([f"{done.stdout}--- error stream", *ours, ""]).replace(str(tmp_path), "SCENE")
+    assert re.sub(r"masks-[0-9a-f]{20}", "masks-KEY", said) == (GOLDEN / "no_poses.txt").read_text(encoding="utf-8")
+    assert done.returncode == 1
+    assert {path.name for path in tmp_path.glob("sparseags/*.png")} == {"masks.png", "prepare.png"}
+    assert len(list(tmp_path.glob("sparseags/masks-*/[0-9].png"))) == 3
