@@ -18,11 +18,12 @@ SUITES = {
     "guidance": "benchmarks.guidance",
     "id_pose": "benchmarks.id_pose",
     "photos": "benchmarks.photos.suite",
+    "masks": "benchmarks.masks",
 }
 """Modules of the suites, by name."""
 
 
-LONG = {"accuracy", "guidance", "id_pose", "photos"}
+LONG = {"accuracy", "guidance", "id_pose", "photos", "masks"}
 """Suites that take long or much memory: without a name on the command line they run in their short form."""
 
 
