@@ -18,7 +18,20 @@ from typing import Any, Literal, Protocol, runtime_checkable
 WARY_BELOW = 8
 """With fewer views than this each is explained by few others, and what a glance says counts less."""
 
-Action = Literal["suspect", "drop", "doubt", "restore", "correct", "place", "keep", "fall back", "declare", "finish"]
+Action = Literal[
+    "suspect",
+    "drop",
+    "doubt",
+    "restore",
+    "correct",
+    "place",
+    "keep",
+    "fall back",
+    "declare",
+    "restart",
+    "replace",
+    "finish",
+]
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from torch import Tensor
 from sparseags_ns.geometry.pose_metrics import pose_change
 from sparseags_ns.outliers.detection import Decision
 from sparseags_ns.outliers.fits import Fit, claimed, realigned
+from sparseags_ns.outliers.second_look import reconstructed_anew
 from sparseags_ns.outliers.workplace import Workplace, without
 
 FEW = 5
@@ -61,7 +62,9 @@ def all_tried(place: Workplace, base: Fit) -> tuple[Fit, Bool[Tensor, " views"],
         why = "no view, put elsewhere, makes all of these few views agree better"
         return base, corrected, (Decision("finish", None, why, numbers),)
     corrected[best.view], place.claims = True, best.claims
-    return fit, corrected, (Decision("correct", best.view, "with its new pose all views agree better", numbers),)
+    anew = reconstructed_anew(place, place.sharpened(fit)[0])
+    correct = Decision("correct", best.view, "with its new pose all views agree better", numbers)
+    return anew.fit, corrected, (correct, anew.decision)
 
 
 def _arrangements(place: Workplace, base: Fit) -> Iterator[_Arrangement]:

@@ -9,7 +9,7 @@ Frame: `world`, normalised. Losses are squared errors over the object's area.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -32,6 +32,7 @@ from sparseags_ns.outliers.fits import Fit, Fitter, claimed, realigned
 from sparseags_ns.outliers.newcomers import place_newcomers
 from sparseags_ns.outliers.relocation import ELSEWHERE_DEG
 from sparseags_ns.outliers.search import SearchResult
+from sparseags_ns.outliers.second_look import placed_anew, reconstructed_anew
 from sparseags_ns.outliers.verdict import turned_against_given, verdict
 from sparseags_ns.outliers.workplace import RepairSettings, Workplace, without
 from sparseags_ns.views import Views
@@ -62,6 +63,7 @@ def repair(
     base: Fit | None = None,
     settings: RepairSettings | None = None,
     *,
+    others: Sequence[Fitter] = (),
     between_batches: Callable[[], None] | None = None,
 ) -> RepairResult:
     """Repair the poses of one scene.
@@ -70,13 +72,18 @@ def repair(
         views: with the given cameras and trust.
         fitter: makes short reconstructions of these views.
         base: of all trusted views, at the end of the coarse stages; made here if None.
+        others: the same, with other pose learning rates; which one is best is asked again after every correction.
         between_batches: called every few hundred renders of a search.
     """
-    place = Workplace(views, fitter, settings or RepairSettings(), between_batches, claims=views.cameras.T_camera_world)
+    given, settings = views.cameras.T_camera_world, settings or RepairSettings()
+    place = Workplace(views, fitter, settings, between_batches, claims=given, others=others)
     shows = views.masks.flatten(1).amax(1) > 0.5
     base = base or fitter.from_scratch(views.cameras, views.trusted & shows)
     few = 2 < int(base.trusted.sum()) <= FEW and isinstance(place.settings.rule, RelocationRule)
     fit, corrected, decisions = all_tried(place, base) if few else _settled_outliers(place, base)
+    for view in (corrected & fit.trusted).nonzero().flatten().tolist():
+        fit, decision = placed_anew(place, fit, view)
+        decisions = (*decisions, decision)
     placed = torch.zeros_like(base.trusted)
     waiting = (~views.trusted & shows).nonzero().flatten().tolist()
     if waiting:
@@ -97,17 +104,18 @@ def _settled_outliers(place: Workplace, base: Fit) -> tuple[Fit, Bool[Tensor, " 
             break
         end = verdict(place, base, inliers, state)
         decisions = (*decisions, *end.decisions)
-        elsewhere = (corrected | end.corrected) & (turned_against_given(place, end.fit) > ELSEWHERE_DEG)
-        if end.fit is base or (number > 0 and torch.equal(elsewhere, corrected)):
+        if end.fit is base:
             place.claims = claims
-            break  # The poses as they were are better, or as good; nothing else would be found from them.
-        fit, corrected = end.fit, elsewhere
+            break  # The poses as they were are better; nothing else would be found from them.
+        fit = end.fit
+        corrected = (corrected | end.corrected) & (turned_against_given(place, fit) > ELSEWHERE_DEG)
         place.claims = place.views.cameras.T_camera_world
         for view in corrected.nonzero().flatten().tolist():
             place.claims = claimed(fit, place.claims, view)
-        if not end.corrected.any() or number + 1 == place.settings.passes:
-            break
-        base = place.from_scratch(place.claims, fit.trusted)
+        if float(pose_change(claims, place.claims)[0].max()) < ELSEWHERE_DEG:
+            break  # Nobody stands elsewhere than before.
+        anew = reconstructed_anew(place, fit)
+        base, fit, decisions = anew.base, anew.fit, (*decisions, anew.decision)
     return fit, corrected, decisions
 
 

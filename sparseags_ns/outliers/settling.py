@@ -101,7 +101,12 @@ def settle(
         waiting = int((~views.trusted).sum())
         also = f", then for the places of the {waiting} that are not trusted yet" if waiting else ""
         say(f"looking for outliers among {int(best.trusted.sum())} views{also}")
-        result = repair(views, fitter, best, repairing, between_batches=between_batches)
+        others = [
+            ShortFitter(views, coarse_preset(_at_pose_rate(preset, start.pose_rate)), between_batches)
+            for start in starts
+            if start is not chosen
+        ]
+        result = repair(views, fitter, best, repairing, others=others, between_batches=between_batches)
         wrong, declared = declared_wrong(place, result.fit, ~views.trusted | result.corrected)
     fit = result.fit
     going_on = Standing(fit.gaussians, fit.cameras, fit.trusted)

@@ -93,8 +93,8 @@ def verdict(place: Workplace, base: Fit, inliers: Fit, state: DetectionState) ->
 
 def _options(place: Workplace, base: Fit, inliers: Fit, state: DetectionState) -> Iterator[Fit]:
     """Dropped views joined to the inliers; all from scratch from there; only what was corrected, with all that was
-    dropped as it was; and, where several stand elsewhere by now, one of them as it was given: what was put elsewhere
-    while another view was still wrong must prove itself."""
+    dropped as it was; and what was put elsewhere while another view was still wrong must prove itself: all of them
+    searched anew on a splat without any, and one of them as it was given."""
     dropped, given, recovered = state.dropped, place.views.cameras.T_camera_world, place.claims
     if dropped:
         if state.corrected:
@@ -107,10 +107,30 @@ def _options(place: Workplace, base: Fit, inliers: Fit, state: DetectionState) -
     else:
         yield inliers
     moved = [view for view in range(len(given)) if base.trusted[view] and not torch.equal(recovered[view], given[view])]
-    for view in moved if len(moved) > 1 else ():
+    if len(moved) < 2:
+        return
+    if set(moved) != set(dropped) and len(moved) <= state.limit:
+        yield from _anew(place, base, moved)
+    for view in moved:
         mixed = recovered.clone()
         mixed[view] = given[view]
         yield place.from_scratch(mixed, base.trusted)
+
+
+def _anew(place: Workplace, base: Fit, views: Sequence[int]) -> Iterator[Fit]:
+    """Some views joined to a splat that is made without any of them; and all from scratch from there."""
+    given, others = place.views.cameras.T_camera_world, base.trusted.clone()
+    others[list(views)] = False
+    clean = place.from_scratch(given, others)
+    own = realigned(clean, base.cameras.T_camera_world)
+    for view in views:
+        clean = clean.with_pose(view, own[view])
+    joined = rejoined(place, clean, views, base)
+    yield joined
+    recovered = given
+    for view in views:
+        recovered = claimed(joined, recovered, view)
+    yield place.from_scratch(recovered, base.trusted)
 
 
 def _recovered(

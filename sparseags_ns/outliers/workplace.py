@@ -5,7 +5,7 @@ Frame: `world`, normalised. Losses are squared errors over the object's area.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -76,6 +76,8 @@ class Workplace:
     between_batches: Callable[[], None] | None
     claims: Float[Tensor, "views 4 4"]
     """Where reconstructions start: the given poses, but for views that were corrected."""
+    others: Sequence[Fitter] = ()
+    """The same as `fitter`, with other pose learning rates."""
     searches: dict[int, SearchResult] = field(default_factory=dict)
     """The latest thorough search of each suspect."""
 
@@ -107,7 +109,20 @@ class Workplace:
 
     def from_scratch(self, claims: Float[Tensor, "views 4 4"], trusted: Bool[Tensor, " views"]) -> Fit:
         """A reconstruction from some poses."""
-        return self.fitter.from_scratch(self.views.cameras.with_poses(claims), trusted)
+        return self.fit_by(self.fitter, claims, trusted)
+
+    def fit_by(self, fitter: Fitter, claims: Float[Tensor, "views 4 4"], trusted: Bool[Tensor, " views"]) -> Fit:
+        """A reconstruction from some poses by a certain fitter."""
+        return fitter.from_scratch(self.views.cameras.with_poses(claims), trusted)
+
+    def best_from_scratch(self, claims: Float[Tensor, "views 4 4"], trusted: Bool[Tensor, " views"]) -> Fit:
+        """A reconstruction from some poses by the fitter that explains the photographs best, which is kept from now on:
+        grossly wrong poses want a high pose learning rate, and what is left without them wants a low one."""
+        made = [(fitter, self.fit_by(fitter, claims, trusted)) for fitter in (self.fitter, *self.others)]
+        best = min(made, key=lambda one: float(self.losses(one[1])[trusted].sum()))
+        self.others = tuple(fitter for fitter, _ in made if fitter is not best[0])
+        self.fitter = best[0]
+        return best[1]
 
     def sharpened(self, fit: Fit) -> tuple[Fit, Float[Tensor, " views"]]:
         """A fit with more detail, and the losses of its views at that size."""

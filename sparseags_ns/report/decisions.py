@@ -20,6 +20,8 @@ TITLES: dict[str, tuple[Mark, str]] = {
     "keep": ("bad", "{view} stays out"),
     "fall back": ("note", "{view} goes back to its given pose"),
     "declare": ("good", "{view} was given a wrong pose"),
+    "restart": ("note", "All begins anew from the corrected poses"),
+    "replace": ("note", "{view} is searched again"),
     "finish": ("good", "The search ends"),
 }
 
@@ -35,6 +37,8 @@ MEANINGS = {
     "keep": "No pose was found from which it agrees with the others. It takes no part in the splat.",
     "fall back": "The refinement had carried it far away; its given pose was tried again, refined with all the others.",
     "declare": "No search was needed: the refinement had carried it to its place.",
+    "restart": "The coarse reconstruction was repeated at several pose learning rates, and the best one taken.",
+    "replace": "The object was reconstructed from all other photographs, whose poses are known better by now.",
     "finish": "",
 }
 
@@ -47,6 +51,7 @@ NUMBERS = {
     "sum_given": "sum of all errors, given poses",
     "sum_recovered": "sum of all errors, recovered poses",
     "sum_refined": "sum of all errors, refined pose",
+    "turned_by_deg": "turned against its last pose (degrees)",
     "turned_deg": "turned against its given pose (degrees)",
     "limit_deg": "limit above which a turn is suspicious (degrees)",
     "loss_given": "its error near its given pose, on a splat without it",

@@ -113,7 +113,7 @@ def test_photograph_of_something_else_stays_out_at_its_best_pose(
     settings = replace(SETTINGS, correct_below=1.1, misfit_share=0.2)
     result = repair(strange, PerfectFitter(toy_gaussians), settings=settings)
     assert result.repaired and result.fit.trusted.tolist() == [True, True, False, True, True, True]
-    assert [d.action for d in result.decisions[2:]] == ["finish", "keep", "finish"]
+    assert [d.action for d in result.decisions[2:]] == ["finish", "keep", "restart", "finish"]
 
 
 def test_blank_photograph_is_left_out_without_a_search(

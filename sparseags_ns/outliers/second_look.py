@@ -1,0 +1,81 @@
+"""After views were put elsewhere, everything is asked again from there: how fast poses should move, and each of these
+views for its place.
+
+The first answers were found while poses were grossly wrong: such poses want a high pose learning rate, with which a
+near-symmetric object's views slide around its axis; and a view was searched on splats that other wrong views had
+blurred.
+
+Frame: `world`, normalised. Units: degrees. Losses are squared errors over the object's area.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor
+
+from sparseags_ns.geometry.pose_metrics import pose_change
+from sparseags_ns.outliers.detection import Decision
+from sparseags_ns.outliers.fits import Fit, claimed, realigned, view_losses
+from sparseags_ns.outliers.relocation import candidates
+from sparseags_ns.outliers.workplace import Workplace, without
+
+SAME_DEG = 5.0
+"""A pose found anew that is turned by less than this against the last one confirms it."""
+
+
+@dataclass(frozen=True)
+class Anew:
+    """A reconstruction from scratch from corrected poses."""
+
+    base: Fit
+    """As it is, for what else is to be found."""
+    fit: Fit
+    """It with more detail, or the one that it was to replace, whichever explains the photographs better."""
+    decision: Decision
+
+
+def reconstructed_anew(place: Workplace, fit: Fit) -> Anew:
+    """All from scratch, at the pose learning rate that suits the corrected poses.
+
+    Args:
+        fit: with as much detail as the verdict has.
+    """
+    base = place.best_from_scratch(place.claims, fit.trusted)
+    sharp, losses = place.sharpened(base)
+    before, after = _sum(place, fit), float(losses[fit.trusted].sum())
+    better = after < before
+    why = f"from the corrected poses, all views {'' if better else 'do not '}agree better when all begins anew"
+    return Anew(
+        base, sharp if better else fit, Decision("restart", None, why, {"sum_before": before, "sum_after": after})
+    )
+
+
+def placed_anew(place: Workplace, fit: Fit, view: int) -> tuple[Fit, Decision]:
+    """Search a view that stands elsewhere on a splat made without it, from scratch, now that all others are right.
+
+    Args:
+        fit: with as much detail as the verdict has.
+    """
+    own, before = fit.cameras.T_camera_world, _sum(place, fit)
+    clean, _ = place.sharpened(place.from_scratch(place.claims, without(fit.trusted, view)))
+    clean = clean.with_pose(view, realigned(clean, own)[view])
+    place.thoroughly(clean, view)
+    here = clean.cameras.T_camera_world[view : view + 1]
+    joined = place.best_joined(clean, view, candidates(place.searches[view], here, place.settings.candidates))
+    sharp, losses = place.sharpened(joined)
+    turned_deg, _ = pose_change(realigned(sharp, own)[view][None], sharp.cameras.T_camera_world[view : view + 1])
+    after = float(losses[fit.trusted].sum())
+    numbers = {"sum_before": before, "sum_after": after, "turned_by_deg": float(turned_deg[0])}
+    if after >= before:
+        return fit, Decision("replace", view, "no other pose agrees better with all other views", numbers)
+    place.claims = claimed(sharp, place.claims, view)
+    confirmed = float(turned_deg[0]) < SAME_DEG
+    why = "the search confirms its pose" if confirmed else "another pose agrees better with all other views"
+    return sharp, Decision("replace", view, why, numbers)
+
+
+def _sum(place: Workplace, fit: Fit) -> float:
+    losses: Float[Tensor, " views"] = view_losses(fit, place.views, place.settings.sharpening.pixels)
+    return float(losses[fit.trusted].sum())
