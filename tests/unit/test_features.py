@@ -160,6 +160,39 @@ def placed(paths: list[Path], count: int) -> InitialPoses:
     return InitialPoses((*frames, *[None] * rest), torch.cat([sure, torch.zeros(rest)]))
 
 
+@needs_all
+@pytest.mark.parametrize(("width", "seen_width"), [(1500, 1024), (1024, 1024), (640, 1024), (200, 400)])
+def test_key_points_are_looked_for_at_one_size_whatever_the_photographs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int, seen_width: int
+) -> None:
+    """A fake network that finds the brightest spot and says how large a photograph it was shown."""
+    widths: list[int] = []
+
+    def brightest(data: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        image = data["image"][0].mean(0)
+        widths.append(image.shape[1])
+        rows, columns = (image > 0.9 * image.max()).nonzero().float().mean(0)
+        return {
+            "keypoints": torch.stack([columns, rows])[None, None],
+            "descriptors": torch.zeros(1, 1, 4),
+            "keypoint_scores": torch.ones(1, 1),
+        }
+
+    class Brightest(Features):
+        _extractor = property(lambda _: brightest)  # pyright: ignore[reportAssignmentType]
+
+    height = width * 3 // 4
+    pixels = np.zeros((height, width, 3), np.uint8)
+    pixels[
+        height // 3 - width // 40 : height // 3 + width // 40, width // 4 - width // 40 : width // 4 + width // 40
+    ] = 255
+    Image.fromarray(pixels).save(tmp_path / "0.png")
+    found = Brightest(Store(tmp_path / "store"))._points(tmp_path / "0.png", "key")
+    assert widths == [seen_width]
+    assert found.positions[0] == pytest.approx([VIRTUAL_PX / 4, VIRTUAL_PX / 4], abs=2.5)
+    assert found.size == pytest.approx([VIRTUAL_PX, 0.75 * VIRTUAL_PX])
+
+
 def test_photographs_that_could_not_be_placed_start_untrusted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
