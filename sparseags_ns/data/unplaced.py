@@ -13,6 +13,8 @@ from torch import Tensor
 
 from sparseags_ns.console import warn
 from sparseags_ns.formats.frame import Frame, intrinsics_matrix
+from sparseags_ns.geometry import se3
+from sparseags_ns.geometry.alignment import AlignmentError, axes_meeting_point
 from sparseags_ns.pose_init.base import FEWEST_PLACED, InitialPoses, PoseInitError
 from sparseags_ns.preprocess.photographs import listed, read_header
 
@@ -26,21 +28,26 @@ UNPLACED = "unplaced"
 _FOCAL_GUESS = 1.2
 """In units of the longer side, where nothing at all is known; what COLMAP starts from."""
 
+_ADVICE = (
+    "they must show one scene that stands still, each with much in common with another; take more photographs "
+    "in between, give the poses in a file, or ask for another initialiser (pose-init = dust3r, features or id-pose)"
+)
+
 
 def with_unplaced(photographs: Sequence[Path], initial: InitialPoses, source: str) -> InitialPoses:
     """The same, with a stand-in for each missing camera: the pose of the surest one, the focal length of the others.
 
     Raises:
-        PoseInitError: fewer than two photographs were placed.
+        PoseInitError: fewer than two photographs were placed, or where they do not look at one thing.
     """
     missing = [path.name for path, frame in zip(photographs, initial.frames, strict=True) if frame is None]
+    placed = f"{initial.placed} of the {len(photographs)} photographs in {photographs[0].parent}"
     if initial.placed < FEWEST_PLACED:
-        raise PoseInitError(
-            f"{source} could place {initial.placed} of the {len(photographs)} photographs in {photographs[0].parent}: "
-            "they must show one scene that stands still, each with much in common with another; take more photographs "
-            "in between, give the poses in a file, or ask for another initialiser (pose-init = dust3r, features or "
-            "id-pose)"
-        )
+        raise PoseInitError(f"{source} could place {placed}: {_ADVICE}")
+    try:
+        axes_meeting_point(se3.inverse(torch.stack([f.T_camera_world for f in initial.frames if f is not None])))
+    except AlignmentError as error:
+        raise PoseInitError(f"{source} placed {placed}, but to no use ({error}): {_ADVICE}") from error
     if not missing:
         return initial
     warn(

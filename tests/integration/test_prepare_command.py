@@ -27,9 +27,15 @@ COMMAND = "from sparseags_ns.cli import main; main()"
 @pytest.mark.skipif(any(find_spec(name) is None for name in PACKAGES), reason="needs the packages of `features`")
 def test_photographs_that_features_cannot_place(tmp_path: Path) -> None:
     rows, columns = np.mgrid[:SIZE, :SIZE] + 0.5
-    for index in range(3):
-        ball = np.hypot(rows - SIZE / 2, columns - SIZE / 2 - 4 * index) < SIZE / 4
-        pixels = np.where(ball[..., None], np.array([200, 40, 30]), np.array([210, 208, 200])).astype(np.uint8)
+    down, across = np.abs(rows - SIZE / 2), np.abs(columns - SIZE / 2)
+    ball, box, diamond = (
+        np.hypot(down, across) < SIZE / 4,
+        np.maximum(down, across) < SIZE / 4,
+        down + across < SIZE / 4,
+    )
+    colors = [(200, 40, 30), (30, 60, 200), (20, 140, 40)]
+    for index, (shape, color) in enumerate(zip((ball, box, diamond), colors, strict=True)):
+        pixels = np.where(shape[..., None], np.array(color), np.array([210, 208, 200])).astype(np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"{index}.png")
     flags = ["--pose-init", "features", "--masks", "background"]
     done = subprocess.run(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import find_spec
 from itertools import combinations
 from pathlib import Path
@@ -17,6 +18,7 @@ from sparseags_ns.data.reading import ReadingOptions, read_scene
 from sparseags_ns.data.unplaced import UNPLACED, with_unplaced
 from sparseags_ns.formats.frame import Frame, intrinsics_matrix
 from sparseags_ns.formats.poses import read_poses
+from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import orbit
 from sparseags_ns.geometry.pose_metrics import pose_errors
 from sparseags_ns.pose_init import features
@@ -214,6 +216,20 @@ def test_too_few_photographs_placed(tmp_path: Path) -> None:
     with pytest.raises(PoseInitError) as error:
         with_unplaced(paths, placed(paths, 1), "features")
     expected = (Path(__file__).parents[1] / "golden/reading/unplaced.txt").read_text(encoding="utf-8")
+    assert str(error.value).replace(str(tmp_path), "SCENE") + "\n" == expected
+
+
+def test_photographs_placed_side_by_side_looking_the_same_way(tmp_path: Path) -> None:
+    """As the mapper does with a still background before which something moves."""
+    paths = [tmp_path / f"{name}.png" for name in "abcd"]
+    initial = placed(paths, 4)
+    turned = [frame and replace(frame, T_camera_world=torch.eye(4).double()) for frame in initial.frames]
+    for index, frame in enumerate(turned):
+        assert frame is not None
+        frame.T_camera_world[:3, :3] = se3.exp(torch.tensor([0, 0, 0, 0, 0.01 * index, 0]).double())[:3, :3]
+    with pytest.raises(PoseInitError) as error:
+        with_unplaced(paths, replace(initial, frames=tuple(turned)), "features")
+    expected = (Path(__file__).parents[1] / "golden/reading/parallel.txt").read_text(encoding="utf-8")
     assert str(error.value).replace(str(tmp_path), "SCENE") + "\n" == expected
 
 
