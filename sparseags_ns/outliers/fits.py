@@ -100,11 +100,14 @@ def realigned(fit: Fit, poses: Float[Tensor, "views 4 4"]) -> Float[Tensor, "vie
     return _into(fit, poses).apply_to_poses(poses)
 
 
-def claimed(fit: Fit, poses: Float[Tensor, "views 4 4"], view: int) -> Float[Tensor, "views 4 4"]:
-    """Other poses of the same views, but one of them where the fit has it, moved into their world."""
-    changed = poses.clone()
-    changed[view] = _into(fit, poses).inverse().apply_to_poses(fit.cameras.T_camera_world[view : view + 1])[0]
-    return changed
+def claimed(fit: Fit, poses: Float[Tensor, "views 4 4"], *views: int) -> Float[Tensor, "views 4 4"]:
+    """Other poses of the same views, but some of them, one after the other, where the fit has them, moved into their
+    world."""
+    for view in views:
+        into = _into(fit, poses).inverse()
+        poses = poses.clone()
+        poses[view] = into.apply_to_poses(fit.cameras.T_camera_world[view : view + 1])[0]
+    return poses
 
 
 def _into(fit: Fit, poses: Float[Tensor, "views 4 4"]) -> Similarity:

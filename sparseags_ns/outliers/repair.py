@@ -109,9 +109,7 @@ def _settled_outliers(place: Workplace, base: Fit) -> tuple[Fit, Bool[Tensor, " 
             break  # The poses as they were are better; nothing else would be found from them.
         fit = end.fit
         corrected = (corrected | end.corrected) & (turned_against_given(place, fit) > ELSEWHERE_DEG)
-        place.claims = place.views.cameras.T_camera_world
-        for view in corrected.nonzero().flatten().tolist():
-            place.claims = claimed(fit, place.claims, view)
+        place.claims = claimed(fit, place.views.cameras.T_camera_world, *corrected.nonzero().flatten().tolist())
         if float(pose_change(claims, place.claims)[0].max()) < ELSEWHERE_DEG:
             break  # Nobody stands elsewhere than before.
         anew = reconstructed_anew(place, fit)

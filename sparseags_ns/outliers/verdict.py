@@ -101,8 +101,7 @@ def _options(place: Workplace, base: Fit, inliers: Fit, state: DetectionState) -
             yield place.from_scratch(place.claims, base.trusted)
         joined = rejoined(place, inliers, dropped, base)
         yield joined
-        for view in dropped:
-            recovered = claimed(joined, recovered, view)
+        recovered = claimed(joined, recovered, *dropped)
         yield place.from_scratch(recovered, base.trusted)
     else:
         yield inliers
@@ -127,10 +126,7 @@ def _anew(place: Workplace, base: Fit, views: Sequence[int]) -> Iterator[Fit]:
         clean = clean.with_pose(view, own[view])
     joined = rejoined(place, clean, views, base)
     yield joined
-    recovered = given
-    for view in views:
-        recovered = claimed(joined, recovered, view)
-    yield place.from_scratch(recovered, base.trusted)
+    yield place.from_scratch(claimed(joined, given, *views), base.trusted)
 
 
 def _recovered(
