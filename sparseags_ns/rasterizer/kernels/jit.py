@@ -23,6 +23,9 @@ _PACKAGE = Path(__file__).parent
 _FLAGS: dict[str, Any] = {
     "nogil": True,
     "error_model": "numpy",
+    # Helpers that stay functions of their own are linked from wherever they were compiled last: a process that compiles
+    # the kernels would round otherwise than the next, which loads them, and a run would not repeat.
+    "forceinline": True,
     "fastmath": {"contract", "reassoc", "arcp", "nsz", "afn"},
 }
 
