@@ -120,10 +120,13 @@ def turns_of(run: Run) -> Callable[[], None]:
 
 def _announce(settled: Settled, names: tuple[str, ...]) -> None:
     if len(settled.starts) > 1:
-        others = ", ".join(f"{start.loss:.4g} at {start.pose_rate:g}" for start in settled.starts)
+        others = ", ".join(
+            f"{start.loss:.4g} at {start.pose_rate:g}, median view turned {start.turned_deg:.1f} deg"
+            for start in settled.starts
+        )
         announce(
             f"start chosen: {settled.chosen.pose_rate:g} times the pose learning rate",
-            f"the photographs are explained best from there (sum of errors: {others})",
+            f"it explains the photographs best for how far it turned the views (sum of errors: {others})",
         )
     for decision in settled.decisions:
         view = "all views" if decision.view is None else f"view {names[decision.view]}"

@@ -87,8 +87,8 @@ class DetectionState:
 
     @property
     def wary(self) -> bool:
-        """Outliers were found before, and where there were some there may be more; or views are few."""
-        return self.again or self._trusted_at_first < WARY_BELOW
+        """Views are few."""
+        return self._trusted_at_first < WARY_BELOW
 
     @property
     def _trusted_at_first(self) -> int:
@@ -163,8 +163,7 @@ class RelocationRule:
     suspect_below: float = 1.6
     """`elsewhere` on the splat from which the view was only faded out."""
     suspect_below_wary: float = 2.0
-    """The same once outliers were found, since wrong views bear one another out and the last of them stand quieter; and
-    where there are less than eight views, since each is then explained by few others."""
+    """The same where there are less than eight views, since each is then explained by few others."""
     lost_above: float = 10.0
     """Error over the median, from which a view is suspect anyway: it does not see the object at all."""
     prove_below: float = 0.8
@@ -181,7 +180,7 @@ class RelocationRule:
     max_cleared: int = 2
     """After so many innocent suspects in a row the search for outliers is over."""
     max_cleared_wary: int = 3
-    """The same once outliers were found, or where views are few."""
+    """The same where views are few."""
 
     def suspect(self, state: DetectionState, evidence: Evidence) -> Decision:
         """The view most eager to be elsewhere."""

@@ -112,7 +112,8 @@ def _settled_outliers(place: Workplace, base: Fit) -> tuple[Fit, Bool[Tensor, " 
         place.claims = claimed(fit, place.views.cameras.T_camera_world, *corrected.nonzero().flatten().tolist())
         if float(pose_change(claims, place.claims)[0].max()) < ELSEWHERE_DEG:
             break  # Nobody stands elsewhere than before.
-        anew = reconstructed_anew(place, fit)
+        # A drop has just had the rate chosen anew, without the views that were wrong.
+        anew = reconstructed_anew(place, fit, at_every_rate=not state.dropped)
         base, fit, decisions = anew.base, anew.fit, (*decisions, anew.decision)
     return fit, corrected, decisions
 
@@ -133,6 +134,8 @@ def _detect(place: Workplace, base: Fit, again: bool) -> tuple[DetectionState, F
             trial, claims = _try_elsewhere(place, trial, view, base)
             state = settled(state, place.sharpened_sum(fit), place.sharpened_sum(trial), rule)
             place.claims = claims if state.corrected != known[1] else place.claims
+        if state.dropped != known[0]:
+            trial = _at_best_rate(place, trial, view, base)
         if (state.dropped, state.corrected) != known:
             fit, evidence = trial, _glance(place, trial)
 
@@ -156,6 +159,20 @@ def _try_without(place: Workplace, fit: Fit, suspect: int, base: Fit) -> tuple[F
     elsewhere = torch.full_like(errors, torch.nan)
     elsewhere[suspect] = place.thoroughly(trial, suspect).ratio
     return trial, Evidence(tuple(errors.tolist()), tuple(elsewhere.tolist()))
+
+
+def _at_best_rate(place: Workplace, trial: Fit, dropped: int, base: Fit) -> Fit:
+    """The reconstruction without a view that was dropped, at the pose learning rate that suits what is left.
+
+    The rate until now was chosen with a grossly wrong pose among the views: such a pose wants a high one, at which the
+    right views of a near-symmetric object slide around its axis, and nobody is found on such a splat.
+    """
+    fitter, best = place.fitter, place.best_from_scratch(place.claims, trial.trusted)
+    if place.fitter is fitter:
+        return trial
+    best = best.with_pose(dropped, realigned(best, base.cameras.T_camera_world)[dropped])
+    place.thoroughly(best, dropped)
+    return best
 
 
 def _try_elsewhere(place: Workplace, trial: Fit, view: int, base: Fit) -> tuple[Fit, Float[Tensor, "views 4 4"]]:

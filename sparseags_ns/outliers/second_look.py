@@ -18,9 +18,12 @@ from torch import Tensor
 from sparseags_ns.geometry.pose_metrics import pose_change
 from sparseags_ns.outliers.detection import Decision
 from sparseags_ns.outliers.fits import Fit, claimed, realigned, view_losses
-from sparseags_ns.outliers.relocation import candidates
+from sparseags_ns.outliers.relocation import ELSEWHERE_DEG, candidates
 from sparseags_ns.outliers.workplace import Workplace, without
 
+FEWER_STEPS = 1.1
+"""All that begins anew has had fewer steps than the fit that it is to replace, which was joined from parts and refined
+time and again; so it may be this many times worse. (Within this, poses were nearer the truth where all began anew.)"""
 SAME_DEG = 5.0
 """A pose found anew that is turned by less than this against the last one confirms it."""
 
@@ -32,21 +35,23 @@ class Anew:
     base: Fit
     """As it is, for what else is to be found."""
     fit: Fit
-    """It with more detail, or the one that it was to replace, whichever explains the photographs better."""
+    """It with more detail; or the one that it was to replace, if that explains the photographs clearly better."""
     decision: Decision
 
 
-def reconstructed_anew(place: Workplace, fit: Fit) -> Anew:
-    """All from scratch, at the pose learning rate that suits the corrected poses.
+def reconstructed_anew(place: Workplace, fit: Fit, *, at_every_rate: bool = True) -> Anew:
+    """All from scratch from the corrected poses.
 
     Args:
         fit: with as much detail as the verdict has.
+        at_every_rate: choose the pose learning rate that suits the corrected poses; else it stays.
     """
-    base = place.best_from_scratch(place.claims, fit.trusted)
+    base = (place.best_from_scratch if at_every_rate else place.from_scratch)(place.claims, fit.trusted)
     sharp, losses = place.sharpened(base)
     before, after = _sum(place, fit), float(losses[fit.trusted].sum())
-    better = after < before
-    why = f"from the corrected poses, all views {'' if better else 'do not '}agree better when all begins anew"
+    better = after < FEWER_STEPS * before
+    how = "as well" if better else "clearly less well"
+    why = f"from the corrected poses, all views agree {how} when all begins anew"
     return Anew(
         base, sharp if better else fit, Decision("restart", None, why, {"sum_before": before, "sum_after": after})
     )
@@ -68,7 +73,8 @@ def placed_anew(place: Workplace, fit: Fit, view: int) -> tuple[Fit, Decision]:
     turned_deg, _ = pose_change(realigned(sharp, own)[view][None], sharp.cameras.T_camera_world[view : view + 1])
     after = float(losses[fit.trusted].sum())
     numbers = {"sum_before": before, "sum_after": after, "turned_by_deg": float(turned_deg[0])}
-    if after >= before:
+    elsewhere = float(turned_deg[0]) > ELSEWHERE_DEG
+    if after >= (place.settings.correct_below_again if elsewhere else 1.0) * before:
         return fit, Decision("replace", view, "no other pose agrees better with all other views", numbers)
     place.claims = claimed(sharp, place.claims, view)
     confirmed = float(turned_deg[0]) < SAME_DEG

@@ -1,8 +1,9 @@
 """Between the coarse and the fine stages: from which start, and from which poses, a run goes on.
 
 1. Starts. The coarse stages are run again from the given poses at other pose learning rates, and the run goes on from
-   the start whose renders explain all trusted photographs best: views that disagree wildly want a high rate, views
-   that are cut by the photograph's edge or seen from one side a low one, and the photographs tell which.
+   the start whose renders explain all trusted photographs best, without having turned most views far: views that
+   disagree wildly want a high rate, views that are cut by the photograph's edge or seen from one side a low one, and
+   the photographs tell which.
 2. Views that this carried far from where they fit better go back (outliers/fallback.py).
 3. Outliers, and the places of views that are not trusted yet (outliers/repair.py).
 4. Views whose given pose was as wrong as an outlier's, but which refinement alone has put right, are declared too.
@@ -28,7 +29,7 @@ from sparseags_ns.model.one_lens import through_one_lens
 from sparseags_ns.model.settings import JointSettings, Preset
 from sparseags_ns.outliers.detection import Decision, PublishedRule
 from sparseags_ns.outliers.fallback import declared_wrong, fall_back
-from sparseags_ns.outliers.fits import Fit, view_losses
+from sparseags_ns.outliers.fits import Fit, median_turn_deg, start_cost, view_losses
 from sparseags_ns.outliers.repair import RepairResult, RepairSettings, repair
 from sparseags_ns.outliers.search import SearchResult
 from sparseags_ns.outliers.short_fits import ShortFitter, coarse_preset
@@ -44,6 +45,13 @@ class Start:
     """Factor on the recipe's pose learning rates."""
     loss: float
     """Sum over the trusted views of the squared error over the object's area."""
+    turned_deg: float = 0.0
+    """By how many degrees it turned the median view."""
+
+    @property
+    def cost(self) -> float:
+        """By which starts are compared."""
+        return start_cost(self.loss, self.turned_deg)
 
 
 @dataclass(frozen=True)
@@ -123,7 +131,7 @@ def _best_start(
 ) -> tuple[Fit, tuple[Start, ...], Start]:
     """The run's own start against the others."""
     best = Fit(standing.gaussians, standing.cameras, standing.trusted)
-    chosen = Start(1.0, _total(best, views))
+    chosen = _start(1.0, best, views)
     starts = [chosen]
     if bool(views.held[standing.trusted].all()):
         return best, tuple(starts), chosen  # Other rates would move nothing.
@@ -131,15 +139,16 @@ def _best_start(
         say(f"coarse stages once more, at {rate:g} times the pose learning rate")
         fitter = ShortFitter(views, coarse_preset(_at_pose_rate(preset, rate)), between_batches)
         fit = fitter.from_scratch(views.cameras, standing.trusted)
-        starts.append(Start(rate, _total(fit, views)))
-        if starts[-1].loss < chosen.loss:
+        starts.append(_start(rate, fit, views))
+        if starts[-1].cost < chosen.cost:
             best, chosen = fit, starts[-1]
     return best, tuple(starts), chosen
 
 
-def _total(fit: Fit, views: Views) -> float:
+def _start(pose_rate: float, fit: Fit, views: Views) -> Start:
     losses: Float[Tensor, " views"] = view_losses(fit, views, RepairSettings.pixels)
-    return float(losses[fit.trusted].sum())
+    turned_deg = median_turn_deg(fit, views.cameras.T_camera_world)
+    return Start(pose_rate, float(losses[fit.trusted].sum()), turned_deg)
 
 
 def _at_pose_rate(preset: Preset, rate: float) -> Preset:

@@ -15,7 +15,7 @@ from torch import Tensor
 from sparseags_ns.metrics.perceptual import PerceptualError
 from sparseags_ns.outliers.detection import RelocationRule, Rule
 from sparseags_ns.outliers.errors import view_errors
-from sparseags_ns.outliers.fits import NO_LIMIT, Continuation, Fit, Fitter, view_losses
+from sparseags_ns.outliers.fits import NO_LIMIT, Continuation, Fit, Fitter, median_turn_deg, start_cost, view_losses
 from sparseags_ns.outliers.proxy import proxy
 from sparseags_ns.outliers.relocation import GLANCE, Relocation, relocation
 from sparseags_ns.outliers.search import SearchResult, SearchSettings
@@ -55,11 +55,14 @@ class RepairSettings:
     """Views are compared at this size, but for the verdict, which compares at `sharpening.pixels`."""
     admission: AdmissionRule = field(default_factory=AdmissionRule)
     """When a view that was not trusted at first has found its place."""
-    correct_below: float = 0.9
-    """The sum of all views' losses must fall by this factor, else the given poses stay. (Right corrections: 0.15 to
-    0.88; wrong ones: 0.90 and more.)"""
+    correct_below: float = 0.95
+    """The sum of all views' losses must fall by this factor, and that of each view that is put elsewhere too, else the
+    given poses stay."""
     correct_below_again: float = 0.85
     """The same once outliers were found: then some gain comes from refining longer alone. (Right: 0.4 to 0.8.)"""
+    hopeless_above: float = 1.5
+    """A reconstruction with one view back at its given pose is tried unless, joined there, it makes the sum of all
+    views' losses this many times as large."""
     misfit_above: float = 6.0
     """A dropped view stays out if, wherever it is put, its loss is this many times the others' median..."""
     misfit_share: float = 0.3
@@ -80,6 +83,10 @@ class Workplace:
     """The same as `fitter`, with other pose learning rates."""
     searches: dict[int, SearchResult] = field(default_factory=dict)
     """The latest thorough search of each suspect."""
+    _made: dict[tuple[int, bytes, bytes], Fit] = field(default_factory=dict)
+    """Reconstructions from scratch: the same is asked for more than once."""
+    _sharpened: dict[int, tuple[Fit, Fit, Float[Tensor, " views"]]] = field(default_factory=dict)
+    """The same of fits with more detail; each with what it was made of."""
 
     def errors(self, fit: Fit) -> Float[Tensor, " views"]:
         """What the rule sees: how badly each view is explained."""
@@ -113,21 +120,32 @@ class Workplace:
 
     def fit_by(self, fitter: Fitter, claims: Float[Tensor, "views 4 4"], trusted: Bool[Tensor, " views"]) -> Fit:
         """A reconstruction from some poses by a certain fitter."""
-        return fitter.from_scratch(self.views.cameras.with_poses(claims), trusted)
+        key = (id(fitter), claims.cpu().numpy().tobytes(), trusted.cpu().numpy().tobytes())
+        if key not in self._made:
+            self._made[key] = fitter.from_scratch(self.views.cameras.with_poses(claims), trusted)
+        return self._made[key]
 
     def best_from_scratch(self, claims: Float[Tensor, "views 4 4"], trusted: Bool[Tensor, " views"]) -> Fit:
-        """A reconstruction from some poses by the fitter that explains the photographs best, which is kept from now on:
-        grossly wrong poses want a high pose learning rate, and what is left without them wants a low one."""
+        """A reconstruction from some poses by the fitter that suits them best, which is kept from now on: grossly wrong
+        poses want a high pose learning rate, and what is left without them wants a low one."""
+
+        def cost(one: tuple[Fitter, Fit]) -> float:
+            return start_cost(float(self.losses(one[1])[trusted].sum()), median_turn_deg(one[1], claims))
+
         made = [(fitter, self.fit_by(fitter, claims, trusted)) for fitter in (self.fitter, *self.others)]
-        best = min(made, key=lambda one: float(self.losses(one[1])[trusted].sum()))
+        best = min(made, key=cost)
         self.others = tuple(fitter for fitter, _ in made if fitter is not best[0])
         self.fitter = best[0]
         return best[1]
 
     def sharpened(self, fit: Fit) -> tuple[Fit, Float[Tensor, " views"]]:
         """A fit with more detail, and the losses of its views at that size."""
-        sharp = self.fitter.continued(fit, self.settings.sharpening)
-        return sharp, view_losses(sharp, self.views, self.settings.sharpening.pixels)
+        known = self._sharpened.get(id(fit))
+        if known is None or known[0] is not fit:
+            sharp = self.fitter.continued(fit, self.settings.sharpening)
+            known = fit, sharp, view_losses(sharp, self.views, self.settings.sharpening.pixels)
+            self._sharpened[id(fit)] = known
+        return known[1:]
 
     def sharpened_sum(self, fit: Fit) -> float:
         """By which whole reconstructions are compared: the sum of the losses of the views that a fit trusts."""

@@ -114,6 +114,8 @@ class Start:
     loss: float
     percent: float
     chosen: bool
+    turned: str
+    """By how much it turned the median view; empty where the run does not say."""
 
 
 @dataclass(frozen=True)

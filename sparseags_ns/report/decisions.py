@@ -81,7 +81,13 @@ def starts(settled: dict[str, Any] | None) -> tuple[Start, ...]:
     chosen = settled["chosen_start"]["pose_rate"] if settled else None
     most = max(start["loss"] for start in known) or 1.0
     return tuple(
-        Start(start["pose_rate"], start["loss"], 100 * start["loss"] / most, start["pose_rate"] == chosen)
+        Start(
+            pose_rate=start["pose_rate"],
+            loss=start["loss"],
+            percent=100 * start["loss"] / most,
+            chosen=start["pose_rate"] == chosen,
+            turned=f"{start['turned_deg']:.1f}°" if "turned_deg" in start else "",
+        )
         for start in known
     )
 

@@ -115,11 +115,18 @@ def test_views_untrusted_from_the_start_are_nobodys_suspects() -> None:
     assert next_suspect(begin(trusted), evidence, RelocationRule()).finished
 
 
-@pytest.mark.parametrize("state", [begin((True,) * 8, again=True), begin((True,) * 6)])
-def test_where_outliers_were_found_or_views_are_few_less_is_needed_to_suspect_and_more_to_end(
-    state: DetectionState,
-) -> None:
-    rule, evidence = RelocationRule(max_cleared=0), Evidence(EVEN[: len(state.trusted)], (1.7,) * len(state.trusted))
+@pytest.mark.parametrize("again", [False, True])
+def test_eight_views_are_content_at_a_ratio_that_makes_few_suspect(again: bool) -> None:
+    assert next_suspect(begin((True,) * 8, again=again), Evidence(EVEN[:8], (1.7,) * 8), RelocationRule()).finished
+
+
+@pytest.mark.parametrize("views", [6, 7])
+def test_where_views_are_few_less_is_needed_to_suspect_and_more_to_end(views: int) -> None:
+    state, rule, evidence = (
+        begin((True,) * views),
+        RelocationRule(max_cleared=0),
+        Evidence(EVEN[:views], (1.7,) * views),
+    )
     for number in range(3):
         state = next_suspect(state, evidence, rule)
         assert state.suspect == number

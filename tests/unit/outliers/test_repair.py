@@ -77,6 +77,20 @@ def test_one_wrong_view_is_found_and_given_its_pose(make_views: Callable[..., Vi
     assert sum(d.action == "finish" for d in result.decisions) == 2  # Once more, since there was one.
 
 
+def test_after_a_drop_what_is_left_is_reconstructed_at_every_rate(
+    make_views: Callable[..., Views], toy_gaussians: Gaussians
+) -> None:
+    """And the rate that suits it is kept: a wrong pose wants another one than right ones do."""
+    views, shifted = make_views(6, 32), toy_gaussians.means + torch.tensor([0.1, 0.0, 0.0])
+    first, other = PerfectFitter(replace(toy_gaussians, means=shifted)), PerfectFitter(toy_gaussians)
+    wrong = with_wrong(views, _2=300.0)
+    result = repair(wrong, first, settings=SETTINGS, others=[other])
+    assert other.asked[0] == "from_scratch 5"  # Nobody was glanced at, or tried, before.
+    # The first fitter makes nothing more: all that follows is at the rate that suits what is left.
+    assert first.asked == ["from_scratch 6", *["continued 5"] * 3, "from_scratch 5"]
+    assert torch.equal(result.fit.gaussians.means, toy_gaussians.means)
+
+
 def test_two_wrong_views_are_found_and_given_their_poses(
     make_views: Callable[..., Views], toy_gaussians: Gaussians
 ) -> None:

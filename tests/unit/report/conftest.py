@@ -27,7 +27,8 @@ DECISIONS = [
         "numbers": {"turned_deg": 127},
     },
 ]
-STARTS = [{"pose_rate": 1.0, "loss": 0.05}, {"pose_rate": 0.4, "loss": 0.08}]
+STARTS = [{"pose_rate": 1.0, "loss": 0.05, "turned_deg": 4.26}, {"pose_rate": 0.4, "loss": 0.08}]
+"""The second one as older runs wrote it."""
 SETTLED = {"starts": STARTS, "chosen_start": STARTS[0], "corrected": ["001"], "decisions": DECISIONS}
 
 

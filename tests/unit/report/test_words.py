@@ -147,10 +147,8 @@ def test_nothing_decided_is_nothing_told() -> None:
 
 
 def test_the_chosen_start_is_marked(summary: dict[str, Any]) -> None:
-    assert [(start.pose_rate, start.chosen, start.percent) for start in starts(summary["settled"])] == [
-        (1.0, True, pytest.approx(62.5)),
-        (0.4, False, 100.0),
-    ]
+    found = [(start.pose_rate, start.chosen, start.percent, start.turned) for start in starts(summary["settled"])]
+    assert found == [(1.0, True, pytest.approx(62.5), "4.3°"), (0.4, False, 100.0, "")]
 
 
 CONFIG = {
