@@ -21,6 +21,8 @@ OUTLIERS = (
 """Samples with grossly wrong poses; scenes.py says what each sets."""
 FAMILIES = ("synthetic", "real", "sample", "counts", *HARD, *OUTLIERS)
 LEVELS = ("dust3r", "raydiff", "outlier1", "outlier2")
+SEARCH_SEEDS = (0, 1, 2)
+"""Of the method, for `--search`."""
 NARROWING = (
     "families",
     "levels",
@@ -40,6 +42,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add them as a group of their own."""
     group = parser.add_argument_group("accuracy")
     add = group.add_argument
+    add(
+        "--search",
+        action="store_true",
+        help="what the outlier search is judged by, with a baseline of its own: the synthetic scenes with one and two "
+        f"grossly wrong poses, each with {len(SEARCH_SEEDS)} seeds of the method, and with none at the other levels",
+    )
     kinds = f"kinds of scenes; `hard` means {HARD[0]} to {HARD[-1]}, `wrong` those of that name"
     add("--families", nargs="+", choices=(*FAMILIES, "hard", "wrong"), help=kinds)
     add(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from benchmarks.accuracy.jobs import Job
-from benchmarks.accuracy.options import FAMILIES, HARD, NARROWING, OUTLIERS
+from benchmarks.accuracy.options import FAMILIES, HARD, LEVELS, NARROWING, OUTLIERS, SEARCH_SEEDS
 from benchmarks.accuracy.recipes import Recipe, choose_recipes
 from benchmarks.accuracy.scenes import SHARED, WRONG, Scene, shared_scenes
 
@@ -28,6 +28,11 @@ def is_own(options: argparse.Namespace) -> bool:
     return any(getattr(options, name) is not None for name in NARROWING)
 
 
+def selection_name(options: argparse.Namespace) -> str:
+    """What the names of the figures begin with: means over other scenes do not compare."""
+    return "own" if is_own(options) else "quick" if options.quick else "search" if options.search else "all"
+
+
 def select_jobs(options: argparse.Namespace) -> list[Job]:
     """All jobs, recipe by recipe, so that neighbours in time are different scenes.
 
@@ -40,6 +45,8 @@ def select_jobs(options: argparse.Namespace) -> list[Job]:
             Scene("sample", str(seed), level, size=QUICK_PX) for seed in (0, 1) for level in ("dust3r", "raydiff")
         ]
         return [Job(scene, recipe, steps=QUICK_STEPS) for scene in scenes]
+    if options.search and not is_own(options):
+        return _search_jobs()
     recipes = choose_recipes(options.presets, options.ablation)
     scenes = select_scenes(options)
     if not scenes:
@@ -53,6 +60,20 @@ def select_jobs(options: argparse.Namespace) -> list[Job]:
     ]
     jobs += _references(scenes, recipes[0], options)
     return [replace(job, recipe=job.recipe.seeded(seed)) for seed in options.method_seeds or (0,) for job in jobs]
+
+
+def _search_jobs() -> list[Job]:
+    """Grossly wrong poses with several seeds of the method, since each may be lost by chance; the other levels once."""
+    recipe = choose_recipes(["sparseags"], None)[0]
+    scenes = [Scene("synthetic", name, level) for level in LEVELS for name in _shared("synthetic", None)]
+    if not scenes:
+        raise ValueError(f"--search needs the scenes of {SHARED}, which are absent")
+    return [
+        Job(scene, recipe.seeded(seed))
+        for seed in SEARCH_SEEDS
+        for scene in scenes
+        if seed == 0 or scene.level in OUTLIER_LEVELS
+    ]
 
 
 def select_scenes(options: argparse.Namespace) -> list[Scene]:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from benchmarks.accuracy import tables
 from benchmarks.accuracy.jobs import run_job
-from benchmarks.accuracy.outliers import GROSS_DEG, outlier_table
+from benchmarks.accuracy.outliers import GROSS_DEG, LIMITS_DEG, outlier_groups, outlier_table, tally
 from benchmarks.accuracy.plots import plot_outliers, plot_views
 from benchmarks.accuracy.pool import run_jobs
 from benchmarks.accuracy.scenes import SHARED
-from benchmarks.accuracy.selection import absent_families, is_own, select_jobs
+from benchmarks.accuracy.selection import absent_families, is_own, select_jobs, selection_name
 from benchmarks.accuracy.store import Record, Store
 from benchmarks.metric import Metric
 
@@ -40,7 +40,7 @@ class AccuracySuite:
             jobs = select_jobs(options)
         except ValueError as error:
             sys.exit(f"accuracy: {error}")
-        absent = [] if quick and not is_own(options) else absent_families(options)
+        absent = absent_families(options) if selection_name(options) in ("own", "all") else []
         if absent:
             print(
                 f"accuracy: only samples are run: {SHARED} is absent, which holds {', '.join(absent)}", file=sys.stderr
@@ -50,7 +50,7 @@ class AccuracySuite:
             sys.exit(f"accuracy: {len(jobs) - len(self.records)} jobs failed; run the command again to retry them")
         self.report = report(self.records)
         print(f"\n{self.report}")
-        return metrics(self.records, "own" if is_own(options) else "quick" if quick else "all")
+        return metrics(self.records, selection_name(options))
 
     def plot(self, metrics: list[Metric], folder: Path) -> list[Path]:
         """The report and the plots, as files."""
@@ -88,6 +88,8 @@ def report(records: Sequence[Record]) -> str:
 def metrics(records: Sequence[Record], selection: str) -> list[Metric]:
     """Means of each group; the selection is part of the names, since means over other scenes do not compare."""
     found = [metric for group in tables.groups(records) for metric in _group_metrics(group, selection)]
+    for (kind, level), members in outlier_groups(records).items():
+        found += _outlier_metrics(f"{selection}/{kind}/{level}/outliers".replace(" ", "_"), members)
     gains = [tables.gains(psnr) for psnr in tables.references(records).values()]
     for name, column in zip(("over_frozen", "over_true"), zip(*gains, strict=True), strict=False):
         mean = statistics.fmean(column)
@@ -111,6 +113,20 @@ def _group_metrics(group: tables.Group, selection: str) -> list[Metric]:
         made.append(Metric(f"{base}/psnr", psnr.mean, 0.02, "higher", _shown(psnr, 2, "dB")))
     kept = 100 * (1 - len(group.worse) / count)
     made.append(Metric(f"{base}/not_worse", kept, 0.03, "higher", f"{count - len(group.worse)} of {count}"))
+    return made
+
+
+def _outlier_metrics(base: str, records: Sequence[Record]) -> list[Metric]:
+    """Percent of the outliers that were found and put right, and of the runs in which nobody was wrongly moved."""
+    counts = tally(records)
+    kept = 100 * (1 - min(counts.false_corrections / counts.runs, 1))
+    made = [Metric(f"{base}/nobody_wrongly", kept, 0.06, "higher", f"{counts.false_corrections} wrongly")]
+    if counts.outliers > 0:
+        parts = {"found": counts.found}
+        parts |= {f"within_{limit:.0f}_deg": near for limit, near in zip(LIMITS_DEG, counts.within, strict=True)}
+        for name, part in parts.items():
+            share, shown = 100 * part / counts.outliers, f"{part} of {counts.outliers}"
+            made.append(Metric(f"{base}/{name}", share, 0.06, "higher", shown))
     return made
 
 

@@ -37,9 +37,8 @@ def rejoined(place: Workplace, inliers: Fit, dropped: Sequence[int], base: Fit) 
     Those come first whose best pose stands out most from the next best: each view that has found its place helps the
     next. Those that still fit badly when all are back are searched once more.
     """
-    if len(dropped) > 1:
-        for view in dropped:
-            place.thoroughly(inliers, view)
+    for view in dropped:
+        place.thoroughly(inliers, view)
 
     def margin(view: int) -> float:
         losses = place.searches[view].losses
@@ -78,16 +77,18 @@ def verdict(place: Workplace, base: Fit, inliers: Fit, state: DetectionState) ->
     settings = place.settings
     enough = (settings.correct_below_again if state.again else settings.correct_below) * before
     best, losses, after, least = base, given_losses, enough, torch.inf
-    for option in _options(place, base, inliers, state):
-        sharp, option_losses = place.sharpened(option)
-        total = float(option_losses[base.trusted].sum())
-        least = min(least, total)
-        if total < after and moved_fit_better(base, sharp, option_losses / given_losses):
-            best, losses, after = sharp, option_losses, total
+    for options in (_options(place, base, inliers, state), _fewer(place, base, state.dropped)):
+        for option in options:
+            sharp, option_losses = place.sharpened(option)
+            total = float(option_losses[base.trusted].sum())
+            least = min(least, total)
+            if total < after and moved_fit_better(base, sharp, option_losses / given_losses):
+                best, losses, after = sharp, option_losses, total
+        if best is not base:
+            break
     if best is base:
-        why = (
-            "the views agree no better" if least >= enough else "some view put elsewhere is itself explained no better"
-        )
+        no_gain = "the views agree no better"
+        why = no_gain if least >= enough else "some view put elsewhere is itself explained no better"
         numbers = {"sum_given": before, "sum_recovered": least}
         decisions = tuple(
             Decision("restore", view, f"with the recovered poses {why}", numbers)
@@ -138,6 +139,17 @@ def _options(place: Workplace, base: Fit, inliers: Fit, state: DetectionState) -
         mixed = recovered.clone()
         mixed[view] = given[view]
         yield place.from_scratch(mixed, base.trusted)
+
+
+def _fewer(place: Workplace, base: Fit, dropped: Sequence[int]) -> Iterator[Fit]:
+    """Only the first dropped views joined to all others, and all from scratch from there: where right views were
+    dropped after a wrong one, too little was left to find it its place."""
+    for count in range(len(dropped) - 1, 0, -1):
+        first, others = dropped[:count], base.trusted.clone()
+        others[list(first)] = False
+        joined = rejoined(place, place.from_scratch(place.claims, others), first, base)
+        yield joined
+        yield place.from_scratch(claimed(joined, place.claims, *first), base.trusted)
 
 
 def may_belong(place: Workplace, fit: Fit, view: int, given: Float[Tensor, "views 4 4"]) -> bool:

@@ -48,6 +48,14 @@ class ShiftedFitter:
 
 
 @dataclass
+class NeedsSeven(ShiftedFitter):
+    """The splat is the true one where seven views or more take part, else it lies far beside."""
+
+    def from_scratch(self, cameras: Cameras, trusted: Tensor) -> Fit:
+        return ShiftedFitter(self.gaussians, 0.0 if int(trusted.sum()) > 6 else 5.0).from_scratch(cameras, trusted)
+
+
+@dataclass
 class SlidingFitter:
     """The splat is the true one; views slide around the object, each farther than the one before."""
 
@@ -219,3 +227,19 @@ def test_a_given_pose_is_tried_again_unless_it_is_hopeless(
     wrong = place.from_scratch(moved(views, 2, 300.0), views.trusted)
     assert may_belong(place, wrong, 2, views.cameras.T_camera_world)
     assert not may_belong(place, right, 2, moved(views, 2, 300.0))
+
+
+def test_where_too_many_were_dropped_the_first_alone_is_put_elsewhere(
+    make_views: Callable[..., Views], toy_gaussians: Gaussians
+) -> None:
+    """View 2 is wrong, view 5 is right; without both nothing is left that could tell."""
+    views = make_views(8, 32)
+    given = moved(views, 2, 300.0)
+    wrong = replace(views, cameras=views.cameras.with_poses(given))
+    place = place_of(wrong, NeedsSeven(toy_gaussians), given)
+    base, trusted = place.from_scratch(given, views.trusted), without(without(views.trusted, 2), 5)
+    state = DetectionState(tuple(trusted.tolist()), dropped=(2, 5))
+    found = verdict(place, base, place.from_scratch(given, trusted), state)
+    assert errors_deg(found.fit, views).max() < 12.0
+    assert [(d.action, d.view) for d in found.decisions] == [("correct", 2), ("restore", 5)]
+    assert found.corrected.nonzero().flatten().tolist() == [2]
