@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
 import torch
 
 from sparseags_ns.geometry import se3
+from sparseags_ns.outliers import fallback
 from sparseags_ns.outliers.fallback import declared_wrong, fall_back
 from sparseags_ns.outliers.fits import Continuation, Fit
 from sparseags_ns.outliers.workplace import RepairSettings, Workplace
@@ -76,6 +78,27 @@ def test_a_view_that_refinement_put_right_is_declared_and_not_moved(
     assert [(decision.action, decision.view) for decision in decisions] == [("declare", 2)]
     numbers = decisions[0].numbers
     assert abs(numbers["turned_deg"] - 60.0) < 1.0 and numbers["loss_given"] > 1.5 * numbers["loss_refined"]
+
+
+@pytest.mark.parametrize(
+    ("turned_deg", "rise", "declared"),
+    [(60.0, 3.5, True), (60.0, 2.5, False), (14.0, 8.0, False), (14.0, 9.0, True)],
+)
+def test_the_farther_a_view_was_turned_the_less_its_loss_has_to_rise(
+    turned_deg: float,
+    rise: float,
+    declared: bool,
+    make_views: Callable[..., Views],
+    toy_gaussians: Gaussians,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    views = make_views(6, 64)
+    given = replace(views, cameras=views.cameras.with_poses(turned(views.cameras.T_camera_world, 2, turned_deg)))
+    monkeypatch.setattr(fallback, "_losses_nearby", lambda *_: (1.0, rise))
+    wrong, _ = declared_wrong(
+        place_for(given), Fit(toy_gaussians, views.cameras, views.trusted), torch.zeros(6, dtype=torch.bool)
+    )
+    assert bool(wrong[2]) == declared and int(wrong.sum()) == int(declared)
 
 
 def test_a_view_that_was_turned_for_nothing_is_not_declared(
