@@ -35,8 +35,8 @@ WRONG_DEG = 12.0
 WRONG_FACTOR = 3.0
 """...nor that of one turned by less than this times the median view: then all were rough..."""
 MUST_RISE = 10.0
-"""...nor where it explains the photograph as well: near it the loss must be so many times that near the refined one, for
-a view that was turned by WRONG_DEG; the farther it was turned, the less..."""
+"""...nor where it explains the photograph as well: near it the loss must be so many times that near the refined one,
+for a view that was turned by WRONG_DEG; the farther it was turned, the less..."""
 LEAST_RISE = 3.0
 """...but never less than this. (A shoe turned from 76 degrees off to 5 off: 8 times.)"""
 
