@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from sparseags_ns.outliers import callback
+from sparseags_ns.outliers.fits import start_cost
 from sparseags_ns.trainer import SparseAGSTrainer, SparseAGSTrainerConfig
 
 Start = Callable[[SparseAGSTrainerConfig], SparseAGSTrainer]
@@ -34,7 +35,8 @@ def searched(
 def test_the_decisions_stand_in_the_summary_with_their_numbers(searched: SparseAGSTrainer) -> None:
     settled = json.loads((searched.outputs_dir / "summary.json").read_text())["settled"]
     assert [start["pose_rate"] for start in settled["starts"]] == [1.0, 0.4, 0.05]
-    assert settled["chosen_start"]["loss"] == min(start["loss"] for start in settled["starts"])
+    costs = [start_cost(start["loss"], start["turned_deg"]) for start in settled["starts"]]
+    assert settled["chosen_start"] == settled["starts"][costs.index(min(costs))]
     assert settled["decisions"][-1]["action"] in ("finish", "correct", "restore", "keep")
     assert all(decision["why"] for decision in settled["decisions"])
 
