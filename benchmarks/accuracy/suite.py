@@ -88,8 +88,7 @@ def report(records: Sequence[Record]) -> str:
 def metrics(records: Sequence[Record], selection: str) -> list[Metric]:
     """Means of each group; the selection is part of the names, since means over other scenes do not compare."""
     found = [metric for group in tables.groups(records) for metric in _group_metrics(group, selection)]
-    for (kind, level), members in outlier_groups(records).items():
-        found += _outlier_metrics(f"{selection}/{kind}/{level}/outliers".replace(" ", "_"), members)
+    found += outlier_metrics(selection, records)
     gains = [tables.gains(psnr) for psnr in tables.references(records).values()]
     for name, column in zip(("over_frozen", "over_true"), zip(*gains, strict=True), strict=False):
         mean = statistics.fmean(column)
@@ -116,15 +115,16 @@ def _group_metrics(group: tables.Group, selection: str) -> list[Metric]:
     return made
 
 
-def _outlier_metrics(base: str, records: Sequence[Record]) -> list[Metric]:
+def outlier_metrics(selection: str, records: Sequence[Record]) -> list[Metric]:
     """Percent of the outliers that were found and put right, and of the runs in which nobody was wrongly moved."""
-    counts = tally(records)
-    kept = 100 * (1 - min(counts.false_corrections / counts.runs, 1))
-    made = [Metric(f"{base}/nobody_wrongly", kept, 0.06, "higher", f"{counts.false_corrections} wrongly")]
-    if counts.outliers > 0:
+    made = []
+    for (kind, level), members in outlier_groups(records).items():
+        base, counts = f"{selection}/{kind}/{level}/outliers".replace(" ", "_"), tally(members)
+        kept = 100 * (1 - min(counts.false_corrections / counts.runs, 1))
+        made.append(Metric(f"{base}/nobody_wrongly", kept, 0.06, "higher", f"{counts.false_corrections} wrongly"))
         parts = {"found": counts.found}
         parts |= {f"within_{limit:.0f}_deg": near for limit, near in zip(LIMITS_DEG, counts.within, strict=True)}
-        for name, part in parts.items():
+        for name, part in parts.items() if counts.outliers > 0 else ():
             share, shown = 100 * part / counts.outliers, f"{part} of {counts.outliers}"
             made.append(Metric(f"{base}/{name}", share, 0.06, "higher", shown))
     return made

@@ -6,7 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from benchmarks.accuracy import outliers, plots, scenes, selection
+import pytest
+
+from benchmarks.accuracy import outliers, plots, scenes, selection, suite
 from benchmarks.accuracy.options import add_options
 
 
@@ -73,3 +75,29 @@ def test_each_seed_of_the_method_makes_a_job_of_its_own_under_one_name() -> None
     jobs = selection.select_jobs(options("--families", "wrong-3of8", "--seeds", "0", "--method-seeds", "0", "5"))
     assert [job.recipe.preset.settings.seed for job in jobs] == [0, 5]
     assert len({job.key for job in jobs}) == 2 and {job.recipe.name for job in jobs} == {"sparseags"}
+
+
+def test_the_search_is_judged_with_several_seeds_where_poses_are_grossly_wrong(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(selection, "_shared", lambda family, wanted: ["cat", "cup"])
+    asked = options("--search")
+    jobs = [(job.scene.name, job.scene.level, job.recipe.preset.settings.seed) for job in selection.select_jobs(asked)]
+    assert jobs.count(("cup", "outlier2", 2)) == jobs.count(("cat", "raydiff", 0)) == 1
+    assert len(jobs) == len(set(jobs)) == 2 * (2 * 3 + 2)
+    assert selection.selection_name(asked) == "search" and selection.selection_name(options()) == "all"
+    assert selection.selection_name(options("--search", "--levels", "outlier1")) == "own"
+    monkeypatch.setattr(selection, "_shared", lambda family, wanted: [])
+    with pytest.raises(ValueError, match="absent"):
+        selection.select_jobs(asked)
+
+
+def test_what_the_search_found_is_compared_with_the_baseline() -> None:
+    found = searched([120.0, 1.0, 2.0], [4.0, 1.0, 1.0], ["000"])
+    half = searched([100.0, 90.0, 2.0], [12.0, 88.0, 2.0], ["000", "002"])
+    figures = {metric.name: metric for metric in suite.outlier_metrics("search", [found, half])}
+    assert all(metric.better == "higher" for metric in figures.values())
+    shown = {name.removeprefix("search/synthetic/outlier1/outliers/"): m.shown for name, m in figures.items()}
+    assert shown["found"] == shown["within_20_deg"] == "2 of 3" and shown["within_5_deg"] == "1 of 3"
+    assert shown["nobody_wrongly"] == "1 wrongly"
+    assert figures["search/synthetic/outlier1/outliers/nobody_wrongly"].value == 50.0
