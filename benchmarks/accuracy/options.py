@@ -45,8 +45,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--search",
         action="store_true",
-        help="what the outlier search is judged by, with a baseline of its own: the synthetic scenes with one and two "
-        f"grossly wrong poses, each with {len(SEARCH_SEEDS)} seeds of the method, and with none at the other levels",
+        help="what the outlier search is judged by, with a baseline of its own: the synthetic scenes at all levels, "
+        f"each with {len(SEARCH_SEEDS)} seeds of the method",
     )
     kinds = f"kinds of scenes; `hard` means {HARD[0]} to {HARD[-1]}, `wrong` those of that name"
     add("--families", nargs="+", choices=(*FAMILIES, "hard", "wrong"), help=kinds)

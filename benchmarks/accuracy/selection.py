@@ -63,17 +63,12 @@ def select_jobs(options: argparse.Namespace) -> list[Job]:
 
 
 def _search_jobs() -> list[Job]:
-    """Grossly wrong poses with several seeds of the method, since each may be lost by chance; the other levels once."""
+    """All levels of the synthetic scenes, with several seeds of the method, since a view may be lost by chance."""
     recipe = choose_recipes(["sparseags"], None)[0]
     scenes = [Scene("synthetic", name, level) for level in LEVELS for name in _shared("synthetic", None)]
     if not scenes:
         raise ValueError(f"--search needs the scenes of {SHARED}, which are absent")
-    return [
-        Job(scene, recipe.seeded(seed))
-        for seed in SEARCH_SEEDS
-        for scene in scenes
-        if seed == 0 or scene.level in OUTLIER_LEVELS
-    ]
+    return [Job(scene, recipe.seeded(seed)) for seed in SEARCH_SEEDS for scene in scenes]
 
 
 def select_scenes(options: argparse.Namespace) -> list[Scene]:
