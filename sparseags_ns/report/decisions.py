@@ -37,7 +37,7 @@ MEANINGS = {
     "keep": "No pose was found from which it agrees with the others. It takes no part in the splat.",
     "fall back": "The refinement had carried it far away; its given pose was tried again, refined with all the others.",
     "declare": "No search was needed: the refinement had carried it to its place.",
-    "restart": "The coarse reconstruction was repeated at several pose learning rates, and the best one taken.",
+    "restart": "All was reconstructed once more from scratch, without what had been joined from parts.",
     "replace": "The object was reconstructed from all other photographs, whose poses are known better by now.",
     "finish": "",
 }
