@@ -39,13 +39,14 @@ def select_jobs(options: argparse.Namespace) -> list[Job]:
     Raises:
         ValueError: nothing is left, or a name that nothing has.
     """
-    if options.quick and not is_own(options):
+    name = selection_name(options)
+    if name == "quick":
         recipe = choose_recipes(["sparseags"], None)[0]
         scenes = [
             Scene("sample", str(seed), level, size=QUICK_PX) for seed in (0, 1) for level in ("dust3r", "raydiff")
         ]
         return [Job(scene, recipe, steps=QUICK_STEPS) for scene in scenes]
-    if options.search and not is_own(options):
+    if name == "search":
         return _search_jobs()
     recipes = choose_recipes(options.presets, options.ablation)
     scenes = select_scenes(options)

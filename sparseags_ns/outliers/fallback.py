@@ -60,7 +60,7 @@ def fall_back(place: Workplace, fit: Fit) -> tuple[Fit, tuple[Decision, ...]]:
             continue
         poses = fit.cameras.T_camera_world[view], given_pose
         stay, back = (place.best_joined(fit, view, pose[None]) for pose in poses)
-        sums = [float(place.losses(one)[fit.trusted].sum()) for one in (stay, back)]
+        sums = [place.loss_sum(one) for one in (stay, back)]
         numbers = {"turned_deg": float(turned_deg[view]), "sum_refined": sums[0], "sum_given": sums[1]}
         if sums[1] < MUST_FALL * sums[0]:
             fit = back

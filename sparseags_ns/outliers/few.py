@@ -77,5 +77,4 @@ def _arrangements(place: Workplace, base: Fit) -> Iterator[_Arrangement]:
         turned_deg, _ = pose_change(own.expand(len(poses), 4, 4), poses)
         for pose in poses[turned_deg > place.settings.own_deg][: place.settings.candidates]:
             joined = place.best_joined(trial, view, pose[None])
-            total = float(place.losses(joined)[joined.trusted].sum())
-            yield _Arrangement(view, claimed(joined, place.claims, view), total)
+            yield _Arrangement(view, claimed(joined, place.claims, view), place.loss_sum(joined))

@@ -108,9 +108,8 @@ def moved_fit_better(base: Fit, fit: Fit, factors: Float[Tensor, " views"]) -> b
     Args:
         factors: on each view's loss, against the base.
     """
-    center = opaque_center(fit.gaussians)
-    turned_deg = motion(base.cameras.T_camera_world, fit.cameras.T_camera_world, center).turned_deg
-    return bool((factors[fit.trusted & (turned_deg > ELSEWHERE_DEG).to(factors.device)] < 1).all())
+    elsewhere = turned_against(base.cameras.T_camera_world, fit) > ELSEWHERE_DEG
+    return bool((factors[fit.trusted & elsewhere] < 1).all())
 
 
 def _options(place: Workplace, base: Fit, inliers: Fit, state: DetectionState) -> Iterator[Fit]:
@@ -158,8 +157,7 @@ def may_belong(place: Workplace, fit: Fit, view: int, given: Float[Tensor, "view
     faded = place.faded(fit, view)
     poses = realigned(faded, given)[view], realigned(faded, fit.cameras.T_camera_world)[view]
     back, stay = (place.best_joined(faded, view, pose[None]) for pose in poses)
-    sums = [float(place.losses(one)[one.trusted].sum()) for one in (back, stay)]
-    return sums[0] < place.settings.hopeless_above * sums[1]
+    return place.loss_sum(back) < place.settings.hopeless_above * place.loss_sum(stay)
 
 
 def _anew(place: Workplace, base: Fit, views: Sequence[int]) -> Iterator[Fit]:
@@ -205,6 +203,10 @@ def _recovered(
 
 
 def turned_against_given(place: Workplace, fit: Fit) -> Float[Tensor, " views"]:
-    """By how many degrees a fit has turned each camera; those that agree say how the world has drifted."""
-    given, center = place.views.cameras.T_camera_world, opaque_center(fit.gaussians)
-    return motion(given, fit.cameras.T_camera_world, center).turned_deg.to(given)
+    """By how many degrees a fit has turned each camera against its given pose."""
+    return turned_against(place.views.cameras.T_camera_world, fit)
+
+
+def turned_against(poses: Float[Tensor, "views 4 4"], fit: Fit) -> Float[Tensor, " views"]:
+    """By how many degrees each camera is turned against its other pose; those that agree say how the world drifted."""
+    return motion(poses, fit.cameras.T_camera_world, opaque_center(fit.gaussians)).turned_deg.to(poses)

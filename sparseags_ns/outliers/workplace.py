@@ -86,7 +86,7 @@ class Workplace:
     _made: dict[tuple[int, bytes, bytes], Fit] = field(default_factory=dict)
     """Reconstructions from scratch: the same is asked for more than once."""
     _sharpened: dict[int, tuple[Fit, Fit, Float[Tensor, " views"]]] = field(default_factory=dict)
-    """The same of fits with more detail; each with what it was made of."""
+    """The same of fits with more detail; each with what it was made of, whose id stays its own that way."""
 
     def errors(self, fit: Fit) -> Float[Tensor, " views"]:
         """What the rule sees: how badly each view is explained."""
@@ -99,6 +99,10 @@ class Workplace:
     def losses(self, fit: Fit) -> Float[Tensor, " views"]:
         """Of every view."""
         return view_losses(fit, self.views, self.settings.pixels)
+
+    def loss_sum(self, fit: Fit) -> float:
+        """Of the views that a fit trusts: what joint refinements are compared by."""
+        return float(self.losses(fit)[fit.trusted].sum())
 
     def relocation(self, fit: Fit, view: int, settings: SearchSettings) -> Relocation:
         """Where a view would rather stand."""
@@ -130,7 +134,7 @@ class Workplace:
         poses want a high pose learning rate, and what is left without them wants a low one."""
 
         def cost(one: tuple[Fitter, Fit]) -> float:
-            return start_cost(float(self.losses(one[1])[trusted].sum()), median_turn_deg(one[1], claims))
+            return start_cost(self.loss_sum(one[1]), median_turn_deg(one[1], claims))
 
         made = [(fitter, self.fit_by(fitter, claims, trusted)) for fitter in (self.fitter, *self.others)]
         best = min(made, key=cost)
@@ -140,12 +144,10 @@ class Workplace:
 
     def sharpened(self, fit: Fit) -> tuple[Fit, Float[Tensor, " views"]]:
         """A fit with more detail, and the losses of its views at that size."""
-        known = self._sharpened.get(id(fit))
-        if known is None or known[0] is not fit:
+        if id(fit) not in self._sharpened:
             sharp = self.fitter.continued(fit, self.settings.sharpening)
-            known = fit, sharp, view_losses(sharp, self.views, self.settings.sharpening.pixels)
-            self._sharpened[id(fit)] = known
-        return known[1:]
+            self._sharpened[id(fit)] = fit, sharp, view_losses(sharp, self.views, self.settings.sharpening.pixels)
+        return self._sharpened[id(fit)][1:]
 
     def sharpened_sum(self, fit: Fit) -> float:
         """By which whole reconstructions are compared: the sum of the losses of the views that a fit trusts."""
@@ -158,7 +160,7 @@ class Workplace:
         best, least = fit, torch.inf
         for pose in poses:
             joined = self.fitter.continued(fit.with_pose(view, pose).with_trusted(trusted), self.settings.joining)
-            total = float(self.losses(joined)[trusted].sum())
+            total = self.loss_sum(joined)
             if total < least:
                 best, least = joined, total
         return best
