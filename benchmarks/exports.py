@@ -31,12 +31,12 @@ from torch import Tensor
 
 from sparseags_ns.evaluation import compare_pose_files
 from sparseags_ns.export.maps import read_colmap_map
-from sparseags_ns.export.opened_run import open_run
 from sparseags_ns.formats.poses import read_poses
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.metrics.images import psnr
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians
+from sparseags_ns.runs.opening import open_run
 
 KINDS = ("cameras", "splat", "mesh", "video", "depth", "masks", "reprojection")
 LEAST_PSNR, MOST_CHAMFER = 40.0, 0.02

@@ -28,7 +28,7 @@ from torch import Tensor
 from benchmarks.accuracy.scenes import SHARED
 from benchmarks.metric import Metric
 from sparseags_ns.geometry.cameras import opencv_from_opengl
-from sparseags_ns.geometry.pose_metrics import pairwise_rotation_errors_deg
+from sparseags_ns.geometry.pose_errors import pairwise_rotation_errors_deg
 from sparseags_ns.guidance.folders import write_folder
 from sparseags_ns.guidance.networks import TINY, build
 from sparseags_ns.pose_init.base import PoseInitError

@@ -9,12 +9,12 @@ import torch
 from nerfstudio.configs.base_config import LoggingConfig, MachineConfig, ViewerConfig
 from nerfstudio.plugins.types import MethodSpecification
 
-from sparseags_ns.model.config import SparseAGSModelConfig
-from sparseags_ns.model.prior import PriorSettings
-from sparseags_ns.model.settings import PRESETS, JointSettings
-from sparseags_ns.optimizers import AdamConfig, PoseAdamConfig
-from sparseags_ns.pipeline import SparseAGSPipelineConfig
-from sparseags_ns.trainer import SparseAGSTrainerConfig
+from sparseags_ns.optimization.prior import PriorSettings
+from sparseags_ns.optimization.settings import PRESETS, JointSettings
+from sparseags_ns.plugin.model_config import SparseAGSModelConfig
+from sparseags_ns.plugin.optimizers import AdamConfig, PoseAdamConfig
+from sparseags_ns.plugin.pipeline import SparseAGSPipelineConfig
+from sparseags_ns.plugin.trainer import SparseAGSTrainerConfig
 
 
 def method(name: str, description: str, prior: PriorSettings | None = None) -> MethodSpecification:

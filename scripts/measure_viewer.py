@@ -25,8 +25,8 @@ from check_viewer import free_port
 from websockets.sync.client import connect
 
 from sparseags_ns.method_configs.sparseags import sparseags
-from sparseags_ns.model.schedule import Stage
-from sparseags_ns.trainer import SparseAGSTrainer, SparseAGSTrainerConfig
+from sparseags_ns.optimization.schedule import Stage
+from sparseags_ns.plugin.trainer import SparseAGSTrainer, SparseAGSTrainerConfig
 
 CAMERA = {
     "type": "ViewerCameraMessage",

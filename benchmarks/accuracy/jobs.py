@@ -1,6 +1,6 @@
 """One scene with one recipe: what identifies it, and the figures it yields.
 
-Units: degrees; s (see geometry/pose_metrics.py) for centres; dB.
+Units: degrees; s (see geometry/pose_errors.py) for centres; dB.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from benchmarks.accuracy.scenes import REPO, LoadedScene, Scene, load_scene
 from sparseags_ns.evaluation import CameraErrors, focal_ratio, measure_regularity, novel_view_errors
 from sparseags_ns.geometry.alignment import normalizing_similarity
 from sparseags_ns.geometry.cameras import Cameras
-from sparseags_ns.geometry.pose_metrics import pose_errors
+from sparseags_ns.geometry.pose_errors import pose_errors
 from sparseags_ns.metrics.images import dssim
 from sparseags_ns.metrics.perceptual import PerceptualError
-from sparseags_ns.model.joint import Standing
-from sparseags_ns.model.reconstruct import Reconstruction, reconstruct
-from sparseags_ns.outliers.settling import Settled, settle
+from sparseags_ns.optimization.reconstruct import reconstruct
+from sparseags_ns.optimization.reconstruction import Reconstruction
+from sparseags_ns.outliers.pose_repair import Settled, settle
 from sparseags_ns.views import Views
 
 RECORD_VERSION = 4
@@ -104,15 +104,15 @@ def run_job(job: Job) -> dict[str, Any]:
     with contextlib.redirect_stderr(io.StringIO()):  # What readers announce would break the progress bar.
         scene = load_scene(job.scene, code_version("sample"))
     start = scene.true if job.poses == "true" else scene.views.cameras
-    cpu = time.process_time()
+    began, cpu = time.monotonic(), time.process_time()
     result, settled, settling_seconds = _reconstruct(job, in_normal_frame(scene.views, start))
-    cpu_seconds = time.process_time() - cpu
+    seconds, cpu_seconds = time.monotonic() - began, time.process_time() - cpu
     before, after = (_errors(scene, cameras) for cameras in (start, result.cameras))
     return {
         "scene": asdict(job.scene),
         "recipe": job.recipe.name,
         "poses": job.poses,
-        "seconds": round(result.seconds, 2),
+        "seconds": round(seconds, 2),
         "cpu_seconds": round(cpu_seconds, 2),
         "settling_cpu_seconds": round(settling_seconds, 2),
         "method_seed": job.recipe.preset.settings.seed,
@@ -137,7 +137,7 @@ def _reconstruct(job: Job, views: Views) -> tuple[Reconstruction, Settled | None
         return reconstruct(views, job.recipe.preset, steps=job.steps, refine_poses=refine), None, 0.0
     kept: list[tuple[Settled, float]] = []
 
-    def decide(standing: Standing) -> Standing:
+    def decide(standing: Reconstruction) -> Reconstruction:
         begun = time.process_time()
         steps = job.recipe.preset.steps if job.steps is None else job.steps
         settled = settle(views, replace(job.recipe.preset, steps=steps), standing)

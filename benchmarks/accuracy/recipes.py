@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sparseags_ns.model.settings import PRESETS, Preset
+from sparseags_ns.optimization.settings import PRESETS, Preset
 
 ABLATIONS = Path(__file__).parent / "ablations.json"
 

@@ -14,13 +14,13 @@ from typing import Any
 import torch
 
 from benchmarks.accuracy.options import HARD
-from sparseags_ns.data.reading import read_views
 from sparseags_ns.evaluation import HeldOut, frames_by_photograph, read_held_out
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.metrics.images import over_white
 from sparseags_ns.sample import SampleConfig, hard_sample, render_sample
 from sparseags_ns.sample.config import OutlierKind
 from sparseags_ns.sample.families import Family
+from sparseags_ns.scene.reading import read_views
 from sparseags_ns.views import Views
 
 REPO = Path(__file__).parents[2]

@@ -1,6 +1,6 @@
 """One case: cameras found from the photographs alone, refined with the splat, both compared with the reference.
 
-Units: degrees; s (see geometry/pose_metrics.py) for centres.
+Units: degrees; s (see geometry/pose_errors.py) for centres.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from torch import Tensor
 
 from benchmarks.accuracy.jobs import code_version, in_normal_frame
 from benchmarks.photos.subsets import WORK, How, Subset
-from sparseags_ns.data.reading import ReadingOptions, ReadScene, read_scene
-from sparseags_ns.export.contact_sheet import contact_sheet, save_image
 from sparseags_ns.formats.frame import Frame
 from sparseags_ns.geometry.cameras import Cameras
-from sparseags_ns.geometry.pose_metrics import PoseErrors, pose_errors
+from sparseags_ns.geometry.pose_errors import PoseErrors, pose_errors
 from sparseags_ns.metrics.images import psnr
-from sparseags_ns.model.joint import Standing
-from sparseags_ns.model.reconstruct import Reconstruction, reconstruct
-from sparseags_ns.model.settings import SPARSEAGS
-from sparseags_ns.outliers.settling import Settled, settle
+from sparseags_ns.optimization.reconstruct import reconstruct
+from sparseags_ns.optimization.reconstruction import Reconstruction
+from sparseags_ns.optimization.settings import SPARSEAGS
+from sparseags_ns.outliers.pose_repair import Settled, settle
 from sparseags_ns.rasterizer import rasterize
+from sparseags_ns.runs.contact_sheet import contact_sheet, save_image
+from sparseags_ns.scene.reading import ReadingOptions, ReadScene, read_scene
 from sparseags_ns.views import Views
 
 RECORD_VERSION = 1
@@ -87,11 +87,12 @@ def run_case(case: Case) -> dict[str, Any]:
     record["cameras"] = _cameras(scene, originals)
     if case.steps == 0:
         return record
+    began = time.monotonic()
     result, settled = _reconstruct(case, scene.views)
+    record["seconds"] = round(time.monotonic() - began, 1)
     record["after"] = _figures(result.cameras, true, known & result.trusted)
     record["after_same"] = _figures(result.cameras, true, known & result.trusted & scene.views.posed)
     record["trusted"] = int(result.trusted.sum())
-    record["seconds"] = round(result.seconds, 1)
     record["settled"] = None if settled is None else settled.to_json(scene.views.names)
     record["psnr"] = _picture(case, scene.views, result)
     return record
@@ -107,7 +108,7 @@ def _reconstruct(case: Case, views: Views) -> tuple[Reconstruction, Settled | No
     views = in_normal_frame(views, views.cameras)
     kept: list[Settled] = []
 
-    def decide(standing: Standing) -> Standing:
+    def decide(standing: Reconstruction) -> Reconstruction:
         kept.append(settle(views, SPARSEAGS, standing))
         return kept[0].standing
 

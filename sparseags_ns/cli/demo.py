@@ -13,7 +13,7 @@ from rich.table import Table
 from tyro.conf import Positional
 
 from sparseags_ns.evaluation import compare_pose_files
-from sparseags_ns.geometry.pose_metrics import PoseErrors
+from sparseags_ns.geometry.pose_errors import PoseErrors
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Demo:
         sample = self.directory / "sample"
         make_sample(SampleConfig(seed=self.seed, level=self.level), sample, overwrite=True)
         # nerfstudio takes ten seconds to import: the work starts before.
-        from sparseags_ns.cli.training import export_splat, train
+        from sparseags_ns.plugin.training import export_splat, train
 
         config = train(sample, self.directory / "runs", experiment="sample", steps=self.steps)
         run = config.get_base_dir()

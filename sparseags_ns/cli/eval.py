@@ -12,9 +12,9 @@ from tyro.conf import Positional
 
 from sparseags_ns.console import announce
 from sparseags_ns.evaluation import CameraErrors, NovelViewErrors, compare_pose_files
-from sparseags_ns.export.run_outputs import FOLDER
 from sparseags_ns.formats.json_entries import write_json
 from sparseags_ns.pose_init.from_files import POSE_FILES
+from sparseags_ns.runs.outputs import FOLDER
 
 TRUE_CAMERAS = Path("gt") / "transforms.json"
 RATES = ("R@5", "R@15", "CC@0.1")
@@ -63,9 +63,9 @@ class Eval:
 
 def run_novel_views(run: Path, scene: Path, errors: CameraErrors) -> NovelViewErrors | None:
     """A run's splat against the held-out photographs of a scene, None where it has none."""
-    from sparseags_ns.cli.training import load_splat
     from sparseags_ns.evaluation import novel_view_errors, read_held_out
     from sparseags_ns.metrics.perceptual import perceptual_error
+    from sparseags_ns.plugin.training import load_splat
 
     held_out = read_held_out(scene)
     if held_out is None:

@@ -17,13 +17,13 @@ from sparseags_ns.console import announce, warn
 from sparseags_ns.export import maps
 from sparseags_ns.export.cameras import Background, kept_views, write_cameras
 from sparseags_ns.export.mesh import MeshSettings, make_mesh, write_mesh
-from sparseags_ns.export.opened_run import OpenedRun, open_run, run_folder
 from sparseags_ns.export.orientation import Orient, OrientedRun, oriented
 from sparseags_ns.export.places import ExportError, new_file, new_folder, require_free
 from sparseags_ns.export.reprojection import reprojection_frames, write_slides
 from sparseags_ns.export.splat import write_splat
 from sparseags_ns.export.turntable import render_frames, turntable_cameras, write_video
 from sparseags_ns.export.visible import Progress as Report
+from sparseags_ns.runs.opening import OpenedRun, open_run, run_folder
 
 EXPORTS = "exports"
 

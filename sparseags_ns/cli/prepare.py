@@ -16,8 +16,6 @@ from rich.table import Table
 from tyro.conf import OmitArgPrefixes, Positional
 
 from sparseags_ns.console import warn
-from sparseags_ns.data.reading import ReadingOptions, ReadScene, read_bare_scene, read_scene
-from sparseags_ns.export.contact_sheet import save_image
 from sparseags_ns.export.preparation import preparation_picture
 from sparseags_ns.formats.frame import PoseFileError
 from sparseags_ns.geometry.alignment import normalizing_similarity
@@ -25,6 +23,8 @@ from sparseags_ns.pose_init.base import PoseInitError
 from sparseags_ns.preprocess.mask_checks import mask_complaints
 from sparseags_ns.preprocess.mask_ways import SHEET, MaskPlan
 from sparseags_ns.preprocess.store import store_of
+from sparseags_ns.runs.contact_sheet import save_image
+from sparseags_ns.scene.reading import ReadingOptions, ReadScene, read_bare_scene, read_scene
 from sparseags_ns.views import Views
 
 PICTURE = "prepare.png"

@@ -18,7 +18,7 @@ from torch import Tensor
 from sparseags_ns.console import announce
 from sparseags_ns.formats.frame import Frame, PoseFileError
 from sparseags_ns.formats.poses import read_poses
-from sparseags_ns.geometry.pose_metrics import PoseErrors, pose_errors
+from sparseags_ns.geometry.pose_errors import PoseErrors, pose_errors
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from torch import Tensor
 from sparseags_ns.evaluation.held_out import HeldOut
 from sparseags_ns.geometry.alignment import Similarity
 from sparseags_ns.geometry.cameras import Cameras, project
-from sparseags_ns.model.seeding import dilate, sample_maps
+from sparseags_ns.optimization.seeding import dilate, sample_maps
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views

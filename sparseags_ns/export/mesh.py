@@ -17,7 +17,6 @@ import torch
 from jaxtyping import Float
 
 from sparseags_ns.export.fusion import DepthMaps, Grid, Surface, distance_field, level_surface, surface_colors
-from sparseags_ns.export.opened_run import OpenedRun
 from sparseags_ns.export.orientation import OrientedRun
 from sparseags_ns.export.places import ExportError
 from sparseags_ns.export.texture import textured
@@ -25,6 +24,7 @@ from sparseags_ns.export.turntable import Sphere, object_sphere
 from sparseags_ns.export.visible import render_views
 from sparseags_ns.geometry.cameras import Cameras, look_at
 from sparseags_ns.rasterizer.types import Raster
+from sparseags_ns.runs.opening import OpenedRun
 
 Stage = Callable[[str], Callable[[int, int], None]]
 """Told what begins; returns what is told how far it is."""

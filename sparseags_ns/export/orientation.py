@@ -16,13 +16,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sparseags_ns.export.opened_run import OpenedRun
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.alignment import Similarity, turn_to_y, up_direction
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.geometry.motion import drift
 from sparseags_ns.rasterizer.reference import harmonics
 from sparseags_ns.rasterizer.types import Gaussians
+from sparseags_ns.runs.opening import OpenedRun
 
 Orient = Literal["world", "given", "y-up", "y-down", "z-up"]
 

@@ -14,11 +14,11 @@ from jaxtyping import Float
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from sparseags_ns.export.contact_sheet import INK, RED
-from sparseags_ns.export.opened_run import OpenedRun
 from sparseags_ns.export.turntable import Frame, write_video
 from sparseags_ns.metrics.images import over_white, psnr
 from sparseags_ns.rasterizer import rasterize
+from sparseags_ns.runs.contact_sheet import INK, RED
+from sparseags_ns.runs.opening import OpenedRun
 
 LABEL_PX = 28
 GAP_PX = 6

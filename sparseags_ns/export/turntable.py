@@ -19,10 +19,10 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from sparseags_ns.export.opened_run import OpenedRun
 from sparseags_ns.geometry.cameras import Cameras, orbit, orbit_angles
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians
+from sparseags_ns.runs.opening import OpenedRun
 
 UNSEEN_DEG = 150.0
 """A gap between neighbouring azimuths from which the photographs count as taken from one side."""

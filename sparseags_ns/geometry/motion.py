@@ -13,7 +13,7 @@ from torch import Tensor
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.alignment import Similarity
 from sparseags_ns.geometry.anchoring import object_anchored
-from sparseags_ns.geometry.pose_metrics import pose_change
+from sparseags_ns.geometry.pose_errors import pose_change
 
 AGREE_DEG = 3.0
 """Views whose turns differ by less than this, or by less than twice the median, agree about the drift of the world."""

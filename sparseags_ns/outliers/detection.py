@@ -228,7 +228,7 @@ class RelocationRule:
 
 
 def begin(trusted: tuple[bool, ...], held: tuple[int, ...] = (), again: bool = False) -> DetectionState:
-    """The first state. Views untrusted from the start (outliers/waiting.py) are no suspects and count for no limit."""
+    """The first state. Views untrusted from the start (outliers/registration_rule.py) are no suspects and count for no limit."""
     return DetectionState(trusted, held=held, again=again)
 
 

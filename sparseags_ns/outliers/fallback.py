@@ -13,14 +13,14 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from sparseags_ns.geometry.motion import motion
-from sparseags_ns.geometry.pose_metrics import pose_change
+from sparseags_ns.geometry.pose_errors import pose_change
+from sparseags_ns.optimization.reconstruction import Reconstruction
+from sparseags_ns.outliers.context import Workplace, without
 from sparseags_ns.outliers.detection import Decision
-from sparseags_ns.outliers.fits import Fit, realigned
-from sparseags_ns.outliers.hypotheses import opaque_center
-from sparseags_ns.outliers.photographs import photograph_of
-from sparseags_ns.outliers.proxy import proxy
-from sparseags_ns.outliers.search import refined
-from sparseags_ns.outliers.workplace import Workplace, without
+from sparseags_ns.outliers.fits import realigned
+from sparseags_ns.pose_search.proxy import proxy
+from sparseags_ns.pose_search.search import refined
+from sparseags_ns.pose_search.target import photograph_of
 
 FAR_DEG = 8.0
 """A view that was turned by less cannot have left its basin."""
@@ -41,7 +41,7 @@ LEAST_RISE = 3.0
 """...but never less than this. (A shoe turned from 76 degrees off to 5 off: 8 times.)"""
 
 
-def fall_back(place: Workplace, fit: Fit) -> tuple[Fit, tuple[Decision, ...]]:
+def fall_back(place: Workplace, fit: Reconstruction) -> tuple[Reconstruction, tuple[Decision, ...]]:
     """The fit with views put back to their given poses where all views together are better explained so.
 
     A view is questioned on a splat from which what it painted itself has faded: does its photograph fit better where it
@@ -69,7 +69,7 @@ def fall_back(place: Workplace, fit: Fit) -> tuple[Fit, tuple[Decision, ...]]:
 
 
 def declared_wrong(
-    place: Workplace, fit: Fit, known: Bool[Tensor, " views"]
+    place: Workplace, fit: Reconstruction, known: Bool[Tensor, " views"]
 ) -> tuple[Bool[Tensor, " views"], tuple[Decision, ...]]:
     """Views whose given pose was grossly wrong and which the refinement has put right; nothing is moved here.
 
@@ -83,7 +83,7 @@ def declared_wrong(
     if len(counted) < 3:
         return wrong, ()  # Nothing to compare with.
     given = place.views.cameras.T_camera_world
-    moved = motion(given[counted], fit.cameras.T_camera_world[counted], opaque_center(fit.gaussians))
+    moved = motion(given[counted], fit.cameras.T_camera_world[counted], fit.gaussians.visible_center)
     limit = max(WRONG_DEG, WRONG_FACTOR * float(moved.turned_deg.quantile(0.5)))
     decisions: list[Decision] = []
     for view, given_pose, turned_deg in zip(counted, moved.given, moved.turned_deg.tolist(), strict=True):
@@ -99,7 +99,7 @@ def declared_wrong(
     return wrong, tuple(decisions)
 
 
-def _losses_nearby(place: Workplace, fit: Fit, view: int, given_pose: torch.Tensor) -> tuple[float, float]:
+def _losses_nearby(place: Workplace, fit: Reconstruction, view: int, given_pose: torch.Tensor) -> tuple[float, float]:
     """Losses of a view on a splat made without it, from near its refined pose and from near its given one.
 
     Both are infinite where the photograph shows nothing.

@@ -16,7 +16,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from sparseags_ns.geometry.pose_metrics import pose_change
+from sparseags_ns.geometry.pose_errors import pose_change
+from sparseags_ns.optimization.reconstruction import Reconstruction
+from sparseags_ns.optimization.short_fits import Fitter
+from sparseags_ns.outliers.context import RepairSettings, Workplace, without
 from sparseags_ns.outliers.detection import (
     Decision,
     DetectionState,
@@ -27,14 +30,13 @@ from sparseags_ns.outliers.detection import (
     next_suspect,
     settled,
 )
-from sparseags_ns.outliers.few import FEW, all_tried
-from sparseags_ns.outliers.fits import Fit, Fitter, claimed, realigned
-from sparseags_ns.outliers.newcomers import place_newcomers
-from sparseags_ns.outliers.relocation import ELSEWHERE_DEG
-from sparseags_ns.outliers.search import SearchResult
+from sparseags_ns.outliers.few_views import FEW, all_tried
+from sparseags_ns.outliers.fits import claimed, realigned
+from sparseags_ns.outliers.registration import place_newcomers
 from sparseags_ns.outliers.second_look import placed_anew, reconstructed_anew
 from sparseags_ns.outliers.verdict import turned_against_given, verdict
-from sparseags_ns.outliers.workplace import RepairSettings, Workplace, without
+from sparseags_ns.pose_search.leave_one_out import ELSEWHERE_DEG
+from sparseags_ns.pose_search.search import SearchResult
 from sparseags_ns.views import Views
 
 __all__ = ["RepairResult", "RepairSettings", "repair"]
@@ -44,7 +46,7 @@ __all__ = ["RepairResult", "RepairSettings", "repair"]
 class RepairResult:
     """What came of it."""
 
-    fit: Fit
+    fit: Reconstruction
     """Splat, cameras and trust to go on from; the one that was handed in if nothing was repaired."""
     corrected: Bool[Tensor, " views"]
     """Views that stand elsewhere now."""
@@ -60,7 +62,7 @@ class RepairResult:
 def repair(
     views: Views,
     fitter: Fitter,
-    base: Fit | None = None,
+    base: Reconstruction | None = None,
     settings: RepairSettings | None = None,
     *,
     others: Sequence[Fitter] = (),
@@ -93,7 +95,9 @@ def repair(
     return RepairResult(fit, corrected, decisions, place.searches, fit is not base, placed)
 
 
-def _settled_outliers(place: Workplace, base: Fit) -> tuple[Fit, Bool[Tensor, " views"], tuple[Decision, ...]]:
+def _settled_outliers(
+    place: Workplace, base: Reconstruction
+) -> tuple[Reconstruction, Bool[Tensor, " views"], tuple[Decision, ...]]:
     """Detection and verdict, again and again until nothing is found: wrong views bear one another out, and each that is
     put right makes the next one stand out more."""
     fit, corrected, decisions = base, torch.zeros_like(base.trusted), ()
@@ -118,7 +122,7 @@ def _settled_outliers(place: Workplace, base: Fit) -> tuple[Fit, Bool[Tensor, " 
     return fit, corrected, decisions
 
 
-def _detect(place: Workplace, base: Fit, again: bool) -> tuple[DetectionState, Fit]:
+def _detect(place: Workplace, base: Reconstruction, again: bool) -> tuple[DetectionState, Reconstruction]:
     """Drop or correct views until none is suspect; the state, and a fit of the views that are trusted now."""
     held = tuple((place.views.held & base.trusted).nonzero().flatten().tolist())
     rule, fit, state = place.settings.rule, base, begin(tuple(base.trusted.tolist()), held, again)
@@ -140,7 +144,7 @@ def _detect(place: Workplace, base: Fit, again: bool) -> tuple[DetectionState, F
             fit, evidence = trial, _glance(place, trial)
 
 
-def _glance(place: Workplace, fit: Fit) -> Evidence:
+def _glance(place: Workplace, fit: Reconstruction) -> Evidence:
     """Errors of all views, and where the worst explained ones would rather stand."""
     errors = place.errors(fit)
     elsewhere = torch.full_like(errors, torch.nan)
@@ -151,7 +155,9 @@ def _glance(place: Workplace, fit: Fit) -> Evidence:
     return Evidence(tuple(errors.tolist()), tuple(elsewhere.tolist()))
 
 
-def _try_without(place: Workplace, fit: Fit, suspect: int, base: Fit) -> tuple[Fit, Evidence]:
+def _try_without(
+    place: Workplace, fit: Reconstruction, suspect: int, base: Reconstruction
+) -> tuple[Reconstruction, Evidence]:
     """Reconstruct from the given poses without a view; what that does to the others, and where it belongs."""
     trial = place.from_scratch(place.claims, without(fit.trusted, suspect))
     trial = trial.with_pose(suspect, realigned(trial, base.cameras.T_camera_world)[suspect])
@@ -161,7 +167,7 @@ def _try_without(place: Workplace, fit: Fit, suspect: int, base: Fit) -> tuple[F
     return trial, Evidence(tuple(errors.tolist()), tuple(elsewhere.tolist()))
 
 
-def _at_best_rate(place: Workplace, trial: Fit, dropped: int, base: Fit) -> Fit:
+def _at_best_rate(place: Workplace, trial: Reconstruction, dropped: int, base: Reconstruction) -> Reconstruction:
     """The reconstruction without a view that was dropped, at the pose learning rate that suits what is left.
 
     The rate until now was chosen with a grossly wrong pose among the views: such a pose wants a high one, at which the
@@ -175,7 +181,9 @@ def _at_best_rate(place: Workplace, trial: Fit, dropped: int, base: Fit) -> Fit:
     return best
 
 
-def _try_elsewhere(place: Workplace, trial: Fit, view: int, base: Fit) -> tuple[Fit, Float[Tensor, "views 4 4"]]:
+def _try_elsewhere(
+    place: Workplace, trial: Reconstruction, view: int, base: Reconstruction
+) -> tuple[Reconstruction, Float[Tensor, "views 4 4"]]:
     """Reconstruct from the given poses, but with a suspect where its best pose is other than its own; and these poses.
 
     It starts from scratch, as the fit did that it is compared with: what is only joined has not had the same chances.

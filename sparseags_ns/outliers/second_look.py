@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from sparseags_ns.geometry.pose_metrics import pose_change
+from sparseags_ns.geometry.pose_errors import pose_change
+from sparseags_ns.optimization.reconstruction import Reconstruction
+from sparseags_ns.outliers.context import Workplace, without
 from sparseags_ns.outliers.detection import Decision
-from sparseags_ns.outliers.fits import Fit, claimed, realigned, view_losses
-from sparseags_ns.outliers.relocation import ELSEWHERE_DEG, candidates
-from sparseags_ns.outliers.workplace import Workplace, without
+from sparseags_ns.outliers.fits import claimed, realigned, view_losses
+from sparseags_ns.pose_search.leave_one_out import ELSEWHERE_DEG, candidates
 
 FEWER_STEPS = 1.1
 """All that begins anew has had fewer steps than the fit that it is to replace, which was joined from parts and refined
@@ -32,14 +33,14 @@ SAME_DEG = 5.0
 class Anew:
     """A reconstruction from scratch from corrected poses."""
 
-    base: Fit
+    base: Reconstruction
     """As it is, for what else is to be found."""
-    fit: Fit
+    fit: Reconstruction
     """It with more detail; or the one that it was to replace, if that explains the photographs clearly better."""
     decision: Decision
 
 
-def reconstructed_anew(place: Workplace, fit: Fit, *, at_every_rate: bool = True) -> Anew:
+def reconstructed_anew(place: Workplace, fit: Reconstruction, *, at_every_rate: bool = True) -> Anew:
     """All from scratch from the corrected poses.
 
     Args:
@@ -57,7 +58,7 @@ def reconstructed_anew(place: Workplace, fit: Fit, *, at_every_rate: bool = True
     )
 
 
-def placed_anew(place: Workplace, fit: Fit, view: int) -> tuple[Fit, Decision]:
+def placed_anew(place: Workplace, fit: Reconstruction, view: int) -> tuple[Reconstruction, Decision]:
     """Search a view that stands elsewhere on a splat made without it, from scratch, now that all others are right.
 
     Args:
@@ -82,6 +83,6 @@ def placed_anew(place: Workplace, fit: Fit, view: int) -> tuple[Fit, Decision]:
     return sharp, Decision("replace", view, why, numbers)
 
 
-def _sum(place: Workplace, fit: Fit) -> float:
+def _sum(place: Workplace, fit: Reconstruction) -> float:
     losses: Float[Tensor, " views"] = view_losses(fit, place.views, place.settings.sharpening.pixels)
     return float(losses[fit.trusted].sum())

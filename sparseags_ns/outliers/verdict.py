@@ -13,25 +13,25 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from sparseags_ns.geometry.motion import motion
+from sparseags_ns.optimization.reconstruction import Reconstruction
+from sparseags_ns.outliers.context import Workplace
 from sparseags_ns.outliers.detection import Decision, DetectionState
-from sparseags_ns.outliers.fits import Fit, claimed, realigned
-from sparseags_ns.outliers.hypotheses import opaque_center
-from sparseags_ns.outliers.relocation import ELSEWHERE_DEG, candidates
-from sparseags_ns.outliers.workplace import Workplace
+from sparseags_ns.outliers.fits import claimed, realigned
+from sparseags_ns.pose_search.leave_one_out import ELSEWHERE_DEG, candidates
 
 
 @dataclass(frozen=True)
 class Verdict:
     """How a repair ends."""
 
-    fit: Fit
+    fit: Reconstruction
     """What was judged best, with the detail with which it was judged; the given one if that was."""
     corrected: Bool[Tensor, " views"]
     """Views that stand elsewhere now."""
     decisions: tuple[Decision, ...]
 
 
-def rejoined(place: Workplace, inliers: Fit, dropped: Sequence[int], base: Fit) -> Fit:
+def rejoined(place: Workplace, inliers: Reconstruction, dropped: Sequence[int], base: Reconstruction) -> Reconstruction:
     """The fit of the inliers with all dropped views added, each where all views so far like it best.
 
     Those come first whose best pose stands out most from the next best: each view that has found its place helps the
@@ -60,12 +60,12 @@ def rejoined(place: Workplace, inliers: Fit, dropped: Sequence[int], base: Fit) 
     return fit
 
 
-def _joined(place: Workplace, fit: Fit, view: int, known: Float[Tensor, "known 4 4"]) -> Fit:
+def _joined(place: Workplace, fit: Reconstruction, view: int, known: Float[Tensor, "known 4 4"]) -> Reconstruction:
     """The fit with a view added at the best of what its search found and of the known poses."""
     return place.best_joined(fit, view, candidates(place.searches[view], known, place.settings.candidates))
 
 
-def verdict(place: Workplace, base: Fit, inliers: Fit, state: DetectionState) -> Verdict:
+def verdict(place: Workplace, base: Reconstruction, inliers: Reconstruction, state: DetectionState) -> Verdict:
     """The reconstruction that explains all photographs best, if it does so clearly better than the given poses.
 
     Args:
@@ -100,7 +100,7 @@ def verdict(place: Workplace, base: Fit, inliers: Fit, state: DetectionState) ->
     return Verdict(best.with_trusted(trusted), corrected, decisions)
 
 
-def moved_fit_better(base: Fit, fit: Fit, factors: Float[Tensor, " views"]) -> bool:
+def moved_fit_better(base: Reconstruction, fit: Reconstruction, factors: Float[Tensor, " views"]) -> bool:
     """Whether each view that stands elsewhere than in the base is itself explained better there (paper: each dropped
     view, by MSE and by LPIPS): on a box that looks alike from two sides, a right view put on the other side lowered the
     sum of all losses by a tenth, but not its own.
@@ -112,7 +112,9 @@ def moved_fit_better(base: Fit, fit: Fit, factors: Float[Tensor, " views"]) -> b
     return bool((factors[fit.trusted & elsewhere] < 1).all())
 
 
-def _options(place: Workplace, base: Fit, inliers: Fit, state: DetectionState) -> Iterator[Fit]:
+def _options(
+    place: Workplace, base: Reconstruction, inliers: Reconstruction, state: DetectionState
+) -> Iterator[Reconstruction]:
     """Dropped views joined to the inliers; all from scratch from there; only what was corrected, with all that was
     dropped as it was; and what was put elsewhere while another view was still wrong must prove itself: all of them
     searched anew on a splat without any, and one of them as it was given."""
@@ -140,7 +142,7 @@ def _options(place: Workplace, base: Fit, inliers: Fit, state: DetectionState) -
         yield place.from_scratch(mixed, base.trusted)
 
 
-def _fewer(place: Workplace, base: Fit, dropped: Sequence[int]) -> Iterator[Fit]:
+def _fewer(place: Workplace, base: Reconstruction, dropped: Sequence[int]) -> Iterator[Reconstruction]:
     """Only the first dropped views joined to all others, and all from scratch from there: where right views were
     dropped after a wrong one, too little was left to find it its place."""
     for count in range(len(dropped) - 1, 0, -1):
@@ -151,7 +153,7 @@ def _fewer(place: Workplace, base: Fit, dropped: Sequence[int]) -> Iterator[Fit]
         yield place.from_scratch(claimed(joined, place.claims, *first), base.trusted)
 
 
-def may_belong(place: Workplace, fit: Fit, view: int, given: Float[Tensor, "views 4 4"]) -> bool:
+def may_belong(place: Workplace, fit: Reconstruction, view: int, given: Float[Tensor, "views 4 4"]) -> bool:
     """Whether a view that stands elsewhere does not look hopeless at its given pose, once what it painted has faded; a
     reconstruction from scratch costs five times as much as this question."""
     faded = place.faded(fit, view)
@@ -160,7 +162,7 @@ def may_belong(place: Workplace, fit: Fit, view: int, given: Float[Tensor, "view
     return place.loss_sum(back) < place.settings.hopeless_above * place.loss_sum(stay)
 
 
-def _anew(place: Workplace, base: Fit, views: Sequence[int]) -> Iterator[Fit]:
+def _anew(place: Workplace, base: Reconstruction, views: Sequence[int]) -> Iterator[Reconstruction]:
     """Some views joined to a splat that is made without any of them; and all from scratch from there."""
     given, others = place.views.cameras.T_camera_world, base.trusted.clone()
     others[list(views)] = False
@@ -175,8 +177,8 @@ def _anew(place: Workplace, base: Fit, views: Sequence[int]) -> Iterator[Fit]:
 
 def _recovered(
     place: Workplace,
-    base: Fit,
-    best: Fit,
+    base: Reconstruction,
+    best: Reconstruction,
     losses: Float[Tensor, " views"],
     state: DetectionState,
     numbers: dict[str, float],
@@ -202,11 +204,11 @@ def _recovered(
     return changed & (turned_deg > ELSEWHERE_DEG), tuple(decisions), trusted
 
 
-def turned_against_given(place: Workplace, fit: Fit) -> Float[Tensor, " views"]:
+def turned_against_given(place: Workplace, fit: Reconstruction) -> Float[Tensor, " views"]:
     """By how many degrees a fit has turned each camera against its given pose."""
     return turned_against(place.views.cameras.T_camera_world, fit)
 
 
-def turned_against(poses: Float[Tensor, "views 4 4"], fit: Fit) -> Float[Tensor, " views"]:
+def turned_against(poses: Float[Tensor, "views 4 4"], fit: Reconstruction) -> Float[Tensor, " views"]:
     """By how many degrees each camera is turned against its other pose; those that agree say how the world drifted."""
-    return motion(poses, fit.cameras.T_camera_world, opaque_center(fit.gaussians)).turned_deg.to(poses)
+    return motion(poses, fit.cameras.T_camera_world, fit.gaussians.visible_center).turned_deg.to(poses)

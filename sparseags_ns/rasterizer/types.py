@@ -30,6 +30,12 @@ class Gaussians:
         weights = self.opacities[:, None]
         return (self.means * weights).sum(0) / weights.sum().clamp_min(1e-9)
 
+    @property
+    def visible_center(self) -> Float[Tensor, " 3"]:
+        """Mean of the means, weighted by opacity and cross-section: large opaque Gaussians count most."""
+        weights = self.opacities * self.scales.square().sum(-1)
+        return (self.means * weights[:, None]).sum(0) / weights.sum().clamp_min(1e-12)
+
 
 @dataclass(frozen=True)
 class Raster:

@@ -15,7 +15,7 @@ LEAST_ROWS = 2
 
 
 def chart(history: dict[str, Any] | None, tones: list[Tone]) -> Chart | None:
-    """The chart of history.json (sparseags_ns/history.py describes it); None where there is nothing to draw."""
+    """The chart of history.json (sparseags_ns/runs/history.py describes it); None where there is nothing to draw."""
     if history is None or len(history["steps"]) < LEAST_ROWS:
         return None
     steps, errors, whole = history["steps"], history["errors"], max(history["num_steps"], 1)

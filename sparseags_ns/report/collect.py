@@ -15,7 +15,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sparseags_ns.export.opened_run import OpenedRun
 from sparseags_ns.export.turntable import object_sphere
 from sparseags_ns.formats.json_entries import read_json
 from sparseags_ns.geometry.cameras import Cameras, orbit_angles
@@ -27,6 +26,7 @@ from sparseags_ns.report.content import Fact, Mark, Pictures, Report, Share, Ton
 from sparseags_ns.report.coverage import widest_gap
 from sparseags_ns.report.pictures import difference_colors, view_picture
 from sparseags_ns.report.turning import turntable
+from sparseags_ns.runs.opening import OpenedRun
 
 FILES = {
     "sparseags/transforms.json": "refined cameras, nerfstudio's format",

@@ -11,9 +11,9 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from sparseags_ns.data.reading import ReadingOptions
-from sparseags_ns.model.prior import PriorSettings
-from sparseags_ns.model.settings import PRESETS, JointSettings
+from sparseags_ns.optimization.prior import PriorSettings
+from sparseags_ns.optimization.settings import PRESETS, JointSettings
+from sparseags_ns.scene.reading import ReadingOptions
 
 MODEL, PARSER = "pipeline.model", "pipeline.datamanager.dataparser"
 PRIOR_BY_METHOD = ("guidance_weight", "guidance_every")

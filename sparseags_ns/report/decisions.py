@@ -1,6 +1,6 @@
 """The outlier search's decisions in plain words, with the numbers behind them named.
 
-Reads `settled` of summary.json (outliers/settling.py writes it). What it does not know yet it shows as it stands there.
+Reads `settled` of summary.json (outliers/pose_repair.py writes it). What it does not know yet it shows as it stands there.
 """
 
 from __future__ import annotations

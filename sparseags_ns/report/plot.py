@@ -11,12 +11,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sparseags_ns.export.opened_run import OpenedRun
 from sparseags_ns.export.preparation import frustum_corners
 from sparseags_ns.export.turntable import object_sphere
 from sparseags_ns.geometry.cameras import Cameras
-from sparseags_ns.outliers.proxy import base_colors
+from sparseags_ns.pose_search.proxy import base_colors
 from sparseags_ns.report.content import Tone
+from sparseags_ns.runs.opening import OpenedRun
 
 MOST_POINTS = 5000
 LEAST_OPACITY = 0.3

@@ -10,12 +10,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sparseags_ns.export.opened_run import OpenedRun
 from sparseags_ns.export.turntable import object_sphere, turntable_cameras
 from sparseags_ns.geometry.cameras import orbit_angles
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.report.content import Turntable
 from sparseags_ns.report.pictures import data_uri, eight_bits, straight_alpha
+from sparseags_ns.runs.opening import OpenedRun
 
 FRAMES = 48
 SIZE_PX = 360

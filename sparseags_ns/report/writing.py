@@ -9,9 +9,9 @@ import jinja2
 import torch
 
 from sparseags_ns.console import announce, warn
-from sparseags_ns.export.opened_run import open_run
 from sparseags_ns.report.collect import collect
 from sparseags_ns.report.content import Report
+from sparseags_ns.runs.opening import open_run
 
 FILE = "report.html"
 """Its name in the run's sparseags/ folder."""

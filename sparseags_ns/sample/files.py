@@ -33,7 +33,7 @@ from sparseags_ns.formats.json_entries import read_json, write_json
 from sparseags_ns.formats.transforms_json import write_transforms_json
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import Cameras, project
-from sparseags_ns.geometry.pose_metrics import pose_errors, scene_scale
+from sparseags_ns.geometry.pose_errors import pose_errors, scene_scale
 from sparseags_ns.sample.config import SampleConfig, SampleError
 from sparseags_ns.sample.scene import Progress, Sample, render_sample
 

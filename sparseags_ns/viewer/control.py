@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 from nerfstudio.viewer.viewer_elements import ViewerControl
 
-from sparseags_ns.outliers.desk import Desk
 from sparseags_ns.viewer.address import tell_address
 from sparseags_ns.viewer.page import serve_own_page
-from sparseags_ns.viewer.steward import RESOLUTION_AFTER, Steward
+from sparseags_ns.viewer.request_queue import Desk
 from sparseags_ns.viewer.theme import without_the_web
+from sparseags_ns.viewer.updater import RESOLUTION_AFTER, Steward
 
 if TYPE_CHECKING:
     from nerfstudio.viewer.viewer import Viewer
 
-    from sparseags_ns.model.sparseags import SparseAGSModel
+    from sparseags_ns.plugin.model import SparseAGSModel
 
 ROOM_BEHIND = 2.5
 """The empty background of a render lies so far behind the object, world units: cameras there are to be seen."""

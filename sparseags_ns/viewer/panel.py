@@ -1,6 +1,6 @@
 """The SparseAGS panel: text, table, curve, comparison, buttons. Handed to viser; computed elsewhere.
 
-Buttons only hand in requests (outliers/desk.py) or move the browser's camera.
+Buttons only hand in requests (viewer/request_queue.py) or move the browser's camera.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any, cast
 import viser
 from viser import GuiEvent
 
-from sparseags_ns.outliers.desk import Action, Desk, Request
-from sparseags_ns.viewer import markup, pictures
+from sparseags_ns.viewer import pictures
+from sparseags_ns.viewer import text as markup
+from sparseags_ns.viewer.request_queue import Action, Desk, Request
 from sparseags_ns.viewer.state import Headline, ViewRow
 
 if TYPE_CHECKING:
     from nerfstudio.viewer.viewer import Viewer
 
-    from sparseags_ns.history import Phase, Row
+    from sparseags_ns.runs.history import Phase, Row
 
 JUMP, OVERVIEW = "Jump to it", "Overview"
 SEARCH, TRUST, LEAVE_OUT = "Search", "Trust", "Leave out"

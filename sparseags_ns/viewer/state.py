@@ -1,6 +1,6 @@
 """What the viewer shows of a run, as plain values: one row for each view, the phase, what is being done. Pure.
 
-Units: degrees; percent of the mean distance to the object; errors as in the run's history (sparseags_ns/history.py).
+Units: degrees; percent of the mean distance to the object; errors as in the run's history (sparseags_ns/runs/history.py).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-from sparseags_ns.history import Phase, Row
+from sparseags_ns.runs.history import Phase, Row
 
 Mode = Literal["training", "paused", "completed", "looking"]
 """Of a run; `looking` where it was loaded from its folder."""

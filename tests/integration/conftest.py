@@ -12,8 +12,8 @@ import torch
 from sparseags_ns.guidance.folders import write_folder
 from sparseags_ns.guidance.networks import TINY, build
 from sparseags_ns.method_configs.sparseags import sparseags, sparseags_paper
+from sparseags_ns.plugin.trainer import SparseAGSTrainer, SparseAGSTrainerConfig
 from sparseags_ns.sample import SampleConfig, make_sample
-from sparseags_ns.trainer import SparseAGSTrainer, SparseAGSTrainerConfig
 
 STEPS = 60
 

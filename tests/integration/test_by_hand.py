@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sparseags_ns.outliers.desk import Request
-from sparseags_ns.trainer import SparseAGSTrainer, SparseAGSTrainerConfig
+from sparseags_ns.plugin.trainer import SparseAGSTrainer, SparseAGSTrainerConfig
+from sparseags_ns.viewer.request_queue import Request
 
 Start = Callable[[SparseAGSTrainerConfig], SparseAGSTrainer]
 MakeConfig = Callable[..., SparseAGSTrainerConfig]

@@ -22,8 +22,8 @@ from plyfile import PlyData
 
 from sparseags_ns.geometry.cameras import opengl_from_opencv
 from sparseags_ns.metrics.images import over_white, psnr
-from sparseags_ns.pipeline import SparseAGSPipeline
-from sparseags_ns.trainer import SparseAGSTrainer
+from sparseags_ns.plugin.pipeline import SparseAGSPipeline
+from sparseags_ns.plugin.trainer import SparseAGSTrainer
 
 
 @pytest.fixture(scope="module")

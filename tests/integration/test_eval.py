@@ -10,7 +10,7 @@ import pytest
 
 from sparseags_ns.cli.eval import Eval
 from sparseags_ns.evaluation import compare_pose_files
-from sparseags_ns.trainer import SparseAGSTrainer
+from sparseags_ns.plugin.trainer import SparseAGSTrainer
 
 
 def test_eval_of_a_run(run: SparseAGSTrainer, scene: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,11 +10,11 @@ from nerfstudio.scripts.exporter import ExportGaussianSplat
 from nerfstudio.utils.eval_utils import eval_setup
 from plyfile import PlyData
 
-from sparseags_ns.export.opened_run import open_run
 from sparseags_ns.export.orientation import oriented
 from sparseags_ns.export.splat import write_splat
 from sparseags_ns.export.visible import render_views
-from sparseags_ns.trainer import SparseAGSTrainer
+from sparseags_ns.plugin.trainer import SparseAGSTrainer
+from sparseags_ns.runs.opening import open_run
 
 
 def test_an_opened_run_holds_what_was_trained(run: SparseAGSTrainer) -> None:

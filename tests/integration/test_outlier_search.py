@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from sparseags_ns.outliers import callback
 from sparseags_ns.outliers.fits import start_cost
-from sparseags_ns.trainer import SparseAGSTrainer, SparseAGSTrainerConfig
+from sparseags_ns.plugin import outlier_callback as callback
+from sparseags_ns.plugin.trainer import SparseAGSTrainer, SparseAGSTrainerConfig
 
 Start = Callable[[SparseAGSTrainerConfig], SparseAGSTrainer]
 MakeConfig = Callable[..., SparseAGSTrainerConfig]

@@ -20,9 +20,9 @@ from nerfstudio.utils.eval_utils import eval_setup
 from torch import Tensor
 
 from sparseags_ns.method_configs.sparseags import sparseags, sparseags_paper
-from sparseags_ns.model.prior import Prior
-from sparseags_ns.pipeline import SparseAGSPipeline
-from sparseags_ns.trainer import SparseAGSTrainer, SparseAGSTrainerConfig
+from sparseags_ns.optimization.prior import Prior
+from sparseags_ns.plugin.pipeline import SparseAGSPipeline
+from sparseags_ns.plugin.trainer import SparseAGSTrainer, SparseAGSTrainerConfig
 
 Start = Callable[[SparseAGSTrainerConfig], SparseAGSTrainer]
 MakeConfig = Callable[..., SparseAGSTrainerConfig]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sparseags_ns import trainer as trainer_module
 from sparseags_ns.cli.report import Report
-from sparseags_ns.trainer import SparseAGSTrainer
+from sparseags_ns.plugin import trainer as trainer_module
+from sparseags_ns.plugin.trainer import SparseAGSTrainer
 
 
 @pytest.fixture

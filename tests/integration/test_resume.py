@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from sparseags_ns.trainer import SparseAGSTrainer, SparseAGSTrainerConfig
+from sparseags_ns.plugin.trainer import SparseAGSTrainer, SparseAGSTrainerConfig
 
 Start = Callable[[SparseAGSTrainerConfig], SparseAGSTrainer]
 MakeConfig = Callable[..., SparseAGSTrainerConfig]

@@ -11,11 +11,11 @@ import torch
 import yaml
 from PIL import Image
 
-from sparseags_ns.data.reading import read_views
 from sparseags_ns.evaluation import compare_pose_files
 from sparseags_ns.formats.poses import read_poses
+from sparseags_ns.plugin.trainer import SparseAGSTrainer, SparseAGSTrainerConfig
 from sparseags_ns.sample import SampleConfig, make_sample
-from sparseags_ns.trainer import SparseAGSTrainer, SparseAGSTrainerConfig
+from sparseags_ns.scene.reading import read_views
 
 Start = Callable[[SparseAGSTrainerConfig], SparseAGSTrainer]
 MakeConfig = Callable[..., SparseAGSTrainerConfig]

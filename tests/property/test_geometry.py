@@ -25,7 +25,7 @@ from sparseags_ns.geometry.cameras import (
     orbit_angles,
     pytorch3d_from_opencv,
 )
-from sparseags_ns.geometry.pose_metrics import pose_errors
+from sparseags_ns.geometry.pose_errors import pose_errors
 
 F64 = torch.float64
 CALM = settings(max_examples=50, deadline=None)

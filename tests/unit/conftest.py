@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from sparseags_ns.export.run_outputs import RunState, write_run_outputs
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import Cameras, orbit
 from sparseags_ns.metrics.images import dssim
 from sparseags_ns.metrics.perceptual import PerceptualError
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians
+from sparseags_ns.runs.outputs import RunState, write_run_outputs
 from sparseags_ns.views import Views
 
 
@@ -114,12 +114,12 @@ def make_run(
     return make
 
 
-CONFIG = """!!python/object:sparseags_ns.trainer.SparseAGSTrainerConfig
-_target: !!python/name:sparseags_ns.trainer.SparseAGSTrainer ''
+CONFIG = """!!python/object:sparseags_ns.plugin.trainer.SparseAGSTrainerConfig
+_target: !!python/name:sparseags_ns.plugin.trainer.SparseAGSTrainer ''
 data: !!python/object/apply:pathlib.PosixPath [/, photographs, toy]
 experiment_name: toy
-pipeline: !!python/object:sparseags_ns.pipeline.SparseAGSPipelineConfig
-  model: !!python/object:sparseags_ns.model.config.SparseAGSModelConfig
+pipeline: !!python/object:sparseags_ns.plugin.pipeline.SparseAGSPipelineConfig
+  model: !!python/object:sparseags_ns.plugin.model_config.SparseAGSModelConfig
     stages: !!python/tuple [coarse, fine]
     num_gaussians: 60
 """

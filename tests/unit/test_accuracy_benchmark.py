@@ -17,7 +17,7 @@ from benchmarks.accuracy.pool import run_jobs
 from benchmarks.accuracy.recipes import ABLATIONS, Recipe, choose_recipes, with_overrides
 from benchmarks.accuracy.scenes import Scene
 from benchmarks.accuracy.store import Store
-from sparseags_ns.model.settings import PRESETS
+from sparseags_ns.optimization.settings import PRESETS
 
 OURS = Recipe("sparseags", PRESETS["sparseags"])
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import torch
 
-from sparseags_ns.data.dataparser import nerfstudio_cameras
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import opengl_from_opencv
-from sparseags_ns.model.camera_deltas import CameraDeltas, CameraDeltasConfig
+from sparseags_ns.plugin.camera_optimizer import CameraDeltas, CameraDeltasConfig
+from sparseags_ns.plugin.dataparser import nerfstudio_cameras
 from sparseags_ns.views import Views
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sparseags_ns.data.reading import ReadingOptions
+from sparseags_ns.scene.reading import ReadingOptions
 
 REPO = Path(__file__).parents[2]
 PAGES = [REPO / "README.md", *sorted((REPO / "docs").glob("*.md"))]

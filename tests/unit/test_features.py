@@ -14,19 +14,19 @@ import pytest
 import torch
 from PIL import Image
 
-from sparseags_ns.data.reading import ReadingOptions, read_scene
-from sparseags_ns.data.unplaced import UNPLACED, with_unplaced
 from sparseags_ns.formats.frame import Frame, intrinsics_matrix
 from sparseags_ns.formats.poses import read_poses
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import orbit
-from sparseags_ns.geometry.pose_metrics import pose_errors
+from sparseags_ns.geometry.pose_errors import pose_errors
 from sparseags_ns.pose_init import features
 from sparseags_ns.pose_init.base import InitialPoses, PoseInitError
-from sparseags_ns.pose_init.believing import ScoredMatches
 from sparseags_ns.pose_init.features import Features, KeyPoints, pairs_to_match
 from sparseags_ns.pose_init.mapping import VIRTUAL_PX, Shot, map_shots
+from sparseags_ns.pose_init.match_filtering import ScoredMatches
 from sparseags_ns.preprocess.store import Store
+from sparseags_ns.scene.reading import ReadingOptions, read_scene
+from sparseags_ns.scene.unregistered import UNPLACED, with_unplaced
 
 FOCAL = 1100.0
 SIZE = (800, 600)

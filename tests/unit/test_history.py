@@ -11,22 +11,22 @@ from pathlib import Path
 import pytest
 import torch
 
-from sparseags_ns.export.run_history import phases_of, write_run_history
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import orbit
 from sparseags_ns.geometry.motion import agreeing, motion
-from sparseags_ns.history import Row, RunHistory
-from sparseags_ns.model.joint import Run
-from sparseags_ns.model.losses import make_targets
-from sparseags_ns.model.settings import SPARSEAGS, SPARSEAGS_PAPER
-from sparseags_ns.model.watching import errors_over_white, row_of_step
-from sparseags_ns.outliers.fits import Fit
-from sparseags_ns.outliers.observer import Both, Nobody, observer, watched_by
-from sparseags_ns.outliers.relocation import relocation
-from sparseags_ns.outliers.search import SearchSettings
-from sparseags_ns.outliers.search_log import MOST, SearchLog
+from sparseags_ns.optimization.losses import make_targets
+from sparseags_ns.optimization.reconstruction import Reconstruction
+from sparseags_ns.optimization.settings import SPARSEAGS, SPARSEAGS_PAPER
+from sparseags_ns.optimization.step import Run
+from sparseags_ns.pose_search.leave_one_out import relocation
+from sparseags_ns.pose_search.log import MOST, SearchLog
+from sparseags_ns.pose_search.observer import Both, Nobody, observer, watched_by
+from sparseags_ns.pose_search.search import SearchSettings
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians
+from sparseags_ns.runs.history import Row, RunHistory
+from sparseags_ns.runs.history_files import phases_of, write_run_history
+from sparseags_ns.runs.history_rows import errors_over_white, row_of_step
 from sparseags_ns.views import Views
 
 QUICK = SearchSettings(
@@ -95,7 +95,7 @@ def test_a_search_is_logged_with_its_best_hypotheses(make_views: MakeViews, toy_
     views = make_views(4)
     wrong = views.cameras.T_camera_world.clone()
     wrong[2] = orbit(torch.tensor(20.0), torch.tensor(0.0), 1.85)
-    fit = Fit(toy_gaussians, views.cameras.with_poses(wrong), torch.tensor([True, True, False, True]))
+    fit = Reconstruction(toy_gaussians, views.cameras.with_poses(wrong), torch.tensor([True, True, False, True]))
     log = SearchLog(views.names, step=7)
     with watched_by(Both(log, Nobody())):
         found = relocation(fit, views, 2, QUICK)
@@ -116,7 +116,7 @@ def test_a_photograph_of_nothing_is_logged_without_scores(make_views: MakeViews,
     views = replace(views, masks=views.masks * torch.tensor([1.0, 0.0, 1.0, 1.0])[:, None, None])
     log = SearchLog(views.names, step=0)
     with watched_by(log):
-        relocation(Fit(toy_gaussians, views.cameras, views.trusted), views, 1, QUICK)
+        relocation(Reconstruction(toy_gaussians, views.cameras, views.trusted), views, 1, QUICK)
     (search,) = log.decided(views.cameras)
     assert search["finalists"]["scores"] == [] and search["here"] is None and search["chosen"] is None
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from sparseags_ns.model.losses import make_targets, needles, oversize, squared_error
-from sparseags_ns.model.objective import LossWeights, joint_loss, random_backgrounds
+from sparseags_ns.optimization.losses import make_targets, needles, oversize, squared_error
+from sparseags_ns.optimization.objective import LossWeights, joint_loss, random_backgrounds
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
 

@@ -11,7 +11,6 @@ import pytest
 import torch
 from PIL import Image
 
-from sparseags_ns.data.reading import ReadingOptions, read_scene
 from sparseags_ns.formats.frame import Frame, intrinsics_matrix
 from sparseags_ns.formats.transforms_json import write_transforms_json
 from sparseags_ns.geometry.cameras import orbit
@@ -21,6 +20,7 @@ from sparseags_ns.preprocess.mask_sheet import mask_cell, mask_sheet
 from sparseags_ns.preprocess.mask_ways import MaskPlan, Masks, Source, plan_masks, read_found_mask
 from sparseags_ns.preprocess.photographs import PhotographError
 from sparseags_ns.preprocess.store import Store, StoreError
+from sparseags_ns.scene.reading import ReadingOptions, read_scene
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "masks"
 SIZE = 96

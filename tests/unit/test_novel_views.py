@@ -16,7 +16,7 @@ from sparseags_ns.formats.frame import Frame, intrinsics_matrix
 from sparseags_ns.formats.transforms_json import write_transforms_json
 from sparseags_ns.geometry.alignment import Similarity
 from sparseags_ns.geometry.cameras import Cameras, orbit
-from sparseags_ns.geometry.pose_metrics import pose_errors
+from sparseags_ns.geometry.pose_errors import pose_errors
 from sparseags_ns.geometry.se3 import exp
 from sparseags_ns.metrics.images import dssim
 from sparseags_ns.metrics.perceptual import PerceptualError

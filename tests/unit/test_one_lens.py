@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from sparseags_ns.data.one_lens import lens_scales
-from sparseags_ns.data.rasters import Raster
 from sparseags_ns.formats.frame import Frame, intrinsics_matrix
 from sparseags_ns.geometry.cameras import Cameras, orbit, project
-from sparseags_ns.model.one_lens import through_one_lens
-from sparseags_ns.model.settings import SPARSEAGS_PAPER, JointSettings
+from sparseags_ns.optimization.settings import SPARSEAGS_PAPER, JointSettings
+from sparseags_ns.optimization.shared_intrinsics import through_one_lens
 from sparseags_ns.preprocess.photographs import Header
 from sparseags_ns.preprocess.picture import Picture
+from sparseags_ns.preprocess.rasters import Raster
+from sparseags_ns.preprocess.shared_intrinsics import lens_scales
 from sparseags_ns.views import Views
 
 FOCALS = (480.0, 470.0, 500.0, 490.0)

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from sparseags_ns.phases import PhaseClock
+from sparseags_ns.runs.phase_clock import PhaseClock
 
 
 def test_an_inner_phase_stops_the_outer_clock(monkeypatch: pytest.MonkeyPatch) -> None:

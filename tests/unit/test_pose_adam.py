@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from sparseags_ns.model.pose_adam import ALIKE, PoseAdam
+from sparseags_ns.optimization.pose_adam import ALIKE, PoseAdam
 
 
 def after(gradients: list[torch.Tensor], **options: float) -> torch.Tensor:

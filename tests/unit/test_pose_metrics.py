@@ -1,4 +1,4 @@
-"""Claims about sparseags_ns.geometry.pose_metrics; with the data sets at hand, against their own figures."""
+"""Claims about sparseags_ns.geometry.pose_errors; with the data sets at hand, against their own figures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sparseags_ns.formats.poses import read_poses
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.alignment import AlignmentError, Similarity
 from sparseags_ns.geometry.cameras import orbit
-from sparseags_ns.geometry.pose_metrics import pairwise_rotation_errors_deg, pose_errors, scene_scale
+from sparseags_ns.geometry.pose_errors import pairwise_rotation_errors_deg, pose_errors, scene_scale
 
 F64 = torch.float64
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"

@@ -18,7 +18,6 @@ from PIL import Image
 
 from sparseags_ns.cli import main
 from sparseags_ns.cli.prepare import Prepare
-from sparseags_ns.data.reading import ReadingOptions, read_bare_scene, read_scene
 from sparseags_ns.formats.cameras_json import write_cameras_json
 from sparseags_ns.formats.frame import Frame, PoseFileError, intrinsics_matrix
 from sparseags_ns.formats.transforms_json import write_transforms_json
@@ -26,6 +25,7 @@ from sparseags_ns.geometry.cameras import orbit
 from sparseags_ns.pose_init.base import InitialPoses, PoseInitError
 from sparseags_ns.preprocess import rembg_masks
 from sparseags_ns.preprocess.mask_sheet import CELL_PX
+from sparseags_ns.scene.reading import ReadingOptions, read_bare_scene, read_scene
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "reading"
 SIZE = 96
@@ -73,7 +73,7 @@ def no_rembg(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Such photographs, and an initialiser that cannot place them."""
-    monkeypatch.setattr("sparseags_ns.data.scene.choose_estimator", lambda *_: PlacesNone())
+    monkeypatch.setattr("sparseags_ns.scene.finding.choose_estimator", lambda *_: PlacesNone())
     return saved(tmp_path / "photographs")
 
 

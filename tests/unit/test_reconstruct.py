@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from sparseags_ns.geometry import se3
-from sparseags_ns.geometry.pose_metrics import pose_errors
-from sparseags_ns.model.joint import Standing, activate, deactivate, seed_params
-from sparseags_ns.model.reconstruct import reconstruct
-from sparseags_ns.model.settings import PRESETS, SPARSEAGS, JointSettings, Preset
+from sparseags_ns.geometry.pose_errors import pose_errors
+from sparseags_ns.optimization.reconstruct import reconstruct
+from sparseags_ns.optimization.reconstruction import Reconstruction
+from sparseags_ns.optimization.settings import PRESETS, SPARSEAGS, JointSettings, Preset
+from sparseags_ns.optimization.step import activate, deactivate, seed_params
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
@@ -65,7 +66,7 @@ def test_every_preset_runs_and_reports_progress(name: str, make_views: Callable[
     result = reconstruct(
         make_views(3, 16), small(PRESETS[name]), steps=5, progress=lambda done, total: seen.append((done, total))
     )
-    assert seen == [(i + 1, 5) for i in range(5)] and result.seconds > 0
+    assert seen == [(i + 1, 5) for i in range(5)]
     assert all(tensor.isfinite().all() for tensor in vars(result.gaussians).values())
 
 
@@ -77,12 +78,12 @@ def test_hull_seeds_take_the_photographs_colours(make_views: Callable[..., Views
 def test_a_run_goes_on_from_where_it_is_settled(make_views: Callable[..., Views]) -> None:
     """Other Gaussians, cameras and trust, between the coarse stages and the rest; once."""
     views = make_views(4, 80)
-    seen: list[Standing] = []
+    seen: list[Reconstruction] = []
 
-    def settle(standing: Standing) -> Standing:
+    def settle(standing: Reconstruction) -> Reconstruction:
         seen.append(standing)
         fewer = Gaussians(**{name: value[:20] for name, value in vars(standing.gaussians).items()})
-        return Standing(fewer, views.cameras, torch.tensor([True, True, True, False]))
+        return Reconstruction(fewer, views.cameras, torch.tensor([True, True, True, False]))
 
     result = reconstruct(disturbed(views), small(), steps=12, settle=settle)
     assert len(seen) == 1 and seen[0].trusted.all() and len(seen[0].gaussians.means) > 20

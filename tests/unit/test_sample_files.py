@@ -11,9 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
-from sparseags_ns.data.reading import read_views
 from sparseags_ns.formats.poses import read_poses
 from sparseags_ns.sample import Sample, SampleConfig, SampleError, make_sample
+from sparseags_ns.scene.reading import read_views
 
 TINY = SampleConfig(seed=1, num_views=3, num_test_views=2, size=32, surface_points=1000, samples=1)
 

@@ -10,7 +10,7 @@ import torch
 
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import Cameras
-from sparseags_ns.geometry.pose_metrics import pose_errors
+from sparseags_ns.geometry.pose_errors import pose_errors
 from sparseags_ns.sample import NOISE, Noise, SampleConfig
 from sparseags_ns.sample.config import Level, OutlierKind
 from sparseags_ns.sample.noise import RoughCameras, roughen

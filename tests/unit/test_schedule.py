@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from sparseags_ns.model.schedule import Stage, coarse_end, exponential, moment_of, pose_lr, stage_starts
+from sparseags_ns.optimization.schedule import Stage, coarse_end, exponential, moment_of, pose_lr, stage_starts
 
 STAGES = (Stage(share=1, pixels=64, pose_lr=1e-2), Stage(share=3, pixels=None, pose_lr=1e-3, split=True))
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from sparseags_ns.model.seeding import (
+from sparseags_ns.optimization.seeding import (
     FEWEST_POINTS,
     Seeding,
     Seeds,

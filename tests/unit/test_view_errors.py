@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from sparseags_ns.export.contact_sheet import RED, contact_sheet, save_image
 from sparseags_ns.metrics.images import dssim, over_white, psnr, ssim
 from sparseags_ns.metrics.perceptual import PerceptualError, find_alexnet, perceptual_error
-from sparseags_ns.outliers.errors import view_errors
+from sparseags_ns.metrics.view_errors import view_errors
 from sparseags_ns.rasterizer.types import Gaussians
+from sparseags_ns.runs.contact_sheet import RED, contact_sheet, save_image
 from sparseags_ns.views import Views
 
 DSSIM = PerceptualError("dssim", dssim)

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import torch
 
-from sparseags_ns.export.run_outputs import anchored
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import orbit
-from sparseags_ns.geometry.pose_metrics import pose_change
+from sparseags_ns.geometry.pose_errors import pose_change
 from sparseags_ns.rasterizer.types import Gaussians
+from sparseags_ns.runs.outputs import anchored
 from sparseags_ns.views import Views
 
 

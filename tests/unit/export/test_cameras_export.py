@@ -14,7 +14,6 @@ from PIL import Image
 from plyfile import PlyData
 
 from sparseags_ns.export.cameras import write_cameras
-from sparseags_ns.export.opened_run import OpenedRun, open_run
 from sparseags_ns.export.orientation import oriented
 from sparseags_ns.export.places import ExportError
 from sparseags_ns.export.visible import seen_points
@@ -23,6 +22,7 @@ from sparseags_ns.formats.colmap_writing import write_colmap
 from sparseags_ns.formats.frame import Distortion, Frame, intrinsics_matrix
 from sparseags_ns.formats.poses import points_candidates, read_poses
 from sparseags_ns.geometry.cameras import project
+from sparseags_ns.runs.opening import OpenedRun, open_run
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 
 from sparseags_ns.cli import main
-from sparseags_ns.export.opened_run import open_run
 from sparseags_ns.export.reprojection import picture, reprojection_frames
+from sparseags_ns.runs.opening import open_run
 
 
 def export(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:

@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 
 from sparseags_ns.export import maps
-from sparseags_ns.export.opened_run import OpenedRun, open_run
 from sparseags_ns.export.orientation import oriented
 from sparseags_ns.rasterizer import rasterize
+from sparseags_ns.runs.opening import OpenedRun, open_run
 
 
 @pytest.fixture

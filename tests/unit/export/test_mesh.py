@@ -13,12 +13,12 @@ import trimesh
 
 from sparseags_ns.export.fusion import DepthMaps, Grid, Surface, distance_field, level_surface
 from sparseags_ns.export.mesh import MeshSettings, largest_parts, make_mesh, surrounding_cameras, write_mesh
-from sparseags_ns.export.opened_run import OpenedRun, open_run
 from sparseags_ns.export.orientation import oriented
 from sparseags_ns.export.places import ExportError
 from sparseags_ns.export.turntable import Sphere
 from sparseags_ns.geometry.cameras import Cameras, project
 from sparseags_ns.rasterizer.types import Gaussians, Raster
+from sparseags_ns.runs.opening import OpenedRun, open_run
 
 SMALL = MeshSettings(resolution=40, viewpoints=16, faces=1500, smoothing=2)
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from sparseags_ns.export.opened_run import RunError, open_run
 from sparseags_ns.rasterizer.types import Gaussians
+from sparseags_ns.runs.opening import RunError, open_run
 from sparseags_ns.views import Views
 
 
@@ -35,7 +35,10 @@ def test_a_run_comes_back_as_it_was_trained(
 
 def test_the_config_is_read_as_plain_values(make_run: Callable[..., Path]) -> None:
     config = open_run(make_run()).config
-    assert config["data"] == Path("/photographs/toy") and config["_target"] == "sparseags_ns.trainer.SparseAGSTrainer"
+    assert (
+        config["data"] == Path("/photographs/toy")
+        and config["_target"] == "sparseags_ns.plugin.trainer.SparseAGSTrainer"
+    )
     assert config["pipeline"]["model"] == {"stages": ("coarse", "fine"), "num_gaussians": 60}
 
 
@@ -125,7 +128,7 @@ def test_the_anchored_initial_cameras_differ_by_one_similarity(make_run: Callabl
 
 
 def test_opening_a_run_does_not_import_nerfstudio() -> None:
-    modules = "sparseags_ns.export.opened_run, sparseags_ns.export.turntable"
+    modules = "sparseags_ns.runs.opening, sparseags_ns.export.turntable"
     code = f"import sys, {modules}; sys.exit('nerfstudio' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from sparseags_ns.export.opened_run import open_run
 from sparseags_ns.export.orientation import Orient, moved_gaussians, oriented, quat_product, turned_harmonics
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.alignment import Similarity, up_direction
@@ -17,6 +16,7 @@ from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.reference import harmonics, rotation_matrices
 from sparseags_ns.rasterizer.types import Gaussians
+from sparseags_ns.runs.opening import open_run
 
 
 def any_similarity(scale: float = 2.5) -> Similarity:

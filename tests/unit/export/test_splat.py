@@ -11,12 +11,12 @@ import pytest
 import torch
 from plyfile import PlyData
 
-from sparseags_ns.export.opened_run import OpenedRun, open_run
 from sparseags_ns.export.orientation import Orient, oriented
 from sparseags_ns.export.splat import write_splat
 from sparseags_ns.metrics.images import psnr
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians
+from sparseags_ns.runs.opening import OpenedRun, open_run
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from sparseags_ns.export.opened_run import open_run
 from sparseags_ns.export.turntable import (
     object_sphere,
     render_frames,
@@ -20,6 +19,7 @@ from sparseags_ns.export.turntable import (
 )
 from sparseags_ns.geometry.cameras import orbit_angles, project
 from sparseags_ns.rasterizer.types import Gaussians
+from sparseags_ns.runs.opening import open_run
 
 
 def test_a_whole_turn_steps_evenly_from_the_first_view() -> None:

@@ -133,6 +133,6 @@ def test_nonsense_is_refused_with_what_there_is(bare_machine: None) -> None:
 
 def test_importing_the_prior_loads_neither_diffusers_nor_transformers() -> None:
     """A run without a prior, ns-export and ns-eval do not pay for them."""
-    code = "import sys, sparseags_ns.model.prior; print({'diffusers', 'transformers'} & set(sys.modules))"
+    code = "import sys, sparseags_ns.optimization.prior; print({'diffusers', 'transformers'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -15,7 +15,7 @@ from sparseags_ns.geometry.cameras import Cameras, project
 from sparseags_ns.guidance.folders import write_folder
 from sparseags_ns.guidance.networks import TINY, Networks
 from sparseags_ns.guidance.zero123 import Zero123, Zero123Options
-from sparseags_ns.model.prior import (
+from sparseags_ns.optimization.prior import (
     Prior,
     PriorSettings,
     PriorSettingsError,

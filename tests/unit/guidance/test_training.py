@@ -16,8 +16,8 @@ from sparseags_ns.geometry.cameras import Cameras, orbit
 from sparseags_ns.guidance.embeddings import embed
 from sparseags_ns.guidance.networks import TINY, Networks, build
 from sparseags_ns.guidance.zero123 import Zero123, Zero123Options
-from sparseags_ns.model.novel_views import sample_novel_view
-from sparseags_ns.model.prior import Prior, PriorSettings
+from sparseags_ns.optimization.novel_views import sample_novel_view
+from sparseags_ns.optimization.prior import Prior, PriorSettings
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views

@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from sparseags_ns.geometry import se3
+from sparseags_ns.optimization.reconstruction import Reconstruction
+from sparseags_ns.optimization.short_fits import Continuation
 from sparseags_ns.outliers import fallback
+from sparseags_ns.outliers.context import RepairSettings, Workplace
 from sparseags_ns.outliers.fallback import declared_wrong, fall_back
-from sparseags_ns.outliers.fits import Continuation, Fit
-from sparseags_ns.outliers.workplace import RepairSettings, Workplace
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
 
@@ -20,10 +21,10 @@ from sparseags_ns.views import Views
 class Still:
     """Makes nothing: every fit is as good as it gets. Needs gradients, as those who make something do."""
 
-    def from_scratch(self, cameras: object, trusted: object) -> Fit:
+    def from_scratch(self, cameras: object, trusted: object) -> Reconstruction:
         raise AssertionError("fall_back reconstructs nothing from scratch")
 
-    def continued(self, fit: Fit, continuation: Continuation) -> Fit:
+    def continued(self, fit: Reconstruction, continuation: Continuation) -> Reconstruction:
         assert torch.is_grad_enabled()
         return fit
 
@@ -45,7 +46,7 @@ def test_a_view_carried_away_from_its_right_pose_goes_back(
 ) -> None:
     views = make_views(6, 64)
     strayed = views.cameras.with_poses(turned(views.cameras.T_camera_world, 2, 60.0))
-    fit, decisions = fall_back(place_for(views), Fit(toy_gaussians, strayed, views.trusted))
+    fit, decisions = fall_back(place_for(views), Reconstruction(toy_gaussians, strayed, views.trusted))
     assert [(decision.action, decision.view) for decision in decisions] == [("fall back", 2)]
     assert decisions[0].numbers["sum_given"] < decisions[0].numbers["sum_refined"]
     torch.testing.assert_close(fit.cameras.T_camera_world, views.cameras.T_camera_world, atol=0.02, rtol=0.0)
@@ -54,7 +55,7 @@ def test_a_view_carried_away_from_its_right_pose_goes_back(
 def test_a_view_carried_to_its_right_pose_stays(make_views: Callable[..., Views], toy_gaussians: Gaussians) -> None:
     views = make_views(6, 64)
     given = replace(views, cameras=views.cameras.with_poses(turned(views.cameras.T_camera_world, 2, 60.0)))
-    found = Fit(toy_gaussians, views.cameras, views.trusted)
+    found = Reconstruction(toy_gaussians, views.cameras, views.trusted)
     fit, decisions = fall_back(place_for(given), found)
     assert decisions == () and torch.equal(fit.cameras.T_camera_world, views.cameras.T_camera_world)
 
@@ -62,7 +63,7 @@ def test_a_view_carried_to_its_right_pose_stays(make_views: Callable[..., Views]
 def test_views_that_hardly_moved_are_not_questioned(make_views: Callable[..., Views], toy_gaussians: Gaussians) -> None:
     views = make_views(6, 64)
     nearly = views.cameras.with_poses(turned(views.cameras.T_camera_world, 2, 5.0))
-    fit, decisions = fall_back(place_for(views), Fit(toy_gaussians, nearly, views.trusted))
+    fit, decisions = fall_back(place_for(views), Reconstruction(toy_gaussians, nearly, views.trusted))
     assert decisions == () and torch.equal(fit.cameras.T_camera_world, nearly.T_camera_world)
 
 
@@ -72,7 +73,7 @@ def test_a_view_that_refinement_put_right_is_declared_and_not_moved(
     views = make_views(6, 64)
     given = replace(views, cameras=views.cameras.with_poses(turned(views.cameras.T_camera_world, 2, 60.0)))
     wrong, decisions = declared_wrong(
-        place_for(given), Fit(toy_gaussians, views.cameras, views.trusted), torch.zeros(6, dtype=torch.bool)
+        place_for(given), Reconstruction(toy_gaussians, views.cameras, views.trusted), torch.zeros(6, dtype=torch.bool)
     )
     assert wrong.tolist() == [view == 2 for view in range(6)]
     assert [(decision.action, decision.view) for decision in decisions] == [("declare", 2)]
@@ -96,7 +97,7 @@ def test_the_farther_a_view_was_turned_the_less_its_loss_has_to_rise(
     given = replace(views, cameras=views.cameras.with_poses(turned(views.cameras.T_camera_world, 2, turned_deg)))
     monkeypatch.setattr(fallback, "_losses_nearby", lambda *_: (1.0, rise))
     wrong, _ = declared_wrong(
-        place_for(given), Fit(toy_gaussians, views.cameras, views.trusted), torch.zeros(6, dtype=torch.bool)
+        place_for(given), Reconstruction(toy_gaussians, views.cameras, views.trusted), torch.zeros(6, dtype=torch.bool)
     )
     assert bool(wrong[2]) == declared and int(wrong.sum()) == int(declared)
 
@@ -107,7 +108,7 @@ def test_a_view_that_was_turned_for_nothing_is_not_declared(
     views = make_views(6, 64)
     strayed = views.cameras.with_poses(turned(views.cameras.T_camera_world, 2, 60.0))
     wrong, decisions = declared_wrong(
-        place_for(views), Fit(toy_gaussians, strayed, views.trusted), torch.zeros(6, dtype=torch.bool)
+        place_for(views), Reconstruction(toy_gaussians, strayed, views.trusted), torch.zeros(6, dtype=torch.bool)
     )
     assert not wrong.any() and decisions == ()
 
@@ -121,7 +122,7 @@ def test_where_all_views_were_turned_far_none_is_declared(
         poses = turned(poses, view, 20.0 if view % 2 else -20.0)
     rough = replace(views, cameras=views.cameras.with_poses(poses))
     wrong, _ = declared_wrong(
-        place_for(rough), Fit(toy_gaussians, views.cameras, views.trusted), torch.zeros(6, dtype=torch.bool)
+        place_for(rough), Reconstruction(toy_gaussians, views.cameras, views.trusted), torch.zeros(6, dtype=torch.bool)
     )
     assert not wrong.any()
 
@@ -132,5 +133,7 @@ def test_views_whose_pose_counts_for_nothing_are_not_declared(
     views = make_views(6, 64)
     given = replace(views, cameras=views.cameras.with_poses(turned(views.cameras.T_camera_world, 2, 60.0)))
     known = torch.tensor([view == 2 for view in range(6)])
-    wrong, decisions = declared_wrong(place_for(given), Fit(toy_gaussians, views.cameras, views.trusted), known)
+    wrong, decisions = declared_wrong(
+        place_for(given), Reconstruction(toy_gaussians, views.cameras, views.trusted), known
+    )
     assert not wrong.any() and decisions == ()

@@ -12,19 +12,20 @@ import torch
 from torch import Tensor
 
 from sparseags_ns.geometry.cameras import Cameras, orbit
-from sparseags_ns.geometry.pose_metrics import pose_change
-from sparseags_ns.history import RunHistory
-from sparseags_ns.model.settings import SPARSEAGS
-from sparseags_ns.outliers import desk as desk_module
-from sparseags_ns.outliers.desk import Desk, Request, SearchInterruptedError, Training
+from sparseags_ns.geometry.pose_errors import pose_change
+from sparseags_ns.optimization.reconstruction import Reconstruction
+from sparseags_ns.optimization.settings import SPARSEAGS
+from sparseags_ns.optimization.short_fits import Continuation
+from sparseags_ns.outliers.context import RepairSettings, Workplace
 from sparseags_ns.outliers.detection import Decision
-from sparseags_ns.outliers.fits import Continuation, Fit
-from sparseags_ns.outliers.hand_search import HandSearch, search_by_hand
-from sparseags_ns.outliers.live import LiveSearch
-from sparseags_ns.outliers.observer import watched_by
-from sparseags_ns.outliers.search import SearchSettings
-from sparseags_ns.outliers.workplace import RepairSettings, Workplace
+from sparseags_ns.outliers.manual_search import HandSearch, search_by_hand
+from sparseags_ns.pose_search.observer import watched_by
+from sparseags_ns.pose_search.search import SearchSettings
 from sparseags_ns.rasterizer.types import Gaussians
+from sparseags_ns.runs.history import RunHistory
+from sparseags_ns.viewer import request_queue as desk_module
+from sparseags_ns.viewer.live_search import LiveSearch
+from sparseags_ns.viewer.request_queue import Desk, Request, SearchInterruptedError, Training
 from sparseags_ns.views import Views
 
 QUICK = SearchSettings(
@@ -40,19 +41,21 @@ class PerfectFitter:
 
     gaussians: Gaussians
 
-    def from_scratch(self, cameras: Cameras, trusted: Tensor) -> Fit:
-        return Fit(self.gaussians, cameras, trusted)
+    def from_scratch(self, cameras: Cameras, trusted: Tensor) -> Reconstruction:
+        return Reconstruction(self.gaussians, cameras, trusted)
 
-    def continued(self, fit: Fit, continuation: Continuation) -> Fit:
+    def continued(self, fit: Reconstruction, continuation: Continuation) -> Reconstruction:
         return fit
 
 
-def place_and_fit(views: Views, gaussians: Gaussians, wrong: int | None, trusted: Tensor) -> tuple[Workplace, Fit]:
+def place_and_fit(
+    views: Views, gaussians: Gaussians, wrong: int | None, trusted: Tensor
+) -> tuple[Workplace, Reconstruction]:
     poses = views.cameras.T_camera_world.clone()
     if wrong is not None:
         poses[wrong] = orbit(torch.tensor(300.0), torch.tensor(20.0), 1.85)
     place = Workplace(views, PerfectFitter(gaussians), SETTINGS, None, poses)
-    return place, Fit(gaussians, views.cameras.with_poses(poses), trusted)
+    return place, Reconstruction(gaussians, views.cameras.with_poses(poses), trusted)
 
 
 def test_a_wrong_view_gets_its_pose(make_views: MakeViews, toy_gaussians: Gaussians) -> None:
@@ -153,7 +156,7 @@ def test_answers_say_what_came_of_a_search() -> None:
     numbers = {"sum_own": 0.2, "sum_found": 0.1, "turned_deg": 127.0}
     found = HandSearch(None, Decision("restore", 1, "its own pose fits all views best", numbers))
     assert desk_module._told("001", found, True, 8.0).startswith("View 001 stays where it is: its own pose")
-    fit = Fit.__new__(Fit)
+    fit = Reconstruction.__new__(Reconstruction)
     moved = replace(found, fit=fit, decision=Decision("correct", 1, "better", numbers))
     assert "now stands 127 degrees from where it was" in desk_module._told("001", moved, True, 8.0)
     assert "Nothing was changed" in desk_module._told("001", moved, False, 8.0)

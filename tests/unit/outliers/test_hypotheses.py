@@ -10,9 +10,9 @@ import torch
 
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import orbit, project
-from sparseags_ns.outliers.hypotheses import all_turns, diverse, opaque_center, placed
-from sparseags_ns.outliers.photographs import photograph_of
-from sparseags_ns.outliers.proxy import proxy
+from sparseags_ns.pose_search.hypotheses import all_turns, diverse, placed
+from sparseags_ns.pose_search.proxy import proxy
+from sparseags_ns.pose_search.target import photograph_of
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
@@ -120,7 +120,7 @@ def test_proxy_takes_the_base_colour_of_harmonics(toy_gaussians: Gaussians) -> N
 
 def test_middle_is_where_the_opaque_gaussians_are(toy_gaussians: Gaussians) -> None:
     ghost = replace(toy_gaussians, opacities=torch.where(torch.arange(60) < 1, 0.9, 1e-6))
-    assert torch.allclose(opaque_center(ghost), toy_gaussians.means[0], atol=1e-4)
+    assert torch.allclose(ghost.visible_center, toy_gaussians.means[0], atol=1e-4)
 
 
 def test_reduced_photograph_keeps_its_rays(make_views: Callable[..., Views]) -> None:

@@ -12,13 +12,12 @@ from torch import Tensor
 from sparseags_ns.geometry.alignment import normalizing_similarity
 from sparseags_ns.geometry.anchoring import object_anchored
 from sparseags_ns.geometry.cameras import Cameras
-from sparseags_ns.geometry.pose_metrics import pose_change
-from sparseags_ns.outliers.fits import Continuation, Fit
-from sparseags_ns.outliers.hypotheses import opaque_center
+from sparseags_ns.geometry.pose_errors import pose_change
+from sparseags_ns.optimization.reconstruction import Reconstruction
+from sparseags_ns.optimization.short_fits import Continuation, ShortFitter, coarse_preset
+from sparseags_ns.outliers.registration_rule import AdmissionRule
 from sparseags_ns.outliers.repair import RepairResult, RepairSettings, repair
-from sparseags_ns.outliers.search import SearchSettings
-from sparseags_ns.outliers.short_fits import ShortFitter, coarse_preset
-from sparseags_ns.outliers.waiting import AdmissionRule
+from sparseags_ns.pose_search.search import SearchSettings
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.sample import SampleConfig, render_sample
 from sparseags_ns.views import Views
@@ -41,10 +40,10 @@ class PerfectFitter:
 
     gaussians: Gaussians
 
-    def from_scratch(self, cameras: Cameras, trusted: Tensor) -> Fit:
-        return Fit(self.gaussians, cameras, trusted)
+    def from_scratch(self, cameras: Cameras, trusted: Tensor) -> Reconstruction:
+        return Reconstruction(self.gaussians, cameras, trusted)
 
-    def continued(self, fit: Fit, continuation: Continuation) -> Fit:
+    def continued(self, fit: Reconstruction, continuation: Continuation) -> Reconstruction:
         return fit
 
 
@@ -110,7 +109,7 @@ def test_view_of_a_sample_without_a_pose_lands_within_10_degrees() -> None:
     result = repair(views, ShortFitter(views, coarse_preset(share=0.25)), settings=RepairSettings(glances=0))
     assert result.fit.trusted.all() and result.placed[3]
     true, fit = sample.true_cameras.T_camera_world, result.fit
-    similarity = object_anchored(true, fit.cameras.T_camera_world, opaque_center(fit.gaussians))
+    similarity = object_anchored(true, fit.cameras.T_camera_world, fit.gaussians.visible_center)
     turned_deg, _ = pose_change(similarity.apply_to_poses(true).float(), fit.cameras.T_camera_world)
     assert turned_deg[3] < 10.0 and turned_deg.max() < 10.0
 

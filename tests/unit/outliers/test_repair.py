@@ -11,16 +11,18 @@ import torch
 from torch import Tensor
 
 from sparseags_ns.geometry.cameras import Cameras, orbit
-from sparseags_ns.geometry.pose_metrics import pose_change
+from sparseags_ns.geometry.pose_errors import pose_change
 from sparseags_ns.metrics.images import dssim
 from sparseags_ns.metrics.perceptual import PerceptualError
-from sparseags_ns.outliers import few
+from sparseags_ns.metrics.view_errors import view_errors
+from sparseags_ns.optimization.reconstruction import Reconstruction
+from sparseags_ns.optimization.short_fits import Continuation
+from sparseags_ns.outliers import few_views as few
 from sparseags_ns.outliers.detection import PublishedRule, RelocationRule
-from sparseags_ns.outliers.errors import view_errors
-from sparseags_ns.outliers.fits import NO_LIMIT, Continuation, Fit, realigned, view_losses
-from sparseags_ns.outliers.proxy import proxy
+from sparseags_ns.outliers.fits import NO_LIMIT, realigned, view_losses
 from sparseags_ns.outliers.repair import RepairSettings, repair
-from sparseags_ns.outliers.search import SearchSettings
+from sparseags_ns.pose_search.proxy import proxy
+from sparseags_ns.pose_search.search import SearchSettings
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
 
@@ -39,11 +41,11 @@ class PerfectFitter:
     gaussians: Gaussians
     asked: list[str] = field(default_factory=list)
 
-    def from_scratch(self, cameras: Cameras, trusted: Tensor) -> Fit:
+    def from_scratch(self, cameras: Cameras, trusted: Tensor) -> Reconstruction:
         self.asked.append(f"from_scratch {int(trusted.sum())}")
-        return Fit(self.gaussians, cameras, trusted)
+        return Reconstruction(self.gaussians, cameras, trusted)
 
-    def continued(self, fit: Fit, continuation: Continuation) -> Fit:
+    def continued(self, fit: Reconstruction, continuation: Continuation) -> Reconstruction:
         self.asked.append(f"continued {int(fit.trusted.sum())}")
         return fit
 
@@ -145,7 +147,7 @@ def test_losses_and_poses_of_a_moved_world_are_comparable(
     make_views: Callable[..., Views], toy_gaussians: Gaussians
 ) -> None:
     views = make_views(4, 32)
-    fit = Fit(toy_gaussians, views.cameras, views.trusted)
+    fit = Reconstruction(toy_gaussians, views.cameras, views.trusted)
     assert view_losses(fit, views, 32).max() < 1e-4
     shift = torch.eye(4)
     shift[:3, 3] = torch.tensor([0.1, 0.2, -0.1])

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from sparseags_ns.geometry.cameras import orbit
-from sparseags_ns.geometry.pose_metrics import pose_change
-from sparseags_ns.outliers.fits import Fit
-from sparseags_ns.outliers.relocation import candidates, relocation
-from sparseags_ns.outliers.search import SearchResult, SearchSettings, search
+from sparseags_ns.geometry.pose_errors import pose_change
+from sparseags_ns.optimization.reconstruction import Reconstruction
+from sparseags_ns.pose_search.leave_one_out import candidates, relocation
+from sparseags_ns.pose_search.search import SearchResult, SearchSettings, search
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
@@ -59,7 +59,7 @@ def test_empty_mask_ends_at_once_and_finds_nothing(make_views: Callable[..., Vie
     blank = replace(views, masks=torch.zeros_like(views.masks))
     found = search(toy_gaussians, blank, 0, 1.85, QUICK)
     assert len(found.poses) == 0 and found.hypothesis_losses.isinf().all()
-    fit = Fit(toy_gaussians, views.cameras, views.trusted)
+    fit = Reconstruction(toy_gaussians, views.cameras, views.trusted)
     assert relocation(fit, blank, 0, QUICK).ratio == 1.0
 
 
@@ -77,7 +77,7 @@ def test_view_in_its_place_stays_and_a_view_out_of_place_would_rather_go(
     make_views: Callable[..., Views], toy_gaussians: Gaussians
 ) -> None:
     views = make_views(4, 32)
-    fit = Fit(toy_gaussians, views.cameras, views.trusted)
+    fit = Reconstruction(toy_gaussians, views.cameras, views.trusted)
     assert relocation(fit, views, 1, QUICK).ratio > 1.5
     wrong = fit.with_pose(1, orbit(torch.tensor([270.0]), torch.tensor([0.0]), 1.85)[0])
     assert relocation(wrong, views, 1, QUICK).ratio < 0.5
@@ -85,7 +85,7 @@ def test_view_in_its_place_stays_and_a_view_out_of_place_would_rather_go(
 
 def test_candidates_hold_the_best_and_the_given_pose_once(toy_gaussians: Gaussians) -> None:
     poses = orbit(torch.tensor([0.0, 50.0, 100.0]), torch.zeros(3), 1.0)
-    from sparseags_ns.outliers.hypotheses import all_turns
+    from sparseags_ns.pose_search.hypotheses import all_turns
 
     turns = all_turns(90.0)
     found = SearchResult(poses, torch.tensor([0.1, 0.2, 0.3]), turns, poses[:0], torch.zeros(0))

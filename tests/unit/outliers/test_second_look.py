@@ -10,13 +10,15 @@ from torch import Tensor
 
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import Cameras, orbit
-from sparseags_ns.geometry.pose_metrics import pose_change
+from sparseags_ns.geometry.pose_errors import pose_change
+from sparseags_ns.optimization.reconstruction import Reconstruction
+from sparseags_ns.optimization.short_fits import Continuation, Fitter
+from sparseags_ns.outliers.context import RepairSettings, Workplace, without
 from sparseags_ns.outliers.detection import DetectionState
-from sparseags_ns.outliers.fits import Continuation, Fit, Fitter, median_turn_deg, start_cost
-from sparseags_ns.outliers.search import SearchSettings
+from sparseags_ns.outliers.fits import median_turn_deg, start_cost
 from sparseags_ns.outliers.second_look import placed_anew, reconstructed_anew
 from sparseags_ns.outliers.verdict import may_belong, moved_fit_better, verdict
-from sparseags_ns.outliers.workplace import RepairSettings, Workplace, without
+from sparseags_ns.pose_search.search import SearchSettings
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
 
@@ -39,11 +41,11 @@ class ShiftedFitter:
     gaussians: Gaussians
     shift: float = 0.0
 
-    def from_scratch(self, cameras: Cameras, trusted: Tensor) -> Fit:
+    def from_scratch(self, cameras: Cameras, trusted: Tensor) -> Reconstruction:
         means = self.gaussians.means + torch.tensor([self.shift, 0.0, 0.0])
-        return Fit(replace(self.gaussians, means=means), cameras, trusted)
+        return Reconstruction(replace(self.gaussians, means=means), cameras, trusted)
 
-    def continued(self, fit: Fit, continuation: Continuation) -> Fit:
+    def continued(self, fit: Reconstruction, continuation: Continuation) -> Reconstruction:
         return fit
 
 
@@ -51,7 +53,7 @@ class ShiftedFitter:
 class NeedsSeven(ShiftedFitter):
     """The splat is the true one where seven views or more take part, else it lies far beside."""
 
-    def from_scratch(self, cameras: Cameras, trusted: Tensor) -> Fit:
+    def from_scratch(self, cameras: Cameras, trusted: Tensor) -> Reconstruction:
         return ShiftedFitter(self.gaussians, 0.0 if int(trusted.sum()) > 6 else 5.0).from_scratch(cameras, trusted)
 
 
@@ -62,12 +64,12 @@ class SlidingFitter:
     gaussians: Gaussians
     by_deg: float
 
-    def from_scratch(self, cameras: Cameras, trusted: Tensor) -> Fit:
+    def from_scratch(self, cameras: Cameras, trusted: Tensor) -> Reconstruction:
         angles = torch.deg2rad(self.by_deg * torch.arange(len(trusted)))
         turns = torch.stack([se3.exp(torch.tensor([0.0, 0.0, 0.0, 0.0, float(angle), 0.0])) for angle in angles])
-        return Fit(self.gaussians, cameras.with_poses(cameras.T_camera_world @ turns), trusted)
+        return Reconstruction(self.gaussians, cameras.with_poses(cameras.T_camera_world @ turns), trusted)
 
-    def continued(self, fit: Fit, continuation: Continuation) -> Fit:
+    def continued(self, fit: Reconstruction, continuation: Continuation) -> Reconstruction:
         return fit
 
 
@@ -84,7 +86,7 @@ def moved(views: Views, view: int, azimuth_deg: float) -> Tensor:
     return poses
 
 
-def errors_deg(fit: Fit, views: Views) -> Tensor:
+def errors_deg(fit: Reconstruction, views: Views) -> Tensor:
     return pose_change(fit.cameras.T_camera_world, views.cameras.T_camera_world)[0]
 
 
@@ -166,7 +168,7 @@ def test_turns_are_told_apart_from_a_drift_of_the_world(
     slid = SlidingFitter(toy_gaussians, 20.0).from_scratch(views.cameras, views.trusted)
     assert 15.0 < median_turn_deg(slid, views.cameras.T_camera_world) < 45.0
     turned_as_one = views.cameras.T_camera_world @ se3.exp(torch.tensor([0.0, 0.0, 0.0, 0.0, 0.7, 0.0]))
-    drifted = Fit(toy_gaussians, views.cameras.with_poses(turned_as_one), views.trusted)
+    drifted = Reconstruction(toy_gaussians, views.cameras.with_poses(turned_as_one), views.trusted)
     assert median_turn_deg(drifted, views.cameras.T_camera_world) < 0.1
 
 
@@ -207,14 +209,14 @@ def test_a_view_put_elsewhere_has_to_be_explained_better_itself(
     make_views: Callable[..., Views], toy_gaussians: Gaussians
 ) -> None:
     views = make_views(6, 32)
-    base = Fit(toy_gaussians, views.cameras, views.trusted)
-    elsewhere = Fit(toy_gaussians, views.cameras.with_poses(moved(views, 2, 300.0)), views.trusted)
+    base = Reconstruction(toy_gaussians, views.cameras, views.trusted)
+    elsewhere = Reconstruction(toy_gaussians, views.cameras.with_poses(moved(views, 2, 300.0)), views.trusted)
     factors = torch.full((6,), 0.5)
     assert moved_fit_better(base, elsewhere, factors)
     factors[2] = 1.05
     assert not moved_fit_better(base, elsewhere, factors)
     assert moved_fit_better(base, base, factors)  # Nobody was moved.
-    out = Fit(elsewhere.gaussians, elsewhere.cameras, without(views.trusted, 2))
+    out = Reconstruction(elsewhere.gaussians, elsewhere.cameras, without(views.trusted, 2))
     assert moved_fit_better(base, out, factors)  # It fits nowhere: then the others count.
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparseags_ns.outliers.waiting import AdmissionRule, Trial, Waiting, ended, judged, next_waiting
+from sparseags_ns.outliers.registration_rule import AdmissionRule, Trial, Waiting, ended, judged, next_waiting
 
 RULE = AdmissionRule()
 GOOD = Trial(loss=0.01, usual=0.01, arbitrary=0.5, others_factor=1.1, before=0.05, next_best=0.1)

@@ -19,14 +19,14 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from sparseags_ns.data.reading import ReadingOptions, read_scene
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import look_at
-from sparseags_ns.geometry.pose_metrics import pose_errors
+from sparseags_ns.geometry.pose_errors import pose_errors
 from sparseags_ns.pose_init.dust3r import Dust3r
 from sparseags_ns.pose_init.dust3r_images import read_fitted
 from sparseags_ns.pose_init.dust3r_package import missing_package, package_module
 from sparseags_ns.preprocess.store import Store
+from sparseags_ns.scene.reading import ReadingOptions, read_scene
 
 pytestmark = [
     pytest.mark.skipif(missing_package() is not None, reason=f"DUSt3R is {missing_package()}"),

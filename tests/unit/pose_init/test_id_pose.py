@@ -20,9 +20,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from sparseags_ns.data.reading import ReadingOptions, read_scene
 from sparseags_ns.geometry.cameras import Cameras
-from sparseags_ns.geometry.pose_metrics import pairwise_rotation_errors_deg, pose_errors
+from sparseags_ns.geometry.pose_errors import pairwise_rotation_errors_deg, pose_errors
 from sparseags_ns.guidance.embeddings import NUMBERS, Embedding
 from sparseags_ns.guidance.networks import TINY, Networks, build
 from sparseags_ns.guidance.zero123 import Zero123, Zero123Options
@@ -36,6 +35,7 @@ from sparseags_ns.preprocess.recentre import object_window
 from sparseags_ns.preprocess.store import Store
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians
+from sparseags_ns.scene.reading import ReadingOptions, read_scene
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "pose_init"
 SIDE = 64

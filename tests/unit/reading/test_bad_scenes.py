@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sparseags_ns.data.reading import ReadingOptions, read_scene, read_views
-from sparseags_ns.data.scene import SceneError
 from sparseags_ns.formats.cameras_json import write_cameras_json
 from sparseags_ns.formats.frame import Frame, PoseFileError
 from sparseags_ns.formats.transforms_json import write_transforms_json
 from sparseags_ns.pose_init.base import PoseInitError
 from sparseags_ns.preprocess.photographs import PhotographError
+from sparseags_ns.scene.finding import SceneError
+from sparseags_ns.scene.reading import ReadingOptions, read_scene, read_views
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "reading"
 SIZE = 32

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sparseags_ns.data.reading import ReadingOptions, read_scene
 from sparseags_ns.preprocess import photographs
+from sparseags_ns.scene.reading import ReadingOptions, read_scene
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "messages"
 SIZE = 32

@@ -10,10 +10,10 @@ import pytest
 import torch
 from plyfile import PlyData, PlyElement
 
-from sparseags_ns.data.dataparser import SparseAGSDataParserConfig
-from sparseags_ns.data.reading import read_views
 from sparseags_ns.formats.frame import PoseFileError
 from sparseags_ns.geometry.cameras import project
+from sparseags_ns.plugin.dataparser import SparseAGSDataParserConfig
+from sparseags_ns.scene.reading import read_views
 
 SIZE = 32
 POSITIONS = np.array([[0.1, -0.2, 0.3], [0.0, 0.25, -0.1], [-0.3, 0.0, 0.05]])

@@ -11,11 +11,11 @@ import pytest
 import torch
 from PIL import Image
 
-from sparseags_ns.data.reading import read_views
 from sparseags_ns.formats.cameras_json import write_cameras_json
 from sparseags_ns.formats.frame import Distortion, Frame, intrinsics_matrix
 from sparseags_ns.formats.transforms_json import write_transforms_json
 from sparseags_ns.geometry.cameras import project
+from sparseags_ns.scene.reading import read_views
 
 SIZE = 32
 

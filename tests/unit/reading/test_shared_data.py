@@ -10,10 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
-from sparseags_ns.data.reading import read_views
 from sparseags_ns.formats.frame import Frame, intrinsics_matrix
 from sparseags_ns.formats.transforms_json import read_transforms_json, write_transforms_json
 from sparseags_ns.geometry.cameras import opencv_from_opengl
+from sparseags_ns.scene.reading import read_views
 from sparseags_ns.views import Views
 
 LEVELS = ("dust3r", "raydiff", "outlier1", "outlier2")

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from sparseags_ns.cli.prepare import Prepare
-from sparseags_ns.data.dataparser import SparseAGSDataParserConfig
-from sparseags_ns.data.reading import ReadingOptions, read_scene
 from sparseags_ns.formats.transforms_json import read_transforms_json
 from sparseags_ns.geometry.alignment import normalizing_similarity
+from sparseags_ns.plugin.dataparser import SparseAGSDataParserConfig
 from sparseags_ns.pose_init.base import InitialPoses, PoseInitError
+from sparseags_ns.scene.reading import ReadingOptions, read_scene
 
 SIZE = 32
 
@@ -39,7 +39,7 @@ class AllButTheLast:
 def plain(scene: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The scene without its pose file, and an initialiser that knows most of it."""
     (scene / "transforms.json").rename(scene / "kept.json")
-    monkeypatch.setattr("sparseags_ns.data.scene.choose_estimator", lambda *_: AllButTheLast(scene))
+    monkeypatch.setattr("sparseags_ns.scene.finding.choose_estimator", lambda *_: AllButTheLast(scene))
     return scene
 
 
@@ -80,7 +80,7 @@ def test_poses_that_are_kept_need_no_initialiser(plain: Path, monkeypatch: pytes
     def uninstalled(*_: object) -> None:
         raise PoseInitError("nothing is installed")
 
-    monkeypatch.setattr("sparseags_ns.data.scene.choose_estimator", uninstalled)
+    monkeypatch.setattr("sparseags_ns.scene.finding.choose_estimator", uninstalled)
     again = read_scene(plain, ReadingOptions(resolution=SIZE)).views
     assert torch.equal(first.cameras.T_camera_world, again.cameras.T_camera_world) and again.unposed == (3,)
     with pytest.raises(PoseInitError):

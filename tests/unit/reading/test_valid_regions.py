@@ -11,12 +11,12 @@ import pytest
 import torch
 from PIL import Image
 
-from sparseags_ns.data.reading import read_views
 from sparseags_ns.formats.frame import Frame
 from sparseags_ns.formats.transforms_json import write_transforms_json
 from sparseags_ns.preprocess.recentre import box_coverage
 from sparseags_ns.sample import SampleConfig
 from sparseags_ns.sample.files import make_sample
+from sparseags_ns.scene.reading import read_views
 
 SIZE = 32
 NAMES = ("000", "001", "002", "003")

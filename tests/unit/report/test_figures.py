@@ -13,12 +13,12 @@ import pytest
 import torch
 from PIL import Image
 
-from sparseags_ns.export.opened_run import open_run
 from sparseags_ns.report import plot
 from sparseags_ns.report.chart import chart
 from sparseags_ns.report.content import Tone
 from sparseags_ns.report.pictures import difference_colors, straight_alpha, view_picture
 from sparseags_ns.report.turning import in_order, turntable
+from sparseags_ns.runs.opening import open_run
 
 
 def decoded(uri: str) -> Image.Image:

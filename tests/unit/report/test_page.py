@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from sparseags_ns.export.opened_run import RunError
 from sparseags_ns.report import writing
 from sparseags_ns.report.writing import ASSETS, SCRIPTS, STYLES, report_at_end, write_report
+from sparseags_ns.runs.opening import RunError
 
 HOSTILE = "<img src=x onerror=alert(1)>&\"'"
 """A photograph's name that would do harm if it were taken for markup."""

@@ -16,7 +16,7 @@ from viser.theme import TitlebarConfig, TitlebarImage
 
 from sparseags_ns.cli.view import NoRunError, config_of
 from sparseags_ns.method_configs.sparseags import sparseags
-from sparseags_ns.trainer import SparseAGSTrainerConfig
+from sparseags_ns.plugin.trainer import SparseAGSTrainerConfig
 from sparseags_ns.viewer import address
 from sparseags_ns.viewer.address import kept_local, tell_address, tunnel
 from sparseags_ns.viewer.page import copy_without_the_web, own_page, serve_own_page
@@ -101,7 +101,7 @@ def test_ns_viewer_listens_to_this_machine_unless_asked(
     config = sparseags.config
     assert isinstance(config, SparseAGSTrainerConfig)
     config = replace(config)
-    monkeypatch.setattr("sparseags_ns.trainer.command_line", lambda: arguments)
+    monkeypatch.setattr("sparseags_ns.plugin.trainer.command_line", lambda: arguments)
     config.viewer = ViewerConfig()
     assert config.viewer.websocket_host == host
     assert kept_local(ViewerConfig(websocket_host="10.0.0.7"), []).websocket_host == "10.0.0.7"

@@ -11,8 +11,8 @@ import pytest
 import viser
 from viser import GuiEvent
 
-from sparseags_ns.outliers.desk import Desk, Request
 from sparseags_ns.viewer.panel import JUMP, LEAVE_OUT, NOTHING, OVERVIEW, SEARCH, Panel, Shown
+from sparseags_ns.viewer.request_queue import Desk, Request
 from sparseags_ns.viewer.state import Headline, ViewRow
 
 ROWS = (

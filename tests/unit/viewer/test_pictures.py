@@ -14,7 +14,7 @@ from PIL import Image
 from sparseags_ns.viewer import pictures
 from sparseags_ns.viewer.pacing import SHORTEST, YIELD, render_due, waits
 from sparseags_ns.viewer.scene import SCALE, placement, score_colors
-from sparseags_ns.viewer.steward import overview
+from sparseags_ns.viewer.updater import overview
 from sparseags_ns.views import Views
 
 

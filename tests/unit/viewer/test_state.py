@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sparseags_ns.history import Phase, Row
-from sparseags_ns.viewer import markup
+from sparseags_ns.runs.history import Phase, Row
+from sparseags_ns.viewer import text as markup
 from sparseags_ns.viewer.state import Headline, ViewRow, corrected_names, headline, view_rows
 
 NAMES = ("000", "001", "002")

@@ -1,0 +1,183 @@
+"""Settings of the joint optimisation, and the presets: ours and the authors'.
+
+Constants of the paper are those of the authors' released code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sparseags_ns.optimization.schedule import Stage
+from sparseags_ns.optimization.seeding import Seeding
+
+RefineFocal = Literal["shared", "per_view", "off"]
+
+COARSE_TO_FINE = (
+    Stage(share=0.05, pixels=16, pose_lr=6e-3, pose_lr_decay=0.7, smoothing_px=0.55),
+    Stage(share=0.26, pixels=32, pose_lr=6e-3, pose_lr_decay=0.7, smoothing_px=0.55),
+    Stage(share=0.26, pixels=64, pose_lr=5e-3, pose_lr_decay=0.3, precondition_poses=True, focal_lr=1e-3, split=True),
+    Stage(share=0.26, pixels=128, pose_lr=2.5e-3, pose_lr_decay=0.2, precondition_poses=True, focal_lr=1e-3),
+    Stage(
+        share=0.17,
+        pixels=None,
+        pose_lr=1e-3,
+        pose_lr_decay=0.1,
+        precondition_poses=True,
+        focal_lr=5e-4,
+        split=True,
+        sh_degree=2,
+    ),
+)
+"""Few large Gaussians first, detail once the views agree (docs/method.md: why)."""
+
+PAPER = (Stage(share=1.0, pixels=None, pose_lr=2.5e-4, pose_lr_decay=1.0, sh_degree=3),)
+"""The authors' schedule: full resolution and all Gaussians from the first step."""
+
+
+@dataclass
+class JointSettings:
+    """Joint optimisation of Gaussians and cameras."""
+
+    seed: int = 0
+    """Seed of the first Gaussians, the backgrounds and the splits."""
+    stages: tuple[Stage, ...] = COARSE_TO_FINE
+    """The run's stages: resolution, pose learning rate, splits, colour bands."""
+
+    refine_focal: RefineFocal = "shared"
+    """Focal lengths: one factor for all views, one for each, or off where the intrinsics are exact (paper: off)."""
+
+    other_pose_rates: tuple[float, ...] = (0.4, 0.05)
+    """The coarse stages are run again with their pose learning rates multiplied by each of these, and the run goes on
+    from the start that explains the photographs best (paper: one start)."""
+    outlier_rule: Literal["relocation", "published", "off"] = "relocation"
+    """Which views are searched for another pose once the coarse stages are done: those that a splat made without them
+    shows elsewhere; those by the authors' rule; none."""
+
+    seeding: Seeding = "auto"
+    """Where the first Gaussians go: a ball (paper), the visual hull of the masks, the initialiser's points, or auto:
+    the points if there are any, else the ball. The hull of wrong poses bears them out, so it is for poses that are
+    nearly right."""
+    num_gaussians: int = 1500
+    """How many Gaussians there are at the start (paper: 25,000)."""
+    hull_slack_px: int = 8
+    """The masks are grown by this before the hull is carved, since initial poses are rough."""
+    ball_radius: float = 0.3
+    """Radius of the ball, world units (paper: 0.3)."""
+    seed_scale: float = 0.03
+    """Standard deviation of the first Gaussians, world units."""
+    seed_opacity: float = 0.27
+    """Opacity of the first Gaussians."""
+    split_min_opacity: float = 0.02
+    """Fainter Gaussians are dropped when a stage splits the others."""
+
+    rgb_weight: float = 20.0
+    """Weight of the squared colour error (paper: 1e4, ramped)."""
+    alpha_weight: float = 5.0
+    """Weight of the squared alpha error (paper: 1e3, ramped)."""
+    unknown_alpha_weight: float = 0.05
+    """Share of the alpha term's weight outside the photographs, towards empty: without it views that are cut by their
+    edge hide what does not fit out there (paper: photographs are whole)."""
+    ramp_losses: bool = False
+    """Multiply both by the share of the run done (paper: yes)."""
+    opacity_weight: float = 1e-3
+    """Weight of the mean opacity."""
+    oversize_weight: float = 0.02
+    """Weight of the excess of a Gaussian's size over `oversize_limit`."""
+    oversize_limit: float = 0.06
+    """Standard deviation from which a Gaussian counts as oversized, world units."""
+    needle_weight: float = 0.02
+    """Weight of the logarithm of a Gaussian's largest over middle size, in excess of `needle_limit`."""
+    needle_limit: float = 4.0
+    """Ratio of the largest to the middle standard deviation from which a Gaussian counts as a needle."""
+    means_lr_decay: float = 0.3
+    """Factor by which the learning rate of the means has fallen at the end (paper: 0.02, from 1e-3 to 2e-5)."""
+    background_color: Literal["random", "black", "white"] = "random"
+    """Colour behind photographs and renders: drawn for each view and step, or fixed (paper: white)."""
+
+    sh_degree: int = 2
+    """Highest degree of the spherical harmonics (paper: 3)."""
+    sh_degree_interval: int = 1
+    """A degree is added every so many steps, as far as the stage allows (paper: 100)."""
+
+    densify: bool = False
+    """Densify by gsplat's gradient rule besides the stages' splits (paper: yes)."""
+    warmup_length: int = 99
+    """First step after which gsplat's rule densifies (paper: 100)."""
+    refine_every: int = 100
+    """Steps between densifications (paper: 100)."""
+    densify_grad_thresh: float = 0.01
+    """Screen-space gradient that makes a Gaussian grow (paper: 0.01)."""
+    cull_alpha_thresh: float = 0.01
+    """Opacity below which gsplat's rule prunes (paper: 0.01)."""
+    use_absgrad: bool = False
+    """Sum absolute gradients for gsplat's rule (paper: no)."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """All that distinguishes one recipe from another."""
+
+    settings: JointSettings
+    learning_rates: dict[str, float]
+    """Adam's, for each group of the Gaussians' parameters; the schedule scales that of the means."""
+    betas: tuple[float, float]
+    """Adam's decay rates of the moments."""
+    pose_optimizer: Literal["pose_adam", "adam"]
+    """Of the camera tangents (optimization/pose_adam.py); their learning rate is the stages'."""
+    steps: int = 500
+    """Length of a run (paper: 500)."""
+
+
+SPARSEAGS = Preset(
+    settings=JointSettings(),
+    learning_rates={
+        "means": 2e-3,
+        "features_dc": 5e-2,
+        "features_rest": 1e-3,
+        "opacities": 5e-2,
+        "scales": 2e-2,
+        "quats": 1e-2,
+    },
+    betas=(0.9, 0.99),
+    pose_optimizer="pose_adam",
+    steps=1540,
+)
+
+SPARSEAGS_PAPER = Preset(
+    settings=JointSettings(
+        stages=PAPER,
+        refine_focal="off",
+        other_pose_rates=(),
+        outlier_rule="off",
+        seeding="ball",
+        num_gaussians=25_000,
+        seed_scale=0.012,
+        seed_opacity=0.1,
+        rgb_weight=1e4,
+        alpha_weight=1e3,
+        ramp_losses=True,
+        opacity_weight=0.0,
+        oversize_weight=0.0,
+        needle_weight=0.0,
+        unknown_alpha_weight=0.0,
+        means_lr_decay=0.02,
+        background_color="white",
+        sh_degree=3,
+        sh_degree_interval=100,
+        densify=True,
+    ),
+    # The higher bands learn at a twentieth, as in 3D Gaussian splatting.
+    learning_rates={
+        "means": 1e-3,
+        "features_dc": 1e-2,
+        "features_rest": 1e-2 / 20,
+        "opacities": 5e-2,
+        "scales": 5e-3,
+        "quats": 5e-3,
+    },
+    betas=(0.9, 0.999),
+    pose_optimizer="adam",
+)
+
+PRESETS = {"sparseags": SPARSEAGS, "sparseags-paper": SPARSEAGS_PAPER}

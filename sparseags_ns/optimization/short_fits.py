@@ -1,0 +1,121 @@
+"""Short reconstructions with the joint optimisation: from scratch, and a few steps from where a splat stands.
+
+Wiring: this is the one place where the outlier search meets `model`.
+
+Frame: `world`, normalised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor, nn
+
+from sparseags_ns.geometry import se3
+from sparseags_ns.geometry.cameras import Cameras
+from sparseags_ns.optimization.objective import joint_loss, random_backgrounds
+from sparseags_ns.optimization.pose_adam import PoseAdam
+from sparseags_ns.optimization.reconstruct import reconstruct
+from sparseags_ns.optimization.reconstruction import Reconstruction
+from sparseags_ns.optimization.schedule import COARSE_PX, exponential
+from sparseags_ns.optimization.settings import SPARSEAGS, Preset
+from sparseags_ns.optimization.step import TargetPyramid, activate, deactivate, loss_weights
+from sparseags_ns.rasterizer.threads import torch_on_one_thread
+from sparseags_ns.views import Views
+
+_LR_DECAY = 0.3
+"""Factor by which the pose learning rate falls over a continuation."""
+
+
+def coarse_preset(preset: Preset = SPARSEAGS, share: float = 1.0) -> Preset:
+    """The recipe's coarse stages only, with `share` of the steps they have in a whole run."""
+    settings = preset.settings
+    stages = tuple(stage for stage in settings.stages if stage.pixels is not None and stage.pixels <= COARSE_PX)
+    if not stages:
+        raise ValueError(f"coarse_preset: the recipe has no stage of {COARSE_PX} px or less; `sparseags` has three")
+    part = sum(stage.share for stage in stages) / sum(stage.share for stage in settings.stages)
+    return replace(preset, settings=replace(settings, stages=stages), steps=max(round(preset.steps * part * share), 1))
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """A few more steps from where a fit stands."""
+
+    pixels: int
+    """Photographs are compared at this size (longer side)."""
+    steps: int
+    pose_lr: float
+    """At the start; it falls to a third."""
+
+
+@runtime_checkable
+class Fitter(Protocol):
+    """Makes short reconstructions."""
+
+    def from_scratch(self, cameras: Cameras, trusted: Bool[Tensor, " views"]) -> Reconstruction:
+        """Reconstruct coarsely from these cameras, with the trusted views only."""
+        ...
+
+    def continued(self, fit: Reconstruction, continuation: Continuation) -> Reconstruction:
+        """Go on from a fit, with the views it trusts."""
+        ...
+
+
+@dataclass
+class ShortFitter:
+    """Makes short reconstructions of one scene (`outliers.fits.Fitter`)."""
+
+    views: Views
+    preset: Preset = field(default_factory=coarse_preset)
+    between_batches: Callable[[], None] | None = None
+    """Called after every step: a place to let others have their turn."""
+
+    def __post_init__(self) -> None:
+        self._targets = TargetPyramid(self.views)
+
+    def from_scratch(self, cameras: Cameras, trusted: Bool[Tensor, " views"]) -> Reconstruction:
+        """Reconstruct coarsely from these cameras, with the trusted views only."""
+        views = replace(self.views, cameras=cameras, trusted=trusted)
+        result = reconstruct(views, self.preset, progress=lambda *_: self._pause())
+        return Reconstruction(result.gaussians, result.cameras, trusted)
+
+    def continued(self, fit: Reconstruction, continuation: Continuation) -> Reconstruction:
+        """Go on from a fit, with the views it trusts; intrinsics stay, and colours lose their view dependence."""
+        with torch_on_one_thread():
+            return self._continued(fit, continuation)
+
+    def _continued(self, fit: Reconstruction, continuation: Continuation) -> Reconstruction:
+        params, index = deactivate(fit.gaussians, 1), fit.trusted.nonzero().flatten()
+        targets = self._targets.at(continuation.pixels)[index]
+        tangents = nn.Parameter(fit.gaussians.means.new_zeros(len(index), 6))
+        rates, settings = self.preset.learning_rates, self.preset.settings
+        groups = [{"params": [value], "lr": rates[name]} for name, value in params.items()]
+        splat, poses = torch.optim.Adam(groups, betas=self.preset.betas, eps=1e-15), PoseAdam([tangents])
+        weights = loss_weights(settings)
+        guess = fit.cameras[index]
+        freedom = torch.ones_like(tangents[:, :1]) if self.views.freedom is None else self.views.freedom[index, None]
+        for step in range(continuation.steps):
+            poses.param_groups[0]["lr"] = exponential(
+                continuation.pose_lr, continuation.pose_lr * _LR_DECAY, step / continuation.steps
+            )
+            cameras = guess.with_poses(guess.T_camera_world @ se3.exp(freedom * tangents))
+            background = random_backgrounds(len(index), settings.seed, step).to(tangents)
+            losses, _ = joint_loss(activate(params), cameras, targets, background, weights, sh_degree=0)
+            splat.zero_grad()
+            poses.zero_grad()
+            torch.stack(list(losses.values())).sum().backward()
+            splat.step()
+            poses.step()
+            self._pause()
+        moved = fit.cameras.T_camera_world.clone()
+        moved[index] = (guess.T_camera_world @ se3.exp(freedom * tangents)).detach()
+        frozen = activate({name: value.detach() for name, value in params.items()})
+        return Reconstruction(frozen, fit.cameras.with_poses(moved), fit.trusted)
+
+    def _pause(self) -> None:
+        if self.between_batches is not None:
+            self.between_batches()

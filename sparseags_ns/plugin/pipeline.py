@@ -1,0 +1,87 @@
+"""The pipeline: joint steps instead of batches, strict loading, refined cameras for everything that only looks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes
+from nerfstudio.pipelines.base_pipeline import VanillaPipeline, VanillaPipelineConfig
+
+from sparseags_ns.geometry.cameras import opengl_from_opencv
+from sparseags_ns.plugin.datamanager import SparseAGSDataManager, SparseAGSDataManagerConfig
+from sparseags_ns.plugin.model import SparseAGSModel
+from sparseags_ns.plugin.model_config import SparseAGSModelConfig
+from sparseags_ns.plugin.outlier_callback import settling_callback
+from sparseags_ns.viewer.control import SparseAGSViewer
+from sparseags_ns.viewer.request_queue import Desk
+
+MODEL_PREFIX = "_model."
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that does not belong to the data."""
+
+
+@dataclass
+class SparseAGSPipelineConfig(VanillaPipelineConfig):
+    """Configuration of the pipeline."""
+
+    _target: type = field(default_factory=lambda: SparseAGSPipeline)
+    datamanager: SparseAGSDataManagerConfig = field(default_factory=SparseAGSDataManagerConfig)
+    """Photographs and initial poses."""
+    model: SparseAGSModelConfig = field(default_factory=SparseAGSModelConfig)
+    """Gaussians and camera corrections."""
+
+
+class SparseAGSPipeline(VanillaPipeline):
+    """Every step renders every trusted view; evaluation looks through the refined cameras."""
+
+    config: SparseAGSPipelineConfig
+    datamanager: SparseAGSDataManager
+
+    def __init__(self, config: SparseAGSPipelineConfig, device: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(config, device, *args, **kwargs)
+        self.desk = Desk(self.model)
+        self.sparseags_viewer = SparseAGSViewer(self.model, self.desk)
+
+    @property
+    def model(self) -> SparseAGSModel:
+        """The model."""
+        assert isinstance(self._model, SparseAGSModel)
+        return self._model
+
+    def get_training_callbacks(self, attributes: TrainingCallbackAttributes) -> list[TrainingCallback]:
+        """The model's, after the outlier search's: where the run goes on from is decided before the step begins."""
+        return [settling_callback(self.model, attributes, self.desk), *super().get_training_callbacks(attributes)]
+
+    def get_train_loss_dict(self, step: int) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        """One joint step: (no outputs), losses, metrics."""
+        losses, metrics = self.model.joint_step(step)
+        return {}, losses, metrics
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool | None = None) -> Any:
+        """Load the model's part, strictly: nerfstudio retries a failed load leniently and in silence."""
+        model_state = {k[len(MODEL_PREFIX) :]: v for k, v in state_dict.items() if k.startswith(MODEL_PREFIX)}
+        saved, present = len(model_state["trusted"]), len(self.model.trusted)
+        if saved != present:
+            raise CheckpointError(
+                f"the checkpoint was trained on {saved} photographs, but the data folder holds {present}: "
+                "train again, or point --data to the folder it was trained on"
+            )
+        return self.model.load_state_dict(model_state, strict=True)
+
+    def load_pipeline(self, loaded_state: dict[str, Any], step: int) -> None:
+        """Load a checkpoint; where nothing is trained any more, put the refined cameras in place of the given ones."""
+        super().load_pipeline(loaded_state, step)
+        if self.test_mode != "val":
+            self._bake_refined_cameras()
+
+    def _bake_refined_cameras(self) -> None:
+        refined = self.model.cameras().detach()
+        camera_to_worlds = opengl_from_opencv(refined.T_camera_world)[:, :3]
+        for cameras in (self.datamanager.train_dataset.cameras, self.datamanager.eval_dataset.cameras):
+            cameras.camera_to_worlds = camera_to_worlds.to(cameras.device)
+            cameras.fx, cameras.fy = (refined.K[:, i, i, None].to(cameras.device) for i in (0, 1))
+        self.model.camera_optimizer.start_from(refined)

@@ -1,0 +1,201 @@
+"""nerfstudio's trainer with three promises: outputs beside every checkpoint, a clean Ctrl-C, an exact resume."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any, Literal
+
+import torch
+from nerfstudio.configs.base_config import ViewerConfig
+from nerfstudio.engine.trainer import Trainer, TrainerConfig
+from nerfstudio.viewer.viewer import Viewer
+
+from sparseags_ns.console import announce
+from sparseags_ns.plugin.outlier_callback import SearchInterruptedError
+from sparseags_ns.plugin.pipeline import SparseAGSPipeline, SparseAGSPipelineConfig
+from sparseags_ns.rasterizer.threads import torch_on_one_thread
+from sparseags_ns.report.writing import report_at_end
+from sparseags_ns.runs.history_files import write_run_history
+from sparseags_ns.runs.outputs import FOLDER, RunState, write_run_outputs
+from sparseags_ns.runs.phase_clock import PhaseClock
+from sparseags_ns.viewer.address import command_line, kept_local
+from sparseags_ns.viewer.pacer import Pacer
+
+
+@dataclass
+class SparseAGSTrainerConfig(TrainerConfig):
+    """nerfstudio's trainer config; `max_num_iterations` is the length of the run, resumed or not."""
+
+    _target: type = field(default_factory=lambda: SparseAGSTrainer)
+    pipeline: SparseAGSPipelineConfig = field(default_factory=SparseAGSPipelineConfig)
+    """Photographs and model."""
+    report: bool = True
+    """Write sparseags/report.html into the run's folder when the run is done."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """As usual; but ns-viewer, which replaces a run's viewer settings by its own, gets no other host by default."""
+        replaced = name == "viewer" and "viewer" in vars(self) and isinstance(value, ViewerConfig)
+        super().__setattr__(name, kept_local(value, command_line()) if replaced else value)
+
+    def save_config(self) -> None:
+        """Save the config with absolute paths, so that the ns- commands find the data from any folder."""
+        self.output_dir = self.output_dir.absolute()
+        manager = self.pipeline.datamanager
+        manager.data = None if manager.data is None else manager.data.absolute()
+        self.data = None if self.data is None else self.data.absolute()
+        if Path(self.pipeline.model.guidance).exists():
+            self.pipeline.model.guidance = str(Path(self.pipeline.model.guidance).absolute())
+        super().save_config()
+
+
+class SparseAGSTrainer(Trainer):
+    """Trains a `SparseAGSPipeline`."""
+
+    config: SparseAGSTrainerConfig  # type: ignore[assignment]
+    pipeline: SparseAGSPipeline  # type: ignore[assignment]
+
+    def __init__(self, config: SparseAGSTrainerConfig, local_rank: int = 0, world_size: int = 1) -> None:
+        _announce_device(config.machine.device_type)
+        super().__init__(config, local_rank, world_size)
+        self.stop_training = False
+        self._clock = PhaseClock()
+        self._reported = False
+        self._pacer = Pacer()
+
+    def setup(self, test_mode: Literal["test", "val", "inference"] = "val") -> None:
+        """Set up; what is wrong with the user's input ends the program in one sentence."""
+        try:
+            with self._clock.phase("preparation"):
+                super().setup(test_mode)
+        except ValueError as error:
+            if type(error).__module__.startswith("sparseags_ns."):
+                sys.exit(f"sparseags: error: {error}")
+            raise
+        except KeyboardInterrupt:
+            sys.exit("sparseags: interrupted before the first step: nothing was trained, nothing is lost")
+        self._clock.add(self.pipeline.model.seconds_before)
+
+    def train(self) -> None:
+        """Train to `max_num_iterations`, counted from the first step of the first run."""
+        whole = self.config.max_num_iterations
+        # The base class runs `max_num_iterations` more steps; a resumed run only does what is left.
+        self.config.max_num_iterations = max(whole - self._start_step, 0)
+        self.step = self._start_step - 1
+        try:
+            with self._stop_on_interrupt(), self._clock.phase("optimisation"), torch_on_one_thread():
+                super().train()
+        except SearchInterruptedError:
+            self._after_train()
+        finally:
+            self.config.max_num_iterations = whole
+
+    def phase(self, name: str) -> AbstractContextManager[None]:
+        """Count the time inside as a phase's."""
+        return self._clock.phase(name)
+
+    @contextmanager
+    def _stop_on_interrupt(self) -> Iterator[None]:
+        """First Ctrl-C: finish the step, save, end. Second: end at once. After training: as usual."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def stop(_signal: int, _frame: FrameType | None) -> None:
+            if self.training_state == "completed":
+                sys.exit(0)  # Everything is saved; only the viewer was still being served.
+            if self.stop_training:
+                raise KeyboardInterrupt
+            announce("stopping after this step and saving", "Ctrl-C; once more to stop at once")
+            self.stop_training = True
+
+        previous = signal.signal(signal.SIGINT, stop)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, previous)
+
+    def _update_viewer_state(self, step: int) -> None:
+        """Let the viewer show this step, or let someone who moves its camera go first (viewer/pacing.py)."""
+        if isinstance(self.viewer_state, Viewer):
+            self._pacer.after_step(self.viewer_state, step)
+
+    def save_checkpoint(self, step: int) -> None:
+        """Save so that a killed process leaves the last whole checkpoint, and write the outputs beside it."""
+        step = self.model_step
+        self.pipeline.model.seconds_before = self._clock.seconds()
+        self.checkpoint_dir.mkdir(parents=True, exist_ok=True)
+        path = self.checkpoint_dir / f"step-{step:09d}.ckpt"
+        partial = self.base_dir / f".{path.name}.partial"
+        torch.save(self._state(step), partial)
+        partial.replace(path)
+        if self.config.save_only_latest_checkpoint:
+            for old in self.checkpoint_dir.glob("*.ckpt"):
+                if old != path:
+                    old.unlink()
+        self.write_outputs()
+        self._write_report()
+
+    def _write_report(self) -> None:
+        """Write the page about the run, once, when all its steps are done."""
+        model = self.pipeline.model
+        if self.config.report and not self._reported and model.steps_done >= model.run.num_steps:
+            with torch.no_grad(), self._clock.phase("report"):
+                report_at_end(self.base_dir, model.device)
+            self._reported = True
+
+    @property
+    def model_step(self) -> int:
+        """The last step that was done. (A stopped loop has already counted one further.)"""
+        return self.pipeline.model.steps_done - 1
+
+    def _state(self, step: int) -> dict[str, Any]:
+        return {
+            "step": step,
+            "pipeline": self.pipeline.state_dict(),
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.optimizers.items()},
+            "schedulers": {},
+            "scalers": self.grad_scaler.state_dict(),
+        }
+
+    def write_outputs(self) -> dict[str, Any]:
+        """Write the run folder's `sparseags/` for the present state; returns the summary."""
+        model = self.pipeline.model
+        with torch.no_grad(), self._clock.phase("outputs"):
+            state = RunState(
+                views=model.views.to(model.device),
+                initial=model.initial_cameras(),
+                refined=model.cameras(),
+                trusted=model.trusted,
+                gaussians=model.gaussians(),
+                sh_degree=model.config.sh_degree,
+                steps_done=model.steps_done,
+                num_steps=model.run.num_steps,
+                settled=model.settled,
+                seconds=self._clock.seconds,
+                by_hand=model.by_hand,
+            )
+            write_run_history(
+                self.outputs_dir, model.views, model.run, model.history, model.searches, settles=model.settles
+            )
+            return write_run_outputs(self.outputs_dir, state, model.perceptual)
+
+    @property
+    def outputs_dir(self) -> Path:
+        """Where refined cameras, summary and picture go."""
+        return self.base_dir / FOLDER
+
+
+def _announce_device(device_type: str) -> None:
+    found = torch.cuda.is_available()
+    if device_type == "cuda" and not found:
+        sys.exit(
+            "sparseags: error: --machine.device-type is cuda, but torch finds no CUDA device; leave it out for cpu"
+        )
+    announce(f"device: {device_type}", f"torch finds {'a' if found else 'no'} CUDA device")

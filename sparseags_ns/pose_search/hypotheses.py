@@ -1,0 +1,179 @@
+"""Where a photograph may have been taken from: poses all around an object, each placed so that its silhouette fits.
+
+Turns are enumerated (from every side, upright, leaning and upside down). Distance and position in the picture are not:
+they are solved, by making the splat's silhouette as large as the mask and putting it in the same place.
+
+Frames: `world`, normalised (object near the origin, +y up); `camera`, OpenCV axes. Units: world units; degrees where a
+name ends in `_deg`; pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from sparseags_ns.geometry import se3
+from sparseags_ns.geometry.cameras import Cameras, orbit
+from sparseags_ns.rasterizer import rasterize
+from sparseags_ns.rasterizer.types import Gaussians
+
+MAX_DISTANCE_FACTOR = 1.6
+"""Placing changes the distance by this factor at most: beyond it, a silhouette does not belong to this photograph."""
+
+_IN_FRAME = 1e-3
+"""Share of the picture that a silhouette has to cover to be placed by."""
+
+_BATCH = 512
+"""Silhouettes rendered in one call."""
+
+
+@dataclass(frozen=True)
+class Turns:
+    """How cameras around an object are turned: where they stand, and their roll."""
+
+    azimuth_deg: Float[Tensor, " hypotheses"]
+    elevation_deg: Float[Tensor, " hypotheses"]
+    roll_deg: Float[Tensor, " hypotheses"]
+
+    def __len__(self) -> int:
+        return len(self.roll_deg)
+
+    def poses(self, distance: float, center: Float[Tensor, " 3"]) -> Float[Tensor, "hypotheses 4 4"]:
+        """`T_camera_world` of these cameras at one distance, looking at `center`."""
+        angles = (angle.to(center) for angle in (self.azimuth_deg, self.elevation_deg, self.roll_deg))
+        azimuth, elevation, roll = angles
+        return orbit(azimuth, elevation, distance, target=center, roll_deg=roll)
+
+
+def all_turns(spacing_deg: float, max_roll_deg: float = 180.0) -> Turns:
+    """Directions on rings of equal elevation, poles included, about `spacing_deg` apart; each with every roll.
+
+    Args:
+        spacing_deg: of neighbours in azimuth, elevation and roll.
+        max_roll_deg: rolls up to this, to both sides; 180 is all of them.
+    """
+    if not (0 < spacing_deg <= 90 and 0 <= max_roll_deg <= 180):
+        raise ValueError(f"all_turns: spacing {spacing_deg} degrees and roll up to {max_roll_deg} are out of range")
+    azimuths, elevations = [], []
+    rings = round(180 / spacing_deg)
+    for ring in range(rings + 1):
+        elevation = torch.tensor(-90 + 180 * ring / rings)
+        count = max(round(float(360 * elevation.deg2rad().cos()) / spacing_deg), 1)
+        # Every second ring is turned by half a step, so that directions lie as in a honeycomb.
+        azimuths.append((torch.arange(count) + 0.5 * (ring % 2)) * 360 / count)
+        elevations.append(elevation.expand(count))
+    rolls = _rolls(spacing_deg, max_roll_deg)
+    azimuth, elevation = torch.cat(azimuths), torch.cat(elevations)
+    return Turns(
+        azimuth.repeat_interleave(len(rolls)),
+        elevation.repeat_interleave(len(rolls)),
+        rolls.repeat(len(azimuth)),
+    )
+
+
+def _rolls(spacing_deg: float, max_roll_deg: float) -> Float[Tensor, " rolls"]:
+    if max_roll_deg > 180 - spacing_deg / 2:
+        count = round(360 / spacing_deg)
+        return torch.arange(count) * 360 / count
+    each_side = round(max_roll_deg / spacing_deg)
+    return torch.arange(-each_side, each_side + 1) * (max_roll_deg / max(each_side, 1))
+
+
+def placed(
+    poses: Float[Tensor, "hypotheses 4 4"],
+    gaussians: Gaussians,
+    mask: Float[Tensor, "height width"],
+    valid: Float[Tensor, "height width"],
+    K: Float[Tensor, "3 3"],
+    *,
+    rounds: int = 2,
+    between_batches: Callable[[], None] | None = None,
+) -> Float[Tensor, "hypotheses 4 4"]:
+    """Poses moved, not turned, until the splat's silhouette has the mask's area and its centroid.
+
+    Both are taken over the valid region only, so that a cut photograph is compared with a silhouette cut alike. Poses
+    that show nothing in the picture stay as they are; so do all of them if the mask is empty.
+
+    Args:
+        mask: coverage of the object in the photograph, 0 to 1.
+        valid: 1 where the photograph says something.
+        K: intrinsics in pixels of the mask's size.
+        rounds: renders and corrections; the first is inexact where a silhouette reaches beyond the picture.
+        between_batches: called between batches of renders.
+    """
+    center = gaussians.visible_center
+    area, centroid = _moments((mask * valid)[None])
+    if area[0] < _IN_FRAME * mask.numel():
+        return poses
+    first = _depths(poses, center)
+    for _ in range(rounds):
+        found = []
+        for batch in poses.split(_BATCH):
+            cameras = Cameras(batch, K.expand(len(batch), 3, 3), mask.shape[1], mask.shape[0])
+            found.append(_moments(rasterize(gaussians, cameras).alpha * valid))
+            if between_batches is not None:
+                between_batches()
+        areas, centroids = (torch.cat(parts) for parts in zip(*found, strict=True))
+        seen = areas > _IN_FRAME * mask.numel()
+        limits = first / MAX_DISTANCE_FACTOR, first * MAX_DISTANCE_FACTOR
+        depths = (_depths(poses, center) * (areas / area).sqrt()).clamp(*limits)
+        moved = _moved(poses, center, depths, centroid - centroids, K)
+        poses = torch.where(seen[:, None, None], moved, poses)
+    return poses
+
+
+def _moved(
+    poses: Float[Tensor, "hypotheses 4 4"],
+    center: Float[Tensor, " 3"],
+    depths: Float[Tensor, " hypotheses"],
+    shift_px: Float[Tensor, "hypotheses 2"],
+    K: Float[Tensor, "3 3"],
+) -> Float[Tensor, "hypotheses 4 4"]:
+    """Poses that see `center` at these depths, and `shift_px` further in the picture than before."""
+    seen = se3.transform_points(poses, center[None])[:, 0]
+    focals = torch.stack([K[0, 0], K[1, 1]])
+    across = (seen[:, :2] / seen[:, 2:] + shift_px / focals) * depths[:, None]
+    target = torch.cat([across, depths[:, None]], dim=-1)
+    return se3.pose(poses[:, :3, :3], poses[:, :3, 3] + target - seen)
+
+
+def _depths(poses: Float[Tensor, "hypotheses 4 4"], center: Float[Tensor, " 3"]) -> Float[Tensor, " hypotheses"]:
+    return se3.transform_points(poses, center[None])[:, 0, 2]
+
+
+def _moments(
+    maps: Float[Tensor, "maps height width"],
+) -> tuple[Float[Tensor, " maps"], Float[Tensor, "maps 2"]]:
+    """Area in pixels and centroid (column, row) of coverage maps."""
+    area = maps.sum((1, 2))
+    columns = torch.arange(maps.shape[2]).to(maps) + 0.5
+    rows = torch.arange(maps.shape[1]).to(maps) + 0.5
+    across, down = (maps.sum(1) * columns).sum(1), (maps.sum(2) * rows).sum(1)
+    return area, torch.stack([across, down], dim=-1) / area.clamp_min(1e-12)[:, None]
+
+
+def diverse(
+    poses: Float[Tensor, "hypotheses 4 4"], losses: Float[Tensor, " hypotheses"], count: int, min_apart_deg: float
+) -> Int[Tensor, " kept"]:
+    """Indices of the best poses no two of which are turned by less than `min_apart_deg` against each other.
+
+    Args:
+        count: at most so many; fewer where the poses run out.
+    """
+    order, kept = losses.argsort(stable=True), []
+    open_ = torch.ones(len(poses), dtype=torch.bool, device=poses.device)
+    cosine = torch.tensor(min_apart_deg).deg2rad().cos()
+    R = poses[:, :3, :3]
+    for index in order.tolist():
+        if len(kept) == count:
+            break
+        if open_[index]:
+            kept.append(index)
+            # The trace of a rotation is 1 + 2 cos(angle).
+            trace = (R * R[index]).sum((1, 2))
+            open_ &= trace < 1 + 2 * cosine
+    return torch.tensor(kept, dtype=torch.long, device=poses.device)

@@ -1,0 +1,185 @@
+"""Requests from people: search this view now, leave it out, trust it. Wiring: meets `model`.
+
+Anyone may ask, from any thread; requests are carried out with the trainer's lock held, by the training thread between
+two steps, or by the viewer's thread while no steps are made (paused, finished, or only looked at). Each gets an answer.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from sparseags_ns.console import announce, warn
+from sparseags_ns.optimization.reconstruction import Reconstruction
+from sparseags_ns.optimization.schedule import COARSE_PX
+from sparseags_ns.optimization.settings import SPARSEAGS, Preset
+from sparseags_ns.optimization.short_fits import ShortFitter
+from sparseags_ns.outliers.context import RepairSettings, Workplace
+from sparseags_ns.outliers.fits import claimed
+from sparseags_ns.outliers.manual_search import FEWEST, HandSearch, search_by_hand
+from sparseags_ns.pose_search.log import SearchLog
+from sparseags_ns.pose_search.observer import Both, watched_by
+from sparseags_ns.viewer.live_search import LiveSearch
+
+if TYPE_CHECKING:
+    from sparseags_ns.plugin.model import SparseAGSModel
+
+Action = Literal["search", "leave out", "trust"]
+
+
+class SearchInterruptedError(Exception):
+    """The user stopped the run during a search; nothing was changed."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What somebody wants done with a view."""
+
+    action: Action
+    view: int
+
+
+@dataclass(frozen=True)
+class Training:
+    """What is needed of a trainer in order to change the run."""
+
+    preset: Preset
+    optimizers: dict[str, torch.optim.Optimizer]
+    goes_on: Callable[[], bool]
+    """Whether more steps will follow."""
+
+
+class Desk:
+    """Where requests are handed in."""
+
+    def __init__(self, model: SparseAGSModel) -> None:
+        self.live = LiveSearch()
+        self.training: Training | None = None
+        """Set by the training callback; None where a run is only looked at."""
+        self.answers: deque[str] = deque(maxlen=20)
+        """What came of the requests, newest last."""
+        self._model = model
+        self._requests: queue.SimpleQueue[Request] = queue.SimpleQueue()
+
+    def ask(self, request: Request) -> None:
+        """Hand in a request; it is carried out soon, and answered in `answers`."""
+        busy = self.live.now.doing
+        when = "before the next step" if busy is None else f"after what is being done ({busy})"
+        self.answers.append(f"View {self._name(request.view)}: {request.action}, {when}.")
+        self._requests.put(request)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a request waits."""
+        return not self._requests.empty()
+
+    def work(self, between_batches: Callable[[], None] | None = None) -> None:
+        """Carry out all that was asked for. The trainer's lock has to be held.
+
+        Args:
+            between_batches: called every few milliseconds of a search: a place to let others have their turn.
+        """
+        while self.has_work:
+            request = self._requests.get()
+            try:
+                self._answer(self._carry_out(request, between_batches))
+            except SearchInterruptedError:
+                self._answer(f"View {self._name(request.view)}: the search was interrupted; nothing was changed.")
+                raise
+            except Exception as error:
+                # Whoever asks for something in the viewer must not lose the run by it.
+                self._answer(f"View {self._name(request.view)}: {request.action} failed: {error}")
+                warn(f"{request.action} by hand failed, and the run goes on", traceback.format_exc())
+
+    @property
+    def changes(self) -> bool:
+        """Whether something may still become of the run; else requests only tell."""
+        return self.training is not None and self.training.goes_on()
+
+    def _carry_out(self, request: Request, between_batches: Callable[[], None] | None) -> str:
+        if request.action == "search":
+            return self._search(request.view, between_batches)
+        name = self._name(request.view)
+        if not self.changes:
+            return f"View {name}: no more steps follow, so nothing would come of it. Train longer to {request.action}."
+        return self._set_trust(request.view, request.action == "trust")
+
+    def _set_trust(self, view: int, trust: bool) -> str:
+        model, name = self._model, self._name(view)
+        if bool(model.trusted[view]) == trust:
+            return f"View {name} is {'trusted' if trust else 'left out'} already."
+        if not trust and int(model.trusted.sum()) <= FEWEST:
+            return f"View {name} stays: with fewer than {FEWEST} views nothing could be reconstructed."
+        model.trusted[view] = trust
+        action, why = ("trust", "asked for in the viewer") if trust else ("leave out", "asked for in the viewer")
+        model.by_hand[name] = "trusted" if trust else "left out"
+        model.history.happened(model.steps_done, action, name, why, {})
+        return f"View {name} {'takes part from now on' if trust else 'is left out from now on'}."
+
+    def _search(self, view: int, between_batches: Callable[[], None] | None) -> str:
+        model, name, started = self._model, self._name(view), time.monotonic()
+        views, standing = model.views.to(model.device), model.standing()
+        preset = SPARSEAGS if self.training is None else self.training.preset
+        fit = Reconstruction(standing.gaussians, standing.cameras, standing.trusted)
+        fitter = ShortFitter(views, preset, between_batches)
+        place = Workplace(views, fitter, RepairSettings(), between_batches, standing.cameras.T_camera_world)
+        log = SearchLog(views.names, model.steps_done, by="hand")
+        with self.live.doing(f"searching view {name}"), watched_by(Both(log, self.live)):
+            found = search_by_hand(place, fit, view)
+        if found.fit is not None and self.changes:
+            self._adopt(fit, found.fit, view)
+        model.searches += log.decided(model.cameras() if found.fit is None or not self.changes else found.fit.cameras)
+        decision = found.decision
+        told = decision.to_json(views.names)
+        model.history.happened(model.steps_done, decision.action, name, decision.why, told["numbers"])
+        return _told(name, found, self.changes, time.monotonic() - started)
+
+    def _adopt(self, fit: Reconstruction, found: Reconstruction, view: int) -> None:
+        """Go on from a pose that was found, while steps are coarse with the splat that goes with it.
+
+        Later that splat would cost the detail of all views, and the run keeps its own; what the view had painted from
+        its wrong pose fades in the steps to come.
+        """
+        model, training = self._model, self.training
+        assert training is not None
+        trusted = found.trusted.clone()
+        if model.by_hand.get(self._name(view)) == "left out":
+            trusted[view] = False
+        pixels = model.run.moment(model.steps_done).stage.pixels
+        if pixels is not None and pixels <= COARSE_PX:
+            model.go_on_from(
+                Reconstruction(found.gaussians, found.cameras, trusted), training.optimizers, model.settled
+            )
+            return
+        poses = claimed(found, fit.cameras.T_camera_world, view)
+        model.trusted.copy_(trusted)
+        model.camera_optimizer.corrections.start_from(fit.cameras.with_poses(poses))
+        for name in ("camera_opt", "focal_opt"):
+            training.optimizers[name].state.clear()
+
+    def _answer(self, text: str) -> None:
+        self.answers.append(text)
+        announce(text, "asked for in the viewer")
+
+    def _name(self, view: int) -> str:
+        return self._model.views.names[view]
+
+
+def _told(name: str, found: HandSearch, changes: bool, seconds: float) -> str:
+    numbers = found.decision.numbers
+    if found.fit is None:
+        return f"View {name} stays where it is: {found.decision.why} ({seconds:.0f} s)."
+    sums = f"sum of errors {numbers['sum_own']:.3g}, there {numbers['sum_found']:.3g}; {seconds:.0f} s"
+    if not changes:
+        return (
+            f"View {name} fits better {numbers['turned_deg']:.0f} degrees from here ({sums}). Nothing was changed, "
+            "since no more steps follow: train again with its new pose, or longer."
+        )
+    return f"View {name} now stands {numbers['turned_deg']:.0f} degrees from where it was ({sums})."
