@@ -61,10 +61,10 @@ class Views:
     """In the world of the cameras; None where nobody found any. They may show more than the object."""
     unposed: tuple[int, ...] = ()
     """Views that nobody knew a pose for: their cameras only stand in for one. None of them is trusted at first."""
-    freedom: Float[Tensor, " views"] | None = None
+    pose_lr_scale: Float[Tensor, " views"] | None = None
     """How far refinement may move each camera: 1 freely, 0 not at all, since its pose was fitted to many points with an
     error far below a working pixel. None: all freely."""
-    lens_scale: Float[Tensor, " views"] | None = None
+    focal_scale: Float[Tensor, " views"] | None = None
     """Focal length of each view over that of the photograph it was cropped from, if one lens setting can have taken all
     photographs; None if not, or if nobody knows."""
 
@@ -79,9 +79,9 @@ class Views:
         return known
 
     @property
-    def held(self) -> Bool[Tensor, " views"]:
+    def fixed(self) -> Bool[Tensor, " views"]:
         """Views whose camera stays where it is."""
-        return torch.zeros_like(self.trusted) if self.freedom is None else self.freedom <= 0
+        return torch.zeros_like(self.trusted) if self.pose_lr_scale is None else self.pose_lr_scale <= 0
 
     def to(self, *args: Any, **kwargs: Any) -> Views:
         """Move or cast everything of floating point; `trusted` only moves (it stays boolean)."""
@@ -94,8 +94,8 @@ class Views:
             cameras=self.cameras.to(*args, **kwargs),
             trusted=self.trusted.to(images.device),
             points=None if self.points is None else self.points.to(*args, **kwargs),
-            freedom=None if self.freedom is None else self.freedom.to(*args, **kwargs),
-            lens_scale=None if self.lens_scale is None else self.lens_scale.to(*args, **kwargs),
+            pose_lr_scale=None if self.pose_lr_scale is None else self.pose_lr_scale.to(*args, **kwargs),
+            focal_scale=None if self.focal_scale is None else self.focal_scale.to(*args, **kwargs),
         )
 
     def moved(self, similarity: Similarity) -> Views:

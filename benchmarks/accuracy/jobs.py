@@ -28,7 +28,7 @@ from sparseags_ns.metrics.images import dssim
 from sparseags_ns.metrics.perceptual import PerceptualError
 from sparseags_ns.optimization.reconstruct import reconstruct
 from sparseags_ns.optimization.reconstruction import Reconstruction
-from sparseags_ns.outliers.pose_repair import Settled, settle
+from sparseags_ns.outliers.pose_repair import PoseRepair, repair_poses
 from sparseags_ns.views import Views
 
 RECORD_VERSION = 4
@@ -127,7 +127,7 @@ def run_job(job: Job) -> dict[str, Any]:
     }
 
 
-def _reconstruct(job: Job, views: Views) -> tuple[Reconstruction, Settled | None, float]:
+def _reconstruct(job: Job, views: Views) -> tuple[Reconstruction, PoseRepair | None, float]:
     """As ns-train does it, and the CPU seconds of other starts and the outlier search.
 
     Poses that are to stay are neither refined nor searched.
@@ -135,16 +135,16 @@ def _reconstruct(job: Job, views: Views) -> tuple[Reconstruction, Settled | None
     if not job.settles:
         refine = job.poses == "refined"
         return reconstruct(views, job.recipe.preset, steps=job.steps, refine_poses=refine), None, 0.0
-    kept: list[tuple[Settled, float]] = []
+    kept: list[tuple[PoseRepair, float]] = []
 
     def decide(standing: Reconstruction) -> Reconstruction:
         begun = time.process_time()
         steps = job.recipe.preset.steps if job.steps is None else job.steps
-        settled = settle(views, replace(job.recipe.preset, steps=steps), standing)
+        settled = repair_poses(views, replace(job.recipe.preset, steps=steps), standing)
         kept.append((settled, time.process_time() - begun))
-        return settled.standing
+        return settled.reconstruction
 
-    result = reconstruct(views, job.recipe.preset, steps=job.steps, settle=decide)
+    result = reconstruct(views, job.recipe.preset, steps=job.steps, repair_poses=decide)
     settled, seconds = kept[0] if kept else (None, 0.0)
     return result, settled, seconds
 

@@ -28,7 +28,7 @@ from sparseags_ns.metrics.images import psnr
 from sparseags_ns.optimization.reconstruct import reconstruct
 from sparseags_ns.optimization.reconstruction import Reconstruction
 from sparseags_ns.optimization.settings import SPARSEAGS
-from sparseags_ns.outliers.pose_repair import Settled, settle
+from sparseags_ns.outliers.pose_repair import PoseRepair, repair_poses
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.runs.contact_sheet import contact_sheet, save_image
 from sparseags_ns.scene.reading import ReadingOptions, ReadScene, read_scene
@@ -79,7 +79,7 @@ def run_case(case: Case) -> dict[str, Any]:
         )
         scene = read_scene(folder, options)
         truth = case.subset.reference()
-    record = {"case": case.name, "placed": int(scene.views.posed.sum()), "held": int(scene.views.held.sum())}
+    record = {"case": case.name, "placed": int(scene.views.posed.sum()), "held": int(scene.views.fixed.sum())}
     true = [truth.get(originals[name]) for name in scene.views.names]
     known = torch.tensor([frame is not None for frame in true])
     record["before"] = _figures(scene.views.cameras, true, known & scene.views.posed)
@@ -104,15 +104,15 @@ def same_cameras(one: Mapping[str, Any], other: Mapping[str, Any]) -> PoseErrors
     return pose_errors(*(torch.tensor([cameras[name] for name in names]).double() for cameras in (one, other)))
 
 
-def _reconstruct(case: Case, views: Views) -> tuple[Reconstruction, Settled | None]:
+def _reconstruct(case: Case, views: Views) -> tuple[Reconstruction, PoseRepair | None]:
     views = in_normal_frame(views, views.cameras)
-    kept: list[Settled] = []
+    kept: list[PoseRepair] = []
 
     def decide(standing: Reconstruction) -> Reconstruction:
-        kept.append(settle(views, SPARSEAGS, standing))
-        return kept[0].standing
+        kept.append(repair_poses(views, SPARSEAGS, standing))
+        return kept[0].reconstruction
 
-    return reconstruct(views, SPARSEAGS, steps=case.steps, settle=decide), kept[0] if kept else None
+    return reconstruct(views, SPARSEAGS, steps=case.steps, repair_poses=decide), kept[0] if kept else None
 
 
 def _figures(cameras: Cameras, true: list[Frame | None], judged: Bool[Tensor, " views"]) -> dict[str, float]:

@@ -124,7 +124,7 @@ def _row(views: Views, row: int, sure: float, complaints: list[str]) -> tuple[st
         views.names[row],
         mask,
         f"{float(views.cameras.K[row, 0, 0]):.0f}",
-        "none" if row in views.unposed else "kept" if views.held[row] else placed,
+        "none" if row in views.unposed else "kept" if views.fixed[row] else placed,
         f"{sure:.2f}",
         "; ".join(remarks),
     )

@@ -25,7 +25,7 @@ class Motion:
 
     given: Float[Tensor, "views 4 4"]
     """`T_camera_world` of the given cameras, in the refined world."""
-    turned_deg: Float[Tensor, " views"]
+    rotation_deg: Float[Tensor, " views"]
     moved_percent: Float[Tensor, " views"]
 
 
@@ -38,9 +38,9 @@ def motion(
         center: of the object, in the refined world.
     """
     moved_as_one = drift(given, refined, center).apply_to_poses(given)
-    turned_deg, moved = pose_change(moved_as_one, refined)
+    rotation_deg, moved = pose_change(moved_as_one, refined)
     distance = (se3.inverse(refined.double())[:, :3, 3] - center.double()).norm(dim=-1).mean()
-    return Motion(moved_as_one, turned_deg, 100 * moved / distance)
+    return Motion(moved_as_one, rotation_deg, 100 * moved / distance)
 
 
 def drift(

@@ -1,7 +1,7 @@
 """How far predicted cameras are from the true ones, as RelPose++ and Ray Diffusion measure it (METHOD.md, Metrics).
 
 Rotation errors compare how cameras are turned relative to each other and need no alignment. Centre errors are measured
-after the least-squares similarity (Umeyama, 7 degrees of freedom) from predicted to true centres, in units of s, the
+after the least-squares similarity (Umeyama, 7 degrees of pose_lr_scale) from predicted to true centres, in units of s, the
 distance from the centroid of the true centres to the farthest of them.
 
 Frames: `camera`, OpenCV axes; `world`, which may differ between prediction and truth by any similarity.

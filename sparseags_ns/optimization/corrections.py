@@ -54,7 +54,7 @@ class CameraCorrections(nn.Module):
 
     T_camera_guess: Tensor
     K_guess: Tensor
-    freedom: Tensor
+    pose_lr_scale: Tensor
 
     def __init__(
         self,
@@ -62,20 +62,20 @@ class CameraCorrections(nn.Module):
         refine_focal: RefineFocal,
         *,
         refine_poses: bool = True,
-        freedom: Float[Tensor, " views"] | None = None,
+        pose_lr_scale: Float[Tensor, " views"] | None = None,
     ) -> None:
         """Set up.
 
         Args:
-            freedom: factor on the corrections of each view; None is 1 for all.
+            pose_lr_scale: factor on the corrections of each view; None is 1 for all.
         """
         super().__init__()
         self.width, self.height = guess.width, guess.height
         self.register_buffer("T_camera_guess", guess.T_camera_world.clone())
         self.register_buffer("K_guess", guess.K.clone())
         zeros = torch.zeros_like(guess.T_camera_world[:, 0, 0])
-        freedom = torch.ones_like(zeros) if freedom is None else freedom.to(zeros)
-        self.register_buffer("freedom", freedom.clone(), persistent=False)
+        pose_lr_scale = torch.ones_like(zeros) if pose_lr_scale is None else pose_lr_scale.to(zeros)
+        self.register_buffer("pose_lr_scale", pose_lr_scale.clone(), persistent=False)
         self.tangents = nn.Parameter(zeros[:, None].repeat(1, 6), requires_grad=refine_poses)
         log_focal = zeros if refine_focal == "per_view" else zeros[:1]
         self.log_focal = nn.Parameter(log_focal.clone(), requires_grad=refine_focal != "off" and refine_poses)
@@ -87,7 +87,7 @@ class CameraCorrections(nn.Module):
 
     def cameras(self) -> Cameras:
         """The corrected cameras, differentiable in tangents and focal factors."""
-        return corrected(self.guess, self.freedom[:, None] * self.tangents, self.freedom * self.log_focal)
+        return corrected(self.guess, self.pose_lr_scale[:, None] * self.tangents, self.pose_lr_scale * self.log_focal)
 
     @torch.no_grad()
     def start_from(self, cameras: Cameras) -> None:

@@ -15,7 +15,7 @@ from sparseags_ns.optimization.pose_adam import PoseAdam
 from sparseags_ns.optimization.reconstruction import Reconstruction
 from sparseags_ns.optimization.schedule import coarse_end
 from sparseags_ns.optimization.settings import Preset
-from sparseags_ns.optimization.shared_intrinsics import through_one_lens
+from sparseags_ns.optimization.shared_intrinsics import share_focal_length
 from sparseags_ns.optimization.step import (
     Run,
     TargetPyramid,
@@ -40,7 +40,7 @@ def reconstruct(
     *,
     steps: int | None = None,
     refine_poses: bool = True,
-    settle: Settle | None = None,
+    repair_poses: Settle | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Reconstruction:
     """Optimise a splat, and with `refine_poses` the cameras of the trusted views, as `ns-train` does.
@@ -50,11 +50,11 @@ def reconstruct(
         preset: the recipe.
         steps: length of the run; the preset's if None.
         refine_poses: False keeps the given poses.
-        settle: decides between the coarse stages and the others where the run goes on from (outliers/pose_repair.py).
+        repair_poses: decides between the coarse stages and the others where the run goes on from (outliers/pose_repair.py).
         progress: called with steps done and their number.
     """
     with torch_on_one_thread():
-        return _reconstruct(views, preset, steps, refine_poses, settle, progress)
+        return _reconstruct(views, preset, steps, refine_poses, repair_poses, progress)
 
 
 def _reconstruct(
@@ -62,22 +62,22 @@ def _reconstruct(
     preset: Preset,
     steps: int | None,
     refine_poses: bool,
-    settle: Settle | None,
+    repair_poses: Settle | None,
     progress: Callable[[int, int], None] | None,
 ) -> Reconstruction:
     run = Run(preset.settings, preset.steps if steps is None else steps)
-    views = through_one_lens(views, preset.settings) if refine_poses else views
+    views = share_focal_length(views, preset.settings) if refine_poses else views
     params, targets = seed_params(preset.settings, views), TargetPyramid(views)
     corrections = CameraCorrections(
-        views.cameras, preset.settings.refine_focal, refine_poses=refine_poses, freedom=views.freedom
+        views.cameras, preset.settings.refine_focal, refine_poses=refine_poses, pose_lr_scale=views.pose_lr_scale
     )
     optimizers = make_optimizers(preset, params, corrections)
     strategy = make_strategy(preset.settings)
     state = strategy.initialize_state(scene_scale=1.0)
     trusted, settle_at = views.trusted, coarse_end(run.settings.stages, run.num_steps)
     for step in range(run.num_steps):
-        if settle is not None and step == settle_at:
-            chosen = settle(_detached(params, corrections, trusted))
+        if repair_poses is not None and step == settle_at:
+            chosen = repair_poses(_detached(params, corrections, trusted))
             restart(chosen, params, corrections, optimizers)
             trusted = chosen.trusted
         begin_step(step, run, params, corrections, trusted, optimizers, preset.learning_rates["means"])

@@ -2,7 +2,7 @@
 
 The initialisers' focal lengths differ from view to view by a few percent, and each error hides in its camera's
 distance: joint refinement corrects what all share, but hardly what each has of its own. Where the photographs can have
-come through one lens setting (`Views.lens_scale`), their mean is nearer the truth than any of them (docs/method.md).
+come through one lens setting (`Views.focal_scale`), their mean is nearer the truth than any of them (docs/method.md).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sparseags_ns.optimization.settings import JointSettings
 from sparseags_ns.views import Views
 
 
-def through_one_lens(views: Views, settings: JointSettings, say: Callable[[str, str], None] | None = None) -> Views:
+def share_focal_length(views: Views, settings: JointSettings, say: Callable[[str, str], None] | None = None) -> Views:
     """The views with one focal length for all where the settings share it and one lens setting can have taken them.
 
     Each camera moves along its line of sight as its focal length changes, so that the object keeps its size (a dolly
@@ -27,9 +27,9 @@ def through_one_lens(views: Views, settings: JointSettings, say: Callable[[str, 
         views: in the normalised world.
         say: told what was done and why.
     """
-    if settings.refine_focal != "shared" or views.lens_scale is None or bool(views.held.any()):
+    if settings.refine_focal != "shared" or views.focal_scale is None or bool(views.fixed.any()):
         return views
-    lengths = (views.cameras.K[:, 0, 0] / views.lens_scale.to(views.cameras.K)).log()
+    lengths = (views.cameras.K[:, 0, 0] / views.focal_scale.to(views.cameras.K)).log()
     mean = lengths[views.posed].mean()
     spread = float((lengths.max() - lengths.min()).exp())
     if spread - 1 < 1e-4:

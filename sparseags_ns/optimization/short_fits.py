@@ -97,12 +97,16 @@ class ShortFitter:
         splat, poses = torch.optim.Adam(groups, betas=self.preset.betas, eps=1e-15), PoseAdam([tangents])
         weights = loss_weights(settings)
         guess = fit.cameras[index]
-        freedom = torch.ones_like(tangents[:, :1]) if self.views.freedom is None else self.views.freedom[index, None]
+        pose_lr_scale = (
+            torch.ones_like(tangents[:, :1])
+            if self.views.pose_lr_scale is None
+            else self.views.pose_lr_scale[index, None]
+        )
         for step in range(continuation.steps):
             poses.param_groups[0]["lr"] = exponential(
                 continuation.pose_lr, continuation.pose_lr * _LR_DECAY, step / continuation.steps
             )
-            cameras = guess.with_poses(guess.T_camera_world @ se3.exp(freedom * tangents))
+            cameras = guess.with_poses(guess.T_camera_world @ se3.exp(pose_lr_scale * tangents))
             background = random_backgrounds(len(index), settings.seed, step).to(tangents)
             losses, _ = joint_loss(activate(params), cameras, targets, background, weights, sh_degree=0)
             splat.zero_grad()
@@ -112,7 +116,7 @@ class ShortFitter:
             poses.step()
             self._pause()
         moved = fit.cameras.T_camera_world.clone()
-        moved[index] = (guess.T_camera_world @ se3.exp(freedom * tangents)).detach()
+        moved[index] = (guess.T_camera_world @ se3.exp(pose_lr_scale * tangents)).detach()
         frozen = activate({name: value.detach() for name, value in params.items()})
         return Reconstruction(frozen, fit.cameras.with_poses(moved), fit.trusted)
 

@@ -126,19 +126,19 @@ def deactivate(gaussians: Gaussians, num_bases: int) -> nn.ParameterDict:
 
 
 def restart(
-    standing: Reconstruction,
+    start: Reconstruction,
     params: nn.ParameterDict,
     corrections: CameraCorrections,
     optimizers: dict[str, torch.optim.Optimizer],
 ) -> None:
     """Go on from other Gaussians and cameras: parameters are replaced in place, optimizers forget their moments."""
-    fresh = deactivate(standing.gaussians, params["features_rest"].shape[1] + 1)
+    fresh = deactivate(start.gaussians, params["features_rest"].shape[1] + 1)
     for name, value in fresh.items():
         params[name] = nn.Parameter(value.detach().to(params[name]))
         optimizers[name].param_groups[0]["params"] = [params[name]]
     for optimizer in optimizers.values():
         optimizer.state.clear()
-    corrections.start_from(standing.cameras)
+    corrections.start_from(start.cameras)
 
 
 def begin_step(

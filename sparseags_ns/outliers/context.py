@@ -16,9 +16,9 @@ from sparseags_ns.metrics.perceptual import PerceptualError
 from sparseags_ns.metrics.view_errors import view_errors
 from sparseags_ns.optimization.reconstruction import Reconstruction
 from sparseags_ns.optimization.short_fits import Continuation, Fitter
-from sparseags_ns.outliers.detection import RelocationRule, Rule
-from sparseags_ns.outliers.fits import NO_LIMIT, median_turn_deg, start_cost, view_losses
-from sparseags_ns.outliers.registration_rule import AdmissionRule
+from sparseags_ns.outliers.detection import LeaveOneOutRule, Rule
+from sparseags_ns.outliers.fits import NO_LIMIT, median_rotation_deg, start_cost, view_losses
+from sparseags_ns.outliers.registration_rule import RegistrationRule
 from sparseags_ns.pose_search.leave_one_out import GLANCE, Relocation, relocation
 from sparseags_ns.pose_search.proxy import proxy
 from sparseags_ns.pose_search.search import SearchResult, SearchSettings
@@ -29,7 +29,7 @@ from sparseags_ns.views import Views
 class RepairSettings:
     """How the outlier loop goes about it."""
 
-    rule: Rule = field(default_factory=RelocationRule)
+    rule: Rule = field(default_factory=LeaveOneOutRule)
     """Who is suspect, who is guilty."""
     perceptual: PerceptualError | None = None
     """What the rule's errors are measured with, at the working size; None for the squared error at `pixels`."""
@@ -55,7 +55,7 @@ class RepairSettings:
     """Poses of a search that are judged so, besides the given one."""
     pixels: int = 64
     """Views are compared at this size, but for the verdict, which compares at `sharpening.pixels`."""
-    admission: AdmissionRule = field(default_factory=AdmissionRule)
+    admission: RegistrationRule = field(default_factory=RegistrationRule)
     """When a view that was not trusted at first has found its place."""
     correct_below: float = 0.95
     """The sum of all views' losses must fall by this factor, and that of each view that is put elsewhere too, else the
@@ -72,7 +72,7 @@ class RepairSettings:
 
 
 @dataclass
-class Workplace:
+class RepairContext:
     """The state of one repair."""
 
     views: Views
@@ -138,7 +138,7 @@ class Workplace:
         poses want a high pose learning rate, and what is left without them wants a low one."""
 
         def cost(one: tuple[Fitter, Reconstruction]) -> float:
-            return start_cost(self.loss_sum(one[1]), median_turn_deg(one[1], claims))
+            return start_cost(self.loss_sum(one[1]), median_rotation_deg(one[1], claims))
 
         made = [(fitter, self.fit_by(fitter, claims, trusted)) for fitter in (self.fitter, *self.others)]
         best = min(made, key=cost)

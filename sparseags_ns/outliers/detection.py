@@ -73,7 +73,7 @@ class DetectionState:
     """In the order of their drops."""
     corrected: tuple[int, ...] = ()
     """Trusted again, at new poses; not suspected again."""
-    held: tuple[int, ...] = ()
+    fixed: tuple[int, ...] = ()
     """Their poses do not move and are beyond suspicion."""
     again: bool = False
     """Outliers were found and put elsewhere before."""
@@ -112,7 +112,7 @@ class Rule(Protocol):
         """`drop`, `restore` or `doubt` the suspect, by what changed when it was left out."""
         ...
 
-    def settle(self, state: DetectionState, before: float, after: float) -> Decision:
+    def repair_poses(self, state: DetectionState, before: float, after: float) -> Decision:
         """`correct` or `restore` a doubtful suspect, by the sum of all views' errors without and with its new pose."""
         ...
 
@@ -132,7 +132,7 @@ class PublishedRule:
         if state.again or state.cleared:
             why = "the last suspect was innocent" if state.cleared else "this rule looks once"
             return Decision("finish", None, why, {})
-        open_ = [view for view in _trusted(state) if view not in state.held]
+        open_ = [view for view in _trusted(state) if view not in state.fixed]
         if not open_:
             return Decision("finish", None, "no view is left to suspect", {})
         worst = max(open_, key=lambda view: evidence.errors[view])
@@ -147,13 +147,13 @@ class PublishedRule:
             return Decision("drop", state.suspect, "without it the others' mean error falls enough", numbers)
         return Decision("restore", state.suspect, "without it the others' mean error hardly falls", numbers)
 
-    def settle(self, state: DetectionState, before: float, after: float) -> Decision:
+    def repair_poses(self, state: DetectionState, before: float, after: float) -> Decision:
         """This rule has no doubts."""
         raise ValueError("the published rule leaves no doubt that could be settled")
 
 
 @dataclass(frozen=True)
-class RelocationRule:
+class LeaveOneOutRule:
     """Ours: a view is suspect that would rather stand elsewhere, and guilty if that is still so on a splat
     reconstructed from scratch without it, or if everybody else's error falls by a factor.
 
@@ -185,7 +185,7 @@ class RelocationRule:
     def suspect(self, state: DetectionState, evidence: Evidence) -> Decision:
         """The view most eager to be elsewhere."""
         middle = median(evidence.errors[view] for view in _trusted(state))
-        open_ = [view for view in _trusted(state) if view not in state.cleared + state.corrected + state.held]
+        open_ = [view for view in _trusted(state) if view not in state.cleared + state.corrected + state.fixed]
         lost = [view for view in open_ if evidence.errors[view] > self.lost_above * middle]
         known = [view for view in open_ if not math.isnan(evidence.elsewhere[view])]
         if len(state.cleared) >= (self.max_cleared_wary if state.wary else self.max_cleared):
@@ -215,7 +215,7 @@ class RelocationRule:
             return Decision("doubt", state.suspect, "another pose fits the others' splat about as well", numbers)
         return Decision("restore", state.suspect, "its own pose fits the others' splat best", numbers)
 
-    def settle(self, state: DetectionState, before: float, after: float) -> Decision:
+    def repair_poses(self, state: DetectionState, before: float, after: float) -> Decision:
         """By what all views say."""
         numbers = {"sum_before": before, "sum_after": after}
         if after < self.correct_below * before:
@@ -227,9 +227,9 @@ class RelocationRule:
         return {"elsewhere": evidence.elsewhere[view], "error_over_median": evidence.errors[view] / max(middle, 1e-12)}
 
 
-def begin(trusted: tuple[bool, ...], held: tuple[int, ...] = (), again: bool = False) -> DetectionState:
+def begin(trusted: tuple[bool, ...], fixed: tuple[int, ...] = (), again: bool = False) -> DetectionState:
     """The first state. Views untrusted from the start (outliers/registration_rule.py) are no suspects and count for no limit."""
-    return DetectionState(trusted, held=held, again=again)
+    return DetectionState(trusted, fixed=fixed, again=again)
 
 
 def next_suspect(state: DetectionState, evidence: Evidence, rule: Rule) -> DetectionState:
@@ -260,7 +260,7 @@ def judged(state: DetectionState, before: Evidence, after: Evidence, rule: Rule)
 def settled(state: DetectionState, before: float, after: float, rule: Rule) -> DetectionState:
     """Correct the doubtful suspect, or restore it."""
     view = _the_suspect(state)
-    decision = rule.settle(state, before, after)
+    decision = rule.repair_poses(state, before, after)
     state = replace(state, suspect=None, decisions=(*state.decisions, decision))
     if decision.action == "restore":
         return replace(state, cleared=(*state.cleared, view))

@@ -15,7 +15,7 @@ from torch import Tensor
 from sparseags_ns.geometry.motion import motion
 from sparseags_ns.geometry.pose_errors import pose_change
 from sparseags_ns.optimization.reconstruction import Reconstruction
-from sparseags_ns.outliers.context import Workplace, without
+from sparseags_ns.outliers.context import RepairContext, without
 from sparseags_ns.outliers.detection import Decision
 from sparseags_ns.outliers.fits import realigned
 from sparseags_ns.pose_search.proxy import proxy
@@ -41,18 +41,18 @@ LEAST_RISE = 3.0
 """...but never less than this. (A shoe turned from 76 degrees off to 5 off: 8 times.)"""
 
 
-def fall_back(place: Workplace, fit: Reconstruction) -> tuple[Reconstruction, tuple[Decision, ...]]:
+def fall_back(place: RepairContext, fit: Reconstruction) -> tuple[Reconstruction, tuple[Decision, ...]]:
     """The fit with views put back to their given poses where all views together are better explained so.
 
     A view is questioned on a splat from which what it painted itself has faded: does its photograph fit better where it
     was given? If so, both poses are refined jointly with all views, and the sum of all losses decides.
     """
     given = realigned(fit, place.views.cameras.T_camera_world)
-    turned_deg, _ = pose_change(given, fit.cameras.T_camera_world)
-    far = max(FAR_DEG, FAR_FACTOR * float(turned_deg[fit.trusted].quantile(0.5)))
-    order = turned_deg.masked_fill(~fit.trusted, 0.0).argsort(descending=True, stable=True).tolist()
+    rotation_deg, _ = pose_change(given, fit.cameras.T_camera_world)
+    far = max(FAR_DEG, FAR_FACTOR * float(rotation_deg[fit.trusted].quantile(0.5)))
+    order = rotation_deg.masked_fill(~fit.trusted, 0.0).argsort(descending=True, stable=True).tolist()
     decisions: list[Decision] = []
-    for view in [view for view in order if turned_deg[view] > far][:MOST]:
+    for view in [view for view in order if rotation_deg[view] > far][:MOST]:
         others = fit.with_trusted(without(fit.trusted, view))
         given_pose = realigned(others, place.views.cameras.T_camera_world)[view]
         refined_loss, given_loss = _losses_nearby(place, fit, view, given_pose)
@@ -61,7 +61,7 @@ def fall_back(place: Workplace, fit: Reconstruction) -> tuple[Reconstruction, tu
         poses = fit.cameras.T_camera_world[view], given_pose
         stay, back = (place.best_joined(fit, view, pose[None]) for pose in poses)
         sums = [place.loss_sum(one) for one in (stay, back)]
-        numbers = {"turned_deg": float(turned_deg[view]), "sum_refined": sums[0], "sum_given": sums[1]}
+        numbers = {"rotation_deg": float(rotation_deg[view]), "sum_refined": sums[0], "sum_given": sums[1]}
         if sums[1] < MUST_FALL * sums[0]:
             fit = back
             decisions.append(Decision("fall back", view, "all views agree better with its given pose", numbers))
@@ -69,7 +69,7 @@ def fall_back(place: Workplace, fit: Reconstruction) -> tuple[Reconstruction, tu
 
 
 def declared_wrong(
-    place: Workplace, fit: Reconstruction, known: Bool[Tensor, " views"]
+    place: RepairContext, fit: Reconstruction, known: Bool[Tensor, " views"]
 ) -> tuple[Bool[Tensor, " views"], tuple[Decision, ...]]:
     """Views whose given pose was grossly wrong and which the refinement has put right; nothing is moved here.
 
@@ -84,14 +84,14 @@ def declared_wrong(
         return wrong, ()  # Nothing to compare with.
     given = place.views.cameras.T_camera_world
     moved = motion(given[counted], fit.cameras.T_camera_world[counted], fit.gaussians.visible_center)
-    limit = max(WRONG_DEG, WRONG_FACTOR * float(moved.turned_deg.quantile(0.5)))
+    limit = max(WRONG_DEG, WRONG_FACTOR * float(moved.rotation_deg.quantile(0.5)))
     decisions: list[Decision] = []
-    for view, given_pose, turned_deg in zip(counted, moved.given, moved.turned_deg.tolist(), strict=True):
-        if turned_deg <= limit:
+    for view, given_pose, rotation_deg in zip(counted, moved.given, moved.rotation_deg.tolist(), strict=True):
+        if rotation_deg <= limit:
             continue
         refined_loss, given_loss = _losses_nearby(place, fit, view, given_pose.to(given))
-        if given_loss > max(MUST_RISE * WRONG_DEG / turned_deg, LEAST_RISE) * refined_loss:
-            numbers = {"turned_deg": turned_deg, "limit_deg": limit}
+        if given_loss > max(MUST_RISE * WRONG_DEG / rotation_deg, LEAST_RISE) * refined_loss:
+            numbers = {"rotation_deg": rotation_deg, "limit_deg": limit}
             numbers |= {"loss_given": given_loss, "loss_refined": refined_loss}
             why = "its given pose was wrong: refinement turned it far, and the others' splat shows it there"
             decisions.append(Decision("declare", view, why, numbers))
@@ -99,7 +99,9 @@ def declared_wrong(
     return wrong, tuple(decisions)
 
 
-def _losses_nearby(place: Workplace, fit: Reconstruction, view: int, given_pose: torch.Tensor) -> tuple[float, float]:
+def _losses_nearby(
+    place: RepairContext, fit: Reconstruction, view: int, given_pose: torch.Tensor
+) -> tuple[float, float]:
     """Losses of a view on a splat made without it, from near its refined pose and from near its given one.
 
     Both are infinite where the photograph shows nothing.

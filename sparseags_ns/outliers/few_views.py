@@ -18,7 +18,7 @@ from torch import Tensor
 
 from sparseags_ns.geometry.pose_errors import pose_change
 from sparseags_ns.optimization.reconstruction import Reconstruction
-from sparseags_ns.outliers.context import Workplace, without
+from sparseags_ns.outliers.context import RepairContext, without
 from sparseags_ns.outliers.detection import Decision
 from sparseags_ns.outliers.fits import claimed, realigned
 from sparseags_ns.outliers.second_look import reconstructed_anew
@@ -42,7 +42,7 @@ class _Arrangement:
 
 
 def all_tried(
-    place: Workplace, base: Reconstruction
+    place: RepairContext, base: Reconstruction
 ) -> tuple[Reconstruction, Bool[Tensor, " views"], tuple[Decision, ...]]:
     """The best explanation of all photographs, the view that stands elsewhere in it, if any, and why.
 
@@ -70,14 +70,14 @@ def all_tried(
     return anew.fit, corrected, (correct, anew.decision)
 
 
-def _arrangements(place: Workplace, base: Reconstruction) -> Iterator[_Arrangement]:
+def _arrangements(place: RepairContext, base: Reconstruction) -> Iterator[_Arrangement]:
     """Every view that may move at every pose that its search found far from its own."""
-    for view in (base.trusted & ~place.views.held).nonzero().flatten().tolist():
+    for view in (base.trusted & ~place.views.fixed).nonzero().flatten().tolist():
         trial = place.from_scratch(place.claims, without(base.trusted, view))
         own = realigned(trial, base.cameras.T_camera_world)[view]
         place.thoroughly(trial.with_pose(view, own), view)
         poses = place.searches[view].poses
-        turned_deg, _ = pose_change(own.expand(len(poses), 4, 4), poses)
-        for pose in poses[turned_deg > place.settings.own_deg][: place.settings.candidates]:
+        rotation_deg, _ = pose_change(own.expand(len(poses), 4, 4), poses)
+        for pose in poses[rotation_deg > place.settings.own_deg][: place.settings.candidates]:
             joined = place.best_joined(trial, view, pose[None])
             yield _Arrangement(view, claimed(joined, place.claims, view), place.loss_sum(joined))

@@ -42,13 +42,13 @@ def view_losses(fit: Reconstruction, views: Views, pixels: int, mask_weight: flo
     return torch.stack(losses)
 
 
-def median_turn_deg(fit: Reconstruction, poses: Float[Tensor, "views 4 4"]) -> float:
+def median_rotation_deg(fit: Reconstruction, poses: Float[Tensor, "views 4 4"]) -> float:
     """By how many degrees the median trusted view was turned, from where a reconstruction began; drift aside."""
     started, arrived = poses[fit.trusted], fit.cameras.T_camera_world[fit.trusted]
-    return float(motion(started, arrived, fit.gaussians.visible_center).turned_deg.quantile(0.5))
+    return float(motion(started, arrived, fit.gaussians.visible_center).rotation_deg.quantile(0.5))
 
 
-def start_cost(loss: float, turned_deg: float) -> float:
+def start_cost(loss: float, rotation_deg: float) -> float:
     """What the best of several reconstructions from the same poses is chosen by: the sum of its views' losses, and how
     far it turned the median view.
 
@@ -57,7 +57,7 @@ def start_cost(loss: float, turned_deg: float) -> float:
     13 degrees in the median, with a loss 0.73 times that of the start which left them in place. Where estimators are
     rough in earnest, the loss falls several times, and views are turned by 4 to 7 degrees in the median.
     """
-    return loss * (1 + (turned_deg / SLIDE_DEG) ** 2)
+    return loss * (1 + (rotation_deg / SLIDE_DEG) ** 2)
 
 
 def realigned(fit: Reconstruction, poses: Float[Tensor, "views 4 4"]) -> Float[Tensor, "views 4 4"]:

@@ -14,7 +14,7 @@ import torch
 
 from sparseags_ns.geometry.pose_errors import pose_change
 from sparseags_ns.optimization.reconstruction import Reconstruction
-from sparseags_ns.outliers.context import Workplace, without
+from sparseags_ns.outliers.context import RepairContext, without
 from sparseags_ns.outliers.detection import Decision
 from sparseags_ns.pose_search.leave_one_out import ELSEWHERE_DEG, candidates
 
@@ -23,7 +23,7 @@ FEWEST = 2
 
 
 @dataclass(frozen=True)
-class HandSearch:
+class ManualSearch:
     """What came of it."""
 
     fit: Reconstruction | None
@@ -31,7 +31,7 @@ class HandSearch:
     decision: Decision
 
 
-def search_by_hand(place: Workplace, fit: Reconstruction, view: int) -> HandSearch:
+def search_manually(place: RepairContext, fit: Reconstruction, view: int) -> ManualSearch:
     """Search one view of a fit.
 
     A view that was not trusted is trusted from now on if it fits nearly as well as the others at the pose found, by the
@@ -52,24 +52,24 @@ def search_by_hand(place: Workplace, fit: Reconstruction, view: int) -> HandSear
     moved = place.best_joined(alone, view, candidates(found.search, own, place.settings.candidates))
     losses = [place.losses(one) for one in (stay, moved)]
     sums = [float(one[stay.trusted].sum()) for one in losses]
-    turned_deg, _ = pose_change(own, moved.cameras.T_camera_world[view : view + 1])
+    rotation_deg, _ = pose_change(own, moved.cameras.T_camera_world[view : view + 1])
     limit = _fits_below(place, view, losses[1], others)
-    numbers = {"sum_own": sums[0], "sum_found": sums[1], "turned_deg": float(turned_deg[0])}
+    numbers = {"sum_own": sums[0], "sum_found": sums[1], "rotation_deg": float(rotation_deg[0])}
     numbers |= {"loss": float(losses[1][view]), "limit": limit}
     was, fits = bool(fit.trusted[view]), float(losses[1][view]) <= limit
-    better = sums[1] < place.settings.correct_below * sums[0] and float(turned_deg[0]) > ELSEWHERE_DEG
+    better = sums[1] < place.settings.correct_below * sums[0] and float(rotation_deg[0]) > ELSEWHERE_DEG
     if was and not better:
-        return HandSearch(None, Decision("restore", view, "its own pose fits all views best", numbers))
+        return ManualSearch(None, Decision("restore", view, "its own pose fits all views best", numbers))
     if not was and not fits:
-        return HandSearch(None, Decision("keep", view, "it fits nowhere and stays out", numbers))
-    return HandSearch(moved, Decision("correct", view, "with its new pose all views agree better", numbers))
+        return ManualSearch(None, Decision("keep", view, "it fits nowhere and stays out", numbers))
+    return ManualSearch(moved, Decision("correct", view, "with its new pose all views agree better", numbers))
 
 
-def _stays(view: int, why: str) -> HandSearch:
-    return HandSearch(None, Decision("restore", view, why, {}))
+def _stays(view: int, why: str) -> ManualSearch:
+    return ManualSearch(None, Decision("restore", view, why, {}))
 
 
-def _fits_below(place: Workplace, view: int, losses: torch.Tensor, others: torch.Tensor) -> float:
+def _fits_below(place: RepairContext, view: int, losses: torch.Tensor, others: torch.Tensor) -> float:
     """Loss up to which a view fits: as outliers/verdict.py has it."""
     arbitrary = float(place.searches[view].hypothesis_losses.quantile(0.5))
     usual = float(losses[others].quantile(0.5))

@@ -26,12 +26,12 @@ from torch import Tensor
 from sparseags_ns.metrics.perceptual import perceptual_error
 from sparseags_ns.optimization.reconstruction import Reconstruction
 from sparseags_ns.optimization.settings import JointSettings, Preset
-from sparseags_ns.optimization.shared_intrinsics import through_one_lens
+from sparseags_ns.optimization.shared_intrinsics import share_focal_length
 from sparseags_ns.optimization.short_fits import ShortFitter, coarse_preset
-from sparseags_ns.outliers.context import Workplace
+from sparseags_ns.outliers.context import RepairContext
 from sparseags_ns.outliers.detection import Decision, PublishedRule
 from sparseags_ns.outliers.fallback import declared_wrong, fall_back
-from sparseags_ns.outliers.fits import median_turn_deg, start_cost, view_losses
+from sparseags_ns.outliers.fits import median_rotation_deg, start_cost, view_losses
 from sparseags_ns.outliers.repair import RepairResult, RepairSettings, repair
 from sparseags_ns.pose_search.search import SearchResult
 from sparseags_ns.views import Views
@@ -45,20 +45,20 @@ class Start:
     """Factor on the recipe's pose learning rates."""
     loss: float
     """Sum over the trusted views of the squared error over the object's area."""
-    turned_deg: float = 0.0
+    rotation_deg: float = 0.0
     """By how many degrees it turned the median view."""
 
     @property
     def cost(self) -> float:
         """By which starts are compared."""
-        return start_cost(self.loss, self.turned_deg)
+        return start_cost(self.loss, self.rotation_deg)
 
 
 @dataclass(frozen=True)
-class Settled:
+class PoseRepair:
     """Where the run goes on from, and why."""
 
-    standing: Reconstruction
+    reconstruction: Reconstruction
     starts: tuple[Start, ...]
     chosen: Start
     corrected: Bool[Tensor, " views"]
@@ -79,29 +79,29 @@ class Settled:
         }
 
 
-def settle(
+def repair_poses(
     views: Views,
     preset: Preset,
-    standing: Reconstruction,
+    coarse: Reconstruction,
     *,
     say: Callable[[str], None] | None = None,
     between_batches: Callable[[], None] | None = None,
-) -> Settled:
+) -> PoseRepair:
     """Choose among starts, then search for outliers, as the preset's settings say.
 
     Args:
         views: with the cameras and the trust that the run began with.
-        standing: where the run's coarse stages ended.
+        coarse: where the run's coarse stages ended.
         say: told what begins, for the user.
         between_batches: called every few milliseconds: a place to let others have their turn.
     """
     say = say or (lambda _: None)
     settings = preset.settings
-    views = through_one_lens(views, settings)
-    best, starts, chosen = _best_start(views, preset, standing, say, between_batches)
+    views = share_focal_length(views, settings)
+    best, starts, chosen = _best_start(views, preset, coarse, say, between_batches)
     fitter = ShortFitter(views, coarse_preset(_at_pose_rate(preset, chosen.pose_rate)), between_batches)
     repairing = _repair_settings(settings)
-    place = Workplace(views, fitter, repairing, between_batches, views.cameras.T_camera_world)
+    place = RepairContext(views, fitter, repairing, between_batches, views.cameras.T_camera_world)
     best, fallen = fall_back(place, best)
     none = torch.zeros_like(best.trusted)
     result, wrong, declared = RepairResult(best, none, (), {}, False, none), none, ()
@@ -119,26 +119,26 @@ def settle(
     fit = result.fit
     going_on = Reconstruction(fit.gaussians, fit.cameras, fit.trusted)
     decisions = (*fallen, *result.decisions, *declared)
-    return Settled(going_on, starts, chosen, result.corrected | wrong, result.placed, decisions, result.searches)
+    return PoseRepair(going_on, starts, chosen, result.corrected | wrong, result.placed, decisions, result.searches)
 
 
 def _best_start(
     views: Views,
     preset: Preset,
-    standing: Reconstruction,
+    coarse: Reconstruction,
     say: Callable[[str], None],
     between_batches: Callable[[], None] | None,
 ) -> tuple[Reconstruction, tuple[Start, ...], Start]:
     """The run's own start against the others."""
-    best = Reconstruction(standing.gaussians, standing.cameras, standing.trusted)
+    best = Reconstruction(coarse.gaussians, coarse.cameras, coarse.trusted)
     chosen = _start(1.0, best, views)
     starts = [chosen]
-    if bool(views.held[standing.trusted].all()):
+    if bool(views.fixed[coarse.trusted].all()):
         return best, tuple(starts), chosen  # Other rates would move nothing.
     for rate in preset.settings.other_pose_rates:
         say(f"coarse stages once more, at {rate:g} times the pose learning rate")
         fitter = ShortFitter(views, coarse_preset(_at_pose_rate(preset, rate)), between_batches)
-        fit = fitter.from_scratch(views.cameras, standing.trusted)
+        fit = fitter.from_scratch(views.cameras, coarse.trusted)
         starts.append(_start(rate, fit, views))
         if starts[-1].cost < chosen.cost:
             best, chosen = fit, starts[-1]
@@ -147,8 +147,8 @@ def _best_start(
 
 def _start(pose_rate: float, fit: Reconstruction, views: Views) -> Start:
     losses: Float[Tensor, " views"] = view_losses(fit, views, RepairSettings.pixels)
-    turned_deg = median_turn_deg(fit, views.cameras.T_camera_world)
-    return Start(pose_rate, float(losses[fit.trusted].sum()), turned_deg)
+    rotation_deg = median_rotation_deg(fit, views.cameras.T_camera_world)
+    return Start(pose_rate, float(losses[fit.trusted].sum()), rotation_deg)
 
 
 def _at_pose_rate(preset: Preset, rate: float) -> Preset:

@@ -16,16 +16,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sparseags_ns.optimization.reconstruction import Reconstruction
-from sparseags_ns.outliers.context import Workplace
+from sparseags_ns.outliers.context import RepairContext
 from sparseags_ns.outliers.detection import Decision
 from sparseags_ns.outliers.fits import realigned
-from sparseags_ns.outliers.registration_rule import Trial, Waiting, ended, judged, next_waiting
+from sparseags_ns.outliers.registration_rule import RegistrationState, Trial, ended, judged, next_waiting
 from sparseags_ns.pose_search.leave_one_out import candidates
 from sparseags_ns.pose_search.search import SearchResult, search
 
 
 @dataclass(frozen=True)
-class Newcomers:
+class Registration:
     """How the placing ended."""
 
     fit: Reconstruction
@@ -34,7 +34,7 @@ class Newcomers:
     decisions: tuple[Decision, ...]
 
 
-def place_newcomers(place: Workplace, fit: Reconstruction, waiting: Sequence[int]) -> Newcomers:
+def register_views(place: RepairContext, fit: Reconstruction, waiting: Sequence[int]) -> Registration:
     """Give views without trust a place among the others, or leave them out.
 
     Args:
@@ -43,7 +43,7 @@ def place_newcomers(place: Workplace, fit: Reconstruction, waiting: Sequence[int
     """
     found: dict[int, SearchResult] = {}
     trials: dict[int, Trial] = {}
-    state, alone = Waiting(tuple(waiting)), _refined_alone(place, fit)
+    state, alone = RegistrationState(tuple(waiting)), _refined_alone(place, fit)
     while not state.done:
         for view in state.untried if len(state.untried) > 1 and not found else ():
             found[view] = _searched(place, fit, view)
@@ -60,10 +60,10 @@ def place_newcomers(place: Workplace, fit: Reconstruction, waiting: Sequence[int
     place.searches.update(found)
     if state.placed:
         fit = _once_more(place, fit)
-    return Newcomers(fit, state.placed, ended(state, trials).decisions)
+    return Registration(fit, state.placed, ended(state, trials).decisions)
 
 
-def _searched(place: Workplace, fit: Reconstruction, view: int) -> SearchResult:
+def _searched(place: RepairContext, fit: Reconstruction, view: int) -> SearchResult:
     """All around the object, and beside all known cameras: in a scene without masks, silhouettes say little."""
     seen = replace(place.views, cameras=fit.cameras)
     beside = fit.cameras.T_camera_world[fit.trusted]
@@ -78,7 +78,7 @@ def _searched(place: Workplace, fit: Reconstruction, view: int) -> SearchResult:
     )
 
 
-def _known(place: Workplace, fit: Reconstruction, view: int) -> Float[Tensor, "known 4 4"]:
+def _known(place: RepairContext, fit: Reconstruction, view: int) -> Float[Tensor, "known 4 4"]:
     """The pose that was given, if one was."""
     given = realigned(fit, place.claims)[view : view + 1]
     return given[:0] if view in place.views.unposed else given
@@ -88,12 +88,14 @@ def _margin(found: SearchResult) -> float:
     return float(found.losses[0] / found.losses[1]) if len(found.losses) > 1 else 1.0
 
 
-def _refined_alone(place: Workplace, fit: Reconstruction) -> Reconstruction:
+def _refined_alone(place: RepairContext, fit: Reconstruction) -> Reconstruction:
     """The fit refined as it is when a view joins, but without one: so what joining costs the others is plain."""
     return place.fitter.continued(fit, place.settings.joining)
 
 
-def _trial(place: Workplace, joined: Reconstruction, alone: Reconstruction, view: int, found: SearchResult) -> Trial:
+def _trial(
+    place: RepairContext, joined: Reconstruction, alone: Reconstruction, view: int, found: SearchResult
+) -> Trial:
     with_it, without_it = place.losses(joined), place.losses(alone)[alone.trusted]
     others = with_it[alone.trusted]
     factor = (others.clamp_min(1e-12).log() - without_it.clamp_min(1e-12).log()).mean().exp()
@@ -108,7 +110,7 @@ def _trial(place: Workplace, joined: Reconstruction, alone: Reconstruction, view
     )
 
 
-def _once_more(place: Workplace, fit: Reconstruction) -> Reconstruction:
+def _once_more(place: RepairContext, fit: Reconstruction) -> Reconstruction:
     """The fit, or one from scratch from where its cameras stand, whichever explains the photographs better."""
     again = place.fitter.from_scratch(fit.cameras, fit.trusted)
     kept, redone = (place.sharpened(one) for one in (fit, again))

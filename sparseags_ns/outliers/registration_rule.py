@@ -48,7 +48,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class AdmissionRule:
+class RegistrationRule:
     """When a view has found its place: it is explained about as well as the others, and costs them little."""
 
     like_others: float = 3.0
@@ -78,7 +78,7 @@ class AdmissionRule:
 
 
 @dataclass(frozen=True)
-class Waiting:
+class RegistrationState:
     """Where the state machine stands."""
 
     untried: tuple[int, ...]
@@ -94,14 +94,14 @@ class Waiting:
         return not self.untried
 
 
-def next_waiting(state: Waiting, margins: Mapping[int, float]) -> int:
+def next_waiting(state: RegistrationState, margins: Mapping[int, float]) -> int:
     """The view to be tried next: that with the least margin, the loss of its best pose over that of its next best."""
     if state.done:
         raise ValueError("no view is waiting; ask `done` first")
     return min(state.untried, key=lambda view: (margins.get(view, math.inf), view))
 
 
-def judged(state: Waiting, view: int, trial: Trial, rule: AdmissionRule) -> Waiting:
+def judged(state: RegistrationState, view: int, trial: Trial, rule: RegistrationRule) -> RegistrationState:
     """Place a view, so that those refused before get another chance on the larger splat, or refuse it."""
     if view not in state.untried:
         raise ValueError(f"view {view} is not waiting; waiting are {state.untried}")
@@ -111,10 +111,10 @@ def judged(state: Waiting, view: int, trial: Trial, rule: AdmissionRule) -> Wait
     decision = Decision(
         "place", view, "it had no pose that counted; the other views agree with this one", trial.numbers
     )
-    return Waiting((*untried, *state.refused), (), (*state.placed, view), (*state.decisions, decision))
+    return RegistrationState((*untried, *state.refused), (), (*state.placed, view), (*state.decisions, decision))
 
 
-def ended(state: Waiting, trials: Mapping[int, Trial]) -> Waiting:
+def ended(state: RegistrationState, trials: Mapping[int, Trial]) -> RegistrationState:
     """Those that were refused to the end stay out, each with a decision of its own.
 
     Args:

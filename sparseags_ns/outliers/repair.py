@@ -19,12 +19,12 @@ from torch import Tensor
 from sparseags_ns.geometry.pose_errors import pose_change
 from sparseags_ns.optimization.reconstruction import Reconstruction
 from sparseags_ns.optimization.short_fits import Fitter
-from sparseags_ns.outliers.context import RepairSettings, Workplace, without
+from sparseags_ns.outliers.context import RepairContext, RepairSettings, without
 from sparseags_ns.outliers.detection import (
     Decision,
     DetectionState,
     Evidence,
-    RelocationRule,
+    LeaveOneOutRule,
     begin,
     judged,
     next_suspect,
@@ -32,7 +32,7 @@ from sparseags_ns.outliers.detection import (
 )
 from sparseags_ns.outliers.few_views import FEW, all_tried
 from sparseags_ns.outliers.fits import claimed, realigned
-from sparseags_ns.outliers.registration import place_newcomers
+from sparseags_ns.outliers.registration import register_views
 from sparseags_ns.outliers.second_look import placed_anew, reconstructed_anew
 from sparseags_ns.outliers.verdict import turned_against_given, verdict
 from sparseags_ns.pose_search.leave_one_out import ELSEWHERE_DEG
@@ -78,10 +78,10 @@ def repair(
         between_batches: called every few hundred renders of a search.
     """
     given, settings = views.cameras.T_camera_world, settings or RepairSettings()
-    place = Workplace(views, fitter, settings, between_batches, claims=given, others=others)
+    place = RepairContext(views, fitter, settings, between_batches, claims=given, others=others)
     shows = views.masks.flatten(1).amax(1) > 0.5
     base = base or fitter.from_scratch(views.cameras, views.trusted & shows)
-    few = 2 < int(base.trusted.sum()) <= FEW and isinstance(place.settings.rule, RelocationRule)
+    few = 2 < int(base.trusted.sum()) <= FEW and isinstance(place.settings.rule, LeaveOneOutRule)
     fit, corrected, decisions = all_tried(place, base) if few else _settled_outliers(place, base)
     for view in (corrected & fit.trusted).nonzero().flatten().tolist():
         fit, decision = placed_anew(place, fit, view)
@@ -89,14 +89,14 @@ def repair(
     placed = torch.zeros_like(base.trusted)
     waiting = (~views.trusted & shows).nonzero().flatten().tolist()
     if waiting:
-        newcomers = place_newcomers(place, fit, waiting)
+        newcomers = register_views(place, fit, waiting)
         fit, decisions = newcomers.fit, (*decisions, *newcomers.decisions)
         placed[list(newcomers.placed)] = True
     return RepairResult(fit, corrected, decisions, place.searches, fit is not base, placed)
 
 
 def _settled_outliers(
-    place: Workplace, base: Reconstruction
+    place: RepairContext, base: Reconstruction
 ) -> tuple[Reconstruction, Bool[Tensor, " views"], tuple[Decision, ...]]:
     """Detection and verdict, again and again until nothing is found: wrong views bear one another out, and each that is
     put right makes the next one stand out more."""
@@ -122,9 +122,9 @@ def _settled_outliers(
     return fit, corrected, decisions
 
 
-def _detect(place: Workplace, base: Reconstruction, again: bool) -> tuple[DetectionState, Reconstruction]:
+def _detect(place: RepairContext, base: Reconstruction, again: bool) -> tuple[DetectionState, Reconstruction]:
     """Drop or correct views until none is suspect; the state, and a fit of the views that are trusted now."""
-    held = tuple((place.views.held & base.trusted).nonzero().flatten().tolist())
+    held = tuple((place.views.fixed & base.trusted).nonzero().flatten().tolist())
     rule, fit, state = place.settings.rule, base, begin(tuple(base.trusted.tolist()), held, again)
     evidence = _glance(place, fit)
     while True:
@@ -144,11 +144,11 @@ def _detect(place: Workplace, base: Reconstruction, again: bool) -> tuple[Detect
             fit, evidence = trial, _glance(place, trial)
 
 
-def _glance(place: Workplace, fit: Reconstruction) -> Evidence:
+def _glance(place: RepairContext, fit: Reconstruction) -> Evidence:
     """Errors of all views, and where the worst explained ones would rather stand."""
     errors = place.errors(fit)
     elsewhere = torch.full_like(errors, torch.nan)
-    asked = fit.trusted & ~place.views.held
+    asked = fit.trusted & ~place.views.fixed
     ranked = errors.masked_fill(~asked, -torch.inf).argsort(descending=True, stable=True).tolist()
     for view in ranked[: min(place.settings.glances, int(asked.sum()))]:
         elsewhere[view] = place.relocation(place.faded(fit, view), view, place.settings.glance).ratio
@@ -156,7 +156,7 @@ def _glance(place: Workplace, fit: Reconstruction) -> Evidence:
 
 
 def _try_without(
-    place: Workplace, fit: Reconstruction, suspect: int, base: Reconstruction
+    place: RepairContext, fit: Reconstruction, suspect: int, base: Reconstruction
 ) -> tuple[Reconstruction, Evidence]:
     """Reconstruct from the given poses without a view; what that does to the others, and where it belongs."""
     trial = place.from_scratch(place.claims, without(fit.trusted, suspect))
@@ -167,7 +167,7 @@ def _try_without(
     return trial, Evidence(tuple(errors.tolist()), tuple(elsewhere.tolist()))
 
 
-def _at_best_rate(place: Workplace, trial: Reconstruction, dropped: int, base: Reconstruction) -> Reconstruction:
+def _at_best_rate(place: RepairContext, trial: Reconstruction, dropped: int, base: Reconstruction) -> Reconstruction:
     """The reconstruction without a view that was dropped, at the pose learning rate that suits what is left.
 
     The rate until now was chosen with a grossly wrong pose among the views: such a pose wants a high one, at which the
@@ -182,7 +182,7 @@ def _at_best_rate(place: Workplace, trial: Reconstruction, dropped: int, base: R
 
 
 def _try_elsewhere(
-    place: Workplace, trial: Reconstruction, view: int, base: Reconstruction
+    place: RepairContext, trial: Reconstruction, view: int, base: Reconstruction
 ) -> tuple[Reconstruction, Float[Tensor, "views 4 4"]]:
     """Reconstruct from the given poses, but with a suspect where its best pose is other than its own; and these poses.
 
@@ -190,8 +190,8 @@ def _try_elsewhere(
     """
     poses = place.searches[view].poses
     own = realigned(trial, base.cameras.T_camera_world)[view]
-    turned_deg, _ = pose_change(own.expand(len(poses), 4, 4), poses)
-    others = poses[turned_deg > place.settings.own_deg][: place.settings.candidates]
+    rotation_deg, _ = pose_change(own.expand(len(poses), 4, 4), poses)
+    others = poses[rotation_deg > place.settings.own_deg][: place.settings.candidates]
     claims = claimed(place.best_joined(trial, view, others), place.claims, view)
     trusted = trial.trusted.clone()
     trusted[view] = True

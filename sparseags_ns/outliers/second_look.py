@@ -17,7 +17,7 @@ from torch import Tensor
 
 from sparseags_ns.geometry.pose_errors import pose_change
 from sparseags_ns.optimization.reconstruction import Reconstruction
-from sparseags_ns.outliers.context import Workplace, without
+from sparseags_ns.outliers.context import RepairContext, without
 from sparseags_ns.outliers.detection import Decision
 from sparseags_ns.outliers.fits import claimed, realigned, view_losses
 from sparseags_ns.pose_search.leave_one_out import ELSEWHERE_DEG, candidates
@@ -40,7 +40,7 @@ class Anew:
     decision: Decision
 
 
-def reconstructed_anew(place: Workplace, fit: Reconstruction, *, at_every_rate: bool = True) -> Anew:
+def reconstructed_anew(place: RepairContext, fit: Reconstruction, *, at_every_rate: bool = True) -> Anew:
     """All from scratch from the corrected poses.
 
     Args:
@@ -58,7 +58,7 @@ def reconstructed_anew(place: Workplace, fit: Reconstruction, *, at_every_rate: 
     )
 
 
-def placed_anew(place: Workplace, fit: Reconstruction, view: int) -> tuple[Reconstruction, Decision]:
+def placed_anew(place: RepairContext, fit: Reconstruction, view: int) -> tuple[Reconstruction, Decision]:
     """Search a view that stands elsewhere on a splat made without it, from scratch, now that all others are right.
 
     Args:
@@ -71,18 +71,18 @@ def placed_anew(place: Workplace, fit: Reconstruction, view: int) -> tuple[Recon
     here = clean.cameras.T_camera_world[view : view + 1]
     joined = place.best_joined(clean, view, candidates(place.searches[view], here, place.settings.candidates))
     sharp, losses = place.sharpened(joined)
-    turned_deg, _ = pose_change(realigned(sharp, own)[view][None], sharp.cameras.T_camera_world[view : view + 1])
+    rotation_deg, _ = pose_change(realigned(sharp, own)[view][None], sharp.cameras.T_camera_world[view : view + 1])
     after = float(losses[fit.trusted].sum())
-    numbers = {"sum_before": before, "sum_after": after, "turned_by_deg": float(turned_deg[0])}
-    elsewhere = float(turned_deg[0]) > ELSEWHERE_DEG
+    numbers = {"sum_before": before, "sum_after": after, "turned_by_deg": float(rotation_deg[0])}
+    elsewhere = float(rotation_deg[0]) > ELSEWHERE_DEG
     if after >= (place.settings.correct_below_again if elsewhere else 1.0) * before:
         return fit, Decision("replace", view, "no other pose agrees better with all other views", numbers)
     place.claims = claimed(sharp, place.claims, view)
-    confirmed = float(turned_deg[0]) < SAME_DEG
+    confirmed = float(rotation_deg[0]) < SAME_DEG
     why = "the search confirms its pose" if confirmed else "another pose agrees better with all other views"
     return sharp, Decision("replace", view, why, numbers)
 
 
-def _sum(place: Workplace, fit: Reconstruction) -> float:
+def _sum(place: RepairContext, fit: Reconstruction) -> float:
     losses: Float[Tensor, " views"] = view_losses(fit, place.views, place.settings.sharpening.pixels)
     return float(losses[fit.trusted].sum())

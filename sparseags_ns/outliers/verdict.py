@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sparseags_ns.geometry.motion import motion
 from sparseags_ns.optimization.reconstruction import Reconstruction
-from sparseags_ns.outliers.context import Workplace
+from sparseags_ns.outliers.context import RepairContext
 from sparseags_ns.outliers.detection import Decision, DetectionState
 from sparseags_ns.outliers.fits import claimed, realigned
 from sparseags_ns.pose_search.leave_one_out import ELSEWHERE_DEG, candidates
@@ -31,7 +31,9 @@ class Verdict:
     decisions: tuple[Decision, ...]
 
 
-def rejoined(place: Workplace, inliers: Reconstruction, dropped: Sequence[int], base: Reconstruction) -> Reconstruction:
+def rejoined(
+    place: RepairContext, inliers: Reconstruction, dropped: Sequence[int], base: Reconstruction
+) -> Reconstruction:
     """The fit of the inliers with all dropped views added, each where all views so far like it best.
 
     Those come first whose best pose stands out most from the next best: each view that has found its place helps the
@@ -60,12 +62,12 @@ def rejoined(place: Workplace, inliers: Reconstruction, dropped: Sequence[int], 
     return fit
 
 
-def _joined(place: Workplace, fit: Reconstruction, view: int, known: Float[Tensor, "known 4 4"]) -> Reconstruction:
+def _joined(place: RepairContext, fit: Reconstruction, view: int, known: Float[Tensor, "known 4 4"]) -> Reconstruction:
     """The fit with a view added at the best of what its search found and of the known poses."""
     return place.best_joined(fit, view, candidates(place.searches[view], known, place.settings.candidates))
 
 
-def verdict(place: Workplace, base: Reconstruction, inliers: Reconstruction, state: DetectionState) -> Verdict:
+def verdict(place: RepairContext, base: Reconstruction, inliers: Reconstruction, state: DetectionState) -> Verdict:
     """The reconstruction that explains all photographs best, if it does so clearly better than the given poses.
 
     Args:
@@ -113,7 +115,7 @@ def moved_fit_better(base: Reconstruction, fit: Reconstruction, factors: Float[T
 
 
 def _options(
-    place: Workplace, base: Reconstruction, inliers: Reconstruction, state: DetectionState
+    place: RepairContext, base: Reconstruction, inliers: Reconstruction, state: DetectionState
 ) -> Iterator[Reconstruction]:
     """Dropped views joined to the inliers; all from scratch from there; only what was corrected, with all that was
     dropped as it was; and what was put elsewhere while another view was still wrong must prove itself: all of them
@@ -142,7 +144,7 @@ def _options(
         yield place.from_scratch(mixed, base.trusted)
 
 
-def _fewer(place: Workplace, base: Reconstruction, dropped: Sequence[int]) -> Iterator[Reconstruction]:
+def _fewer(place: RepairContext, base: Reconstruction, dropped: Sequence[int]) -> Iterator[Reconstruction]:
     """Only the first dropped views joined to all others, and all from scratch from there: where right views were
     dropped after a wrong one, too little was left to find it its place."""
     for count in range(len(dropped) - 1, 0, -1):
@@ -153,7 +155,7 @@ def _fewer(place: Workplace, base: Reconstruction, dropped: Sequence[int]) -> It
         yield place.from_scratch(claimed(joined, place.claims, *first), base.trusted)
 
 
-def may_belong(place: Workplace, fit: Reconstruction, view: int, given: Float[Tensor, "views 4 4"]) -> bool:
+def may_belong(place: RepairContext, fit: Reconstruction, view: int, given: Float[Tensor, "views 4 4"]) -> bool:
     """Whether a view that stands elsewhere does not look hopeless at its given pose, once what it painted has faded; a
     reconstruction from scratch costs five times as much as this question."""
     faded = place.faded(fit, view)
@@ -162,7 +164,7 @@ def may_belong(place: Workplace, fit: Reconstruction, view: int, given: Float[Te
     return place.loss_sum(back) < place.settings.hopeless_above * place.loss_sum(stay)
 
 
-def _anew(place: Workplace, base: Reconstruction, views: Sequence[int]) -> Iterator[Reconstruction]:
+def _anew(place: RepairContext, base: Reconstruction, views: Sequence[int]) -> Iterator[Reconstruction]:
     """Some views joined to a splat that is made without any of them; and all from scratch from there."""
     given, others = place.views.cameras.T_camera_world, base.trusted.clone()
     others[list(views)] = False
@@ -176,7 +178,7 @@ def _anew(place: Workplace, base: Reconstruction, views: Sequence[int]) -> Itera
 
 
 def _recovered(
-    place: Workplace,
+    place: RepairContext,
     base: Reconstruction,
     best: Reconstruction,
     losses: Float[Tensor, " views"],
@@ -185,7 +187,7 @@ def _recovered(
 ) -> tuple[Bool[Tensor, " views"], tuple[Decision, ...], Bool[Tensor, " views"]]:
     """Which views stand elsewhere in the best reconstruction, what is decided, and who is trusted: some fit nowhere."""
     settings = place.settings
-    turned_deg = turned_against_given(place, best)
+    rotation_deg = turned_against_given(place, best)
     changed = torch.zeros_like(base.trusted)
     changed[[*state.dropped, *state.corrected]] = True
     usual = float(losses[base.trusted & ~changed].quantile(0.5))
@@ -193,22 +195,22 @@ def _recovered(
     for view in (*state.dropped, *state.corrected):
         arbitrary = float(place.searches[view].hypothesis_losses.quantile(0.5))
         limit = max(settings.misfit_above * usual, settings.misfit_share * arbitrary)
-        known = numbers | {"turned_deg": float(turned_deg[view]), "loss": float(losses[view]), "limit": limit}
+        known = numbers | {"rotation_deg": float(rotation_deg[view]), "loss": float(losses[view]), "limit": limit}
         if losses[view] > limit:
             trusted[view] = False
             decisions.append(Decision("keep", view, "it fits nowhere and stays out, at the best pose known", known))
-        elif turned_deg[view] > ELSEWHERE_DEG:
+        elif rotation_deg[view] > ELSEWHERE_DEG:
             decisions.append(Decision("correct", view, "with its new pose all views agree better", known))
         else:
             decisions.append(Decision("restore", view, "refined with the others, its own pose fits", known))
-    return changed & (turned_deg > ELSEWHERE_DEG), tuple(decisions), trusted
+    return changed & (rotation_deg > ELSEWHERE_DEG), tuple(decisions), trusted
 
 
-def turned_against_given(place: Workplace, fit: Reconstruction) -> Float[Tensor, " views"]:
+def turned_against_given(place: RepairContext, fit: Reconstruction) -> Float[Tensor, " views"]:
     """By how many degrees a fit has turned each camera against its given pose."""
     return turned_against(place.views.cameras.T_camera_world, fit)
 
 
 def turned_against(poses: Float[Tensor, "views 4 4"], fit: Reconstruction) -> Float[Tensor, " views"]:
     """By how many degrees each camera is turned against its other pose; those that agree say how the world drifted."""
-    return motion(poses, fit.cameras.T_camera_world, fit.gaussians.visible_center).turned_deg.to(poses)
+    return motion(poses, fit.cameras.T_camera_world, fit.gaussians.visible_center).rotation_deg.to(poses)

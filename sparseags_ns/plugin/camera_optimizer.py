@@ -48,17 +48,17 @@ class CameraDeltas(CameraOptimizer):
         device: Any,
         cameras: Cameras,
         refine_focal: RefineFocal,
-        freedom: Float[Tensor, " views"] | None = None,
+        pose_lr_scale: Float[Tensor, " views"] | None = None,
     ) -> None:
         """Set up.
 
         Args:
             cameras: the cameras that nerfstudio's datasets hold.
             refine_focal: which focal factors are learned.
-            freedom: factor on the corrections of each camera; None is 1 for all.
+            pose_lr_scale: factor on the corrections of each camera; None is 1 for all.
         """
         super().__init__(config, num_cameras=num_cameras, device=device)
-        self.corrections = CameraCorrections(cameras, refine_focal, freedom=freedom)
+        self.corrections = CameraCorrections(cameras, refine_focal, pose_lr_scale=pose_lr_scale)
         self.register_buffer("T_camera_known", cameras.T_camera_world.clone())
 
     def start_from(self, cameras: Cameras) -> None:

@@ -23,7 +23,7 @@ from sparseags_ns.metrics.images import psnr, ssim
 from sparseags_ns.metrics.perceptual import PerceptualError, perceptual_error
 from sparseags_ns.optimization.prior import Prior, build_prior
 from sparseags_ns.optimization.reconstruction import Reconstruction
-from sparseags_ns.optimization.shared_intrinsics import through_one_lens
+from sparseags_ns.optimization.shared_intrinsics import share_focal_length
 from sparseags_ns.optimization.step import (
     Run,
     TargetPyramid,
@@ -66,14 +66,14 @@ class SparseAGSModel(SplatfactoModel):
         self.crop_box: OrientedBox | None = None
         self.background_color = get_color("white")
         given: Views = self.kwargs["metadata"]["views"]
-        self.views = through_one_lens(given, self.config, say=announce)
+        self.views = share_focal_length(given, self.config, say=announce)
         self.gauss_params = seed_params(self.config, self.views, say=announce)
         self.camera_optimizer = self.config.camera_optimizer.setup(
             num_cameras=len(self.views),
             device="cpu",
             cameras=given.cameras,
             refine_focal=self.config.refine_focal,
-            freedom=self.views.freedom,
+            pose_lr_scale=self.views.pose_lr_scale,
         )
         self.camera_optimizer.corrections.start_from(self.views.cameras)
         self.register_buffer("T_camera_initial", given.cameras.T_camera_world.clone())
@@ -131,7 +131,7 @@ class SparseAGSModel(SplatfactoModel):
         template = self.views.cameras
         return Cameras(self.T_camera_initial, self.K_initial, template.width, template.height)
 
-    def standing(self) -> Reconstruction:
+    def reconstruction(self) -> Reconstruction:
         """Where the optimisation stands, detached."""
         gaussians = activate({name: value.detach() for name, value in self.gauss_params.items()})
         return Reconstruction(gaussians, self.cameras().detach(), self.trusted.clone())

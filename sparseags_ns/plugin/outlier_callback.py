@@ -17,10 +17,10 @@ from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttrib
 from sparseags_ns.console import announce
 from sparseags_ns.optimization.schedule import coarse_end
 from sparseags_ns.optimization.settings import Preset
-from sparseags_ns.outliers.pose_repair import Settled, settle
+from sparseags_ns.outliers.pose_repair import PoseRepair, repair_poses
 from sparseags_ns.pose_search.log import SearchLog
 from sparseags_ns.pose_search.observer import Both, watched_by
-from sparseags_ns.viewer.request_queue import Desk, SearchInterruptedError, Training
+from sparseags_ns.viewer.request_queue import RequestQueue, SearchInterruptedError, Training
 
 if TYPE_CHECKING:
     from sparseags_ns.plugin.model import SparseAGSModel
@@ -52,7 +52,7 @@ class Run(Protocol):
 
 
 def settling_callback(
-    model: SparseAGSModel, attributes: TrainingCallbackAttributes, desk: Desk | None = None
+    model: SparseAGSModel, attributes: TrainingCallbackAttributes, desk: RequestQueue | None = None
 ) -> TrainingCallback:
     """The callback; it does nothing where the model's settings, and nobody at the desk, ask for anything."""
     trainer, optimizers = attributes.trainer, attributes.optimizers
@@ -70,7 +70,7 @@ def settling_callback(
     def goes_on() -> bool:
         return model.steps_done < preset.steps and trainer.training_state != "completed"
 
-    desk = desk or Desk(model)
+    desk = desk or RequestQueue(model)
     desk.training = Training(preset, optimizers.optimizers, goes_on)
     live = desk.live
 
@@ -86,16 +86,16 @@ def settling_callback(
             run.save_checkpoint(step)
             log = SearchLog(model.views.names, step)
             with run.phase(PHASE), live.doing(PHASE), watched_by(Both(log, live)):
-                settled = settle(
+                settled = repair_poses(
                     model.views.to(model.device),
                     preset,
-                    model.standing(),
+                    model.reconstruction(),
                     say=say,
                     between_batches=turns_of(run),
                 )
             _announce(settled, model.views.names)
-            model.searches += log.decided(settled.standing.cameras)
-            model.go_on_from(settled.standing, optimizers.optimizers, settled.to_json(model.views.names))
+            model.searches += log.decided(settled.reconstruction.cameras)
+            model.go_on_from(settled.reconstruction, optimizers.optimizers, settled.to_json(model.views.names))
 
     return TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], before_step)
 
@@ -118,10 +118,10 @@ def turns_of(run: Run) -> Callable[[], None]:
     return turn
 
 
-def _announce(settled: Settled, names: tuple[str, ...]) -> None:
+def _announce(settled: PoseRepair, names: tuple[str, ...]) -> None:
     if len(settled.starts) > 1:
         others = ", ".join(
-            f"{start.loss:.4g} at {start.pose_rate:g}, median view turned {start.turned_deg:.1f} deg"
+            f"{start.loss:.4g} at {start.pose_rate:g}, median view turned {start.rotation_deg:.1f} deg"
             for start in settled.starts
         )
         announce(

@@ -15,7 +15,7 @@ from sparseags_ns.plugin.model import SparseAGSModel
 from sparseags_ns.plugin.model_config import SparseAGSModelConfig
 from sparseags_ns.plugin.outlier_callback import settling_callback
 from sparseags_ns.viewer.control import SparseAGSViewer
-from sparseags_ns.viewer.request_queue import Desk
+from sparseags_ns.viewer.request_queue import RequestQueue
 
 MODEL_PREFIX = "_model."
 
@@ -43,7 +43,7 @@ class SparseAGSPipeline(VanillaPipeline):
 
     def __init__(self, config: SparseAGSPipelineConfig, device: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(config, device, *args, **kwargs)
-        self.desk = Desk(self.model)
+        self.desk = RequestQueue(self.model)
         self.sparseags_viewer = SparseAGSViewer(self.model, self.desk)
 
     @property

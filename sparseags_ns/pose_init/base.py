@@ -22,7 +22,7 @@ from torch import Tensor
 from sparseags_ns.formats.frame import Frame
 from sparseags_ns.views import PointCloud
 
-HELD_POINTS = 100
+FIXED_MIN_POINTS = 100
 """So many points, each seen with an error of a pixel or two of the whole photograph, leave a camera no play that
 refinement at a quarter of that size could see. Held so, no pose ends worse than bundle adjustment has it."""
 
@@ -31,9 +31,9 @@ FEWEST_PLACED = 2
 """With fewer cameras nothing can be reconstructed: the initialiser has failed."""
 
 
-def freedom_by(points: float) -> float:
-    """How far refinement may move a camera that was fitted to so many points (`Views.freedom`)."""
-    return max(1 - points / HELD_POINTS, 0.0)
+def pose_lr_scale_by(points: float) -> float:
+    """How far refinement may move a camera that was fitted to so many points (`Views.pose_lr_scale`)."""
+    return max(1 - points / FIXED_MIN_POINTS, 0.0)
 
 
 class PoseInitError(ValueError):
@@ -50,7 +50,7 @@ class InitialPoses:
     """How sure the initialiser is of each pose: 1 for a pose it was given, 0 where there is none."""
     points: PointCloud | None = None
     """What was found of the scene's surfaces, in the world of the cameras."""
-    freedom: Float[Tensor, " views"] | None = None
+    pose_lr_scale: Float[Tensor, " views"] | None = None
     """How far refinement may move each camera, as in `Views`; None: freely."""
 
     def __post_init__(self) -> None:
@@ -65,8 +65,8 @@ class InitialPoses:
 
     @property
     def freedoms(self) -> list[float]:
-        """`freedom` of each camera, 1 where nothing was said."""
-        return [1.0] * len(self.frames) if self.freedom is None else self.freedom.tolist()
+        """`pose_lr_scale` of each camera, 1 where nothing was said."""
+        return [1.0] * len(self.frames) if self.pose_lr_scale is None else self.pose_lr_scale.tolist()
 
 
 @runtime_checkable

@@ -114,7 +114,7 @@ def _write(file: Path, initial: InitialPoses) -> None:
     content = {
         "points": initial.points is not None,
         "confidence": initial.confidence.tolist(),
-        "freedom": None if initial.freedom is None else initial.freedom.tolist(),
+        "pose_lr_scale": None if initial.pose_lr_scale is None else initial.pose_lr_scale.tolist(),
         "frames": [None if frame is None else _fields(frame) for frame in initial.frames],
     }
     write_json(file, content)
@@ -127,8 +127,8 @@ def _read(file: Path) -> InitialPoses:
         with np.load(file.with_suffix(".npz")) as arrays:
             points = PointCloud(**{f.name: torch.from_numpy(arrays[f.name]) for f in fields(PointCloud)})
     frames = tuple(None if entry is None else _frame(entry) for entry in content["frames"])
-    freedom = None if content["freedom"] is None else torch.tensor(content["freedom"])
-    return InitialPoses(frames, torch.tensor(content["confidence"]), points, freedom)
+    pose_lr_scale = None if content["pose_lr_scale"] is None else torch.tensor(content["pose_lr_scale"])
+    return InitialPoses(frames, torch.tensor(content["confidence"]), points, pose_lr_scale)
 
 
 def _fields(frame: Frame) -> dict[str, Any]:

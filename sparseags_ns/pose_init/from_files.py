@@ -19,7 +19,7 @@ from sparseags_ns.formats.colmap import MODEL_FOLDERS, ColmapPoints, is_colmap_m
 from sparseags_ns.formats.frame import Frame, PoseFileError
 from sparseags_ns.formats.image_paths import find_image
 from sparseags_ns.formats.poses import POINTS_KEY, points_candidates, read_poses
-from sparseags_ns.pose_init.base import InitialPoses, freedom_by
+from sparseags_ns.pose_init.base import InitialPoses, pose_lr_scale_by
 from sparseags_ns.pose_init.point_files import read_points
 from sparseags_ns.preprocess.photographs import listed
 from sparseags_ns.views import PointCloud
@@ -118,7 +118,7 @@ class FromFiles:
         if self._model is None:
             return None
         support = self._model.support
-        return torch.tensor([1.0 if f is None else freedom_by(support.get(f.file_path, 0)) for f in frames])
+        return torch.tensor([1.0 if f is None else pose_lr_scale_by(support.get(f.file_path, 0)) for f in frames])
 
     @cached_property
     def _model(self) -> ColmapPoints | None:

@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float, Int
 
 from sparseags_ns.formats.frame import Distortion, Frame, intrinsics_matrix
-from sparseags_ns.pose_init.base import InitialPoses, freedom_by
+from sparseags_ns.pose_init.base import InitialPoses, pose_lr_scale_by
 from sparseags_ns.views import PointCloud
 
 VIRTUAL_PX = 1024
@@ -133,15 +133,15 @@ def _options(colmap: Any, seed: int) -> Any:
 
 def _initial_poses(shots: Sequence[Shot], ids: Sequence[int], model: Any) -> InitialPoses:
     frames: list[Frame | None] = []
-    confidence, freedom = [], []
+    confidence, pose_lr_scale = [], []
     for shot, number in zip(shots, ids, strict=True):
         placed = number in model.images and model.images[number].has_pose
         frames.append(_frame(shot, model.images[number]) if placed else None)
         seen = model.images[number].num_points3D if placed else 0
         confidence.append(seen / (seen + _HALF_SURE))
-        freedom.append(freedom_by(seen))
+        pose_lr_scale.append(pose_lr_scale_by(seen))
     points = _points(dict(zip(ids, shots, strict=True)), model)
-    return InitialPoses(tuple(frames), torch.tensor(confidence), points, torch.tensor(freedom))
+    return InitialPoses(tuple(frames), torch.tensor(confidence), points, torch.tensor(pose_lr_scale))
 
 
 def _frame(shot: Shot, image: Any) -> Frame:

@@ -67,8 +67,8 @@ def relocation(
     found = search(fit.gaussians, seen, view, fit.camera_distance, settings, extra=own, between_batches=between_batches)
     if len(found.poses) == 0:
         return Relocation(view, torch.inf, torch.inf, found)
-    turned_deg, _ = pose_change(here.expand(len(found.poses), 4, 4), found.poses)
-    far = turned_deg > ELSEWHERE_DEG
+    rotation_deg, _ = pose_change(here.expand(len(found.poses), 4, 4), found.poses)
+    far = rotation_deg > ELSEWHERE_DEG
     near_losses = torch.cat([pose_losses(small, photograph, own, settings.mask_weight), found.losses[~far]])
     far_losses = found.losses[far]
     elsewhere = float(far_losses.min()) if len(far_losses) else torch.inf

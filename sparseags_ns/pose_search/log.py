@@ -16,7 +16,7 @@ The file, version 1 (lists in it are parallel; positions are camera centres):
         "tried": how many hypotheses there were,
         "score_median": of all of them,
         "hypotheses": {"centers": [[x, y, z], ...], "scores": [...]}, the best MOST of them, best first,
-        "finalists": {"centers": ..., "forward": ..., "scores": ..., "turned_deg": [...]}, refined poses, best first;
+        "finalists": {"centers": ..., "forward": ..., "scores": ..., "rotation_deg": [...]}, refined poses, best first;
             turned against where the view claimed to be,
         "here": least score near the claimed pose, "elsewhere": anywhere else; null where nobody asked or the
             photograph shows no object,
@@ -79,12 +79,12 @@ class SearchLog:
         """The search is over."""
         assert self._claimed is not None
         poses = poses.detach()
-        turned_deg, _ = pose_change(self._claimed.expand(len(poses), 4, 4), poses)
+        rotation_deg, _ = pose_change(self._claimed.expand(len(poses), 4, 4), poses)
         self._open["finalists"] = {
             "centers": _centers(poses),
             "forward": _forward(poses),
             "scores": _rounded(losses),
-            "turned_deg": _rounded(turned_deg),
+            "rotation_deg": _rounded(rotation_deg),
         }
         self._open |= {"here": None, "elsewhere": None, "chosen": None}
         self._poses.append((self._names.index(self._open["view"]), poses, self._claimed))
@@ -102,9 +102,9 @@ class SearchLog:
         for search, (view, poses, claimed) in zip(self.searches, self._poses, strict=True):
             options = torch.cat([claimed[None], poses])
             stands = cameras.T_camera_world.detach()[view].to(options).expand(len(options), 4, 4)
-            turned_deg, _ = pose_change(options, stands)
-            nearest = int(turned_deg.argmin())
-            search["chosen"] = nearest - 1 if nearest > 0 and turned_deg[nearest] < CHOSEN_DEG else None
+            rotation_deg, _ = pose_change(options, stands)
+            nearest = int(rotation_deg.argmin())
+            search["chosen"] = nearest - 1 if nearest > 0 and rotation_deg[nearest] < CHOSEN_DEG else None
         return self.searches
 
 

@@ -21,7 +21,7 @@ _SAME_POINT = 1e-3
 """Principal points are the same if they differ by less than this share of the photograph's width."""
 
 
-def lens_scales(rasters: Sequence[Raster], pictures: Sequence[Picture]) -> Float[Tensor, " views"] | None:
+def shared_focal_scales(rasters: Sequence[Raster], pictures: Sequence[Picture]) -> Float[Tensor, " views"] | None:
     """Focal length of each picture over that of its photograph; None unless one lens setting can have taken all.
 
     Photographs of one camera have one size and one principal point; crops that somebody else made have neither.

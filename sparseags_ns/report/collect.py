@@ -90,7 +90,7 @@ def _tiles(summary: dict[str, Any]) -> tuple[Fact, ...]:
     views = summary["views"]
     trusted = [view for view in views if view["trusted"]] or views
     posed = [view for view in trusted if sentences.is_posed(view)]
-    turned = [view["pose_turned_deg"] for view in posed] or [0.0]
+    turned = [view["rotation_deg"] for view in posed] or [0.0]
     now = sentences.percent(median(view["mse_after"] for view in trusted))
     given = sentences.percent(median(view["mse_before"] for view in posed)) if posed else None
     return (
@@ -131,7 +131,7 @@ def _view_rows(run: OpenedRun, verdicts: Sequence[tuple[Mark, str]]) -> tuple[Vi
             error_after=sentences.percent(entry["mse_after"]),
             perceptual_before=entry[f"{perceptual}_before"],
             perceptual_after=entry[f"{perceptual}_after"],
-            turned_deg=entry["pose_turned_deg"],
+            rotation_deg=entry["rotation_deg"],
             moved=entry["camera_moved"],
             squared_after=entry["mse_after"],
             bar_percent=round(100 * sentences.percent(entry["mse_after"]) / longest, 2),

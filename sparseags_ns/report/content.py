@@ -61,7 +61,7 @@ class ViewRow:
     error_after: float
     perceptual_before: float
     perceptual_after: float
-    turned_deg: float
+    rotation_deg: float
     moved: float
     squared_after: float
     """As summary.json has it."""

@@ -52,7 +52,7 @@ NUMBERS = {
     "sum_recovered": "sum of all errors, recovered poses",
     "sum_refined": "sum of all errors, refined pose",
     "turned_by_deg": "turned against its last pose (degrees)",
-    "turned_deg": "turned against its given pose (degrees)",
+    "rotation_deg": "turned against its given pose (degrees)",
     "limit_deg": "limit above which a turn is suspicious (degrees)",
     "loss_given": "its error near its given pose, on a splat without it",
     "loss_refined": "its error near its refined pose, on a splat without it",
@@ -86,7 +86,7 @@ def starts(settled: dict[str, Any] | None) -> tuple[Start, ...]:
             loss=start["loss"],
             percent=100 * start["loss"] / most,
             chosen=start["pose_rate"] == chosen,
-            turned=f"{start['turned_deg']:.1f}°" if "turned_deg" in start else "",
+            turned=f"{start['rotation_deg']:.1f}°" if "rotation_deg" in start else "",
         )
         for start in known
     )

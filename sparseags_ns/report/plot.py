@@ -68,7 +68,7 @@ def _search(search: dict[str, Any], names: list[str]) -> dict[str, Any]:
         "finalists": finalists["centers"],
         "finalist_scores": finalists["scores"],
         "chosen": chosen,
-        "turned_deg": None if chosen is None else finalists["turned_deg"][chosen],
+        "rotation_deg": None if chosen is None else finalists["rotation_deg"][chosen],
     }
 
 

@@ -133,7 +133,7 @@ def _views(summary: dict[str, Any]) -> Iterable[Statement]:
     for name in [view["name"] for view in summary["views"] if view["trusted"] and view.get("by_hand")]:
         yield Statement("note", f"{name} is trusted because somebody said so in the viewer.")
     for name in _corrected(summary):
-        turned = by_name[name]["pose_turned_deg"]
+        turned = by_name[name]["rotation_deg"]
         yield Statement(
             "good",
             f"{name} was given a camera that is {turned:.0f} degrees away from where it fits. "
@@ -151,7 +151,7 @@ def _views(summary: dict[str, Any]) -> Iterable[Statement]:
             "note", f"{name} fits worse than the others: its error is {factor:.1f} times the median. Look at it."
         )
     for name in _far(summary):
-        turned, usual = by_name[name]["pose_turned_deg"], _median_turn(summary)
+        turned, usual = by_name[name]["rotation_deg"], _median_turn(summary)
         yield Statement(
             "note",
             f"{name} was turned by {turned:.0f} degrees, the median view by {usual:.1f}. It fits there, but a turn as "
@@ -228,11 +228,11 @@ def _far(summary: dict[str, Any]) -> list[str]:
     limit = max(FAR_DEG, FAR_FACTOR * _median_turn(summary))
     known = [*_corrected(summary), *_acted(summary, "place")]
     views = [view for view in summary["views"] if view["trusted"] and view["name"] not in known]
-    return [view["name"] for view in views if view["pose_turned_deg"] > limit]
+    return [view["name"] for view in views if view["rotation_deg"] > limit]
 
 
 def _median_turn(summary: dict[str, Any]) -> float:
-    return median([view["pose_turned_deg"] for view in summary["views"] if is_posed(view)] or [0.0])
+    return median([view["rotation_deg"] for view in summary["views"] if is_posed(view)] or [0.0])
 
 
 def _listed(names: Sequence[str]) -> str:

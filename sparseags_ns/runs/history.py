@@ -1,6 +1,6 @@
 """How a run went: each view's error and motion over the steps, and what happened to it; `sparseags/history.json`.
 
-The file, version 1 (`steps`, `pixels`, `errors`, `turned_deg`, `moved_percent` and `trusted` are parallel; the last
+The file, version 1 (`steps`, `pixels`, `errors`, `rotation_deg`, `moved_percent` and `trusted` are parallel; the last
 four hold one value for each view):
 
     {"version": 1,
@@ -10,7 +10,7 @@ four hold one value for each view):
      "steps": [number of steps done, ...],
      "pixels": [longer side of the photographs in that step, ...],
      "errors": [[...], ...], views that are not trusted included,
-     "turned_deg": [[...], ...], degrees by which each camera is turned against its given pose,
+     "rotation_deg": [[...], ...], degrees by which each camera is turned against its given pose,
      "moved_percent": [[...], ...], by how much its centre has moved, in percent of the mean distance to the object,
      "trusted": [[...], ...], whether the view took part in that step,
      "phases": [{"name": ..., "from_step": first, "to_step": one past the last, "pixels": ...}, ...], the schedule,
@@ -45,7 +45,7 @@ class Row:
     """Steps done."""
     pixels: int
     errors: list[float]
-    turned_deg: list[float]
+    rotation_deg: list[float]
     moved_percent: list[float]
     trusted: list[bool]
 
@@ -94,7 +94,7 @@ class RunHistory:
             "steps": [row.step for row in self.rows],
             "pixels": [row.pixels for row in self.rows],
             "errors": [_short(row.errors) for row in self.rows],
-            "turned_deg": [_short(row.turned_deg) for row in self.rows],
+            "rotation_deg": [_short(row.rotation_deg) for row in self.rows],
             "moved_percent": [_short(row.moved_percent) for row in self.rows],
             "trusted": [row.trusted for row in self.rows],
         }

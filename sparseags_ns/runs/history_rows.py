@@ -66,7 +66,7 @@ def row_of_step(
         step=step + 1,
         pixels=max(height, width),
         errors=errors.tolist(),
-        turned_deg=moved.turned_deg.tolist(),
+        rotation_deg=moved.rotation_deg.tolist(),
         moved_percent=moved.moved_percent.tolist(),
         trusted=trusted.tolist(),
     )

@@ -99,7 +99,7 @@ def anchored(
 
 def summarize(state: RunState, given: Cameras, before: ViewErrors, after: ViewErrors) -> dict[str, Any]:
     """The content of summary.json."""
-    turned_deg, moved = pose_change(given.T_camera_world, state.refined.T_camera_world)
+    rotation_deg, moved = pose_change(given.T_camera_world, state.refined.T_camera_world)
     posed = state.views.posed.tolist()
     return {
         "steps_done": state.steps_done,
@@ -120,7 +120,7 @@ def summarize(state: RunState, given: Cameras, before: ViewErrors, after: ViewEr
                 "mse_after": float(after.mse[i]),
                 f"{after.perceptual_name}_before": float(before.perceptual[i] if posed[i] else after.perceptual[i]),
                 f"{after.perceptual_name}_after": float(after.perceptual[i]),
-                "pose_turned_deg": float(turned_deg[i]) if posed[i] else 0.0,
+                "rotation_deg": float(rotation_deg[i]) if posed[i] else 0.0,
                 "camera_moved": float(moved[i]) if posed[i] else 0.0,
             }
             for i, name in enumerate(state.views.names)

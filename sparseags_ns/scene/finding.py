@@ -38,8 +38,8 @@ class PosedPhotograph:
     frame: Frame
     confidence: float = 1.0
     """1 for a pose that was given, 0 for a photograph that no pose was found for."""
-    freedom: float = 1.0
-    """How far refinement may move the camera (`Views.freedom`)."""
+    pose_lr_scale: float = 1.0
+    """How far refinement may move the camera (`Views.pose_lr_scale`)."""
 
 
 @dataclass(frozen=True)

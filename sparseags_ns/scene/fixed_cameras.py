@@ -1,4 +1,4 @@
-"""Which cameras stay as they came: how far refinement may move each (`Views.freedom`)."""
+"""Which cameras stay as they came: how far refinement may move each (`Views.pose_lr_scale`)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Hold = Literal["auto", "all", "none"]
 """`auto`: cameras that many points hold in place and, in whole scenes, all that have a trusted pose."""
 
 
-def freedom_of(photographs: Sequence[PosedPhotograph], *, whole: bool, hold: Hold) -> Float[Tensor, " views"]:
+def pose_lr_scales(photographs: Sequence[PosedPhotograph], *, whole: bool, hold: Hold) -> Float[Tensor, " views"]:
     """How far refinement may move each camera; said in one line where some stay as they are.
 
     Whole photographs are no objects: there is always a wrong arrangement of cameras in which a few coarse Gaussians
@@ -29,7 +29,7 @@ def freedom_of(photographs: Sequence[PosedPhotograph], *, whole: bool, hold: Hol
     if hold == "none":
         return free
     if hold == "auto" and not whole:
-        free = torch.tensor([photograph.freedom for photograph in photographs])
+        free = torch.tensor([photograph.pose_lr_scale for photograph in photographs])
         why = "each was fitted to a hundred points or more, with errors far below a working pixel"
     else:
         free[[photograph.frame.trusted for photograph in photographs]] = 0.0

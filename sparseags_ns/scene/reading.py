@@ -29,10 +29,10 @@ from sparseags_ns.preprocess.mask_ways import MASKS_FOLDER, MaskPlan, Masks, Sou
 from sparseags_ns.preprocess.picture import Picture
 from sparseags_ns.preprocess.pictures import Planes, read_pictures
 from sparseags_ns.preprocess.rasters import Raster, announce_framing, announce_turns, check_intrinsics, raster_of
-from sparseags_ns.preprocess.shared_intrinsics import lens_scales
+from sparseags_ns.preprocess.shared_intrinsics import shared_focal_scales
 from sparseags_ns.preprocess.store import Store, store_of
 from sparseags_ns.scene.finding import FoundScene, find_bare_scene, find_scene
-from sparseags_ns.scene.fixed_cameras import Hold, freedom_of
+from sparseags_ns.scene.fixed_cameras import Hold, pose_lr_scales
 from sparseags_ns.scene.unregistered import UNPLACED, MissingPoses
 from sparseags_ns.scene.videos import photographs_folder
 from sparseags_ns.views import Views
@@ -152,9 +152,11 @@ def _read(scene: Path, store: Store, found: FoundScene, options: ReadingOptions)
     planes = Planes.of(scene, rasters, plan, options.masks_drop, most_px)
     pictures = read_pictures(rasters, planes, size, recentred)
     confidence = torch.tensor([photograph.confidence for photograph in found.photographs])
-    freedom = freedom_of(found.photographs, whole=plan.way == "none", hold=options.hold)
+    pose_lr_scale = pose_lr_scales(found.photographs, whole=plan.way == "none", hold=options.hold)
     views = _views(rasters, pictures, size)
-    views = replace(views, points=found.points, freedom=freedom, lens_scale=lens_scales(rasters, pictures))
+    views = replace(
+        views, points=found.points, pose_lr_scale=pose_lr_scale, focal_scale=shared_focal_scales(rasters, pictures)
+    )
     return ReadScene(views, confidence, found.pose_source, plan)
 
 

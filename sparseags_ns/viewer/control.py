@@ -8,9 +8,9 @@ from nerfstudio.viewer.viewer_elements import ViewerControl
 
 from sparseags_ns.viewer.address import tell_address
 from sparseags_ns.viewer.page import serve_own_page
-from sparseags_ns.viewer.request_queue import Desk
+from sparseags_ns.viewer.request_queue import RequestQueue
 from sparseags_ns.viewer.theme import without_the_web
-from sparseags_ns.viewer.updater import RESOLUTION_AFTER, Steward
+from sparseags_ns.viewer.updater import RESOLUTION_AFTER, ViewerUpdater
 
 if TYPE_CHECKING:
     from nerfstudio.viewer.viewer import Viewer
@@ -26,7 +26,7 @@ CPU_TRAINING_RESOLUTION = 256
 class SparseAGSViewer(ViewerControl):
     """The SparseAGS panel and scene in nerfstudio's viewer."""
 
-    def __init__(self, model: SparseAGSModel, desk: Desk) -> None:
+    def __init__(self, model: SparseAGSModel, desk: RequestQueue) -> None:
         self._model, self._desk = model, desk
         serve_own_page()
 
@@ -40,5 +40,5 @@ class SparseAGSViewer(ViewerControl):
             viewer.control_panel._max_res.value = (
                 RESOLUTION_AFTER if viewer.trainer is None else CPU_TRAINING_RESOLUTION
             )
-        Steward(viewer, self._model, self._desk).start()
+        ViewerUpdater(viewer, self._model, self._desk).start()
         tell_address(viewer.viser_server.get_host(), viewer.viser_server.get_port())

@@ -14,7 +14,7 @@ from viser import GuiEvent
 
 from sparseags_ns.viewer import pictures
 from sparseags_ns.viewer import text as markup
-from sparseags_ns.viewer.request_queue import Action, Desk, Request
+from sparseags_ns.viewer.request_queue import Action, Request, RequestQueue
 from sparseags_ns.viewer.state import Headline, ViewRow
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Panel:
         viewer: Viewer,
         names: tuple[str, ...],
         thumbnails: list[str],
-        desk: Desk,
+        desk: RequestQueue,
         jump: Callable[[viser.ClientHandle, int | None], None],
     ) -> None:
         """Set up.

@@ -21,9 +21,9 @@ from sparseags_ns.optimization.reconstruction import Reconstruction
 from sparseags_ns.optimization.schedule import COARSE_PX
 from sparseags_ns.optimization.settings import SPARSEAGS, Preset
 from sparseags_ns.optimization.short_fits import ShortFitter
-from sparseags_ns.outliers.context import RepairSettings, Workplace
+from sparseags_ns.outliers.context import RepairContext, RepairSettings
 from sparseags_ns.outliers.fits import claimed
-from sparseags_ns.outliers.manual_search import FEWEST, HandSearch, search_by_hand
+from sparseags_ns.outliers.manual_search import FEWEST, ManualSearch, search_manually
 from sparseags_ns.pose_search.log import SearchLog
 from sparseags_ns.pose_search.observer import Both, watched_by
 from sparseags_ns.viewer.live_search import LiveSearch
@@ -56,7 +56,7 @@ class Training:
     """Whether more steps will follow."""
 
 
-class Desk:
+class RequestQueue:
     """Where requests are handed in."""
 
     def __init__(self, model: SparseAGSModel) -> None:
@@ -125,14 +125,14 @@ class Desk:
 
     def _search(self, view: int, between_batches: Callable[[], None] | None) -> str:
         model, name, started = self._model, self._name(view), time.monotonic()
-        views, standing = model.views.to(model.device), model.standing()
+        views, standing = model.views.to(model.device), model.reconstruction()
         preset = SPARSEAGS if self.training is None else self.training.preset
         fit = Reconstruction(standing.gaussians, standing.cameras, standing.trusted)
         fitter = ShortFitter(views, preset, between_batches)
-        place = Workplace(views, fitter, RepairSettings(), between_batches, standing.cameras.T_camera_world)
+        place = RepairContext(views, fitter, RepairSettings(), between_batches, standing.cameras.T_camera_world)
         log = SearchLog(views.names, model.steps_done, by="hand")
         with self.live.doing(f"searching view {name}"), watched_by(Both(log, self.live)):
-            found = search_by_hand(place, fit, view)
+            found = search_manually(place, fit, view)
         if found.fit is not None and self.changes:
             self._adopt(fit, found.fit, view)
         model.searches += log.decided(model.cameras() if found.fit is None or not self.changes else found.fit.cameras)
@@ -172,14 +172,14 @@ class Desk:
         return self._model.views.names[view]
 
 
-def _told(name: str, found: HandSearch, changes: bool, seconds: float) -> str:
+def _told(name: str, found: ManualSearch, changes: bool, seconds: float) -> str:
     numbers = found.decision.numbers
     if found.fit is None:
         return f"View {name} stays where it is: {found.decision.why} ({seconds:.0f} s)."
     sums = f"sum of errors {numbers['sum_own']:.3g}, there {numbers['sum_found']:.3g}; {seconds:.0f} s"
     if not changes:
         return (
-            f"View {name} fits better {numbers['turned_deg']:.0f} degrees from here ({sums}). Nothing was changed, "
+            f"View {name} fits better {numbers['rotation_deg']:.0f} degrees from here ({sums}). Nothing was changed, "
             "since no more steps follow: train again with its new pose, or longer."
         )
-    return f"View {name} now stands {numbers['turned_deg']:.0f} degrees from where it was ({sums})."
+    return f"View {name} now stands {numbers['rotation_deg']:.0f} degrees from where it was ({sums})."

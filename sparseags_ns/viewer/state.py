@@ -42,7 +42,7 @@ class ViewRow:
     """None before the first step."""
     ratio: float | None
     """Error over the trusted views' median."""
-    turned_deg: float | None
+    rotation_deg: float | None
     moved_percent: float | None
 
 
@@ -75,7 +75,7 @@ def view_rows(
                 standing,
                 error,
                 None if error is None or not usual else error / usual,
-                None if last is None else last.turned_deg[i],
+                None if last is None else last.rotation_deg[i],
                 None if last is None else last.moved_percent[i],
             )
         )

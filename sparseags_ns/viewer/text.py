@@ -75,7 +75,7 @@ def table(rows: Sequence[ViewRow], thumbnails: Sequence[str], selected: int) -> 
 def _table_row(index: int, row: ViewRow, thumbnail: str, selected: bool) -> str:
     ground = "rgba(255,211,105,0.16)" if selected else "transparent"
     badge = rgb(COLORS[row.standing])
-    moved = "" if row.turned_deg is None else f"{_degrees(row.turned_deg)}, {row.moved_percent:.0f} %"
+    moved = "" if row.rotation_deg is None else f"{_degrees(row.rotation_deg)}, {row.moved_percent:.0f} %"
     cells = [
         f'<img src="{thumbnail}" width="36" height="36" style={{{{display:"block",borderRadius:"4px",'
         f'margin:"2px 0",border:"2px solid {color_of(index, row)}"}}}}/>',

@@ -25,7 +25,7 @@ from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.runs.history import Phase
 from sparseags_ns.viewer import pictures
 from sparseags_ns.viewer.panel import Panel, Shown
-from sparseags_ns.viewer.request_queue import Desk, SearchInterruptedError
+from sparseags_ns.viewer.request_queue import RequestQueue, SearchInterruptedError
 from sparseags_ns.viewer.scene import Scene, look, vertical_fov
 from sparseags_ns.viewer.state import Mode, corrected_names, headline, view_rows
 
@@ -46,10 +46,10 @@ EVENTS = 30
 """So many are shown."""
 
 
-class Steward:
+class ViewerUpdater:
     """Keeps one viewer up to date."""
 
-    def __init__(self, viewer: Viewer, model: SparseAGSModel, desk: Desk) -> None:
+    def __init__(self, viewer: Viewer, model: SparseAGSModel, desk: RequestQueue) -> None:
         self._viewer, self._model, self._desk = viewer, model, desk
         views = model.views
         white = over_white(views.images, views.masks).cpu()

@@ -24,7 +24,7 @@ def _config(
     *,
     steps: int = STEPS,
     paper: bool = False,
-    settle: bool = False,
+    repair_poses: bool = False,
     prior: Path | None = None,
 ) -> SparseAGSTrainerConfig:
     config = deepcopy((sparseags_paper if paper else sparseags).config)
@@ -32,7 +32,7 @@ def _config(
     config.pipeline.datamanager.data = scene
     config.pipeline.datamanager.dataparser.resolution = 64
     config.pipeline.model.num_gaussians = 400
-    if not settle:
+    if not repair_poses:
         config.pipeline.model.other_pose_rates, config.pipeline.model.outlier_rule = (), "off"
     config.pipeline.model.guidance = "none" if prior is None else str(prior)
     config.pipeline.model.guidance_image_size, config.pipeline.model.guidance_sizes = 64, (32, 48, 64)
@@ -54,7 +54,7 @@ def _start(config: SparseAGSTrainerConfig) -> SparseAGSTrainer:
 
 @pytest.fixture(scope="session")
 def make_config() -> Callable[..., SparseAGSTrainerConfig]:
-    """`make_config(scene, output_dir, steps=, paper=, settle=, prior=)`: the config of a short run; only with `settle`
+    """`make_config(scene, output_dir, steps=, paper=, repair_poses=, prior=)`: the config of a short run; only with `repair_poses`
     does it make other starts and search for outliers, which takes most of the time. `prior`: a model's folder."""
     return _config
 

@@ -27,7 +27,7 @@ def searched(
     scene: Path, tmp_path_factory: pytest.TempPathFactory, make_config: MakeConfig, start: Start
 ) -> SparseAGSTrainer:
     """A run with another start and the search."""
-    trainer = start(make_config(scene, tmp_path_factory.mktemp("searched"), steps=STEPS, settle=True))
+    trainer = start(make_config(scene, tmp_path_factory.mktemp("searched"), steps=STEPS, repair_poses=True))
     trainer.train()
     return trainer
 
@@ -35,7 +35,7 @@ def searched(
 def test_the_decisions_stand_in_the_summary_with_their_numbers(searched: SparseAGSTrainer) -> None:
     settled = json.loads((searched.outputs_dir / "summary.json").read_text())["settled"]
     assert [start["pose_rate"] for start in settled["starts"]] == [1.0, 0.4, 0.05]
-    costs = [start_cost(start["loss"], start["turned_deg"]) for start in settled["starts"]]
+    costs = [start_cost(start["loss"], start["rotation_deg"]) for start in settled["starts"]]
     assert settled["chosen_start"] == settled["starts"][costs.index(min(costs))]
     assert settled["decisions"][-1]["action"] in ("finish", "correct", "restore", "keep")
     assert all(decision["why"] for decision in settled["decisions"])
@@ -49,20 +49,20 @@ def test_a_run_stopped_during_the_search_resumes_to_the_same_end(
     start: Start,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    stopped = start(make_config(scene, tmp_path / "stopped", steps=STEPS, settle=True))
-    settle = callback.settle
+    stopped = start(make_config(scene, tmp_path / "stopped", steps=STEPS, repair_poses=True))
+    repair_poses = callback.repair_poses
 
     def stop_meanwhile(*args: object, **kwargs: object) -> object:
         stopped.stop_training = True
-        return settle(*args, **kwargs)  # type: ignore[arg-type]
+        return repair_poses(*args, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(callback, "settle", stop_meanwhile)
+    monkeypatch.setattr(callback, "repair_poses", stop_meanwhile)
     stopped.train()
     monkeypatch.undo()
     steps_done = stopped.pipeline.model.steps_done
     assert 0 < steps_done < STEPS and stopped.pipeline.model.settled is None
 
-    config = make_config(scene, tmp_path / "resumed", steps=STEPS, settle=True)
+    config = make_config(scene, tmp_path / "resumed", steps=STEPS, repair_poses=True)
     config.load_dir = stopped.checkpoint_dir
     resumed = start(config)
     resumed.train()
@@ -80,10 +80,10 @@ def test_a_resumed_run_does_not_search_again(
     start: Start,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    config = make_config(scene, tmp_path, steps=STEPS, settle=True)
+    config = make_config(scene, tmp_path, steps=STEPS, repair_poses=True)
     config.load_dir = searched.checkpoint_dir
     resumed = start(config)
-    monkeypatch.setattr(callback, "settle", lambda *_, **__: pytest.fail("searched again"))
+    monkeypatch.setattr(callback, "repair_poses", lambda *_, **__: pytest.fail("searched again"))
     resumed.train()
     assert resumed.pipeline.model.settled == searched.pipeline.model.settled
 

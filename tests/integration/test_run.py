@@ -55,7 +55,7 @@ def test_summary_says_what_was_done(run: SparseAGSTrainer) -> None:
     error = summary["perceptual_error"]
     for view in summary["views"]:
         assert view["trusted"] is True
-        assert view["mse_after"] > 0 and view[f"{error}_after"] > 0 and view["pose_turned_deg"] > 0
+        assert view["mse_after"] > 0 and view[f"{error}_after"] > 0 and view["rotation_deg"] > 0
     assert sum(v["mse_after"] for v in summary["views"]) < sum(v["mse_before"] for v in summary["views"])
 
 

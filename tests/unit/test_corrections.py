@@ -111,14 +111,14 @@ def test_views_from_one_direction_leave_the_world_as_it_is() -> None:
 
 def test_a_camera_without_freedom_stays_and_the_others_move() -> None:
     guess = ring()
-    corrections = CameraCorrections(guess, "shared", freedom=torch.tensor([0.0, 1.0, 0.5, 1.0]))
+    corrections = CameraCorrections(guess, "shared", pose_lr_scale=torch.tensor([0.0, 1.0, 0.5, 1.0]))
     corrections.tangents.data.fill_(0.1)
     corrections.log_focal.data.fill_(0.2)
     cameras = corrections.cameras()
-    turned_deg, _ = pose_change(guess.T_camera_world, cameras.T_camera_world.detach())
-    assert turned_deg[0] < 1e-5 and turned_deg[1] > 5
-    torch.testing.assert_close(turned_deg[1], 2 * turned_deg[2])
+    rotation_deg, _ = pose_change(guess.T_camera_world, cameras.T_camera_world.detach())
+    assert rotation_deg[0] < 1e-5 and rotation_deg[1] > 5
+    torch.testing.assert_close(rotation_deg[1], 2 * rotation_deg[2])
     assert torch.equal(cameras.K[0], guess.K[0]) and cameras.K[1, 0, 0] > guess.K[1, 0, 0]
     cameras.T_camera_world.square().sum().backward()
     assert corrections.tangents.grad is not None and (corrections.tangents.grad[0] == 0).all()
-    assert "freedom" not in corrections.state_dict(), "it comes with the photographs"
+    assert "pose_lr_scale" not in corrections.state_dict(), "it comes with the photographs"

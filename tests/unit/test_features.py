@@ -68,7 +68,7 @@ def test_cameras_are_found_from_matches_with_their_intrinsics() -> None:
     poses = ring(5)
     initial = map_shots(*shots_of(poses, stranger=False), seed=0)
     assert all(frame is not None for frame in initial.frames) and (initial.confidence > 0.7).all()
-    assert initial.freedom is not None and (initial.freedom == 0).all(), "nothing is left to be refined"
+    assert initial.pose_lr_scale is not None and (initial.pose_lr_scale == 0).all(), "nothing is left to be refined"
     errors = pose_errors(torch.stack([frame.T_camera_world for frame in initial.frames if frame is not None]), poses)
     assert errors.pairs_rotation_deg.max() < 0.2 and errors.center.max() < 0.01
     first = initial.frames[0]
@@ -95,7 +95,7 @@ def test_a_photograph_of_something_else_is_not_placed() -> None:
     initial = map_shots(*shots_of(ring(4), stranger=True), seed=0)
     assert [frame is None for frame in initial.frames] == [False] * 4 + [True]
     assert initial.confidence[4] == 0
-    assert initial.freedom is not None and initial.freedom[4] == 1
+    assert initial.pose_lr_scale is not None and initial.pose_lr_scale[4] == 1
 
 
 @needs_colmap

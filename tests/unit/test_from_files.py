@@ -155,11 +155,13 @@ def test_a_model_may_know_more_photographs_than_the_scene_has(scene: Path, capsy
 def test_a_model_says_which_cameras_are_held_by_many_points(scene: Path) -> None:
     folder = colmap_model(scene / "sparse/0", ["a.png", "b.png", "c.png"])
     photographs = [scene / f"images/{name}.png" for name in ("a", "b")]
-    freedom = FromFiles(scene, folder).place(photographs).freedom
-    assert freedom is not None and freedom.tolist() == [1.0, 1.0], "one point that two photographs show holds nothing"
+    pose_lr_scale = FromFiles(scene, folder).place(photographs).pose_lr_scale
+    assert pose_lr_scale is not None and pose_lr_scale.tolist() == [1.0, 1.0], (
+        "one point that two photographs show holds nothing"
+    )
     (folder / "points3D.txt").write_text("1 0 0 1 255 0 0 0.8 1 0 2 0 3 0\n" * 100 + "1 0 0 1 9 9 9 0.8 2 0 2 1 2 2\n")
-    freedom = FromFiles(scene, folder).place(photographs).freedom
-    assert freedom is not None and freedom.tolist() == [0.0, 0.0]
+    pose_lr_scale = FromFiles(scene, folder).place(photographs).pose_lr_scale
+    assert pose_lr_scale is not None and pose_lr_scale.tolist() == [0.0, 0.0]
     (folder / "points3D.txt").write_text("1 0 0 1 255 0 0 0.8 1 0 2 0 3 0\n" * 25)
-    freedom = FromFiles(scene, folder).place(photographs).freedom
-    assert freedom is not None and freedom.tolist() == [0.75, 0.75]
+    pose_lr_scale = FromFiles(scene, folder).place(photographs).pose_lr_scale
+    assert pose_lr_scale is not None and pose_lr_scale.tolist() == [0.75, 0.75]

@@ -57,7 +57,7 @@ def test_a_row_holds_untrusted_views_too(make_views: MakeViews, toy_gaussians: G
     row = row_of_step(9, raster, background, toy_gaussians, cameras, given, trusted, make_targets(views), None)
     assert row.step == 10 and row.pixels == 32 and row.trusted == [True, True, False, True]
     assert max(row.errors[view] for view in (0, 1, 3)) < 1e-4 and row.errors[2] > 0.05
-    assert row.turned_deg[2] > 30 and max(row.turned_deg[view] for view in (0, 1, 3)) < 0.1
+    assert row.rotation_deg[2] > 30 and max(row.rotation_deg[view] for view in (0, 1, 3)) < 0.1
 
 
 def test_one_view_far_off_is_not_shared_out_among_the_others(make_views: MakeViews) -> None:
@@ -66,7 +66,7 @@ def test_one_view_far_off_is_not_shared_out_among_the_others(make_views: MakeVie
     refined[3] = orbit(torch.tensor(20.0), torch.tensor(10.0), 1.85)
     found = motion(given, refined, torch.zeros(3))
     assert agreeing(given, refined).tolist() == [True, True, True, False, True]
-    assert found.turned_deg[[0, 1, 2, 4]].max() < 0.1 < 90 < found.turned_deg[3]
+    assert found.rotation_deg[[0, 1, 2, 4]].max() < 0.1 < 90 < found.rotation_deg[3]
     assert found.moved_percent[[0, 1, 2, 4]].max() < 1 < 100 < found.moved_percent[3]
 
 
@@ -106,7 +106,7 @@ def test_a_search_is_logged_with_its_best_hypotheses(make_views: MakeViews, toy_
     assert len(scores) == MOST < search["tried"] and scores == sorted(scores) and scores[0] < search["score_median"]
     assert len(search["hypotheses"]["centers"]) == MOST and len(search["cameras"]["centers"]) == 4
     assert search["here"] > search["elsewhere"] > 0 and search["chosen"] == 0
-    assert search["finalists"]["turned_deg"][0] > 60
+    assert search["finalists"]["rotation_deg"][0] > 60
     assert log.decided(fit.cameras)[0]["chosen"] is None
     assert isinstance(observer(), Nobody)
 

@@ -11,11 +11,11 @@ import torch
 from sparseags_ns.formats.frame import Frame, intrinsics_matrix
 from sparseags_ns.geometry.cameras import Cameras, orbit, project
 from sparseags_ns.optimization.settings import SPARSEAGS_PAPER, JointSettings
-from sparseags_ns.optimization.shared_intrinsics import through_one_lens
+from sparseags_ns.optimization.shared_intrinsics import share_focal_length
 from sparseags_ns.preprocess.photographs import Header
 from sparseags_ns.preprocess.picture import Picture
 from sparseags_ns.preprocess.rasters import Raster
-from sparseags_ns.preprocess.shared_intrinsics import lens_scales
+from sparseags_ns.preprocess.shared_intrinsics import shared_focal_scales
 from sparseags_ns.views import Views
 
 FOCALS = (480.0, 470.0, 500.0, 490.0)
@@ -34,7 +34,7 @@ def picture(of: Raster, enlarged: float) -> Picture:
 
 def test_photographs_of_one_size_and_one_principal_point_came_through_one_lens() -> None:
     rasters, enlarged = [raster(focal) for focal in FOCALS], [0.5, 0.7, 0.5, 0.4]
-    scales = lens_scales(rasters, [picture(*pair) for pair in zip(rasters, enlarged, strict=True)])
+    scales = shared_focal_scales(rasters, [picture(*pair) for pair in zip(rasters, enlarged, strict=True)])
     assert scales is not None
     torch.testing.assert_close(scales, torch.tensor(enlarged).double())
 
@@ -50,10 +50,10 @@ def test_photographs_of_one_size_and_one_principal_point_came_through_one_lens()
 )
 def test_others_did_not(odd: Raster) -> None:
     rasters = [raster(480.0), raster(485.0), odd]
-    assert lens_scales(rasters, [picture(each, 0.5) for each in rasters]) is None
+    assert shared_focal_scales(rasters, [picture(each, 0.5) for each in rasters]) is None
 
 
-def views_with(focals: torch.Tensor, scale: torch.Tensor | None, freedom: torch.Tensor | None = None) -> Views:
+def views_with(focals: torch.Tensor, scale: torch.Tensor | None, pose_lr_scale: torch.Tensor | None = None) -> Views:
     poses = orbit(torch.tensor([0.0, 80.0, 170.0, 260.0]), torch.full((4,), 20.0), 1.85)
     K = torch.diag_embed(torch.stack([focals, focals, torch.ones(4)], dim=-1))
     K[:, 0, 2] = K[:, 1, 2] = 8
@@ -66,21 +66,21 @@ def views_with(focals: torch.Tensor, scale: torch.Tensor | None, freedom: torch.
         valid=plane,
         cameras=Cameras(poses, K, 16, 16),
         trusted=torch.ones(4, dtype=torch.bool),
-        freedom=freedom,
-        lens_scale=scale,
+        pose_lr_scale=pose_lr_scale,
+        focal_scale=scale,
     )
 
 
 def test_their_focal_lengths_become_their_mean_and_the_object_keeps_its_size() -> None:
     scale = torch.tensor([1.0, 2.0, 0.5, 1.0])
     given = views_with(torch.tensor(FOCALS) / 15 * scale, scale)
-    shared = through_one_lens(given, JointSettings())
+    shared = share_focal_length(given, JointSettings())
     lengths = shared.cameras.K[:, 0, 0] / scale
     torch.testing.assert_close(lengths, (torch.tensor(FOCALS) / 15).log().mean().exp().expand(4))
     beside = torch.linalg.inv(given.cameras.T_camera_world)[:, :3, 0]  # each camera's right, through the world's origin
     before, after = (project(views.cameras, 0.2 * beside[:, None])[0] for views in (given, shared))
     torch.testing.assert_close(before, after)
-    again = through_one_lens(shared, JointSettings())
+    again = share_focal_length(shared, JointSettings())
     torch.testing.assert_close(again.cameras.K, shared.cameras.K)
 
 
@@ -91,21 +91,21 @@ def test_nothing_is_shared_unless_asked_for_and_known() -> None:
         JointSettings(refine_focal="per_view"),
         SPARSEAGS_PAPER.settings,
     ):
-        assert through_one_lens(views_with(focals, ones), settings).cameras.K[1, 0, 0] == focals[1]
-    assert through_one_lens(views_with(focals, None), JointSettings()).cameras.K[1, 0, 0] == focals[1]
+        assert share_focal_length(views_with(focals, ones), settings).cameras.K[1, 0, 0] == focals[1]
+    assert share_focal_length(views_with(focals, None), JointSettings()).cameras.K[1, 0, 0] == focals[1]
     held = views_with(focals, ones, torch.zeros(4))
-    assert through_one_lens(held, JointSettings()) is held
+    assert share_focal_length(held, JointSettings()) is held
 
 
 def test_views_without_a_pose_take_the_focal_length_of_the_others() -> None:
     focals = torch.tensor([30.0, 30.0, 30.0, 60.0])
     views = replace(views_with(focals, torch.ones(4)), unposed=(3,))
-    torch.testing.assert_close(through_one_lens(views, JointSettings()).cameras.K[:, 0, 0], torch.full((4,), 30.0))
+    torch.testing.assert_close(share_focal_length(views, JointSettings()).cameras.K[:, 0, 0], torch.full((4,), 30.0))
 
 
 def test_the_user_is_told() -> None:
     told: list[str] = []
-    through_one_lens(
+    share_focal_length(
         views_with(torch.tensor(FOCALS) / 15, torch.ones(4)), JointSettings(), say=lambda what, why: told.append(what)
     )
     assert told == ["focal length: 32 pixels of the photographs for all of them"]

@@ -74,7 +74,11 @@ def test_what_was_found_once_is_recalled_whole(
         )
         assert (a.distortion, a.extra) == (b.distortion, b.extra)
     assert again.frames[2] is None and torch.equal(first.confidence, again.confidence)
-    assert first.freedom is not None and again.freedom is not None and torch.equal(first.freedom, again.freedom)
+    assert (
+        first.pose_lr_scale is not None
+        and again.pose_lr_scale is not None
+        and torch.equal(first.pose_lr_scale, again.pose_lr_scale)
+    )
     assert first.points is not None and again.points is not None
     for name in ("positions", "colors", "confidence"):
         assert torch.equal(getattr(first.points, name), getattr(again.points, name))

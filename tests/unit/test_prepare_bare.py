@@ -172,7 +172,7 @@ def test_the_sheet_of_the_scene_is_that_of_the_masks_used_last(bare: Path) -> No
 def test_a_bare_scene_has_views_but_nothing_to_start_from(bare: Path) -> None:
     scene = read_bare_scene(bare, OPTIONS)
     assert scene.views.names == NAMES and scene.views.images.shape == (3, 32, 32, 3)
-    assert not scene.views.posed.any() and not scene.views.trusted.any() and not scene.views.held.any()
+    assert not scene.views.posed.any() and not scene.views.trusted.any() and not scene.views.fixed.any()
     assert scene.confidence.tolist() == [0.0] * 3
     with pytest.raises(PoseInitError):
         read_scene(bare, OPTIONS)

@@ -80,12 +80,12 @@ def test_a_run_goes_on_from_where_it_is_settled(make_views: Callable[..., Views]
     views = make_views(4, 80)
     seen: list[Reconstruction] = []
 
-    def settle(standing: Reconstruction) -> Reconstruction:
+    def repair_poses(standing: Reconstruction) -> Reconstruction:
         seen.append(standing)
         fewer = Gaussians(**{name: value[:20] for name, value in vars(standing.gaussians).items()})
         return Reconstruction(fewer, views.cameras, torch.tensor([True, True, True, False]))
 
-    result = reconstruct(disturbed(views), small(), steps=12, settle=settle)
+    result = reconstruct(disturbed(views), small(), steps=12, repair_poses=repair_poses)
     assert len(seen) == 1 and seen[0].trusted.all() and len(seen[0].gaussians.means) > 20
     assert result.trusted.tolist() == [True, True, True, False]
     assert len(result.gaussians.means) <= 4 * 20, "two splits later"

@@ -58,7 +58,7 @@
       const kept = search.chosen === null;
       words.textContent =
         `${search.tried.toLocaleString("en")} poses tried, the best ${search.centers.length} shown. ` +
-        (kept ? "The view stayed where it was." : `It was put ${search.turned_deg.toFixed(0)}° away from where it claimed to be.`);
+        (kept ? "The view stayed where it was." : `It was put ${search.rotation_deg.toFixed(0)}° away from where it claimed to be.`);
       space.draw();
     };
     choice.addEventListener("change", () => {

@@ -20,8 +20,8 @@ def test_a_drift_of_the_world_is_no_error_of_the_cameras(
     refined = make_views(6).cameras
     drift = se3.exp(torch.tensor([0.05, -0.02, 0.03, 0.1, 0.05, -0.1]))
     given = refined.with_poses(refined.T_camera_world @ drift)
-    turned_deg, moved = pose_change(anchored(given, refined, toy_gaussians).T_camera_world, refined.T_camera_world)
-    assert turned_deg.max() < 0.1 and moved.max() < 0.01
+    rotation_deg, moved = pose_change(anchored(given, refined, toy_gaussians).T_camera_world, refined.T_camera_world)
+    assert rotation_deg.max() < 0.1 and moved.max() < 0.01
 
 
 def test_one_grossly_wrong_camera_leaves_the_others_where_they_are(
@@ -30,12 +30,12 @@ def test_one_grossly_wrong_camera_leaves_the_others_where_they_are(
     refined = make_views(6).cameras
     poses = refined.T_camera_world.clone()
     poses[2] = orbit(torch.tensor(300.0), torch.tensor(20.0), 1.85)
-    turned_deg, moved = pose_change(
+    rotation_deg, moved = pose_change(
         anchored(refined.with_poses(poses), refined, toy_gaussians).T_camera_world, refined.T_camera_world
     )
     others = torch.tensor([0, 1, 3, 4, 5])
-    assert turned_deg[2] > 90
-    assert turned_deg[others].max() < 0.1 and moved[others].max() < 0.01
+    assert rotation_deg[2] > 90
+    assert rotation_deg[others].max() < 0.1 and moved[others].max() < 0.01
 
 
 def test_views_without_a_pose_say_nothing_of_the_drift(
@@ -46,5 +46,5 @@ def test_views_without_a_pose_say_nothing_of_the_drift(
     poses[1:3] = orbit(torch.tensor(100.0), torch.tensor(60.0), 1.85)
     posed = torch.tensor([True, False, False, True, True])
     moved_as_one = anchored(refined.with_poses(poses), refined, toy_gaussians, posed)
-    turned_deg, _ = pose_change(moved_as_one.T_camera_world, refined.T_camera_world)
-    assert turned_deg[posed].max() < 0.1
+    rotation_deg, _ = pose_change(moved_as_one.T_camera_world, refined.T_camera_world)
+    assert rotation_deg[posed].max() < 0.1

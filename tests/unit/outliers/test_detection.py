@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from sparseags_ns.outliers.detection import (
     DetectionState,
     Evidence,
+    LeaveOneOutRule,
     PublishedRule,
-    RelocationRule,
     begin,
     drop_limit,
     judged,
@@ -41,12 +41,12 @@ def test_drop_limits_are_those_of_the_paper(views: int, limit: int) -> None:
 
 
 def test_content_views_end_the_search_at_once() -> None:
-    state = next_suspect(begin((True,) * 8), CONTENT, RelocationRule())
+    state = next_suspect(begin((True,) * 8), CONTENT, LeaveOneOutRule())
     assert state.finished and state.suspect is None and [d.action for d in state.decisions] == ["finish"]
 
 
 def test_guilty_view_is_suspected_and_dropped() -> None:
-    rule, before = RelocationRule(), suspicious(3)
+    rule, before = LeaveOneOutRule(), suspicious(3)
     state = next_suspect(begin((True,) * 8), before, rule)
     assert state.suspect == 3 and not state.finished
     state = judged(state, before, without(3, elsewhere=0.4, factor=0.7), rule)
@@ -54,37 +54,37 @@ def test_guilty_view_is_suspected_and_dropped() -> None:
     assert next_suspect(state, CONTENT, rule).finished
 
 
-@pytest.mark.parametrize("rule", [RelocationRule(), PublishedRule()])
-def test_views_whose_poses_are_held_are_nobodys_suspects(rule: RelocationRule | PublishedRule) -> None:
+@pytest.mark.parametrize("rule", [LeaveOneOutRule(), PublishedRule()])
+def test_views_whose_poses_are_held_are_nobodys_suspects(rule: LeaveOneOutRule | PublishedRule) -> None:
     errors = tuple(10.0 if view == 3 else error for view, error in enumerate(EVEN))
     loud = Evidence(errors, suspicious(3).elsewhere)
     assert next_suspect(begin((True,) * 8), loud, rule).suspect == 3
-    assert next_suspect(begin((True,) * 8, held=(3,)), loud, rule).suspect != 3
-    assert next_suspect(begin((True,) * 8, held=tuple(range(8))), loud, rule).finished
+    assert next_suspect(begin((True,) * 8, fixed=(3,)), loud, rule).suspect != 3
+    assert next_suspect(begin((True,) * 8, fixed=tuple(range(8))), loud, rule).finished
 
 
 def test_innocent_suspect_is_restored_and_not_suspected_again() -> None:
-    rule, before = RelocationRule(), suspicious(3)
+    rule, before = LeaveOneOutRule(), suspicious(3)
     state = judged(next_suspect(begin((True,) * 8), before, rule), before, without(3, 1.4, 0.95), rule)
     assert state.dropped == () and all(state.trusted) and state.cleared == (3,)
     assert next_suspect(state, before, rule).finished
 
 
 def test_view_whose_absence_harms_the_others_is_restored() -> None:
-    rule, before = RelocationRule(), suspicious(3)
+    rule, before = LeaveOneOutRule(), suspicious(3)
     state = judged(next_suspect(begin((True,) * 8), before, rule), before, without(3, 0.5, 1.6), rule)
     assert state.dropped == ()
 
 
 def test_everybody_elses_relief_proves_guilt_without_a_better_place() -> None:
-    rule, before = RelocationRule(), suspicious(3)
+    rule, before = LeaveOneOutRule(), suspicious(3)
     state = judged(next_suspect(begin((True,) * 8), before, rule), before, without(3, 1.1, 0.3), rule)
     assert state.dropped == (3,)
 
 
 @pytest.mark.parametrize("gain, corrected", [(0.7, (3,)), (0.99, ())])
 def test_doubt_is_settled_by_what_all_views_say(gain: float, corrected: tuple[int, ...]) -> None:
-    rule, before = RelocationRule(), suspicious(3)
+    rule, before = LeaveOneOutRule(), suspicious(3)
     state = judged(next_suspect(begin((True,) * 8), before, rule), before, without(3, 1.0, 0.95), rule)
     assert state.suspect == 3 and state.decisions[-1].action == "doubt"
     state = settled(state, 1.0, gain, rule)
@@ -94,11 +94,11 @@ def test_doubt_is_settled_by_what_all_views_say(gain: float, corrected: tuple[in
 
 def test_lost_view_is_suspect_even_if_nobody_looked_for_it() -> None:
     evidence = Evidence((0.1, 0.1, 5.0, 0.1), (1.5, NAN, NAN, NAN))
-    assert next_suspect(begin((True,) * 4), evidence, RelocationRule()).suspect == 2
+    assert next_suspect(begin((True,) * 4), evidence, LeaveOneOutRule()).suspect == 2
 
 
 def test_a_drop_gives_cleared_views_another_hearing() -> None:
-    rule = RelocationRule()
+    rule = LeaveOneOutRule()
     state = DetectionState(trusted=(True,) * 8, suspect=1, cleared=(3,))
     state = judged(state, CONTENT, without(1, 0.2, 0.5), rule)
     assert next_suspect(state, suspicious(3), rule).suspect == 3
@@ -106,25 +106,25 @@ def test_a_drop_gives_cleared_views_another_hearing() -> None:
 
 def test_search_ends_after_enough_innocent_suspects() -> None:
     state = DetectionState(trusted=(True,) * 8, cleared=(0, 1))
-    assert next_suspect(state, suspicious(3), RelocationRule(max_cleared=2)).finished
+    assert next_suspect(state, suspicious(3), LeaveOneOutRule(max_cleared=2)).finished
 
 
 def test_views_untrusted_from_the_start_are_nobodys_suspects() -> None:
     trusted = (False, *(True,) * 8)
     evidence = Evidence((9.0, *EVEN), (0.1, *(2.5,) * 8))
-    assert next_suspect(begin(trusted), evidence, RelocationRule()).finished
+    assert next_suspect(begin(trusted), evidence, LeaveOneOutRule()).finished
 
 
 @pytest.mark.parametrize("again", [False, True])
 def test_eight_views_are_content_at_a_ratio_that_makes_few_suspect(again: bool) -> None:
-    assert next_suspect(begin((True,) * 8, again=again), Evidence(EVEN[:8], (1.7,) * 8), RelocationRule()).finished
+    assert next_suspect(begin((True,) * 8, again=again), Evidence(EVEN[:8], (1.7,) * 8), LeaveOneOutRule()).finished
 
 
 @pytest.mark.parametrize("views", [6, 7])
 def test_where_views_are_few_less_is_needed_to_suspect_and_more_to_end(views: int) -> None:
     state, rule, evidence = (
         begin((True,) * views),
-        RelocationRule(max_cleared=0),
+        LeaveOneOutRule(max_cleared=0),
         Evidence(EVEN[:views], (1.7,) * views),
     )
     for number in range(3):
@@ -135,7 +135,7 @@ def test_where_views_are_few_less_is_needed_to_suspect_and_more_to_end(views: in
 
 
 def test_a_view_that_would_stand_elsewhere_but_eases_nobody_by_leaving_is_in_doubt() -> None:
-    rule, before = RelocationRule(), suspicious(3)
+    rule, before = LeaveOneOutRule(), suspicious(3)
     state = judged(next_suspect(begin((True,) * 8), before, rule), before, without(3, 0.4, factor=0.95), rule)
     assert state.suspect == 3 and state.decisions[-1].action == "doubt"
 
@@ -156,12 +156,12 @@ def test_published_rule_drops_the_largest_error_if_the_mean_falls_by_its_thresho
 
 def test_judging_without_a_suspect_is_refused() -> None:
     with pytest.raises(ValueError, match="no view is suspected"):
-        judged(begin((True,) * 4), CONTENT, CONTENT, RelocationRule())
+        judged(begin((True,) * 4), CONTENT, CONTENT, LeaveOneOutRule())
 
 
 def test_decisions_can_be_written_as_json() -> None:
     evidence = Evidence((0.1, 0.1, 5.0, 0.1), (NAN,) * 4)
-    (decision,) = next_suspect(begin((True,) * 4), evidence, RelocationRule()).decisions
+    (decision,) = next_suspect(begin((True,) * 4), evidence, LeaveOneOutRule()).decisions
     written = json.loads(json.dumps(decision.to_json(("a", "b", "c", "d")), allow_nan=False))
     assert written["view"] == "c" and written["action"] == "suspect" and written["numbers"]["elsewhere"] is None
 
@@ -170,7 +170,7 @@ def test_decisions_can_be_written_as_json() -> None:
 def test_any_evidence_ends_within_the_limits(data: st.DataObject) -> None:
     count = data.draw(st.integers(3, 12))
     numbers = st.floats(1e-4, 10.0)
-    rule = data.draw(st.sampled_from([RelocationRule(), PublishedRule()]))
+    rule = data.draw(st.sampled_from([LeaveOneOutRule(), PublishedRule()]))
 
     def evidence() -> Evidence:
         errors = tuple(data.draw(numbers) for _ in range(count))

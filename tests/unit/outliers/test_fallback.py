@@ -12,7 +12,7 @@ from sparseags_ns.geometry import se3
 from sparseags_ns.optimization.reconstruction import Reconstruction
 from sparseags_ns.optimization.short_fits import Continuation
 from sparseags_ns.outliers import fallback
-from sparseags_ns.outliers.context import RepairSettings, Workplace
+from sparseags_ns.outliers.context import RepairContext, RepairSettings
 from sparseags_ns.outliers.fallback import declared_wrong, fall_back
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
@@ -37,8 +37,8 @@ def turned(poses: torch.Tensor, view: int, angle_deg: float) -> torch.Tensor:
     return moved
 
 
-def place_for(views: Views) -> Workplace:
-    return Workplace(views, Still(), RepairSettings(), None, claims=views.cameras.T_camera_world)
+def place_for(views: Views) -> RepairContext:
+    return RepairContext(views, Still(), RepairSettings(), None, claims=views.cameras.T_camera_world)
 
 
 def test_a_view_carried_away_from_its_right_pose_goes_back(
@@ -78,15 +78,15 @@ def test_a_view_that_refinement_put_right_is_declared_and_not_moved(
     assert wrong.tolist() == [view == 2 for view in range(6)]
     assert [(decision.action, decision.view) for decision in decisions] == [("declare", 2)]
     numbers = decisions[0].numbers
-    assert abs(numbers["turned_deg"] - 60.0) < 1.0 and numbers["loss_given"] > 1.5 * numbers["loss_refined"]
+    assert abs(numbers["rotation_deg"] - 60.0) < 1.0 and numbers["loss_given"] > 1.5 * numbers["loss_refined"]
 
 
 @pytest.mark.parametrize(
-    ("turned_deg", "rise", "declared"),
+    ("rotation_deg", "rise", "declared"),
     [(60.0, 3.5, True), (60.0, 2.5, False), (14.0, 8.0, False), (14.0, 9.0, True)],
 )
 def test_the_farther_a_view_was_turned_the_less_its_loss_has_to_rise(
-    turned_deg: float,
+    rotation_deg: float,
     rise: float,
     declared: bool,
     make_views: Callable[..., Views],
@@ -94,7 +94,7 @@ def test_the_farther_a_view_was_turned_the_less_its_loss_has_to_rise(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     views = make_views(6, 64)
-    given = replace(views, cameras=views.cameras.with_poses(turned(views.cameras.T_camera_world, 2, turned_deg)))
+    given = replace(views, cameras=views.cameras.with_poses(turned(views.cameras.T_camera_world, 2, rotation_deg)))
     monkeypatch.setattr(fallback, "_losses_nearby", lambda *_: (1.0, rise))
     wrong, _ = declared_wrong(
         place_for(given), Reconstruction(toy_gaussians, views.cameras, views.trusted), torch.zeros(6, dtype=torch.bool)

@@ -16,16 +16,16 @@ from sparseags_ns.geometry.pose_errors import pose_change
 from sparseags_ns.optimization.reconstruction import Reconstruction
 from sparseags_ns.optimization.settings import SPARSEAGS
 from sparseags_ns.optimization.short_fits import Continuation
-from sparseags_ns.outliers.context import RepairSettings, Workplace
+from sparseags_ns.outliers.context import RepairContext, RepairSettings
 from sparseags_ns.outliers.detection import Decision
-from sparseags_ns.outliers.manual_search import HandSearch, search_by_hand
+from sparseags_ns.outliers.manual_search import ManualSearch, search_manually
 from sparseags_ns.pose_search.observer import watched_by
 from sparseags_ns.pose_search.search import SearchSettings
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.runs.history import RunHistory
 from sparseags_ns.viewer import request_queue as desk_module
 from sparseags_ns.viewer.live_search import LiveSearch
-from sparseags_ns.viewer.request_queue import Desk, Request, SearchInterruptedError, Training
+from sparseags_ns.viewer.request_queue import Request, RequestQueue, SearchInterruptedError, Training
 from sparseags_ns.views import Views
 
 QUICK = SearchSettings(
@@ -50,11 +50,11 @@ class PerfectFitter:
 
 def place_and_fit(
     views: Views, gaussians: Gaussians, wrong: int | None, trusted: Tensor
-) -> tuple[Workplace, Reconstruction]:
+) -> tuple[RepairContext, Reconstruction]:
     poses = views.cameras.T_camera_world.clone()
     if wrong is not None:
         poses[wrong] = orbit(torch.tensor(300.0), torch.tensor(20.0), 1.85)
-    place = Workplace(views, PerfectFitter(gaussians), SETTINGS, None, poses)
+    place = RepairContext(views, PerfectFitter(gaussians), SETTINGS, None, poses)
     return place, Reconstruction(gaussians, views.cameras.with_poses(poses), trusted)
 
 
@@ -62,24 +62,24 @@ def test_a_wrong_view_gets_its_pose(make_views: MakeViews, toy_gaussians: Gaussi
     views, live = make_views(4), LiveSearch()
     place, fit = place_and_fit(views, toy_gaussians, 2, torch.ones(4, dtype=torch.bool))
     with watched_by(live), live.doing("searching view 002"):
-        found = search_by_hand(place, fit, 2)
+        found = search_manually(place, fit, 2)
         assert live.now.doing == "searching view 002" and live.now.view == 2
     assert live.now.doing is None and not live.now.searching
     assert live.now.finalists is not None and live.now.centers is not None and len(live.now.centers) > 200
     assert found.decision.action == "correct" and found.fit is not None and found.fit.trusted.all()
     errors_deg, _ = pose_change(found.fit.cameras.T_camera_world, views.cameras.T_camera_world)
-    assert errors_deg[2] < 6.0 and found.decision.numbers["turned_deg"] > 60
+    assert errors_deg[2] < 6.0 and found.decision.numbers["rotation_deg"] > 60
 
 
 def test_a_right_view_stays(make_views: MakeViews, toy_gaussians: Gaussians) -> None:
     place, fit = place_and_fit(make_views(4), toy_gaussians, None, torch.ones(4, dtype=torch.bool))
-    found = search_by_hand(place, fit, 1)
+    found = search_manually(place, fit, 1)
     assert found.fit is None and found.decision.action == "restore"
 
 
 def test_two_others_have_to_be_left(make_views: MakeViews, toy_gaussians: Gaussians) -> None:
     place, fit = place_and_fit(make_views(3), toy_gaussians, None, torch.tensor([True, True, False]))
-    found = search_by_hand(place, fit, 0)
+    found = search_manually(place, fit, 0)
     assert found.fit is None and "2 other trusted views" in found.decision.why
 
 
@@ -94,9 +94,9 @@ def training(goes_on: bool = True) -> Training:
     return Training(SPARSEAGS, {}, lambda: goes_on)
 
 
-def make_desk(model: Any, monkeypatch: pytest.MonkeyPatch) -> Desk:
+def make_desk(model: Any, monkeypatch: pytest.MonkeyPatch) -> RequestQueue:
     monkeypatch.setattr(desk_module, "announce", lambda *_: None)
-    return Desk(model)
+    return RequestQueue(model)
 
 
 def test_leaving_out_and_trusting_are_noted(make_views: MakeViews, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,8 +153,8 @@ def test_an_interrupted_search_says_so(make_views: MakeViews, monkeypatch: pytes
 
 
 def test_answers_say_what_came_of_a_search() -> None:
-    numbers = {"sum_own": 0.2, "sum_found": 0.1, "turned_deg": 127.0}
-    found = HandSearch(None, Decision("restore", 1, "its own pose fits all views best", numbers))
+    numbers = {"sum_own": 0.2, "sum_found": 0.1, "rotation_deg": 127.0}
+    found = ManualSearch(None, Decision("restore", 1, "its own pose fits all views best", numbers))
     assert desk_module._told("001", found, True, 8.0).startswith("View 001 stays where it is: its own pose")
     fit = Reconstruction.__new__(Reconstruction)
     moved = replace(found, fit=fit, decision=Decision("correct", 1, "better", numbers))

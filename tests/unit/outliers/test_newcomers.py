@@ -15,7 +15,7 @@ from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.geometry.pose_errors import pose_change
 from sparseags_ns.optimization.reconstruction import Reconstruction
 from sparseags_ns.optimization.short_fits import Continuation, ShortFitter, coarse_preset
-from sparseags_ns.outliers.registration_rule import AdmissionRule
+from sparseags_ns.outliers.registration_rule import RegistrationRule
 from sparseags_ns.outliers.repair import RepairResult, RepairSettings, repair
 from sparseags_ns.pose_search.search import SearchSettings
 from sparseags_ns.rasterizer.types import Gaussians
@@ -30,7 +30,7 @@ SETTINGS = RepairSettings(
     pixels=32,
     glances=0,
     candidates=2,
-    admission=AdmissionRule(unlike_chance=0.2),  # The fake explains the others perfectly.
+    admission=RegistrationRule(unlike_chance=0.2),  # The fake explains the others perfectly.
 )
 
 
@@ -110,8 +110,8 @@ def test_view_of_a_sample_without_a_pose_lands_within_10_degrees() -> None:
     assert result.fit.trusted.all() and result.placed[3]
     true, fit = sample.true_cameras.T_camera_world, result.fit
     similarity = object_anchored(true, fit.cameras.T_camera_world, fit.gaussians.visible_center)
-    turned_deg, _ = pose_change(similarity.apply_to_poses(true).float(), fit.cameras.T_camera_world)
-    assert turned_deg[3] < 10.0 and turned_deg.max() < 10.0
+    rotation_deg, _ = pose_change(similarity.apply_to_poses(true).float(), fit.cameras.T_camera_world)
+    assert rotation_deg[3] < 10.0 and rotation_deg.max() < 10.0
 
 
 def test_views_without_a_pose_say_so(make_views: Callable[..., Views]) -> None:

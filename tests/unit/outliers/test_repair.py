@@ -18,7 +18,7 @@ from sparseags_ns.metrics.view_errors import view_errors
 from sparseags_ns.optimization.reconstruction import Reconstruction
 from sparseags_ns.optimization.short_fits import Continuation
 from sparseags_ns.outliers import few_views as few
-from sparseags_ns.outliers.detection import PublishedRule, RelocationRule
+from sparseags_ns.outliers.detection import LeaveOneOutRule, PublishedRule
 from sparseags_ns.outliers.fits import NO_LIMIT, realigned, view_losses
 from sparseags_ns.outliers.repair import RepairSettings, repair
 from sparseags_ns.pose_search.proxy import proxy
@@ -29,7 +29,7 @@ from sparseags_ns.views import Views
 QUICK = SearchSettings(
     spacing_deg=30.0, coarse_px=16, fine_px=32, shortlist=12, finalists=3, coarse_steps=20, fine_steps=12
 )
-RULE = RelocationRule(must_ease=1.15, suspect_below_wary=1.45)
+RULE = LeaveOneOutRule(must_ease=1.15, suspect_below_wary=1.45)
 """With a perfect fitter nobody's absence eases the others."""
 SETTINGS = RepairSettings(rule=RULE, glance=QUICK, thorough=QUICK, pixels=32, glances=3, candidates=2)
 
@@ -189,7 +189,7 @@ def test_four_right_views_come_back_untouched(make_views: Callable[..., Views], 
 
 def test_few_views_that_are_held_are_not_tried(make_views: Callable[..., Views], toy_gaussians: Gaussians) -> None:
     views = make_views(4, 32)
-    held = replace(with_wrong(views, _2=300.0), freedom=views.masks.new_zeros(4))
+    held = replace(with_wrong(views, _2=300.0), pose_lr_scale=views.masks.new_zeros(4))
     result = repair(held, PerfectFitter(toy_gaussians), settings=SETTINGS)
     assert not result.repaired and result.decisions[-1].why == "no view is left to suspect"
 

@@ -37,8 +37,8 @@ def test_pose_is_found_even_upside_down_and_from_below(
     true[:3, 3] += torch.tensor([0.05, -0.04, 0.0])
     views = photographed_from(make_views(2, 32), toy_gaussians, true)
     found = search(toy_gaussians, views, 0, 1.85, QUICK)
-    turned_deg, moved = pose_change(found.poses[:1], true[None])
-    assert turned_deg.item() < 3.0 and moved.item() < 0.1
+    rotation_deg, moved = pose_change(found.poses[:1], true[None])
+    assert rotation_deg.item() < 3.0 and moved.item() < 0.1
     assert found.losses.argmin() == 0 and len(found.turns) == len(found.hypotheses) == len(found.hypothesis_losses)
 
 
@@ -50,8 +50,8 @@ def test_unknown_part_of_a_photograph_does_not_mislead(
     images[:, :, :13], masks[:, :, :13], valid[:, :, :13] = 0.0, 0.0, 0.0
     cut = replace(views, images=images, masks=masks, valid=valid)
     found = search(toy_gaussians, cut, 1, 1.85, QUICK)
-    turned_deg, _ = pose_change(found.poses[:1], views.cameras.T_camera_world[1:2])
-    assert turned_deg.item() < 6.0
+    rotation_deg, _ = pose_change(found.poses[:1], views.cameras.T_camera_world[1:2])
+    assert rotation_deg.item() < 6.0
 
 
 def test_empty_mask_ends_at_once_and_finds_nothing(make_views: Callable[..., Views], toy_gaussians: Gaussians) -> None:

@@ -13,9 +13,9 @@ from sparseags_ns.geometry.cameras import Cameras, orbit
 from sparseags_ns.geometry.pose_errors import pose_change
 from sparseags_ns.optimization.reconstruction import Reconstruction
 from sparseags_ns.optimization.short_fits import Continuation, Fitter
-from sparseags_ns.outliers.context import RepairSettings, Workplace, without
+from sparseags_ns.outliers.context import RepairContext, RepairSettings, without
 from sparseags_ns.outliers.detection import DetectionState
-from sparseags_ns.outliers.fits import median_turn_deg, start_cost
+from sparseags_ns.outliers.fits import median_rotation_deg, start_cost
 from sparseags_ns.outliers.second_look import placed_anew, reconstructed_anew
 from sparseags_ns.outliers.verdict import may_belong, moved_fit_better, verdict
 from sparseags_ns.pose_search.search import SearchSettings
@@ -75,8 +75,8 @@ class SlidingFitter:
 
 def place_of(
     views: Views, fitter: Fitter, claims: Tensor, *others: Fitter, settings: RepairSettings = SETTINGS
-) -> Workplace:
-    return Workplace(views, fitter, settings, None, claims, others)
+) -> RepairContext:
+    return RepairContext(views, fitter, settings, None, claims, others)
 
 
 def moved(views: Views, view: int, azimuth_deg: float) -> Tensor:
@@ -166,10 +166,10 @@ def test_turns_are_told_apart_from_a_drift_of_the_world(
 ) -> None:
     views = make_views(6, 32)
     slid = SlidingFitter(toy_gaussians, 20.0).from_scratch(views.cameras, views.trusted)
-    assert 15.0 < median_turn_deg(slid, views.cameras.T_camera_world) < 45.0
+    assert 15.0 < median_rotation_deg(slid, views.cameras.T_camera_world) < 45.0
     turned_as_one = views.cameras.T_camera_world @ se3.exp(torch.tensor([0.0, 0.0, 0.0, 0.0, 0.7, 0.0]))
     drifted = Reconstruction(toy_gaussians, views.cameras.with_poses(turned_as_one), views.trusted)
-    assert median_turn_deg(drifted, views.cameras.T_camera_world) < 0.1
+    assert median_rotation_deg(drifted, views.cameras.T_camera_world) < 0.1
 
 
 def test_a_start_that_turned_most_views_far_has_to_explain_the_photographs_much_better() -> None:

@@ -9,32 +9,39 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparseags_ns.outliers.registration_rule import AdmissionRule, Trial, Waiting, ended, judged, next_waiting
+from sparseags_ns.outliers.registration_rule import (
+    RegistrationRule,
+    RegistrationState,
+    Trial,
+    ended,
+    judged,
+    next_waiting,
+)
 
-RULE = AdmissionRule()
+RULE = RegistrationRule()
 GOOD = Trial(loss=0.01, usual=0.01, arbitrary=0.5, others_factor=1.1, before=0.05, next_best=0.1)
 MISFIT = replace(GOOD, loss=0.4)
 COSTLY = replace(GOOD, others_factor=3.0)
 
 
 def test_view_whose_best_pose_stands_out_most_is_tried_first() -> None:
-    assert next_waiting(Waiting((1, 4, 6)), {1: 0.9, 4: 0.2, 6: 0.5}) == 4
+    assert next_waiting(RegistrationState((1, 4, 6)), {1: 0.9, 4: 0.2, 6: 0.5}) == 4
 
 
 def test_views_without_a_margin_come_last_and_in_order() -> None:
-    assert next_waiting(Waiting((6, 1, 4)), {4: 0.99}) == 4
-    assert next_waiting(Waiting((6, 1)), {}) == 1
+    assert next_waiting(RegistrationState((6, 1, 4)), {4: 0.99}) == 4
+    assert next_waiting(RegistrationState((6, 1)), {}) == 1
 
 
 def test_view_that_fits_is_placed_with_its_numbers() -> None:
-    state = judged(Waiting((2,)), 2, GOOD, RULE)
+    state = judged(RegistrationState((2,)), 2, GOOD, RULE)
     assert state.placed == (2,) and state.done and [d.action for d in state.decisions] == ["place"]
     assert state.decisions[0].numbers == GOOD.numbers
 
 
 @pytest.mark.parametrize("trial", [MISFIT, COSTLY])
 def test_view_that_fits_badly_or_at_the_others_expense_is_refused(trial: Trial) -> None:
-    state = judged(Waiting((2,)), 2, trial, RULE)
+    state = judged(RegistrationState((2,)), 2, trial, RULE)
     assert state.placed == () and state.refused == (2,) and state.done and state.decisions == ()
 
 
@@ -50,7 +57,7 @@ def test_whole_photograph_must_be_explained_before_it_is_joined(unseen: dict[str
 
 
 def test_refused_view_is_tried_again_once_another_was_placed() -> None:
-    state = judged(Waiting((2, 3)), 2, MISFIT, RULE)
+    state = judged(RegistrationState((2, 3)), 2, MISFIT, RULE)
     assert not state.done and state.untried == (3,)
     state = judged(state, 3, GOOD, RULE)
     assert state.untried == (2,) and state.refused == ()
@@ -58,7 +65,7 @@ def test_refused_view_is_tried_again_once_another_was_placed() -> None:
 
 
 def test_views_refused_to_the_end_stay_out_and_say_why() -> None:
-    state = judged(judged(Waiting((2, 3)), 2, MISFIT, RULE), 3, COSTLY, RULE)
+    state = judged(judged(RegistrationState((2, 3)), 2, MISFIT, RULE), 3, COSTLY, RULE)
     decisions = ended(state, {2: MISFIT, 3: COSTLY}).decisions
     assert [(d.action, d.view) for d in decisions] == [("keep", 2), ("keep", 3)]
     assert decisions[0].numbers["loss_over_median"] == pytest.approx(40.0)
@@ -67,14 +74,14 @@ def test_views_refused_to_the_end_stay_out_and_say_why() -> None:
 
 def test_only_waiting_views_are_judged_and_only_if_any_wait() -> None:
     with pytest.raises(ValueError, match="not waiting"):
-        judged(Waiting((2,)), 3, GOOD, RULE)
+        judged(RegistrationState((2,)), 3, GOOD, RULE)
     with pytest.raises(ValueError, match="no view is waiting"):
-        next_waiting(Waiting(()), {})
+        next_waiting(RegistrationState(()), {})
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=60))
 def test_every_view_ends_placed_or_left_out_after_finitely_many_trials(fits: list[bool]) -> None:
-    state, trials, answers = Waiting(tuple(range(5))), {}, iter(fits)
+    state, trials, answers = RegistrationState(tuple(range(5))), {}, iter(fits)
     for _ in range(15):  # 5 + 4 + 3 + 2 + 1
         if state.done:
             break

@@ -47,8 +47,8 @@ def test_a_view_without_a_pose_is_marked_and_not_trusted(plain: Path, capsys: py
     views = read_scene(plain, ReadingOptions(resolution=SIZE)).views
     assert views.unposed == (3,) and views.posed.tolist() == [True, True, True, False]
     assert views.trusted.tolist() == [True, True, True, False]
-    assert views.freedom is not None and views.freedom.tolist() == [0.0, 0.5, 0.5, 1.0]
-    assert views.held.tolist() == [True, False, False, False]
+    assert views.pose_lr_scale is not None and views.pose_lr_scale.tolist() == [0.0, 0.5, 0.5, 1.0]
+    assert views.fixed.tolist() == [True, False, False, False]
     said = capsys.readouterr().err
     assert (
         "no pose from fake for 003.png" in said
@@ -58,11 +58,11 @@ def test_a_view_without_a_pose_is_marked_and_not_trusted(plain: Path, capsys: py
 
 def test_whole_scenes_keep_the_poses_they_have_unless_asked(plain: Path, capsys: pytest.CaptureFixture[str]) -> None:
     views = read_scene(plain, ReadingOptions(resolution=SIZE, masks="none")).views
-    assert views.held.tolist() == [True, True, True, False], "what has no pose must be free to find one"
+    assert views.fixed.tolist() == [True, True, True, False], "what has no pose must be free to find one"
     assert "3 of 4 cameras stay as they came (whole photographs" in capsys.readouterr().err
-    assert read_scene(plain, ReadingOptions(resolution=SIZE, hold="all")).views.held.tolist() == [True] * 3 + [False]
+    assert read_scene(plain, ReadingOptions(resolution=SIZE, hold="all")).views.fixed.tolist() == [True] * 3 + [False]
     freely = read_scene(plain, ReadingOptions(resolution=SIZE, masks="none", hold="none")).views
-    assert not freely.held.any()
+    assert not freely.fixed.any()
 
 
 def test_what_stands_in_for_a_pose_does_not_shape_the_world(plain: Path) -> None:

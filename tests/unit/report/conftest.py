@@ -24,10 +24,10 @@ DECISIONS = [
         "action": "correct",
         "view": "001",
         "why": "with its new pose all views agree better",
-        "numbers": {"turned_deg": 127},
+        "numbers": {"rotation_deg": 127},
     },
 ]
-STARTS = [{"pose_rate": 1.0, "loss": 0.05, "turned_deg": 4.26}, {"pose_rate": 0.4, "loss": 0.08}]
+STARTS = [{"pose_rate": 1.0, "loss": 0.05, "rotation_deg": 4.26}, {"pose_rate": 0.4, "loss": 0.08}]
 """The second one as older runs wrote it."""
 SETTLED = {"starts": STARTS, "chosen_start": STARTS[0], "corrected": ["001"], "decisions": DECISIONS}
 
@@ -44,7 +44,7 @@ def summary() -> dict[str, Any]:
             "mse_after": error,
             "dssim_before": 0.3,
             "dssim_after": 0.01,
-            "pose_turned_deg": turned,
+            "rotation_deg": turned,
             "camera_moved": 0.1,
         }
 
@@ -86,7 +86,7 @@ def searches() -> dict[str, Any]:
         "tried": 2560,
         "cameras": {"centers": [[1.0, 0.0, float(i)] for i in range(5)], "forward": [[0.0, 0.0, 1.0]] * 5},
         "hypotheses": {"centers": places, "scores": [0.01, 0.2]},
-        "finalists": {"centers": places[:1], "forward": [[0, 0, 1]], "scores": [0.01], "turned_deg": [127.0]},
+        "finalists": {"centers": places[:1], "forward": [[0, 0, 1]], "scores": [0.01], "rotation_deg": [127.0]},
         "here": 0.1,
         "elsewhere": 0.01,
         "chosen": 0,

@@ -77,7 +77,7 @@ def test_the_plot_holds_both_cameras_of_each_view_around_the_middle(make_run: Ca
 
 def test_only_the_last_thorough_search_of_a_view_is_shown(searches: dict[str, Any]) -> None:
     (search,) = plot.searches(searches)
-    assert search["tried"] == 2560 and search["turned_deg"] == 127.0 and len(search["others"]) == 4
+    assert search["tried"] == 2560 and search["rotation_deg"] == 127.0 and len(search["others"]) == 4
     assert search["claimed"] == [1.0, 0.0, 1.0]
 
 

@@ -60,7 +60,7 @@ def test_a_corrected_view_is_told_with_its_angle(summary: dict[str, Any]) -> Non
 
 
 def test_a_view_that_refinement_put_right_is_told_as_one_that_was_wrong(summary: dict[str, Any]) -> None:
-    declare = {"action": "declare", "view": "001", "why": "turned far", "numbers": {"turned_deg": 19.0}}
+    declare = {"action": "declare", "view": "001", "why": "turned far", "numbers": {"rotation_deg": 19.0}}
     summary["settled"] = {**summary["settled"], "decisions": [declare]}
     assert verdicts(summary)[1] == ("good", "put right")
     text = all_text(findings(summary))
@@ -69,7 +69,7 @@ def test_a_view_that_refinement_put_right_is_told_as_one_that_was_wrong(summary:
 
 def test_a_view_far_from_its_given_pose_is_noted_only_if_no_search_put_it_there(summary: dict[str, Any]) -> None:
     summary["views"] += [{**summary["views"][0], "name": f"01{i}"} for i in range(3)]
-    summary["views"][0]["pose_turned_deg"] = 40.0
+    summary["views"][0]["rotation_deg"] = 40.0
     text = all_text(findings(summary))
     assert "000 was turned by 40 degrees" in text and "001 was turned by" not in text
 
@@ -96,7 +96,7 @@ def test_what_may_mislead_is_said(summary: dict[str, Any], changes: dict[str, An
 
 
 def test_a_view_without_a_given_pose_counts_nowhere_as_given(summary: dict[str, Any]) -> None:
-    summary["views"][0] |= {"posed": False, "mse_before": 0.0004, "pose_turned_deg": 0.0}
+    summary["views"][0] |= {"posed": False, "mse_before": 0.0004, "rotation_deg": 0.0}
     assert "on 2 of 2 trusted photographs" in all_text(findings(summary))
     assert "000 was turned" not in all_text(findings(summary))
 

@@ -12,7 +12,7 @@ import viser
 from viser import GuiEvent
 
 from sparseags_ns.viewer.panel import JUMP, LEAVE_OUT, NOTHING, OVERVIEW, SEARCH, Panel, Shown
-from sparseags_ns.viewer.request_queue import Desk, Request
+from sparseags_ns.viewer.request_queue import Request, RequestQueue
 from sparseags_ns.viewer.state import Headline, ViewRow
 
 ROWS = (
@@ -33,10 +33,10 @@ def server() -> Iterator[viser.ViserServer]:
 
 
 @pytest.fixture
-def made(server: viser.ViserServer) -> tuple[Panel, Desk, list[Any]]:
+def made(server: viser.ViserServer) -> tuple[Panel, RequestQueue, list[Any]]:
     """A panel, its desk, and the jumps it asked for."""
     model, jumps = SimpleNamespace(views=SimpleNamespace(names=("a", "b"))), []
-    desk = Desk(model)  # type: ignore[arg-type]
+    desk = RequestQueue(model)  # type: ignore[arg-type]
     viewer: Any = SimpleNamespace(viser_server=server, stats_markdown=server.gui.add_markdown(""))
     panel = Panel(viewer, ("a", "b"), ["data:,"] * 2, desk, lambda client, view: jumps.append(view))
     return panel, desk, jumps
@@ -49,7 +49,7 @@ def press(panel: Panel, label: str) -> Any:
     return group
 
 
-def test_presses_are_handed_in_for_the_chosen_view(made: tuple[Panel, Desk, list[Any]]) -> None:
+def test_presses_are_handed_in_for_the_chosen_view(made: tuple[Panel, RequestQueue, list[Any]]) -> None:
     panel, desk, jumps = made
     panel.select(1)
     assert panel.selected == 1
@@ -62,7 +62,7 @@ def test_presses_are_handed_in_for_the_chosen_view(made: tuple[Panel, Desk, list
 
 
 def test_what_has_not_changed_is_not_sent_again(
-    made: tuple[Panel, Desk, list[Any]], monkeypatch: pytest.MonkeyPatch
+    made: tuple[Panel, RequestQueue, list[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     panel, _, _ = made
     panel.refresh(SHOWN)

@@ -17,7 +17,7 @@ HEAD = Headline("Refining at 64 px", "stage 2 of 2, step 120 of 200", 60.0)
 def test_rows_say_what_became_of_each_view() -> None:
     rows = view_rows(NAMES, ROW, [True, True, False], ["001"], {})
     assert [row.standing for row in rows] == ["trusted", "re-posed", "outlier"]
-    assert [row.error for row in rows] == ROW.errors and rows[2].turned_deg == 127.3
+    assert [row.error for row in rows] == ROW.errors and rows[2].rotation_deg == 127.3
 
 
 def test_a_view_left_out_by_hand_is_no_outlier() -> None:
