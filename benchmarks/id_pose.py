@@ -32,7 +32,7 @@ from sparseags_ns.geometry.pose_errors import pairwise_rotation_errors_deg
 from sparseags_ns.guidance.folders import write_folder
 from sparseags_ns.guidance.networks import TINY, build
 from sparseags_ns.pose_init.base import PoseInitError
-from sparseags_ns.pose_init.id_pose import IdPose
+from sparseags_ns.pose_init.id_pose.id_pose import IdPose
 from sparseags_ns.preprocess.store import Store
 
 FOLDER = SHARED / "omni3d"

@@ -17,7 +17,7 @@ from PIL import Image
 from sparseags_ns.formats.frame import Frame
 from sparseags_ns.formats.poses import read_poses
 from sparseags_ns.formats.transforms_json import write_transforms_json
-from sparseags_ns.pose_init.features import Features
+from sparseags_ns.pose_init.features.features import Features
 from sparseags_ns.preprocess.photographs import list_photographs
 from sparseags_ns.preprocess.store import Store
 

@@ -10,8 +10,8 @@ import torch
 from sparseags_ns.doctor.checks import Check
 from sparseags_ns.guidance.sources import BASE_NAMES, SIX_DOF_SOURCE, find_base, find_six_dof
 from sparseags_ns.metrics.perceptual import ALEXNET_FILES, find_alexnet
-from sparseags_ns.pose_init.dust3r_package import find_weights, missing_package, missing_weights
-from sparseags_ns.pose_init.features import Features
+from sparseags_ns.pose_init.networks.dust3r_package import find_weights, missing_package, missing_weights
+from sparseags_ns.pose_init.features.features import Features
 from sparseags_ns.preprocess import rembg_masks
 
 GROUP = "Optional"

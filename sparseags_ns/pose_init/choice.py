@@ -8,11 +8,11 @@ from typing import Literal
 from sparseags_ns.console import announce
 from sparseags_ns.formats.colmap import MODEL_FOLDERS
 from sparseags_ns.pose_init.base import PoseInit, PoseInitError
-from sparseags_ns.pose_init.dust3r import Dust3r
-from sparseags_ns.pose_init.dust3r_package import find_weights
-from sparseags_ns.pose_init.features import Features
-from sparseags_ns.pose_init.from_files import POSE_FILES
-from sparseags_ns.pose_init.id_pose import IdPose
+from sparseags_ns.pose_init.networks.dust3r import Dust3r
+from sparseags_ns.pose_init.networks.dust3r_package import find_weights
+from sparseags_ns.pose_init.features.features import Features
+from sparseags_ns.pose_init.files import POSE_FILES
+from sparseags_ns.pose_init.id_pose.id_pose import IdPose
 from sparseags_ns.preprocess.store import Store
 
 PoseInitName = Literal["auto", "files", "dust3r", "features", "id-pose"]

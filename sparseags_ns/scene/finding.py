@@ -13,8 +13,8 @@ from sparseags_ns.formats.image_paths import PHOTO_ENDINGS, PHOTO_FOLDERS
 from sparseags_ns.pose_init.base import InitialPoses, PoseInitError
 from sparseags_ns.pose_init.cache import place_as_asked
 from sparseags_ns.pose_init.choice import PoseInitName, choose_estimator
-from sparseags_ns.pose_init.from_files import FromFiles, find_pose_file
-from sparseags_ns.pose_init.id_pose import masks_fingerprint
+from sparseags_ns.pose_init.files import FromFiles, find_pose_file
+from sparseags_ns.pose_init.id_pose.id_pose import masks_fingerprint
 from sparseags_ns.preprocess.photographs import list_photographs, listed
 from sparseags_ns.preprocess.store import Store
 from sparseags_ns.scene.unregistered import UNPLACED, MissingPoses, all_unplaced, with_unplaced

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +12,13 @@ import pytest
 import torch
 from PIL import Image
 
-from sparseags_ns.pose_init import dust3r, dust3r_package
+from sparseags_ns.pose_init.networks import dust3r, dust3r_package
 from sparseags_ns.pose_init.base import InitialPoses, PoseInitError
 from sparseags_ns.pose_init.choice import choose_estimator
-from sparseags_ns.pose_init.dust3r import Dust3r, pose_confidence
-from sparseags_ns.pose_init.dust3r_images import FittedImage, fitting, read_fitted
-from sparseags_ns.pose_init.dust3r_package import constructor_arguments, find_weights, load_network
+from sparseags_ns.pose_init.networks.dust3r import Dust3r, pose_confidence
+from sparseags_ns.pose_init.networks.dust3r_images import FittedImage, fitting, read_fitted
+from sparseags_ns.pose_init.networks.dust3r_package import constructor_arguments, find_weights, load_network
 from sparseags_ns.preprocess.store import Store
-
-GOLDEN = Path(__file__).parents[2] / "golden" / "pose_init"
-
-
-def assert_golden(name: str, error: pytest.ExceptionInfo[ValueError], folder: Path) -> None:
-    expected = (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
-    assert str(error.value).replace(str(folder), "FOLDER") + "\n" == expected
 
 
 @pytest.fixture
@@ -82,26 +75,28 @@ def test_a_known_point_of_the_photograph_is_where_the_mapping_says(tmp_path: Pat
     assert found == pytest.approx([710.0, 410.0], abs=0.1)
 
 
-def test_what_is_missing_is_said_with_what_to_do(empty_caches: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_missing_is_said_with_what_to_do(
+    empty_caches: Path, monkeypatch: pytest.MonkeyPatch, snapshot: Callable[..., None]
+) -> None:
     store = Store(empty_caches / "kept")
     monkeypatch.setattr(dust3r_package, "find_spec", lambda name: None)
     with pytest.raises(PoseInitError) as error:
         choose_estimator("dust3r", 3, empty_caches, store)
-    assert_golden("dust3r_package", error, empty_caches)
+    snapshot(str(error.value), "package", FOLDER=empty_caches)
     monkeypatch.setattr(dust3r_package, "_root", lambda: "dust3r")
     monkeypatch.setattr(dust3r_package, "find_spec", lambda name: name)
     with pytest.raises(PoseInitError) as error:
         choose_estimator("dust3r", 3, empty_caches, store)
-    assert_golden("dust3r_weights", error, empty_caches)
+    snapshot(str(error.value), "weights", FOLDER=empty_caches)
     with pytest.raises(PoseInitError) as error:
         choose_estimator("dust3r", 3, empty_caches, store, "mine.pth")
-    assert_golden("dust3r_named_weights", error, empty_caches)
+    snapshot(str(error.value), "named_weights", FOLDER=empty_caches)
 
 
-def test_more_photographs_than_a_complete_graph_can_hold(empty_caches: Path) -> None:
+def test_more_photographs_than_a_complete_graph_can_hold(empty_caches: Path, snapshot: Callable[..., None]) -> None:
     with pytest.raises(PoseInitError) as error:
         choose_estimator("dust3r", 25, empty_caches, Store(empty_caches / "kept"))
-    assert_golden("dust3r_too_many", error, empty_caches)
+    snapshot(str(error.value), FOLDER=empty_caches)
 
 
 def test_auto_takes_dust3r_where_package_and_weights_are_here_and_says_so(
@@ -141,7 +136,9 @@ def test_weights_are_found_by_path_and_by_name_in_every_cache(empty_caches: Path
     assert find_weights(str(folder)) == folder
 
 
-def test_the_network_that_a_checkpoint_names_is_read_without_running_code(tmp_path: Path) -> None:
+def test_the_network_that_a_checkpoint_names_is_read_without_running_code(
+    tmp_path: Path, snapshot: Callable[..., None]
+) -> None:
     call = (
         "AsymmetricCroCo3DStereo(pos_embed='RoPE100', patch_embed_cls='ManyAR_PatchEmbed', img_size=(512, 512), "
         "head_type='dpt', depth_mode=('exp', -inf, inf), conf_mode=('exp', 1, float('inf')), enc_depth=24)"
@@ -156,13 +153,15 @@ def test_the_network_that_a_checkpoint_names_is_read_without_running_code(tmp_pa
             constructor_arguments(bad, tmp_path)
     with pytest.raises(PoseInitError) as error:
         constructor_arguments("AsymmetricMASt3R(img_size=(512, 512))", tmp_path / "mast3r.pth")
-    assert_golden("dust3r_other_network", error, tmp_path)
+    snapshot(str(error.value), "other_network", FOLDER=tmp_path)
     with pytest.raises(PoseInitError) as error:
         constructor_arguments("1 + 1", tmp_path / "odd.pth")
-    assert_golden("dust3r_no_network", error, tmp_path)
+    snapshot(str(error.value), "no_network", FOLDER=tmp_path)
 
 
-def test_a_checkpoint_that_lacks_weights_or_has_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checkpoint_that_lacks_weights_or_has_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snapshot: Callable[..., None]
+) -> None:
     class Module:
         @staticmethod
         def AsymmetricCroCo3DStereo(**_: object) -> torch.nn.Module:  # noqa: N802
@@ -174,10 +173,12 @@ def test_a_checkpoint_that_lacks_weights_or_has_others(tmp_path: Path, monkeypat
         torch.save({"args": settings, "model": state}, tmp_path / f"{name}.pth")
         with pytest.raises(PoseInitError) as error:
             load_network(tmp_path / f"{name}.pth")
-        assert_golden(f"dust3r_{name}", error, tmp_path)
+        snapshot(str(error.value), name, FOLDER=tmp_path)
 
 
-def test_a_package_that_is_incomplete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_package_that_is_incomplete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snapshot: Callable[..., None]
+) -> None:
     def fails(name: str) -> None:
         raise ImportError(f"No module named '{name}'")
 
@@ -185,10 +186,12 @@ def test_a_package_that_is_incomplete(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(dust3r_package, "import_module", fails)
     with pytest.raises(PoseInitError) as error:
         dust3r_package.package_module("model")
-    assert_golden("dust3r_incomplete", error, tmp_path)
+    snapshot(str(error.value), FOLDER=tmp_path)
 
 
-def test_files_that_are_no_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_that_are_no_checkpoints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snapshot: Callable[..., None]
+) -> None:
     class Module:
         AsymmetricCroCo3DStereo = None
 
@@ -196,11 +199,11 @@ def test_files_that_are_no_checkpoints(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "text.pth").write_text("not found")
     with pytest.raises(PoseInitError) as error:
         load_network(tmp_path / "text.pth")
-    assert_golden("dust3r_damaged", error, tmp_path)
+    snapshot(str(error.value), "damaged", FOLDER=tmp_path)
     torch.save({"state_dict": {"a": torch.zeros(1)}}, tmp_path / "other.pth")
     with pytest.raises(PoseInitError) as error:
         load_network(tmp_path / "other.pth")
-    assert_golden("dust3r_other_file", error, tmp_path)
+    snapshot(str(error.value), "other_file", FOLDER=tmp_path)
 
 
 def test_a_view_is_as_sure_as_the_partner_that_knows_it_best() -> None:

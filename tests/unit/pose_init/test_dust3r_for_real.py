@@ -22,9 +22,9 @@ from torch import Tensor
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import look_at
 from sparseags_ns.geometry.pose_errors import pose_errors
-from sparseags_ns.pose_init.dust3r import Dust3r
-from sparseags_ns.pose_init.dust3r_images import read_fitted
-from sparseags_ns.pose_init.dust3r_package import missing_package, package_module
+from sparseags_ns.pose_init.networks.dust3r import Dust3r
+from sparseags_ns.pose_init.networks.dust3r_images import read_fitted
+from sparseags_ns.pose_init.networks.dust3r_package import missing_package, package_module
 from sparseags_ns.preprocess.store import Store
 from sparseags_ns.scene.reading import ReadingOptions, read_scene
 

@@ -21,7 +21,7 @@ def test_without_weights_nothing_is_measured_and_that_is_said(
     shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("find_base", "find_six_dof"):
-        monkeypatch.setattr(f"sparseags_ns.pose_init.id_pose.{name}", lambda: None)
+        monkeypatch.setattr(f"sparseags_ns.pose_init.id_pose.id_pose.{name}", lambda: None)
     assert suite(options(tmp_path)).run(quick=True) == []
     assert "nothing is measured: poses cannot be estimated by id-pose: no Zero123 weights" in capsys.readouterr().err
 

@@ -12,7 +12,7 @@ from sparseags_ns.formats.frame import Frame, PoseFileError, intrinsics_matrix
 from sparseags_ns.formats.transforms_json import write_transforms_json
 from sparseags_ns.geometry.cameras import orbit
 from sparseags_ns.pose_init.base import InitialPoses, PoseInit
-from sparseags_ns.pose_init.from_files import FromFiles, find_pose_file
+from sparseags_ns.pose_init.files import FromFiles, find_pose_file
 
 
 def frame(name: str, file_path: str) -> Frame:

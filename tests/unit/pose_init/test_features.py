@@ -19,11 +19,11 @@ from sparseags_ns.formats.poses import read_poses
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import orbit
 from sparseags_ns.geometry.pose_errors import pose_errors
-from sparseags_ns.pose_init import features
+from sparseags_ns.pose_init.features import features
 from sparseags_ns.pose_init.base import InitialPoses, PoseInitError
-from sparseags_ns.pose_init.features import Features, KeyPoints, pairs_to_match
-from sparseags_ns.pose_init.mapping import VIRTUAL_PX, Shot, map_shots
-from sparseags_ns.pose_init.match_filtering import ScoredMatches
+from sparseags_ns.pose_init.features.features import Features, KeyPoints, pairs_to_match
+from sparseags_ns.pose_init.features.mapping import VIRTUAL_PX, Shot, map_shots
+from sparseags_ns.pose_init.features.matching import ScoredMatches
 from sparseags_ns.preprocess.store import Store
 from sparseags_ns.scene.reading import ReadingOptions, read_scene
 from sparseags_ns.scene.unregistered import UNPLACED, with_unplaced
@@ -211,15 +211,14 @@ def test_photographs_that_could_not_be_placed_start_untrusted(
     assert "no pose from features for d.png" in capsys.readouterr().err
 
 
-def test_too_few_photographs_placed(tmp_path: Path) -> None:
+def test_too_few_photographs_placed(tmp_path: Path, snapshot: Callable[..., None]) -> None:
     paths = [tmp_path / f"{name}.png" for name in "abcd"]
     with pytest.raises(PoseInitError) as error:
         with_unplaced(paths, placed(paths, 1), "features")
-    expected = (Path(__file__).parents[1] / "golden/reading/unplaced.txt").read_text(encoding="utf-8")
-    assert str(error.value).replace(str(tmp_path), "SCENE") + "\n" == expected
+    snapshot(str(error.value), SCENE=tmp_path)
 
 
-def test_photographs_placed_side_by_side_looking_the_same_way(tmp_path: Path) -> None:
+def test_photographs_placed_side_by_side_looking_the_same_way(tmp_path: Path, snapshot: Callable[..., None]) -> None:
     """As the mapper does with a still background before which something moves."""
     paths = [tmp_path / f"{name}.png" for name in "abcd"]
     initial = placed(paths, 4)
@@ -229,8 +228,7 @@ def test_photographs_placed_side_by_side_looking_the_same_way(tmp_path: Path) ->
         frame.T_camera_world[:3, :3] = se3.exp(torch.tensor([0, 0, 0, 0, 0.01 * index, 0]).double())[:3, :3]
     with pytest.raises(PoseInitError) as error:
         with_unplaced(paths, replace(initial, frames=tuple(turned)), "features")
-    expected = (Path(__file__).parents[1] / "golden/reading/parallel.txt").read_text(encoding="utf-8")
-    assert str(error.value).replace(str(tmp_path), "SCENE") + "\n" == expected
+    snapshot(str(error.value), SCENE=tmp_path)
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from torch import Tensor
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import Cameras, orbit
 from sparseags_ns.geometry.pose_errors import pose_errors
-from sparseags_ns.pose_init.id_pose_error import cameras_of
-from sparseags_ns.pose_init.id_pose_pictures import (
+from sparseags_ns.pose_init.id_pose.noise_error import cameras_of
+from sparseags_ns.pose_init.id_pose.object_images import (
     ObjectPicture,
     middle_ray,
     photograph_camera,

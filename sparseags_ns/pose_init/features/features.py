@@ -27,8 +27,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from sparseags_ns.pose_init.base import InitialPoses
-from sparseags_ns.pose_init.mapping import VIRTUAL_PX, Shot, map_shots
-from sparseags_ns.pose_init.match_filtering import ScoredMatches
+from sparseags_ns.pose_init.features.mapping import VIRTUAL_PX, Shot, map_shots
+from sparseags_ns.pose_init.features.matching import ScoredMatches
 from sparseags_ns.preprocess.photographs import read_header, read_photograph
 from sparseags_ns.preprocess.store import Store, fingerprint
 

@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from sparseags_ns.pose_init.id_pose_error import RADIUS, Ask, Questions, Samples
+from sparseags_ns.pose_init.id_pose.noise_error import RADIUS, Ask, Questions, Samples
 
 Pairs = Sequence[tuple[int, int]]
 

@@ -27,9 +27,9 @@ from sparseags_ns.guidance.choice import choose_guidance
 from sparseags_ns.guidance.sources import BASE_NAMES, SIX_DOF_FILE, find_base, find_six_dof
 from sparseags_ns.guidance.zero123 import Zero123, Zero123Options
 from sparseags_ns.pose_init.base import InitialPoses, PoseInitError
-from sparseags_ns.pose_init.id_pose_error import RADIUS, Ask, NoiseError, Samples, spread
-from sparseags_ns.pose_init.id_pose_pictures import photograph_camera, read_objects
-from sparseags_ns.pose_init.id_pose_search import Candidates, grid, pair_errors, probe, refine, select
+from sparseags_ns.pose_init.id_pose.noise_error import RADIUS, Ask, NoiseError, Samples, spread
+from sparseags_ns.pose_init.id_pose.object_images import photograph_camera, read_objects
+from sparseags_ns.pose_init.id_pose.search import Candidates, grid, pair_errors, probe, refine, select
 from sparseags_ns.preprocess.mask_ways import MASKS_FOLDER
 from sparseags_ns.preprocess.store import Store, fingerprint
 

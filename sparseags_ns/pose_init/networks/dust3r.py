@@ -31,8 +31,8 @@ from sparseags_ns.console import announce, progress
 from sparseags_ns.formats.frame import Frame
 from sparseags_ns.geometry import se3
 from sparseags_ns.pose_init.base import InitialPoses
-from sparseags_ns.pose_init.dust3r_images import FittedImage, read_fitted
-from sparseags_ns.pose_init.dust3r_package import (
+from sparseags_ns.pose_init.networks.dust3r_images import FittedImage, read_fitted
+from sparseags_ns.pose_init.networks.dust3r_package import (
     LICENCE,
     load_network,
     missing_package,

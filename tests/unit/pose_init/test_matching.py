@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sparseags_ns.pose_init.match_filtering import FEWEST_SURE, LEAST_SURE_SHARE, LOWEST_SCORE, ScoredMatches
+from sparseags_ns.pose_init.features.matching import FEWEST_SURE, LEAST_SURE_SHARE, LOWEST_SCORE, ScoredMatches
 
 
 def scored(*groups: tuple[int, float]) -> ScoredMatches:
