@@ -1,0 +1,86 @@
+"""Run records of sparseags_ns 0.1.0 in the present JSON form (runs/record.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_KEYS = {
+    "pose_turned_deg": "rotation_deg",
+    "turned_deg": "rotation_deg",
+    "placed": "registered",
+    "settled": "pose_repair",
+}
+_ACTIONS = {"keep": "reject", "replace": "re-search", "place": "register"}
+_PHASES = {"starts and outlier search": "start selection and outlier repair"}
+_KINDS = {"glance": "quick"}
+_COLUMNS = ("errors", "turned_deg", "moved_percent", "trusted")
+
+
+def converted(content: Mapping[str, Any], names: Sequence[str] | None = None) -> dict[str, Any]:
+    """The three parts of a record in the present form; what is in that form already is returned as it is.
+
+    Args:
+        content: the parts `summary`, `history` and `searches`, or the state that a checkpoint of 0.1.0 holds.
+        names: of the views, which such a state does not name.
+
+    Raises:
+        KeyError, TypeError, AttributeError: it is neither.
+    """
+    if "summary" not in content:
+        content = _files_of_state(content, list(names or ()))
+    if "version" in content["summary"]:
+        return dict(content)
+    summary, history, searches = (_renamed(content.get(part)) for part in ("summary", "history", "searches"))
+    perceptual = summary.get("perceptual_error")
+    for view in summary.get("views", ()):
+        view["posed"] = view.get("posed", True)
+        view.pop("by_hand", None)  # It repeats the events of the history.
+        for when in ("before", "after"):
+            view[f"perceptual_{when}"] = view.pop(f"{perceptual}_{when}")
+    summary["seconds"] = {_PHASES.get(phase, phase): seconds for phase, seconds in summary["seconds"].items()}
+    for decision in _decisions(summary, history):
+        decision["action"] = _ACTIONS.get(decision["action"], decision["action"])
+        decision.pop("by", None)
+    for phase in (history or {}).get("phases", ()):
+        phase["name"] = _PHASES.get(phase["name"], phase["name"])
+    if searches is not None:
+        searches["searches"] = [_search(one) for one in searches["searches"]]
+    return {"summary": {"version": 1, **summary}, "history": history, "searches": searches}
+
+
+def _files_of_state(state: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
+    """The parts of a record as 0.1.0 would have written them at a checkpoint."""
+    rows = state.get("history", {}).get("rows", ())
+    columns = {"steps": [row["step"] for row in rows], "pixels": [row["pixels"] for row in rows]}
+    columns |= {key: [row[key] for row in rows] for key in _COLUMNS}
+    return {
+        "summary": {
+            "num_steps": state.get("num_steps", 1),
+            "settled": state["settled"],
+            "seconds": state["seconds"],
+        },
+        "history": {"views": names, "events": state.get("history", {}).get("events", ()), **columns},
+        "searches": {"views": names, "searches": state.get("searches", ())},
+    }
+
+
+def _renamed(value: Any) -> Any:
+    """The value with the present names of keys; a copy."""
+    if isinstance(value, Mapping):
+        return {_KEYS.get(key, key): _renamed(one) for key, one in value.items()}
+    return [_renamed(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _decisions(summary: dict[str, Any], history: dict[str, Any] | None) -> list[dict[str, Any]]:
+    repair = summary.get("pose_repair")
+    return [*([] if repair is None else repair["decisions"]), *(history or {}).get("events", ())]
+
+
+def _search(search: dict[str, Any]) -> dict[str, Any]:
+    """A search with its lists beside each other in place of nested ones."""
+    nested = {"cameras": "camera", "hypotheses": "hypothesis", "finalists": "finalist"}
+    flat = {key: value for key, value in search.items() if key not in nested}
+    for group, prefix in nested.items():
+        flat |= {f"{prefix}_{key}": values for key, values in search[group].items()}
+    return flat | {"kind": _KINDS.get(search["kind"], search["kind"])}

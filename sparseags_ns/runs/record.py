@@ -1,0 +1,457 @@
+"""What a run did: one typed record, written and read here. No other module knows the keys of its JSON form.
+
+`RunRecord.to_json` gives three parts. Training writes each part into a file of the run's `sparseags/` folder and all
+three into every checkpoint, so that a resumed run's record is whole:
+
+- `summary.json`: outcome and errors of every view, start selection and outlier repair, seconds by phase, versions;
+- `history.json`: errors, motion and trust of every view over the steps, phases of the schedule, what was done by hand;
+- `searches.json`: hypotheses and results of every pose search.
+
+In memory views are numbers (their place in `RunRecord.names`); in JSON they are names. Lists of one object are parallel.
+Units: errors are squared errors of colour over white, over the object's area; rotations in degrees, measured after both
+sets of cameras were aligned around the object (geometry/motion.py); positions in the run's normalised world.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Literal
+
+from sparseags_ns.runs.format_0_1_0 import converted
+
+FORMAT = 2
+"""Version of the JSON form. Files and checkpoints of sparseags_ns 0.1.0 carry none, or 1."""
+POSE_REPAIR_PHASE = "start selection and outlier repair"
+"""Name of that phase among the seconds and in the schedule."""
+ERRORS_MEASURE = (
+    "squared and perceptual error over object area, over white; `before`: the final splat seen through the given poses "
+    "(moved as one, since the world may drift), `after`: through the refined poses. A view that came without a pose "
+    "(`posed`) has no error before, and repeats the error after"
+)
+HISTORY_MEASURE = (
+    "squared error over white, over the object's area, at the resolution of the step; lower is better; "
+    "the resolution changes from phase to phase"
+)
+SEARCH_MEASURE = "squared error of colour (over grey) and alpha over the object's area; lower is better"
+SEARCH_FRAME = "world of the searched splat: the run's normalised world but for a small drift; OpenCV cameras, +y up"
+
+Action = Literal[
+    "suspect",
+    "drop",
+    "doubt",
+    "restore",
+    "correct",
+    "register",
+    "reject",
+    "fall back",
+    "declare",
+    "restart",
+    "re-search",
+    "finish",
+    "trust",
+    "leave out",
+]
+"""What a decision does with a view; report/decisions.py describes each."""
+Choice = Literal["trust", "leave out"]
+"""What a person decided about a view in the viewer."""
+SearchKind = Literal["quick", "thorough"]
+Author = Literal["search", "hand"]
+"""Who caused a search: the run's own outlier repair, or a person in the viewer."""
+
+
+class RecordError(ValueError):
+    """Data that is no record of a run."""
+
+
+class ViewStatus(StrEnum):
+    """What a view is to a run; the value is the wording that viewer, report, summary and console show."""
+
+    TRUSTED = "trusted"
+    TRUSTED_BY_HAND = "trusted by hand"
+    CORRECTED = "corrected"
+    """In use; its given pose was wrong, and a search or the refinement has found another."""
+    REGISTERED = "registered"
+    """In use; it began without a trusted pose, and a search has found one."""
+    UNTRUSTED = "untrusted"
+    LEFT_OUT = "left out by hand"
+    UNREGISTERED = "unregistered"
+    """It came without a pose, and none was found."""
+
+    @property
+    def in_use(self) -> bool:
+        """Whether the view is part of the splat."""
+        return self not in (ViewStatus.UNTRUSTED, ViewStatus.LEFT_OUT, ViewStatus.UNREGISTERED)
+
+    @property
+    def found(self) -> bool:
+        """Whether the view is in use at a pose that was found for it."""
+        return self in (ViewStatus.CORRECTED, ViewStatus.REGISTERED)
+
+
+def view_status(
+    *, trusted: bool, posed: bool, corrected: bool = False, registered: bool = False, by_hand: Choice | None = None
+) -> ViewStatus:
+    """The status of one view.
+
+    Args:
+        posed: whether it came with a pose.
+        corrected: whether another pose than the given one was found for it.
+        registered: whether it was not trusted at first and a pose was found for it.
+        by_hand: the latest decision about it in the viewer.
+    """
+    if not trusted:
+        if by_hand == "leave out":
+            return ViewStatus.LEFT_OUT
+        return ViewStatus.UNTRUSTED if posed else ViewStatus.UNREGISTERED
+    if by_hand == "trust":
+        return ViewStatus.TRUSTED_BY_HAND
+    if registered or (corrected and not posed):
+        return ViewStatus.REGISTERED
+    return ViewStatus.CORRECTED if corrected else ViewStatus.TRUSTED
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One decision about a view, or about all of them, and the numbers behind it."""
+
+    action: Action
+    view: int | None
+    """None where it concerns all views."""
+    why: str
+    """Reason, as part of a sentence."""
+    numbers: dict[str, float]
+    """Named figures; NaN where one could not be measured."""
+
+    def to_json(self, names: Sequence[str]) -> dict[str, Any]:
+        """Plain values; null in place of numbers that are not finite."""
+        numbers = {key: value if math.isfinite(value) else None for key, value in self.numbers.items()}
+        return asdict(self) | {"view": None if self.view is None else names[self.view], "numbers": numbers}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any], names: Sequence[str]) -> Decision:
+        """The inverse of `to_json`; null becomes NaN."""
+        view = None if content["view"] is None else names.index(content["view"])
+        numbers = {key: math.nan if value is None else value for key, value in content["numbers"].items()}
+        return cls(content["action"], view, content["why"], numbers)
+
+
+@dataclass(frozen=True)
+class Start:
+    """One of the coarse reconstructions that start selection compares."""
+
+    pose_rate: float
+    """Factor on the preset's pose learning rates."""
+    loss: float
+    """Sum of the trusted views' squared errors over the object's area."""
+    rotation_deg: float = 0.0
+    """Rotation of the median view against its given pose, degrees."""
+
+
+@dataclass(frozen=True)
+class PoseRepairRecord:
+    """What start selection and outlier repair decided."""
+
+    starts: tuple[Start, ...]
+    chosen_start: Start
+    corrected: tuple[int, ...]
+    """Views whose given pose was wrong and that have another one now."""
+    registered: tuple[int, ...]
+    """Views that were not trusted at first and for which a pose was found."""
+    decisions: tuple[Decision, ...]
+
+    def to_json(self, names: Sequence[str]) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "starts": [asdict(start) for start in self.starts],
+            "chosen_start": asdict(self.chosen_start),
+            "corrected": [names[view] for view in self.corrected],
+            "registered": [names[view] for view in self.registered],
+            "decisions": [decision.to_json(names) for decision in self.decisions],
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any], names: Sequence[str]) -> PoseRepairRecord:
+        """The inverse of `to_json`."""
+        return cls(
+            tuple(Start(**start) for start in content["starts"]),
+            Start(**content["chosen_start"]),
+            tuple(names.index(name) for name in content["corrected"]),
+            tuple(names.index(name) for name in content["registered"]),
+            tuple(Decision.from_json(decision, names) for decision in content["decisions"]),
+        )
+
+
+@dataclass
+class SearchRecord:
+    """What one pose search tried and found, in the world of the searched splat. Values have six significant digits."""
+
+    view: int
+    kind: SearchKind
+    by: Author
+    step: int
+    """Steps done when it began."""
+    camera_centers: list[list[float]]
+    """Of all views at that time, the searched one at its start pose."""
+    camera_forward: list[list[float]]
+    """Viewing directions of the same cameras."""
+    tried: int = 0
+    """Number of hypotheses."""
+    score_median: float | None = None
+    """Over all hypotheses."""
+    hypothesis_centers: list[list[float]] = field(default_factory=list)
+    """Camera centres of the best hypotheses, best first."""
+    hypothesis_scores: list[float] = field(default_factory=list)
+    finalist_centers: list[list[float]] = field(default_factory=list)
+    """Camera centres of the refined poses, best first."""
+    finalist_forward: list[list[float]] = field(default_factory=list)
+    finalist_scores: list[float] = field(default_factory=list)
+    finalist_rotation_deg: list[float] = field(default_factory=list)
+    """Rotation of each refined pose against the start pose."""
+    here: float | None = None
+    """Least score near the start pose; None where it was not measured or the photograph shows no object."""
+    elsewhere: float | None = None
+    """Least score at any other pose."""
+    chosen: int | None = None
+    """The finalist at which the view is since the search was decided; None where it kept its pose."""
+
+    def to_json(self, names: Sequence[str]) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self) | {"view": names[self.view]}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any], names: Sequence[str]) -> SearchRecord:
+        """The inverse of `to_json`."""
+        return cls(**{**content, "view": names.index(content["view"])})
+
+
+@dataclass(frozen=True)
+class HistoryRow:
+    """All views at one step; lists hold one value for each view."""
+
+    step: int
+    """Steps done."""
+    pixels: int
+    """Longer side of the photographs in that step."""
+    errors: list[float]
+    rotation_deg: list[float]
+    """Rotation of each camera against its given pose."""
+    moved_percent: list[float]
+    """Motion of each camera's centre, in percent of the mean distance to the object."""
+    trusted: list[bool]
+    """Whether each view took part in the step."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of the schedule."""
+
+    name: str
+    from_step: int
+    to_step: int
+    """One past its last step; equal to `from_step` for what happens between two steps."""
+    pixels: int | None
+    """Longer side of the photographs; None for what happens between two steps."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """A decision made in the viewer."""
+
+    step: int
+    """Steps done."""
+    decision: Decision
+
+
+@dataclass(frozen=True)
+class ViewOutcome:
+    """One view at the run's last save."""
+
+    trusted: bool
+    posed: bool
+    """Whether it came with a pose; if not, the errors before repeat those after, and motion is 0."""
+    mse_before: float
+    """Squared error through the given camera."""
+    mse_after: float
+    """Squared error through the refined camera."""
+    perceptual_before: float
+    perceptual_after: float
+    rotation_deg: float
+    camera_moved: float
+    """Distance between the given and the refined camera centre, world units."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was measured at the run's last save."""
+
+    steps_done: int
+    gaussians: int
+    device: str
+    perceptual_error: str
+    """Name of the perceptual measure: `lpips` or `dssim`."""
+    views: tuple[ViewOutcome, ...]
+    versions: dict[str, str]
+    """By package."""
+
+
+@dataclass
+class RunRecord:
+    """What a run did, up to now."""
+
+    names: tuple[str, ...]
+    """Of the views."""
+    num_steps: int = 1
+    """Length of the run."""
+    rows: list[HistoryRow] = field(default_factory=list)
+    phases: tuple[Phase, ...] = ()
+    events: list[Event] = field(default_factory=list)
+    searches: list[SearchRecord] = field(default_factory=list)
+    pose_repair: PoseRepairRecord | None = None
+    """None before it was done, or where the settings ask for none."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Wall seconds by phase, up to the last save."""
+    outcome: Outcome | None = None
+    """None in checkpoints: it is measured when the files are written."""
+
+    @property
+    def by_hand(self) -> dict[int, Choice]:
+        """The latest decision in the viewer about whether a view takes part, by view."""
+        latest: dict[int, Choice] = {}
+        for event in self.events:
+            view, action = event.decision.view, event.decision.action
+            if view is not None and action in ("trust", "leave out"):
+                latest[view] = action
+        return latest
+
+    @property
+    def corrected(self) -> frozenset[int]:
+        """Views at a pose that outlier repair, or a search asked for in the viewer, has found."""
+        by_run = () if self.pose_repair is None else self.pose_repair.corrected
+        by_hand = [search.view for search in self.searches if search.by == "hand" and search.chosen is not None]
+        return frozenset((*by_run, *by_hand))
+
+    @property
+    def registered(self) -> frozenset[int]:
+        """Views that were not trusted at first and for which a pose was found."""
+        return frozenset(() if self.pose_repair is None else self.pose_repair.registered)
+
+    @property
+    def decisions(self) -> tuple[Decision, ...]:
+        """What outlier repair decided, in order."""
+        return () if self.pose_repair is None else self.pose_repair.decisions
+
+    def statuses(self, trusted: Sequence[bool], posed: Sequence[bool]) -> tuple[ViewStatus, ...]:
+        """The status of every view.
+
+        Args:
+            trusted: whether each view takes part.
+            posed: whether each view came with a pose.
+        """
+        corrected, registered, by_hand = self.corrected, self.registered, self.by_hand
+        return tuple(
+            view_status(
+                trusted=trusted[view],
+                posed=posed[view],
+                corrected=view in corrected,
+                registered=view in registered,
+                by_hand=by_hand.get(view),
+            )
+            for view in range(len(self.names))
+        )
+
+    def to_json(self) -> dict[str, dict[str, Any]]:
+        """The contents of `summary`, `history` and `searches`, as plain values."""
+        names = list(self.names)
+        return {
+            "summary": self._summary(),
+            "history": {
+                "version": FORMAT,
+                "measure": HISTORY_MEASURE,
+                "views": names,
+                "num_steps": self.num_steps,
+                "steps": [row.step for row in self.rows],
+                "pixels": [row.pixels for row in self.rows],
+                **{key: [_short(getattr(row, key)) for row in self.rows] for key in _ROUNDED},
+                "trusted": [row.trusted for row in self.rows],
+                "phases": [asdict(phase) for phase in self.phases],
+                "events": [{"step": event.step, **event.decision.to_json(names)} for event in self.events],
+            },
+            "searches": {
+                "version": FORMAT,
+                "measure": SEARCH_MEASURE,
+                "frame": SEARCH_FRAME,
+                "views": names,
+                "searches": [search.to_json(names) for search in self.searches],
+            },
+        }
+
+    def _summary(self) -> dict[str, Any]:
+        content: dict[str, Any] = {"version": FORMAT, "num_steps": self.num_steps}
+        if self.outcome is not None:
+            views = self.outcome.views
+            statuses = self.statuses([view.trusted for view in views], [view.posed for view in views])
+            content |= asdict(self.outcome)
+            content["views"] = [
+                {"name": name, "status": str(status), **asdict(view)}
+                for name, status, view in zip(self.names, statuses, views, strict=True)
+            ]
+            content["errors"] = ERRORS_MEASURE
+        content["pose_repair"] = None if self.pose_repair is None else self.pose_repair.to_json(self.names)
+        content["seconds"] = {phase: round(seconds, 2) for phase, seconds in self.seconds.items()}
+        return content
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any], names: Sequence[str] | None = None) -> RunRecord:
+        """The inverse of `to_json`; also reads what sparseags_ns 0.1.0 wrote, files or the state in a checkpoint.
+
+        Args:
+            content: the three parts; `history` and `searches` may be missing.
+            names: of the views, where the content does not name them.
+
+        Raises:
+            RecordError: it is no record, or one of a later version.
+        """
+        try:
+            content = converted(content, names)
+            version = content["summary"]["version"]
+            if version > FORMAT:
+                raise RecordError(f"the run was written in format {version}; this version reads up to {FORMAT}")
+            return cls._from_parts(content["summary"], content.get("history") or {}, content.get("searches") or {})
+        except (KeyError, IndexError, TypeError, AttributeError) as error:
+            raise RecordError(f"this is no record of a run: {type(error).__name__}: {error}") from error
+
+    @classmethod
+    def _from_parts(
+        cls, summary: Mapping[str, Any], history: Mapping[str, Any], searches: Mapping[str, Any]
+    ) -> RunRecord:
+        names = tuple(history["views"] if history else [view["name"] for view in summary["views"]])
+        rows = zip(*(history.get(key, ()) for key in ("steps", "pixels", *_ROUNDED, "trusted")), strict=True)
+        repair = summary["pose_repair"]
+        record = cls(
+            names,
+            summary["num_steps"],
+            rows=[HistoryRow(*row) for row in rows],
+            phases=tuple(Phase(**phase) for phase in history.get("phases", ())),
+            events=[Event(one["step"], Decision.from_json(one, names)) for one in history.get("events", ())],
+            searches=[SearchRecord.from_json(one, names) for one in searches.get("searches", ())],
+            pose_repair=None if repair is None else PoseRepairRecord.from_json(repair, names),
+            seconds=dict(summary["seconds"]),
+        )
+        return record if "views" not in summary else replace(record, outcome=_outcome(summary))
+
+
+_ROUNDED = ("errors", "rotation_deg", "moved_percent")
+"""Columns of the history that are written with five significant digits."""
+
+
+def _short(values: Sequence[float]) -> list[float]:
+    return [float(f"{value:.5g}") for value in values]
+
+
+def _outcome(summary: Mapping[str, Any]) -> Outcome:
+    views = [{key: value for key, value in view.items() if key not in ("name", "status")} for view in summary["views"]]
+    keys = ("steps_done", "gaussians", "device", "perceptual_error", "versions")
+    return Outcome(**{key: summary[key] for key in keys}, views=tuple(ViewOutcome(**view) for view in views))
