@@ -7,7 +7,6 @@ Frame: `world`, normalised.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.optimization.objective import joint_loss, random_backgrounds
+from sparseags_ns.optimization.observer import observer
 from sparseags_ns.optimization.pose_adam import PoseAdam
 from sparseags_ns.optimization.reconstruct import reconstruct
 from sparseags_ns.optimization.reconstruction import Reconstruction
@@ -71,8 +71,6 @@ class ShortFitter:
 
     views: Views
     preset: Preset = field(default_factory=coarse_preset)
-    between_batches: Callable[[], None] | None = None
-    """Called after every step: a place to let others have their turn."""
 
     def __post_init__(self) -> None:
         self._targets = TargetPyramid(self.views)
@@ -80,7 +78,7 @@ class ShortFitter:
     def from_scratch(self, cameras: Cameras, trusted: Bool[Tensor, " views"]) -> Reconstruction:
         """Reconstruct coarsely from these cameras, with the trusted views only."""
         views = replace(self.views, cameras=cameras, trusted=trusted)
-        result = reconstruct(views, self.preset, progress=lambda *_: self._pause())
+        result = reconstruct(views, self.preset, progress=lambda *_: observer().pause())
         return Reconstruction(result.gaussians, result.cameras, trusted)
 
     def continued(self, fit: Reconstruction, continuation: Continuation) -> Reconstruction:
@@ -114,12 +112,8 @@ class ShortFitter:
             torch.stack(list(losses.values())).sum().backward()
             splat.step()
             poses.step()
-            self._pause()
+            observer().pause()
         moved = fit.cameras.T_camera_world.clone()
         moved[index] = (guess.T_camera_world @ se3.exp(pose_lr_scale * tangents)).detach()
         frozen = activate({name: value.detach() for name, value in params.items()})
         return Reconstruction(frozen, fit.cameras.with_poses(moved), fit.trusted)
-
-    def _pause(self) -> None:
-        if self.between_batches is not None:
-            self.between_batches()

@@ -5,7 +5,7 @@ Frame: `world`, normalised. Losses are squared errors over the object's area.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -78,7 +78,6 @@ class RepairContext:
     views: Views
     fitter: Fitter
     settings: RepairSettings
-    between_batches: Callable[[], None] | None
     claims: Float[Tensor, "views 4 4"]
     """Where reconstructions start: the given poses, but for views that were corrected."""
     others: Sequence[Fitter] = ()
@@ -108,7 +107,7 @@ class RepairContext:
 
     def relocation(self, fit: Reconstruction, view: int, settings: SearchSettings) -> Relocation:
         """Where a view would rather stand."""
-        return relocation(fit, self.views, view, settings, between_batches=self.between_batches)
+        return relocation(fit, self.views, view, settings)
 
     def thoroughly(self, fit: Reconstruction, view: int) -> Relocation:
         """The same, by a thorough search that is kept."""

@@ -85,7 +85,6 @@ def repair_poses(
     coarse: Reconstruction,
     *,
     say: Callable[[str], None] | None = None,
-    between_batches: Callable[[], None] | None = None,
 ) -> PoseRepair:
     """Choose among starts, then search for outliers, as the preset's settings say.
 
@@ -93,15 +92,14 @@ def repair_poses(
         views: with the cameras and the trust that the run began with.
         coarse: where the run's coarse stages ended.
         say: told what begins, for the user.
-        between_batches: called every few milliseconds: a place to let others have their turn.
     """
     say = say or (lambda _: None)
     settings = preset.settings
     views = share_focal_length(views, settings)
-    best, starts, chosen = _best_start(views, preset, coarse, say, between_batches)
-    fitter = ShortFitter(views, coarse_preset(_at_pose_rate(preset, chosen.pose_rate)), between_batches)
+    best, starts, chosen = _best_start(views, preset, coarse, say)
+    fitter = ShortFitter(views, coarse_preset(_at_pose_rate(preset, chosen.pose_rate)))
     repairing = _repair_settings(settings)
-    place = RepairContext(views, fitter, repairing, between_batches, views.cameras.T_camera_world)
+    place = RepairContext(views, fitter, repairing, views.cameras.T_camera_world)
     best, fallen = fall_back(place, best)
     none = torch.zeros_like(best.trusted)
     result, wrong, declared = RepairResult(best, none, (), {}, False, none), none, ()
@@ -110,11 +108,11 @@ def repair_poses(
         also = f", then for the places of the {waiting} that are not trusted yet" if waiting else ""
         say(f"looking for outliers among {int(best.trusted.sum())} views{also}")
         others = [
-            ShortFitter(views, coarse_preset(_at_pose_rate(preset, start.pose_rate)), between_batches)
+            ShortFitter(views, coarse_preset(_at_pose_rate(preset, start.pose_rate)))
             for start in starts
             if start is not chosen
         ]
-        result = repair(views, fitter, best, repairing, others=others, between_batches=between_batches)
+        result = repair(views, fitter, best, repairing, others=others)
         wrong, declared = declared_wrong(place, result.fit, ~views.trusted | result.corrected)
     fit = result.fit
     going_on = Reconstruction(fit.gaussians, fit.cameras, fit.trusted)
@@ -127,7 +125,6 @@ def _best_start(
     preset: Preset,
     coarse: Reconstruction,
     say: Callable[[str], None],
-    between_batches: Callable[[], None] | None,
 ) -> tuple[Reconstruction, tuple[Start, ...], Start]:
     """The run's own start against the others."""
     best = Reconstruction(coarse.gaussians, coarse.cameras, coarse.trusted)
@@ -137,7 +134,7 @@ def _best_start(
         return best, tuple(starts), chosen  # Other rates would move nothing.
     for rate in preset.settings.other_pose_rates:
         say(f"coarse stages once more, at {rate:g} times the pose learning rate")
-        fitter = ShortFitter(views, coarse_preset(_at_pose_rate(preset, rate)), between_batches)
+        fitter = ShortFitter(views, coarse_preset(_at_pose_rate(preset, rate)))
         fit = fitter.from_scratch(views.cameras, coarse.trusted)
         starts.append(_start(rate, fit, views))
         if starts[-1].cost < chosen.cost:

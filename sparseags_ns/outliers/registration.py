@@ -74,7 +74,6 @@ def _searched(place: RepairContext, fit: Reconstruction, view: int) -> SearchRes
         fit.camera_distance,
         place.settings.thorough,
         extra=beside,
-        between_batches=place.between_batches,
     )
 
 

@@ -9,7 +9,7 @@ Frame: `world`, normalised. Losses are squared errors over the object's area.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -66,7 +66,6 @@ def repair(
     settings: RepairSettings | None = None,
     *,
     others: Sequence[Fitter] = (),
-    between_batches: Callable[[], None] | None = None,
 ) -> RepairResult:
     """Repair the poses of one scene.
 
@@ -75,10 +74,9 @@ def repair(
         fitter: makes short reconstructions of these views.
         base: of all trusted views, at the end of the coarse stages; made here if None.
         others: the same, with other pose learning rates; which one is best is asked again after every correction.
-        between_batches: called every few hundred renders of a search.
     """
     given, settings = views.cameras.T_camera_world, settings or RepairSettings()
-    place = RepairContext(views, fitter, settings, between_batches, claims=given, others=others)
+    place = RepairContext(views, fitter, settings, claims=given, others=others)
     shows = views.masks.flatten(1).amax(1) > 0.5
     base = base or fitter.from_scratch(views.cameras, views.trusted & shows)
     few = 2 < int(base.trusted.sum()) <= FEW and isinstance(place.settings.rule, LeaveOneOutRule)

@@ -7,20 +7,18 @@ where the coarse stages ended. A later checkpoint holds what was decided.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 
 from sparseags_ns.console import announce
+from sparseags_ns.optimization.observer import observed_by
 from sparseags_ns.optimization.schedule import coarse_end
 from sparseags_ns.optimization.settings import Preset
 from sparseags_ns.outliers.pose_repair import PoseRepair, repair_poses
 from sparseags_ns.pose_search.log import SearchLog
-from sparseags_ns.pose_search.observer import Both, watched_by
-from sparseags_ns.viewer.request_queue import RequestQueue, SearchInterruptedError, Training
+from sparseags_ns.viewer.request_queue import LockYielder, RequestQueue, Training
 
 if TYPE_CHECKING:
     from sparseags_ns.plugin.model import SparseAGSModel
@@ -30,9 +28,6 @@ PHASE = "starts and outlier search"
 
 BY_HAND = "asked for in the viewer"
 """Wall time of that, in summary.json."""
-
-TURN_SECONDS = 0.03
-"""The viewer gets its turn this often while the search holds the trainer."""
 
 
 @runtime_checkable
@@ -72,7 +67,7 @@ def settling_callback(
 
     desk = desk or RequestQueue(model)
     desk.training = Training(preset, optimizers.optimizers, goes_on)
-    live = desk.live
+    live, yielding = desk.live, LockYielder(run.train_lock, lambda: run.stop_training)
 
     def say(what: str) -> None:
         live.says(what)
@@ -80,42 +75,18 @@ def settling_callback(
 
     def before_step(step: int) -> None:
         if desk.has_work:
-            with run.phase(BY_HAND):
-                desk.work(turns_of(run))
+            with run.phase(BY_HAND), observed_by(yielding):
+                desk.work()
         if step == coarse_end(model.config.stages, preset.steps) and model.settles:
             run.save_checkpoint(step)
             log = SearchLog(model.views.names, step)
-            with run.phase(PHASE), live.doing(PHASE), watched_by(Both(log, live)):
-                settled = repair_poses(
-                    model.views.to(model.device),
-                    preset,
-                    model.reconstruction(),
-                    say=say,
-                    between_batches=turns_of(run),
-                )
+            with run.phase(PHASE), live.doing(PHASE), observed_by(log, live, yielding):
+                settled = repair_poses(model.views.to(model.device), preset, model.reconstruction(), say=say)
             _announce(settled, model.views.names)
             model.searches += log.decided(settled.reconstruction.cameras)
             model.go_on_from(settled.reconstruction, optimizers.optimizers, settled.to_json(model.views.names))
 
     return TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], before_step)
-
-
-def turns_of(run: Run) -> Callable[[], None]:
-    """Lets the viewer render, which waits for the lock that the training loop holds, and Ctrl-C take effect."""
-    last = time.monotonic()
-
-    def turn() -> None:
-        nonlocal last
-        if run.stop_training:
-            raise SearchInterruptedError
-        if time.monotonic() - last < TURN_SECONDS or not run.train_lock.locked():
-            return
-        run.train_lock.release()
-        time.sleep(1e-4)  # Without it the lock would be taken again before anyone wakes up.
-        run.train_lock.acquire()
-        last = time.monotonic()
-
-    return turn
 
 
 def _announce(settled: PoseRepair, names: tuple[str, ...]) -> None:

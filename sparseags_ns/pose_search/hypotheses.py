@@ -9,7 +9,6 @@ name ends in `_deg`; pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +17,7 @@ from torch import Tensor
 
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import Cameras, orbit
+from sparseags_ns.optimization.observer import observer
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians
 
@@ -91,7 +91,6 @@ def placed(
     K: Float[Tensor, "3 3"],
     *,
     rounds: int = 2,
-    between_batches: Callable[[], None] | None = None,
 ) -> Float[Tensor, "hypotheses 4 4"]:
     """Poses moved, not turned, until the splat's silhouette has the mask's area and its centroid.
 
@@ -103,7 +102,6 @@ def placed(
         valid: 1 where the photograph says something.
         K: intrinsics in pixels of the mask's size.
         rounds: renders and corrections; the first is inexact where a silhouette reaches beyond the picture.
-        between_batches: called between batches of renders.
     """
     center = gaussians.visible_center
     area, centroid = _moments((mask * valid)[None])
@@ -115,8 +113,7 @@ def placed(
         for batch in poses.split(_BATCH):
             cameras = Cameras(batch, K.expand(len(batch), 3, 3), mask.shape[1], mask.shape[0])
             found.append(_moments(rasterize(gaussians, cameras).alpha * valid))
-            if between_batches is not None:
-                between_batches()
+            observer().pause()
         areas, centroids = (torch.cat(parts) for parts in zip(*found, strict=True))
         seen = areas > _IN_FRAME * mask.numel()
         limits = first / MAX_DISTANCE_FACTOR, first * MAX_DISTANCE_FACTOR

@@ -5,7 +5,6 @@ Frame: `world`, normalised. Units: degrees.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -13,9 +12,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sparseags_ns.geometry.pose_errors import pose_change
+from sparseags_ns.optimization.observer import observer
 from sparseags_ns.optimization.reconstruction import Reconstruction
 from sparseags_ns.pose_search.hypotheses import diverse, placed
-from sparseags_ns.pose_search.observer import observer
 from sparseags_ns.pose_search.proxy import proxy
 from sparseags_ns.pose_search.search import SearchResult, SearchSettings, pose_losses, search
 from sparseags_ns.pose_search.target import photograph_of
@@ -52,8 +51,6 @@ def relocation(
     views: Views,
     view: int,
     settings: SearchSettings,
-    *,
-    between_batches: Callable[[], None] | None = None,
 ) -> Relocation:
     """Search a view on a splat made without it, and compare what is found with its present pose.
 
@@ -64,7 +61,7 @@ def relocation(
     seen = replace(views, cameras=fit.cameras)
     photograph, small = photograph_of(seen, view, settings.fine_px), proxy(fit.gaussians, settings.fine_gaussians)
     own = torch.stack([here, placed(here[None], small, photograph.mask, photograph.valid, photograph.K)[0]])
-    found = search(fit.gaussians, seen, view, fit.camera_distance, settings, extra=own, between_batches=between_batches)
+    found = search(fit.gaussians, seen, view, fit.camera_distance, settings, extra=own)
     if len(found.poses) == 0:
         return Relocation(view, torch.inf, torch.inf, found)
     rotation_deg, _ = pose_change(here.expand(len(found.poses), 4, 4), found.poses)
@@ -73,7 +70,7 @@ def relocation(
     far_losses = found.losses[far]
     elsewhere = float(far_losses.min()) if len(far_losses) else torch.inf
     result = Relocation(view, float(near_losses.min()), elsewhere, found)
-    observer().compared(result.here, result.elsewhere)
+    observer().on_comparison(result.here, result.elsewhere)
     return result
 
 

@@ -8,7 +8,7 @@ The file, version 1 (lists in it are parallel; positions are camera centres):
      "views": names of all views, in order,
      "searches": [{
         "view": name of the view that was searched,
-        "kind": "glance" or "thorough",
+        "kind": "quick" or "thorough",
         "by": "search" (the run's own) or "hand" (asked for in the viewer),
         "step": steps done when it began,
         "cameras": {"centers": [[x, y, z], ...], "forward": [[x, y, z], ...]}, of all views at that time, the searched
@@ -40,7 +40,7 @@ from torch import Tensor
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.geometry.pose_errors import pose_change
-from sparseags_ns.pose_search.observer import Kind
+from sparseags_ns.optimization.observer import Observer, SearchKind
 
 VERSION = 1
 MOST = 200
@@ -51,8 +51,8 @@ MEASURE = "squared error of colour (over grey) and alpha over the object's area;
 FRAME = "world of the searched splat: the run's normalised world but for a small drift; OpenCV cameras, +y up"
 
 
-class SearchLog:
-    """An observer (pose_search/observer.py) that keeps the searches of one stretch of work."""
+class SearchLog(Observer):
+    """An observer (optimization/observer.py) that keeps the searches of one stretch of work."""
 
     def __init__(self, names: tuple[str, ...], step: int, by: str = "search") -> None:
         self.searches: list[dict[str, Any]] = []
@@ -61,7 +61,7 @@ class SearchLog:
         self._open: dict[str, Any] = {}
         self._claimed: Float[Tensor, "4 4"] | None = None
 
-    def begun(self, view: int, kind: Kind, cameras: Cameras) -> None:
+    def on_search_begin(self, view: int, kind: SearchKind, cameras: Cameras) -> None:
         """A search of one view begins."""
         poses = cameras.T_camera_world.detach()
         self._claimed = poses[view].clone()
@@ -69,13 +69,13 @@ class SearchLog:
         self._open["cameras"] = {"centers": _centers(poses), "forward": _forward(poses)}
         self._open |= {"tried": 0, "score_median": None, "hypotheses": {"centers": [], "scores": []}}
 
-    def scored(self, poses: Float[Tensor, "hypotheses 4 4"], losses: Float[Tensor, " hypotheses"]) -> None:
+    def on_hypotheses(self, poses: Float[Tensor, "hypotheses 4 4"], losses: Float[Tensor, " hypotheses"]) -> None:
         """All hypotheses and their losses."""
         best = losses.argsort(stable=True)[:MOST]
         self._open["tried"], self._open["score_median"] = len(losses), _number(losses.quantile(0.5))
         self._open["hypotheses"] = {"centers": _centers(poses[best]), "scores": _rounded(losses[best])}
 
-    def ended(self, poses: Float[Tensor, "finalists 4 4"], losses: Float[Tensor, " finalists"]) -> None:
+    def on_search_end(self, poses: Float[Tensor, "finalists 4 4"], losses: Float[Tensor, " finalists"]) -> None:
         """The search is over."""
         assert self._claimed is not None
         poses = poses.detach()
@@ -90,9 +90,9 @@ class SearchLog:
         self._poses.append((self._names.index(self._open["view"]), poses, self._claimed))
         self.searches.append(self._open)
 
-    def compared(self, here: float, elsewhere: float) -> None:
+    def on_comparison(self, loss_near: float, loss_elsewhere: float) -> None:
         """Of the last search."""
-        self.searches[-1] |= {"here": _number(here), "elsewhere": _number(elsewhere)}
+        self.searches[-1] |= {"here": _number(loss_near), "elsewhere": _number(loss_elsewhere)}
 
     def decided(self, cameras: Cameras) -> list[dict[str, Any]]:
         """All searches, with what was chosen, now that the views stand where they do.

@@ -10,7 +10,6 @@ name ends in `_deg`; pixels. Losses are mean squared errors over the mask's shar
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -20,8 +19,8 @@ from torch import Tensor
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.metrics.images import ssim
+from sparseags_ns.optimization.observer import observer
 from sparseags_ns.pose_search.hypotheses import Turns, all_turns, diverse, placed
-from sparseags_ns.pose_search.observer import observer
 from sparseags_ns.pose_search.proxy import proxy
 from sparseags_ns.pose_search.target import Photograph, photograph_of
 from sparseags_ns.rasterizer import rasterize, score_poses
@@ -96,7 +95,6 @@ def search(
     settings: SearchSettings = SearchSettings(),
     *,
     extra: Float[Tensor, "extra 4 4"] | None = None,
-    between_batches: Callable[[], None] | None = None,
 ) -> SearchResult:
     """Search the pose of one view.
 
@@ -106,32 +104,31 @@ def search(
         view: which of them.
         distance: of a typical camera from the object, where the placing starts.
         extra: poses that are refined along with the shortlist (the given one).
-        between_batches: called every few hundred renders: a place to let others have their turn.
     """
-    pause, watching = between_batches or (lambda: None), observer()
-    watching.begun(view, "thorough" if settings.fine_steps > 0 else "glance", views.cameras)
+    watching = observer()
+    watching.on_search_begin(view, "thorough" if settings.fine_steps > 0 else "quick", views.cameras)
     coarse, fine = (photograph_of(views, view, px) for px in (settings.coarse_px, settings.fine_px))
     small = proxy(gaussians, settings.proxy_gaussians)
     turns = all_turns(settings.spacing_deg, settings.max_roll_deg)
     poses = turns.poses(distance, small.visible_center)
     if coarse.area == 0:
         nothing = poses.new_zeros(0)
-        watching.ended(poses[:0], nothing)
+        watching.on_search_end(poses[:0], nothing)
         return SearchResult(poses[:0], nothing, turns, poses, poses.new_full((len(poses),), torch.inf))
-    poses = placed(poses, small, coarse.mask, coarse.valid, coarse.K, between_batches=pause)
-    losses = pose_losses(small, coarse, poses, settings.mask_weight, between_batches=pause)
-    watching.scored(poses, losses)
+    poses = placed(poses, small, coarse.mask, coarse.valid, coarse.K)
+    losses = pose_losses(small, coarse, poses, settings.mask_weight)
+    watching.on_hypotheses(poses, losses)
     chosen = poses[diverse(poses, losses, settings.shortlist, settings.min_apart_deg)]
     if extra is not None:
         chosen = torch.cat([chosen, extra.to(chosen)])
-    chosen, chosen_losses = refined(small, coarse, chosen, settings, fine=False, between_batches=pause)
+    chosen, chosen_losses = refined(small, coarse, chosen, settings, fine=False)
     best = chosen[diverse(chosen, chosen_losses, settings.finalists, settings.finalists_apart_deg)]
     large = proxy(gaussians, settings.fine_gaussians)
-    best, best_losses = refined(large, fine, best, settings, fine=True, between_batches=pause)
+    best, best_losses = refined(large, fine, best, settings, fine=True)
     if settings.structure_weight > 0:
         best_losses = best_losses + settings.structure_weight * _structure_errors(large, fine, best)
     order = diverse(best, best_losses, len(best), settings.finalists_apart_deg)
-    watching.ended(best[order], best_losses[order])
+    watching.on_search_end(best[order], best_losses[order])
     return SearchResult(best[order], best_losses[order], turns, poses, losses)
 
 
@@ -141,7 +138,6 @@ def pose_losses(
     poses: Float[Tensor, "hypotheses 4 4"],
     mask_weight: float,
     *,
-    between_batches: Callable[[], None] | None = None,
     batch: int = 512,
 ) -> Float[Tensor, " hypotheses"]:
     """Loss of each pose; differentiable with respect to the poses."""
@@ -159,8 +155,7 @@ def pose_losses(
                 mask_weight=mask_weight,
             )
         )
-        if between_batches is not None:
-            between_batches()
+        observer().pause()
     return torch.cat(losses) / photograph.area
 
 
@@ -171,7 +166,6 @@ def refined(
     settings: SearchSettings,
     *,
     fine: bool,
-    between_batches: Callable[[], None] | None = None,
 ) -> tuple[Float[Tensor, "hypotheses 4 4"], Float[Tensor, " hypotheses"]]:
     """Poses after gradient descent, and their losses.
 
@@ -191,8 +185,6 @@ def refined(
         root = (square / (1 - 0.99 ** (step + 1))).sqrt()
         rate = lr * settings.lr_decay ** (step / steps)
         tangents = (tangents - rate * (mean / (1 - 0.9 ** (step + 1))) / (root + 1e-15)).detach()
-        if between_batches is not None:
-            between_batches()
     with torch.no_grad():
         final = poses @ se3.exp(tangents)
         return final, pose_losses(gaussians, photograph, final, settings.mask_weight)

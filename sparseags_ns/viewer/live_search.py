@@ -1,6 +1,6 @@
 """What the outlier search is doing at this moment, for whoever looks on from another thread.
 
-Frame: `world` of the searched splat (pose_search/observer.py).
+Frame: `world` of the searched splat (optimization/observer.py).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import Cameras
-from sparseags_ns.pose_search.observer import Kind
+from sparseags_ns.optimization.observer import Observer, SearchKind
 
 SHOWN = 1200
 """Hypotheses that are shown of a search, the best."""
@@ -30,7 +30,7 @@ class Glimpse:
     """How many searches there have been."""
     view: int | None = None
     """The view that was searched last."""
-    kind: Kind = "glance"
+    kind: SearchKind = "quick"
     searching: bool = False
     """Whether that search still goes on."""
     centers: Float[Tensor, "shown 3"] | None = None
@@ -40,8 +40,8 @@ class Glimpse:
     """`T_camera_world`, best first."""
 
 
-class LiveSearch:
-    """An observer (pose_search/observer.py) that keeps the present moment only."""
+class LiveSearch(Observer):
+    """An observer (optimization/observer.py) that keeps the present moment only."""
 
     def __init__(self) -> None:
         self.now = Glimpse()
@@ -59,19 +59,16 @@ class LiveSearch:
         """What begins."""
         self.now = replace(self.now, doing=what)
 
-    def begun(self, view: int, kind: Kind, cameras: Cameras) -> None:
+    def on_search_begin(self, view: int, kind: SearchKind, cameras: Cameras) -> None:
         """A search of one view begins."""
         self.now = Glimpse(self.now.doing, self.now.number + 1, view, kind, searching=True)
 
-    def scored(self, poses: Float[Tensor, "hypotheses 4 4"], losses: Float[Tensor, " hypotheses"]) -> None:
+    def on_hypotheses(self, poses: Float[Tensor, "hypotheses 4 4"], losses: Float[Tensor, " hypotheses"]) -> None:
         """All hypotheses and their losses."""
         best = losses.detach().argsort(stable=True)[:SHOWN]
         centers = se3.inverse(poses.detach()[best])[:, :3, 3].cpu()
         self.now = replace(self.now, centers=centers, losses=losses.detach()[best].cpu())
 
-    def ended(self, poses: Float[Tensor, "finalists 4 4"], losses: Float[Tensor, " finalists"]) -> None:
+    def on_search_end(self, poses: Float[Tensor, "finalists 4 4"], losses: Float[Tensor, " finalists"]) -> None:
         """The search is over."""
         self.now = replace(self.now, finalists=poses.detach().cpu(), searching=False)
-
-    def compared(self, here: float, elsewhere: float) -> None:
-        """Nothing to show."""

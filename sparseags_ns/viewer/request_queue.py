@@ -12,11 +12,12 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
 from sparseags_ns.console import announce, warn
+from sparseags_ns.optimization.observer import Observer, observed_by
 from sparseags_ns.optimization.reconstruction import Reconstruction
 from sparseags_ns.optimization.schedule import COARSE_PX
 from sparseags_ns.optimization.settings import SPARSEAGS, Preset
@@ -25,7 +26,6 @@ from sparseags_ns.outliers.context import RepairContext, RepairSettings
 from sparseags_ns.outliers.fits import claimed
 from sparseags_ns.outliers.manual_search import FEWEST, ManualSearch, search_manually
 from sparseags_ns.pose_search.log import SearchLog
-from sparseags_ns.pose_search.observer import Both, watched_by
 from sparseags_ns.viewer.live_search import LiveSearch
 
 if TYPE_CHECKING:
@@ -36,6 +36,33 @@ Action = Literal["search", "leave out", "trust"]
 
 class SearchInterruptedError(Exception):
     """The user stopped the run during a search; nothing was changed."""
+
+
+class LockYielder(Observer):
+    """Releases the trainer's lock for a moment, so that waiting renders get it while a search holds it.
+
+    Args:
+        lock: the trainer's; None where no trainer exists.
+        interrupted: whether the search must stop; then a pause raises SearchInterruptedError.
+    """
+
+    PERIOD_S = 0.03
+    """The lock is released this often."""
+
+    def __init__(self, lock: Any, interrupted: Callable[[], bool]) -> None:
+        self._lock, self._interrupted = lock, interrupted
+        self._released_at = time.monotonic()
+
+    def pause(self) -> None:
+        """Raise if the search must stop; else release the lock for a moment, if it is time."""
+        if self._interrupted():
+            raise SearchInterruptedError
+        if self._lock is None or time.monotonic() - self._released_at < self.PERIOD_S or not self._lock.locked():
+            return
+        self._lock.release()
+        time.sleep(1e-4)  # Without it this thread would take the lock again before another wakes up.
+        self._lock.acquire()
+        self._released_at = time.monotonic()
 
 
 @dataclass(frozen=True)
@@ -80,16 +107,12 @@ class RequestQueue:
         """Whether a request waits."""
         return not self._requests.empty()
 
-    def work(self, between_batches: Callable[[], None] | None = None) -> None:
-        """Carry out all that was asked for. The trainer's lock has to be held.
-
-        Args:
-            between_batches: called every few milliseconds of a search: a place to let others have their turn.
-        """
+    def work(self) -> None:
+        """Carry out all that was asked for. The trainer's lock has to be held."""
         while self.has_work:
             request = self._requests.get()
             try:
-                self._answer(self._carry_out(request, between_batches))
+                self._answer(self._carry_out(request))
             except SearchInterruptedError:
                 self._answer(f"View {self._name(request.view)}: the search was interrupted; nothing was changed.")
                 raise
@@ -103,9 +126,9 @@ class RequestQueue:
         """Whether something may still become of the run; else requests only tell."""
         return self.training is not None and self.training.goes_on()
 
-    def _carry_out(self, request: Request, between_batches: Callable[[], None] | None) -> str:
+    def _carry_out(self, request: Request) -> str:
         if request.action == "search":
-            return self._search(request.view, between_batches)
+            return self._search(request.view)
         name = self._name(request.view)
         if not self.changes:
             return f"View {name}: no more steps follow, so nothing would come of it. Train longer to {request.action}."
@@ -123,15 +146,15 @@ class RequestQueue:
         model.history.happened(model.steps_done, action, name, why, {})
         return f"View {name} {'takes part from now on' if trust else 'is left out from now on'}."
 
-    def _search(self, view: int, between_batches: Callable[[], None] | None) -> str:
+    def _search(self, view: int) -> str:
         model, name, started = self._model, self._name(view), time.monotonic()
         views, standing = model.views.to(model.device), model.reconstruction()
         preset = SPARSEAGS if self.training is None else self.training.preset
         fit = Reconstruction(standing.gaussians, standing.cameras, standing.trusted)
-        fitter = ShortFitter(views, preset, between_batches)
-        place = RepairContext(views, fitter, RepairSettings(), between_batches, standing.cameras.T_camera_world)
+        fitter = ShortFitter(views, preset)
+        place = RepairContext(views, fitter, RepairSettings(), standing.cameras.T_camera_world)
         log = SearchLog(views.names, model.steps_done, by="hand")
-        with self.live.doing(f"searching view {name}"), watched_by(Both(log, self.live)):
+        with self.live.doing(f"searching view {name}"), observed_by(log, self.live):
             found = search_manually(place, fit, view)
         if found.fit is not None and self.changes:
             self._adopt(fit, found.fit, view)

@@ -7,7 +7,6 @@ import contextlib
 import threading
 import time
 import traceback
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
@@ -20,12 +19,13 @@ from sparseags_ns.console import warn
 from sparseags_ns.geometry.cameras import Cameras, orbit, orbit_angles
 from sparseags_ns.geometry.motion import motion
 from sparseags_ns.metrics.images import over_white
+from sparseags_ns.optimization.observer import observed_by
 from sparseags_ns.optimization.schedule import stage_starts
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.runs.history import Phase
 from sparseags_ns.viewer import pictures
 from sparseags_ns.viewer.panel import Panel, Shown
-from sparseags_ns.viewer.request_queue import RequestQueue, SearchInterruptedError
+from sparseags_ns.viewer.request_queue import LockYielder, RequestQueue, SearchInterruptedError
 from sparseags_ns.viewer.scene import Scene, look, vertical_fov
 from sparseags_ns.viewer.state import Mode, corrected_names, headline, view_rows
 
@@ -91,8 +91,9 @@ class ViewerUpdater:
 
     def _turn(self) -> None:
         if self._mode() != "training" and self._desk.has_work:
-            with self._lock(), contextlib.suppress(SearchInterruptedError):
-                self._desk.work(self._pause)
+            yielding = LockYielder(self._viewer.train_lock, self._stopped)
+            with self._lock(), contextlib.suppress(SearchInterruptedError), observed_by(yielding):
+                self._desk.work()
         if not self._viewer.viser_server.get_clients():
             return
         if self._mode() == "completed" and not self._sharp:
@@ -196,22 +197,10 @@ class ViewerUpdater:
     def _lock(self) -> AbstractContextManager[object]:
         return self._viewer.train_lock or contextlib.nullcontext()
 
-    @property
-    def _pause(self) -> Callable[[], None]:
-        """Renders get their turn while a search goes on in this thread."""
-        lock, trainer = self._viewer.train_lock, self._viewer.trainer
-        last = [time.monotonic()]
-
-        def pause() -> None:
-            if trainer is not None and trainer.training_state == "paused" and getattr(trainer, "stop_training", False):
-                raise SearchInterruptedError
-            if lock is not None and time.monotonic() - last[0] > 0.03:
-                lock.release()
-                time.sleep(1e-4)
-                lock.acquire()
-                last[0] = time.monotonic()
-
-        return pause
+    def _stopped(self) -> bool:
+        """Whether the run was stopped while it is paused."""
+        trainer = self._viewer.trainer
+        return trainer is not None and trainer.training_state == "paused" and getattr(trainer, "stop_training", False)
 
 
 def overview(cameras: Cameras) -> tuple[Float[Tensor, "4 4"], float, float]:

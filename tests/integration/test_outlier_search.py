@@ -12,6 +12,7 @@ import torch
 from sparseags_ns.outliers.fits import start_cost
 from sparseags_ns.plugin import outlier_callback as callback
 from sparseags_ns.plugin.trainer import SparseAGSTrainer, SparseAGSTrainerConfig
+from sparseags_ns.viewer.request_queue import LockYielder, SearchInterruptedError
 
 Start = Callable[[SparseAGSTrainerConfig], SparseAGSTrainer]
 MakeConfig = Callable[..., SparseAGSTrainerConfig]
@@ -89,11 +90,11 @@ def test_a_resumed_run_does_not_search_again(
 
 
 def test_an_interrupted_search_gives_the_lock_back(searched: SparseAGSTrainer) -> None:
-    turn = callback.turns_of(searched)
+    yielding = LockYielder(searched.train_lock, lambda: searched.stop_training)
     searched.stop_training = True
     try:
-        with searched.train_lock, pytest.raises(callback.SearchInterruptedError):
-            turn()
+        with searched.train_lock, pytest.raises(SearchInterruptedError):
+            yielding.pause()
     finally:
         searched.stop_training = False
     assert not searched.train_lock.locked()

@@ -15,12 +15,12 @@ from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import orbit
 from sparseags_ns.geometry.motion import agreeing, motion
 from sparseags_ns.optimization.losses import make_targets
+from sparseags_ns.optimization.observer import Observer, observed_by, observer
 from sparseags_ns.optimization.reconstruction import Reconstruction
 from sparseags_ns.optimization.settings import SPARSEAGS, SPARSEAGS_PAPER
 from sparseags_ns.optimization.step import Run
 from sparseags_ns.pose_search.leave_one_out import relocation
 from sparseags_ns.pose_search.log import MOST, SearchLog
-from sparseags_ns.pose_search.observer import Both, Nobody, observer, watched_by
 from sparseags_ns.pose_search.search import SearchSettings
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians
@@ -97,7 +97,7 @@ def test_a_search_is_logged_with_its_best_hypotheses(make_views: MakeViews, toy_
     wrong[2] = orbit(torch.tensor(20.0), torch.tensor(0.0), 1.85)
     fit = Reconstruction(toy_gaussians, views.cameras.with_poses(wrong), torch.tensor([True, True, False, True]))
     log = SearchLog(views.names, step=7)
-    with watched_by(Both(log, Nobody())):
+    with observed_by(log, Observer()):
         found = relocation(fit, views, 2, QUICK)
     stands = views.cameras.with_poses(fit.with_pose(2, found.search.poses[0]).cameras.T_camera_world)
     (search,) = log.decided(stands)
@@ -108,14 +108,14 @@ def test_a_search_is_logged_with_its_best_hypotheses(make_views: MakeViews, toy_
     assert search["here"] > search["elsewhere"] > 0 and search["chosen"] == 0
     assert search["finalists"]["rotation_deg"][0] > 60
     assert log.decided(fit.cameras)[0]["chosen"] is None
-    assert isinstance(observer(), Nobody)
+    assert type(observer()) is Observer
 
 
 def test_a_photograph_of_nothing_is_logged_without_scores(make_views: MakeViews, toy_gaussians: Gaussians) -> None:
     views = make_views(4)
     views = replace(views, masks=views.masks * torch.tensor([1.0, 0.0, 1.0, 1.0])[:, None, None])
     log = SearchLog(views.names, step=0)
-    with watched_by(log):
+    with observed_by(log):
         relocation(Reconstruction(toy_gaussians, views.cameras, views.trusted), views, 1, QUICK)
     (search,) = log.decided(views.cameras)
     assert search["finalists"]["scores"] == [] and search["here"] is None and search["chosen"] is None

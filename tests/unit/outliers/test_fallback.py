@@ -38,7 +38,7 @@ def turned(poses: torch.Tensor, view: int, angle_deg: float) -> torch.Tensor:
 
 
 def place_for(views: Views) -> RepairContext:
-    return RepairContext(views, Still(), RepairSettings(), None, claims=views.cameras.T_camera_world)
+    return RepairContext(views, Still(), RepairSettings(), claims=views.cameras.T_camera_world)
 
 
 def test_a_view_carried_away_from_its_right_pose_goes_back(

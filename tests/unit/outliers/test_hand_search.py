@@ -13,13 +13,13 @@ from torch import Tensor
 
 from sparseags_ns.geometry.cameras import Cameras, orbit
 from sparseags_ns.geometry.pose_errors import pose_change
+from sparseags_ns.optimization.observer import observed_by
 from sparseags_ns.optimization.reconstruction import Reconstruction
 from sparseags_ns.optimization.settings import SPARSEAGS
 from sparseags_ns.optimization.short_fits import Continuation
 from sparseags_ns.outliers.context import RepairContext, RepairSettings
 from sparseags_ns.outliers.detection import Decision
 from sparseags_ns.outliers.manual_search import ManualSearch, search_manually
-from sparseags_ns.pose_search.observer import watched_by
 from sparseags_ns.pose_search.search import SearchSettings
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.runs.history import RunHistory
@@ -54,14 +54,14 @@ def place_and_fit(
     poses = views.cameras.T_camera_world.clone()
     if wrong is not None:
         poses[wrong] = orbit(torch.tensor(300.0), torch.tensor(20.0), 1.85)
-    place = RepairContext(views, PerfectFitter(gaussians), SETTINGS, None, poses)
+    place = RepairContext(views, PerfectFitter(gaussians), SETTINGS, poses)
     return place, Reconstruction(gaussians, views.cameras.with_poses(poses), trusted)
 
 
 def test_a_wrong_view_gets_its_pose(make_views: MakeViews, toy_gaussians: Gaussians) -> None:
     views, live = make_views(4), LiveSearch()
     place, fit = place_and_fit(views, toy_gaussians, 2, torch.ones(4, dtype=torch.bool))
-    with watched_by(live), live.doing("searching view 002"):
+    with observed_by(live), live.doing("searching view 002"):
         found = search_manually(place, fit, 2)
         assert live.now.doing == "searching view 002" and live.now.view == 2
     assert live.now.doing is None and not live.now.searching

@@ -10,6 +10,7 @@ import torch
 
 from sparseags_ns.geometry.cameras import orbit
 from sparseags_ns.geometry.pose_errors import pose_change
+from sparseags_ns.optimization.observer import Observer, observed_by
 from sparseags_ns.optimization.reconstruction import Reconstruction
 from sparseags_ns.pose_search.leave_one_out import candidates, relocation
 from sparseags_ns.pose_search.search import SearchResult, SearchSettings, search
@@ -67,7 +68,10 @@ def test_search_repeats_itself_and_lets_others_have_their_turn(
     make_views: Callable[..., Views], toy_gaussians: Gaussians
 ) -> None:
     views, calls = make_views(2, 32), []
-    first = search(toy_gaussians, views, 0, 1.85, QUICK, between_batches=lambda: calls.append(1))
+    pauses = Observer()
+    pauses.pause = lambda: calls.append(1)
+    with observed_by(pauses):
+        first = search(toy_gaussians, views, 0, 1.85, QUICK)
     second = search(toy_gaussians, views, 0, 1.85, QUICK)
     assert torch.equal(first.poses, second.poses) and torch.equal(first.losses, second.losses)
     assert len(calls) > QUICK.coarse_steps

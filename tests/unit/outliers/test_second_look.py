@@ -76,7 +76,7 @@ class SlidingFitter:
 def place_of(
     views: Views, fitter: Fitter, claims: Tensor, *others: Fitter, settings: RepairSettings = SETTINGS
 ) -> RepairContext:
-    return RepairContext(views, fitter, settings, None, claims, others)
+    return RepairContext(views, fitter, settings, claims, others)
 
 
 def moved(views: Views, view: int, azimuth_deg: float) -> Tensor:

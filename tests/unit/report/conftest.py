@@ -78,7 +78,7 @@ def history() -> dict[str, Any]:
 
 @pytest.fixture
 def searches() -> dict[str, Any]:
-    """One glance and one thorough search of the same view."""
+    """One quick and one thorough search of the same view."""
     places = [[0.0, 0.5, 1.8], [1.8, 0.5, 0.0]]
     search = {
         "view": "001",
@@ -94,7 +94,7 @@ def searches() -> dict[str, Any]:
     return {
         "version": 1,
         "views": ["000", "001", "002", "003", "004"],
-        "searches": [{**search, "kind": "glance", "tried": 1}, search],
+        "searches": [{**search, "kind": "quick", "tried": 1}, search],
     }
 
 

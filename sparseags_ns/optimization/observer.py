@@ -1,0 +1,95 @@
+"""The observer of pose searches and short fits: receives hypotheses, scores and results as they come, for the files of
+a run and for the live viewer, and gets regular occasions to pause the work.
+
+Observing changes nothing of what is computed, so an observer is not passed through all functions between the caller
+that has one and the search that reports to it. `observed_by` installs it for the calling thread, `observer()` finds it.
+
+Frame: `world` of the splat that is searched, which may differ a little from one search to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Literal
+
+from jaxtyping import Float
+from torch import Tensor
+
+from sparseags_ns.geometry.cameras import Cameras
+
+SearchKind = Literal["quick", "thorough"]
+"""`quick`: a short search of a view that is not suspected yet; `thorough`: the search of a suspect."""
+
+
+class Observer:
+    """Receives what searches and short fits report. This base class ignores everything; subclasses override.
+
+    Methods must return quickly and must not modify the tensors that they are given.
+    """
+
+    def on_search_begin(self, view: int, kind: SearchKind, cameras: Cameras) -> None:
+        """A search of one view begins; `cameras` are those of the searched splat, with the view's present pose."""
+
+    def on_hypotheses(self, poses: Float[Tensor, "hypotheses 4 4"], losses: Float[Tensor, " hypotheses"]) -> None:
+        """All hypotheses were placed and scored at the coarse size."""
+
+    def on_search_end(self, poses: Float[Tensor, "finalists 4 4"], losses: Float[Tensor, " finalists"]) -> None:
+        """The search has ended with these finalists, best first; none if the photograph shows no object."""
+
+    def on_comparison(self, loss_near: float, loss_elsewhere: float) -> None:
+        """The search that ended last belongs to a leave-one-out test: least loss near the view's pose and elsewhere."""
+
+    def pause(self) -> None:
+        """Called every few milliseconds between batches of work: the place to release a lock, or to raise and stop."""
+
+
+class Observers(Observer):
+    """Several observers as one; they are told in order."""
+
+    def __init__(self, *observers: Observer) -> None:
+        self._observers = observers
+
+    def on_search_begin(self, view: int, kind: SearchKind, cameras: Cameras) -> None:
+        """Forward to all observers."""
+        for one in self._observers:
+            one.on_search_begin(view, kind, cameras)
+
+    def on_hypotheses(self, poses: Float[Tensor, "hypotheses 4 4"], losses: Float[Tensor, " hypotheses"]) -> None:
+        """Forward to all observers."""
+        for one in self._observers:
+            one.on_hypotheses(poses, losses)
+
+    def on_search_end(self, poses: Float[Tensor, "finalists 4 4"], losses: Float[Tensor, " finalists"]) -> None:
+        """Forward to all observers."""
+        for one in self._observers:
+            one.on_search_end(poses, losses)
+
+    def on_comparison(self, loss_near: float, loss_elsewhere: float) -> None:
+        """Forward to all observers."""
+        for one in self._observers:
+            one.on_comparison(loss_near, loss_elsewhere)
+
+    def pause(self) -> None:
+        """Forward to all observers."""
+        for one in self._observers:
+            one.pause()
+
+
+_OBSERVER: ContextVar[Observer] = ContextVar("observer", default=Observer())  # noqa: B039
+
+
+@contextmanager
+def observed_by(*observers: Observer) -> Iterator[None]:
+    """Report all work inside the block to these observers, besides those of the blocks around it."""
+    token = _OBSERVER.set(Observers(_OBSERVER.get(), *observers))
+    try:
+        yield
+    finally:
+        _OBSERVER.reset(token)
+
+
+def observer() -> Observer:
+    """The observer of the calling thread; one that ignores everything outside of `observed_by`."""
+    return _OBSERVER.get()
