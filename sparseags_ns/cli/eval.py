@@ -12,9 +12,9 @@ from tyro.conf import Positional
 
 from sparseags_ns.console import announce
 from sparseags_ns.evaluation import CameraErrors, NovelViewErrors, compare_pose_files
-from sparseags_ns.formats.json_entries import write_json
 from sparseags_ns.pose_init.files import POSE_FILES
 from sparseags_ns.runs.outputs import FOLDER
+from sparseags_ns.storage import write_json
 
 TRUE_CAMERAS = Path("gt") / "transforms.json"
 RATES = ("R@5", "R@15", "CC@0.1")

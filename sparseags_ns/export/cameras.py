@@ -30,11 +30,12 @@ from sparseags_ns.export.visible import Progress, seen_points
 from sparseags_ns.formats.cameras_json import write_cameras_json
 from sparseags_ns.formats.colmap_writing import SeenPoints, write_colmap
 from sparseags_ns.formats.frame import Frame
-from sparseags_ns.formats.json_entries import read_json, write_json
+from sparseags_ns.formats.json_entries import read_json
 from sparseags_ns.formats.ply import point_columns, write_ply
 from sparseags_ns.formats.poses import POINTS_KEY
 from sparseags_ns.formats.transforms_json import write_transforms_json
 from sparseags_ns.metrics.images import over_white
+from sparseags_ns.storage import write_json
 
 Background = Literal["transparent", "white", "black", "photograph"]
 POINTS_FILE = "points.ply"

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from sparseags_ns.export.orientation import OrientedRun
 from sparseags_ns.export.visible import Progress, render_views, solid_depth
+from sparseags_ns.storage import write_bytes
 
 MOST_PNG = 65535
 
@@ -53,7 +54,7 @@ def write_colmap_map(path: Path, values: Float[Tensor, "height width"]) -> None:
     """Write a map as COLMAP's dense stereo does."""
     height, width = values.shape
     content = values.detach().cpu().contiguous().numpy().astype("<f4").tobytes()
-    path.write_bytes(f"{width}&{height}&1&".encode("ascii") + content)
+    write_bytes(path, f"{width}&{height}&1&".encode("ascii") + content)
 
 
 def read_colmap_map(path: Path) -> Float[Tensor, "height width"]:

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sparseags_ns.storage import write_json
+
 MARK = "export.json"
 _MAKER = "sparseags export"
 
@@ -65,7 +67,7 @@ def new_folder(path: Path, record: dict[str, Any]) -> Iterator[Path]:
     try:
         os.chmod(work, 0o777 & ~_umask())
         yield work
-        (work / MARK).write_text(json.dumps({"made_by": _MAKER, **record}, indent=1) + "\n", encoding="utf-8")
+        write_json(work / MARK, {"made_by": _MAKER, **record})
         if path.exists():
             shutil.rmtree(path)
         work.replace(path)

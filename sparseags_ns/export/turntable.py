@@ -23,6 +23,7 @@ from sparseags_ns.geometry.cameras import Cameras, orbit, orbit_angles
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.runs.opening import OpenedRun
+from sparseags_ns.storage import replacing
 
 UNSEEN_DEG = 150.0
 """A gap between neighbouring azimuths from which the photographs count as taken from one side."""
@@ -118,10 +119,8 @@ def write_video(path: Path, frames: Iterable[Frame], fps: int = 30, quality: int
     """
     import av
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    stream = None
-    with av.open(str(partial), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+    stream, options = None, {"movflags": "+faststart"}
+    with replacing(path) as temporary, av.open(str(temporary), "w", format="mp4", options=options) as container:
         for pixels in frames:
             pixels = np.ascontiguousarray(pixels[: pixels.shape[0] // 2 * 2, : pixels.shape[1] // 2 * 2])
             if stream is None:
@@ -136,7 +135,6 @@ def write_video(path: Path, frames: Iterable[Frame], fps: int = 30, quality: int
         if stream is None:
             raise ValueError(f"cannot write {path}: a video needs at least one frame")
         container.mux(stream.encode())
-    partial.replace(path)
 
 
 def _focal(run: OpenedRun, sphere: Sphere, distance: float, size: int) -> float:

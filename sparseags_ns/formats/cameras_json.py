@@ -17,8 +17,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sparseags_ns.formats.frame import Distortion, Frame, intrinsics_matrix
-from sparseags_ns.formats.json_entries import Entry, read_json, write_json
+from sparseags_ns.formats.json_entries import Entry, read_json
 from sparseags_ns.geometry.cameras import opencv_from_pytorch3d, pytorch3d_from_opencv
+from sparseags_ns.storage import write_json
 
 _OWN_KEYS = {"R", "T", "focal_length", "principal_point", "filepath", "flag", "image_size_crop", "distortion"}
 

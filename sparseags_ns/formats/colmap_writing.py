@@ -6,7 +6,6 @@ corner of the photograph. COLMAP 3.12 and later read models without `rigs` and `
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from torch import Tensor
 
 from sparseags_ns.formats.frame import Frame
 from sparseags_ns.geometry import se3
+from sparseags_ns.storage import write_bytes
 
 PINHOLE = 1
 
@@ -75,13 +75,13 @@ def write_colmap(folder: Path, frames: Sequence[Frame], points: SeenPoints, kind
     images, records = _records(frames, points)
     folder.mkdir(parents=True, exist_ok=True)
     if kind == "bin":
-        _write(folder / "cameras.bin", _counted(frames, map(_camera_bytes, range(1, len(frames) + 1), frames)))
-        _write(folder / "images.bin", _counted(images, map(_image_bytes, images)))
-        _write(folder / "points3D.bin", _counted(records, map(_point_bytes, records)))
+        write_bytes(folder / "cameras.bin", _counted(frames, map(_camera_bytes, range(1, len(frames) + 1), frames)))
+        write_bytes(folder / "images.bin", _counted(images, map(_image_bytes, images)))
+        write_bytes(folder / "points3D.bin", _counted(records, map(_point_bytes, records)))
     else:
-        _write(folder / "cameras.txt", _lines(map(_camera_line, range(1, len(frames) + 1), frames)))
-        _write(folder / "images.txt", _lines(map(_image_lines, images)))
-        _write(folder / "points3D.txt", _lines(map(_point_line, records)))
+        write_bytes(folder / "cameras.txt", _lines(map(_camera_line, range(1, len(frames) + 1), frames)))
+        write_bytes(folder / "images.txt", _lines(map(_image_lines, images)))
+        write_bytes(folder / "points3D.txt", _lines(map(_point_line, records)))
 
 
 def _records(frames: Sequence[Frame], points: SeenPoints) -> tuple[list[_Image], list[_Point]]:
@@ -141,9 +141,3 @@ def _lines(lines: Iterable[str]) -> bytes:
 
 def _counted(things: Sequence[object], records: Iterable[bytes]) -> bytes:
     return struct.pack("<Q", len(things)) + b"".join(records)
-
-
-def _write(path: Path, content: bytes) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(content)
-    os.replace(part, path)

@@ -6,7 +6,6 @@ Every complaint names the file, the view and what was expected.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,14 +116,6 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise PoseFileError(path, f"must hold a JSON object {{...}}, holds {_short(content)}")
     return content
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a JSON file at once or not at all, so that an interrupted run leaves no half file behind."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    os.replace(part, path)
 
 
 def _are_numbers(value: object, shape: tuple[int, ...]) -> bool:

@@ -6,7 +6,6 @@ A splat's properties: x y z, nx ny nz (zero), f_dc_0..2, f_rest_0.. (all of red,
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,8 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from sparseags_ns.storage import write_bytes
 
 
 def splat_columns(
@@ -60,10 +61,7 @@ def write_ply(path: Path, columns: dict[str, np.ndarray], comments: Sequence[str
         table[name] = column
     header = ["ply", "format binary_little_endian 1.0", *(f"comment {line}" for line in comments)]
     header += [f"element vertex {count}", *(f"property {names[c.dtype]} {name}" for name, c in columns.items())]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes("\n".join([*header, "end_header\n"]).encode("ascii") + table.tobytes())
-    os.replace(part, path)
+    write_bytes(path, "\n".join([*header, "end_header\n"]).encode("ascii") + table.tobytes())
 
 
 def _numbered(name: str, count: int) -> tuple[str, ...]:

@@ -24,8 +24,9 @@ from torch import Tensor
 
 from sparseags_ns.formats.frame import Distortion, Frame, intrinsics_matrix
 from sparseags_ns.formats.image_paths import find_image
-from sparseags_ns.formats.json_entries import Entry, read_json, write_json
+from sparseags_ns.formats.json_entries import Entry, read_json
 from sparseags_ns.geometry.cameras import opencv_from_opengl, opengl_from_opencv
+from sparseags_ns.storage import write_json
 
 PINHOLE_MODELS = {"OPENCV", "PINHOLE", "SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL", "PERSPECTIVE"}
 FISHEYE_MODEL = "OPENCV_FISHEYE"

@@ -7,13 +7,13 @@ Both: `unet/`, `vae/`, `image_encoder/`, `scheduler/`. No program of a folder is
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Literal
 
 from torch import Tensor
 
 from sparseags_ns.guidance.networks import Architecture, Networks
+from sparseags_ns.storage import write_json
 
 PROJECTIONS = {"clip_camera_projection": "proj", "cc_projection": "projection"}
 """Folder of the camera projection, and what its keys begin with, in each layout."""
@@ -82,4 +82,4 @@ def write_projection(networks: Networks, folder: Path, layout: Layout, *, varian
     state: dict[str, Tensor] = {f"{prefix}.{name}": value for name, value in networks.projection.state_dict().items()}
     infix = "" if variant is None else f".{variant}"
     save_file(state, where / f"{WEIGHTS[layout]}{infix}.safetensors", metadata={"format": "pt"})
-    (where / "config.json").write_text(json.dumps({"_class_name": layout}) + "\n", encoding="utf-8")
+    write_json(where / "config.json", {"_class_name": layout}, indent=None)

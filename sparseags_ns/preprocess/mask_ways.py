@@ -27,6 +27,7 @@ from sparseags_ns.preprocess.masks import find_mask, require_masks
 from sparseags_ns.preprocess.photographs import PhotographError, has_transparency, read_mask, read_photograph
 from sparseags_ns.preprocess.recentre import object_window
 from sparseags_ns.preprocess.store import Store, fingerprint
+from sparseags_ns.storage import replacing, write_bytes
 
 MASKS_FOLDER = "masks"
 SHEET = "masks.png"
@@ -146,9 +147,7 @@ def _finish(sources: Sequence[Source], folder: Path, store: Store) -> None:
         _save(store.new_file(f"{folder.name}/{SHEET}"), _sheet(sources, folder))
     shown, drawn = store.folder / SHEET, sheet.read_bytes()
     if not shown.is_file() or shown.read_bytes() != drawn:
-        part = store.new_file(f"{SHEET}.part")
-        part.write_bytes(drawn)
-        part.replace(shown)
+        write_bytes(store.new_file(SHEET), drawn)
 
 
 def _sheet(sources: Sequence[Source], folder: Path) -> Image.Image:
@@ -176,7 +175,5 @@ def _save_mask(path: Path, mask: Float[np.ndarray, "height width"]) -> None:
 
 
 def _save(path: Path, image: Image.Image) -> None:
-    """At once or not at all: what is there is whole."""
-    part = path.with_name(path.name + ".part")
-    image.save(part, format="PNG")
-    part.replace(path)
+    with replacing(path) as temporary:
+        image.save(temporary, format="PNG")

@@ -21,7 +21,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from PIL import Image
@@ -29,13 +28,14 @@ from torch import Tensor
 
 from sparseags_ns.formats.cameras_json import write_cameras_json
 from sparseags_ns.formats.frame import Frame
-from sparseags_ns.formats.json_entries import read_json, write_json
+from sparseags_ns.formats.json_entries import read_json
 from sparseags_ns.formats.transforms_json import write_transforms_json
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import Cameras, project
 from sparseags_ns.geometry.pose_errors import pose_errors, scene_scale
 from sparseags_ns.sample.config import SampleConfig, SampleError
 from sparseags_ns.sample.scene import Progress, Sample, render_sample
+from sparseags_ns.storage import write_json, write_npz
 
 MARK = Path("gt") / "sample.json"
 _MAKER = "sparseags sample"
@@ -70,12 +70,12 @@ def make_sample(
     write_transforms_json(directory / "gt" / "transforms.json", _frames(sample.true_cameras, names))
     write_transforms_json(directory / "gt" / "transforms_test.json", _frames(sample.test_cameras, tests))
     write_json(directory / "gt" / "truth.json", _truth(sample))
-    np.savez_compressed(
-        directory / "gt" / "surface.npz",
-        points=sample.surface_points.float().numpy(),
-        normals=sample.surface_normals.float().numpy(),
-        seen=sample.seen.to(torch.int16).numpy(),
-    )
+    surface = {
+        "points": sample.surface_points.float().numpy(),
+        "normals": sample.surface_normals.float().numpy(),
+        "seen": sample.seen.to(torch.int16).numpy(),
+    }
+    write_npz(directory / "gt" / "surface.npz", surface, compressed=True)
     return sample
 
 

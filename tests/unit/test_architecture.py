@@ -47,10 +47,10 @@ NARROW = {
     "rasterizer": {"geometry"},
     "views": {"geometry"},
     "metrics": {"console", "geometry", "rasterizer", "views"},
-    "formats": {"geometry"},
-    "guidance": {"console", "geometry"},
+    "formats": {"storage", "geometry"},
+    "guidance": {"console", "storage", "geometry"},
     "pose_search": {"console", "geometry", "rasterizer", "views", "optimization"},
-    "sample": {"console", "geometry", "views", "formats"},
+    "sample": {"console", "storage", "geometry", "views", "formats"},
 }
 """Rooms that may use less than the order allows, so that each can be tested with ten lines and swapped."""
 

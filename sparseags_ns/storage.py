@@ -1,0 +1,65 @@
+"""Every write of the package: a reader finds the old file or the whole new one, however the process ends.
+
+A file is written under a temporary name in its own folder, flushed to the disk, and renamed. The temporary name is
+unique, so that two processes may write the same file; it begins with a dot and ends in `.part`, so that no pattern for
+photographs or checkpoints matches what a killed process leaves behind.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+@contextmanager
+def replacing(path: Path, folder: Path | None = None) -> Iterator[Path]:
+    """Yield a temporary path; when the block ends, the file that was written there takes the place of `path`.
+
+    The folder of `path` is made if needed. After an exception `path` is as it was and the temporary file is gone.
+
+    Args:
+        folder: where the temporary file lies, on the same disk; by default beside `path`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = (folder or path.parent) / f".{os.getpid()}-{secrets.token_hex(6)}.part"
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file in UTF-8."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: Path, content: Any, *, indent: int | None = 1) -> None:
+    """Write a JSON file; without `indent` as short as possible.
+
+    Raises:
+        ValueError: a number in it is not finite.
+    """
+    separators = (",", ":") if indent is None else None
+    write_text(path, json.dumps(content, indent=indent, separators=separators, allow_nan=False) + "\n")
+
+
+def write_npz(path: Path, arrays: Mapping[str, np.ndarray], *, compressed: bool = False) -> None:
+    """Write named arrays as one NumPy archive."""
+    with replacing(path) as temporary, temporary.open("wb") as stream:
+        (np.savez_compressed if compressed else np.savez)(stream, **dict(arrays))
