@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,8 +17,6 @@ from sparseags_ns.formats.colmap_records import MODELS
 from sparseags_ns.formats.frame import Distortion, Frame, PoseFileError
 from sparseags_ns.formats.poses import read_poses
 from sparseags_ns.preprocess.undistort import bend
-
-GOLDEN = Path(__file__).parents[1] / "golden" / "colmap"
 
 CAMERAS = """# Camera list with one line of data per camera:
 1 SIMPLE_RADIAL 640 480 500 320 240 0.1
@@ -66,11 +65,6 @@ def binary_model(tmp_path: Path) -> Path:
     for name, content in (("cameras", cameras), ("images", images), ("points3D", points)):
         (folder / f"{name}.bin").write_bytes(content)
     return folder
-
-
-def assert_golden(name: str, error: pytest.ExceptionInfo[PoseFileError], folder: Path) -> None:
-    expected = (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
-    assert str(error.value).replace(str(folder), "MODEL") + "\n" == expected
 
 
 def same(a: Frame, b: Frame) -> bool:
@@ -136,82 +130,82 @@ def test_photographs_of_one_name_in_two_folders_keep_their_paths(text_model: Pat
     assert [frame.name for frame in read_colmap(text_model)] == ["a.jpg", "left/a.jpg", "my photo.jpg"]
 
 
-def test_a_folder_without_a_model(tmp_path: Path) -> None:
+def test_a_folder_without_a_model(tmp_path: Path, snapshot: Callable[..., None]) -> None:
     with pytest.raises(PoseFileError) as error:
         read_colmap(tmp_path)
-    assert_golden("no_model", error, tmp_path)
+    snapshot(str(error.value), MODEL=tmp_path)
 
 
-def test_a_model_without_photographs(text_model: Path) -> None:
+def test_a_model_without_photographs(text_model: Path, snapshot: Callable[..., None]) -> None:
     (text_model / "images.txt").write_text("")
     with pytest.raises(PoseFileError) as error:
         read_colmap(text_model)
-    assert_golden("no_images", error, text_model)
+    snapshot(str(error.value), MODEL=text_model)
 
 
-def test_a_lens_that_cannot_be_straightened(text_model: Path) -> None:
+def test_a_lens_that_cannot_be_straightened(text_model: Path, snapshot: Callable[..., None]) -> None:
     (text_model / "cameras.txt").write_text(CAMERAS.replace("SIMPLE_RADIAL", "FOV"))
     with pytest.raises(PoseFileError) as error:
         read_colmap(text_model)
-    assert_golden("lens", error, text_model)
+    snapshot(str(error.value), MODEL=text_model)
 
 
-def test_a_rational_lens(text_model: Path) -> None:
+def test_a_rational_lens(text_model: Path, snapshot: Callable[..., None]) -> None:
     (text_model / "cameras.txt").write_text(
         "1 FULL_OPENCV 64 48 50 50 32 24 .1 0 0 0 0 .2 0 0\n7 PINHOLE 8 6 5 5 4 3\n"
     )
     with pytest.raises(PoseFileError) as error:
         read_colmap(text_model)
-    assert_golden("rational", error, text_model)
+    snapshot(str(error.value), MODEL=text_model)
 
 
-def test_a_lens_with_too_few_parameters(text_model: Path) -> None:
+def test_a_lens_with_too_few_parameters(text_model: Path, snapshot: Callable[..., None]) -> None:
     (text_model / "cameras.txt").write_text(CAMERAS.replace("320 240 0.1", "320 240"))
     with pytest.raises(PoseFileError) as error:
         read_colmap(text_model)
-    assert_golden("parameters", error, text_model)
+    snapshot(str(error.value), MODEL=text_model)
 
 
 @pytest.mark.parametrize("focal", ["-500", "nan", "0"])
-def test_a_focal_length_that_is_none(text_model: Path, focal: str) -> None:
+def test_a_focal_length_that_is_none(text_model: Path, focal: str, snapshot: Callable[..., None]) -> None:
     (text_model / "cameras.txt").write_text(CAMERAS.replace(" 500 ", f" {focal} "))
     with pytest.raises(PoseFileError) as error:
         read_colmap(text_model)
     assert "finite parameters and focal lengths above zero" in str(error.value)
     if focal == "0":
-        assert_golden("focal", error, text_model)
+        snapshot(str(error.value), MODEL=text_model)
 
 
-def test_a_photograph_whose_camera_is_missing(text_model: Path) -> None:
+def test_a_photograph_whose_camera_is_missing(text_model: Path, snapshot: Callable[..., None]) -> None:
     (text_model / "cameras.txt").write_text(CAMERAS.replace("7 OPENCV", "8 OPENCV"))
     with pytest.raises(PoseFileError) as error:
         read_colmap(text_model)
-    assert_golden("no_camera", error, text_model)
+    snapshot(str(error.value), MODEL=text_model)
 
 
-def test_a_pose_that_is_none(text_model: Path) -> None:
+def test_a_pose_that_is_none(text_model: Path, snapshot: Callable[..., None]) -> None:
     (text_model / "images.txt").write_text(IMAGES.replace("1 1 0 0 0 0 0 4", "1 1 1 0 0 0 0 4"))
     with pytest.raises(PoseFileError) as error:
         read_colmap(text_model)
-    assert_golden("quaternion", error, text_model)
+    snapshot(str(error.value), "quaternion", MODEL=text_model)
     (text_model / "images.txt").write_text(IMAGES.replace("1 1 0 0 0 0 0 4", "1 1 0 0 0 nan 0 4"))
     with pytest.raises(PoseFileError) as error:
         read_colmap(text_model)
-    assert_golden("nan", error, text_model)
+    snapshot(str(error.value), "nan", MODEL=text_model)
 
 
-def test_a_photograph_that_occurs_twice(text_model: Path) -> None:
+def test_a_photograph_that_occurs_twice(text_model: Path, snapshot: Callable[..., None]) -> None:
     (text_model / "images.txt").write_text(IMAGES.replace("b.jpg", "a.jpg"))
     with pytest.raises(PoseFileError) as error:
         read_colmap(text_model)
-    assert_golden("twice", error, text_model)
+    snapshot(str(error.value), MODEL=text_model)
 
 
-def test_a_model_of_an_unknown_kind_of_camera(binary_model: Path) -> None:
+def test_a_model_of_an_unknown_kind_of_camera(binary_model: Path, snapshot: Callable[..., None]) -> None:
     (binary_model / "cameras.bin").write_bytes(struct.pack("<QiiQQd", 1, 1, 99, 64, 48, 50))
     with pytest.raises(PoseFileError) as error:
         read_colmap(binary_model)
-    assert_golden("unknown", error, binary_model)
+    snapshot(str(error.value), MODEL=binary_model)
 
 
 @pytest.mark.parametrize("name", ["cameras", "images", "points3D"])
@@ -224,11 +218,11 @@ def test_files_that_are_cut_off(binary_model: Path, name: str, kept: float) -> N
         read_colmap_points(binary_model)
 
 
-def test_text_that_is_none(text_model: Path) -> None:
+def test_text_that_is_none(text_model: Path, snapshot: Callable[..., None]) -> None:
     (text_model / "images.txt").write_text("one two three\n")
     with pytest.raises(PoseFileError) as error:
         read_colmap(text_model)
-    assert_golden("damaged", error, text_model)
+    snapshot(str(error.value), MODEL=text_model)
 
 
 def pycolmap() -> Any:

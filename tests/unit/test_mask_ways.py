@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,13 +22,7 @@ from sparseags_ns.preprocess.photographs import PhotographError
 from sparseags_ns.preprocess.store import Store, StoreError
 from sparseags_ns.scene.reading import ReadingOptions, read_scene
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "masks"
 SIZE = 96
-
-
-def assert_golden(name: str, text: str, scene: Path) -> None:
-    expected = (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
-    assert text.replace(str(scene), "SCENE") + "\n" == expected
 
 
 def ball(radius: float = SIZE / 4, size: int = SIZE) -> np.ndarray:
@@ -63,11 +57,15 @@ def no_rembg(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_plain_backgrounds_are_cut_away_once_and_kept(
-    tmp_path: Path, plain_scene: list[Source], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    plain_scene: list[Source],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    snapshot: Callable[..., None],
 ) -> None:
     found = plan(tmp_path, plain_scene)
     assert found.way == "background" and found.found and found.folder is not None
-    assert_golden("background", capsys.readouterr().err.strip().replace(found.folder.name, "masks-KEY"), tmp_path)
+    snapshot(capsys.readouterr().err.strip().replace(found.folder.name, "masks-KEY"), SCENE=tmp_path)
     for source in plain_scene:
         mask = read_found_mask(found.folder, source, (2 * SIZE, 2 * SIZE)) > 0.5
         truth = torch.from_numpy(ball(SIZE / 2, 2 * SIZE))
@@ -106,12 +104,14 @@ def test_transparency_and_folders_of_masks_go_first(tmp_path: Path, plain_scene:
     assert not (tmp_path / "sparseags").exists()
 
 
-def test_masks_that_only_some_photographs_have_are_an_error(tmp_path: Path, plain_scene: list[Source]) -> None:
+def test_masks_that_only_some_photographs_have_are_an_error(
+    tmp_path: Path, plain_scene: list[Source], snapshot: Callable[..., None]
+) -> None:
     (tmp_path / "masks").mkdir()
     Image.fromarray(ball()).save(tmp_path / "masks/1.png")
     with pytest.raises(PhotographError) as error:
         plan(tmp_path, plain_scene)
-    assert_golden("some", str(error.value), tmp_path)
+    snapshot(str(error.value), SCENE=tmp_path)
 
 
 def test_given_masks_must_be_there(tmp_path: Path, plain_scene: list[Source]) -> None:
@@ -157,13 +157,15 @@ def test_rembg_that_is_missing_says_what_to_install(tmp_path: Path, plain_scene:
         plan(tmp_path, plain_scene, "rembg")
 
 
-def test_rembg_without_its_package_or_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rembg_without_its_package_or_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snapshot: Callable[..., None]
+) -> None:
     monkeypatch.undo()
     monkeypatch.setattr(rembg_masks, "find_spec", lambda name: None)
-    assert_golden("rembg_package", str(rembg_masks.missing()), tmp_path)
+    snapshot(str(rembg_masks.missing()), "rembg_package", SCENE=tmp_path)
     monkeypatch.setattr(rembg_masks, "find_spec", lambda name: object())
     monkeypatch.setenv("U2NET_HOME", str(tmp_path))
-    assert_golden("rembg_model", str(rembg_masks.missing()), tmp_path)
+    snapshot(str(rembg_masks.missing()), "rembg_model", SCENE=tmp_path)
     (tmp_path / "u2net.onnx").touch()
     assert rembg_masks.missing() is None and rembg_masks.model() == "u2net"
     monkeypatch.delenv("U2NET_HOME")
@@ -175,7 +177,9 @@ def test_rembg_without_its_package_or_model(tmp_path: Path, monkeypatch: pytest.
     assert rembg_masks.missing() is None and rembg_masks.model() == "silueta"
 
 
-def test_a_model_of_rembg_that_is_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_of_rembg_that_is_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snapshot: Callable[..., None]
+) -> None:
     def fails(name: str) -> None:
         raise RuntimeError("INVALID_PROTOBUF")
 
@@ -185,14 +189,14 @@ def test_a_model_of_rembg_that_is_damaged(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(rembg_masks, "import_module", lambda name: SimpleNamespace(new_session=fails))
     with pytest.raises(PhotographError) as error:
         rembg_masks.session("u2net")
-    assert_golden("rembg_damaged", str(error.value), tmp_path)
+    snapshot(str(error.value), SCENE=tmp_path)
 
 
-def test_masks_that_cannot_be_kept(tmp_path: Path, plain_scene: list[Source]) -> None:
+def test_masks_that_cannot_be_kept(tmp_path: Path, plain_scene: list[Source], snapshot: Callable[..., None]) -> None:
     (tmp_path / "sparseags").touch()  # a file where the folder should be
     with pytest.raises(StoreError) as error:
         plan(tmp_path, plain_scene)
-    assert_golden("store", str(error.value), tmp_path)
+    snapshot(str(error.value), SCENE=tmp_path)
 
 
 def square(top: int, bottom: int, left: int, right: int) -> torch.Tensor:

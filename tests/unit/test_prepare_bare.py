@@ -1,13 +1,13 @@
 """`sparseags prepare` where no poses can be found: masks, table and picture all the same, and a clear end.
 
-The message is compared with the text in tests/golden/reading, in which SCENE stands for the folder.
+Messages are compared with messages.snap, in which SCENE stands for the folder.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +27,6 @@ from sparseags_ns.preprocess import rembg_masks
 from sparseags_ns.preprocess.mask_sheet import CELL_PX
 from sparseags_ns.scene.reading import ReadingOptions, read_bare_scene, read_scene
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "reading"
 SIZE = 96
 WALL, BALL = (210, 208, 200), (200, 40, 30)
 NAMES = ("000", "001", "002")
@@ -79,11 +78,6 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def never_again(*_: object) -> None:
     raise AssertionError("cut out twice")
-
-
-def assert_golden(name: str, text: str, scene: Path) -> None:
-    expected = (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
-    assert text.replace(str(scene), "SCENE") + "\n" == expected
 
 
 def test_the_table_says_none_and_where_the_masks_are_which_are_right(
@@ -190,14 +184,14 @@ def test_transparent_photographs_need_no_masks(bare: Path, capsys: pytest.Captur
 
 @pytest.mark.parametrize("named", [True, False])
 def test_a_pose_file_for_other_photographs_says_so_after_the_masks(
-    bare: Path, named: bool, capsys: pytest.CaptureFixture[str]
+    bare: Path, named: bool, capsys: pytest.CaptureFixture[str], snapshot: Callable[..., None]
 ) -> None:
     """The photographs' own folder, or the folder above it, holds cameras of processed ones."""
     file = bare / "cameras.json" if named else bare.parent / "cameras.json"
     write_cameras_json(file, [*frames(["000_rgba", "001_rgba", "002_rgba"])])
     with pytest.raises(PoseFileError) as error:
         Prepare(bare, ReadingOptions(resolution=32, poses=None if named else file)).run()
-    assert_golden("other_photographs", str(error.value).replace(str(file), "POSES"), bare)
+    snapshot(str(error.value), POSES=file, SCENE=bare)
     assert "Masks:       background, kept in" in capsys.readouterr().out
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -12,13 +13,7 @@ from sparseags_ns.preprocess.store import Store
 from sparseags_ns.preprocess.video import VideoError, choose_frames
 from sparseags_ns.scene.videos import photographs_folder
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "video"
 FRAMES = 40
-
-
-def assert_golden(name: str, text: str, scene: Path) -> None:
-    expected = (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
-    assert text.replace(str(scene), "SCENE") + "\n" == expected
 
 
 @pytest.fixture
@@ -61,25 +56,25 @@ def test_the_only_video_of_a_folder_without_photographs_is_meant(tmp_path: Path,
     assert photographs_folder(tmp_path, store, 4) == tmp_path
 
 
-def test_several_videos(tmp_path: Path) -> None:
+def test_several_videos(tmp_path: Path, snapshot: Callable[..., None]) -> None:
     for name in ("a.mp4", "b.MOV"):
         (tmp_path / name).touch()
     with pytest.raises(VideoError) as error:
         photographs_folder(tmp_path, Store(tmp_path / "sparseags"), 4)
-    assert_golden("several", str(error.value), tmp_path)
+    snapshot(str(error.value), SCENE=tmp_path)
 
 
-def test_a_video_that_cannot_be_read(tmp_path: Path) -> None:
+def test_a_video_that_cannot_be_read(tmp_path: Path, snapshot: Callable[..., None]) -> None:
     (tmp_path / "a.mp4").write_bytes(b"nothing")
     with pytest.raises(VideoError) as error:
         photographs_folder(tmp_path, Store(tmp_path / "sparseags"), 4)
-    assert_golden("damaged", str(error.value), tmp_path)
+    snapshot(str(error.value), SCENE=tmp_path)
 
 
-def test_a_video_with_too_few_frames(tmp_path: Path, video: Path) -> None:
+def test_a_video_with_too_few_frames(tmp_path: Path, video: Path, snapshot: Callable[..., None]) -> None:
     with pytest.raises(VideoError) as error:
         photographs_folder(video, Store(tmp_path / "sparseags"), 50)
-    assert_golden("short", str(error.value), tmp_path)
+    snapshot(str(error.value), SCENE=tmp_path)
     assert not list((tmp_path / "sparseags").glob("frames-*")), "nothing half done stays"
 
 

@@ -242,7 +242,7 @@ def test_an_interrupted_inference_goes_on_where_it_stopped(tmp_path: Path, monke
     weights.touch()
 
     def initialiser(paths: Sequence[Path]) -> InitialPoses:
-        return Dust3r.of(weights, Store(tmp_path / "kept")).place(paths)
+        return Dust3r.of(weights, Store(tmp_path / "kept")).estimate(paths)
 
     with pytest.raises(KeyboardInterrupt):
         initialiser(paths)

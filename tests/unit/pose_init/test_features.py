@@ -145,10 +145,10 @@ def test_an_interrupted_search_goes_on_where_it_stopped(tmp_path: Path, monkeypa
     unplaced = InitialPoses((None,) * 3, torch.zeros(3))
     monkeypatch.setattr(features, "map_shots", lambda shots, matches, seed: unplaced)
     with pytest.raises(KeyboardInterrupt):
-        Features(Store(tmp_path / "kept")).place(paths)
+        Features(Store(tmp_path / "kept")).estimate(paths)
     assert work == ["a.png", "b.png", "c.png", "pair", "pair"]
     work[:] = ["pair"] * 3
-    Features(Store(tmp_path / "kept")).place(paths)
+    Features(Store(tmp_path / "kept")).estimate(paths)
     assert work == ["pair"] * 5, "two pairs were left, and no photograph"
 
 

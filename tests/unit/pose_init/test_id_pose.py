@@ -155,7 +155,7 @@ def make_initialiser(tmp_path: Path) -> Callable[..., IdPose]:
 def test_a_trained_prior_turns_a_pair_right(kind: Embedding, make_initialiser: Callable[..., IdPose]) -> None:
     """The two photographs show different sides: 130 degrees of azimuth lie between them."""
     ask = NoiseError(trained_prior(kind), photographs(TRUTH[:2]))
-    poses, sure = make_initialiser().estimate(ask, 2, ["a", "b"])
+    poses, sure = make_initialiser().search(ask, 2, ["a", "b"])
     found, true = (cameras_of(some).T_camera_world for some in (poses, TRUTH[:2]))
     assert float(pairwise_rotation_errors_deg(found, true)[0, 1]) < 15
     assert (sure > 0.5).all()
@@ -163,7 +163,7 @@ def test_a_trained_prior_turns_a_pair_right(kind: Embedding, make_initialiser: C
 
 def test_three_photographs_are_turned_right_together(make_initialiser: Callable[..., IdPose]) -> None:
     ask = NoiseError(trained_prior("vanilla"), photographs(TRUTH))
-    poses, _ = make_initialiser().estimate(ask, 3, ["a", "b", "c"])
+    poses, _ = make_initialiser().search(ask, 3, ["a", "b", "c"])
     found, true = (cameras_of(some).T_camera_world for some in (poses, TRUTH))
     assert float(pairwise_rotation_errors_deg(found, true).max()) < 15
 
@@ -214,7 +214,7 @@ def test_an_untrained_prior_is_not_sure_of_anything(make_initialiser: Callable[.
         "samples": 1,
     }
     quick["reference_elevations_deg"] = (20.0,)
-    _, sure = make_initialiser(**quick).estimate(ask, 2, ["a", "b"])
+    _, sure = make_initialiser(**quick).search(ask, 2, ["a", "b"])
     assert (sure < 0.2).all()
 
 
@@ -339,7 +339,7 @@ def test_no_prior_on_this_machine(
         choose_estimator("id-pose", 3, tmp_path, Store(tmp_path / "kept"))
     snapshot(str(error.value), "weights", FOLDER=tmp_path)
     with pytest.raises(PoseInitError) as error:
-        IdPose.of(tmp_path, "none", Store(tmp_path / "kept")).place([])
+        IdPose.of(tmp_path, "none", Store(tmp_path / "kept")).estimate([])
     snapshot(str(error.value), "none", FOLDER=tmp_path)
 
 

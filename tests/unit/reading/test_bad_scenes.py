@@ -1,6 +1,6 @@
 """Scenes that cannot be used, each with its message.
 
-Messages are compared with the texts in tests/golden/reading, in which SCENE stands for the folder.
+Messages are compared with messages.snap, in which SCENE stands for the folder.
 """
 
 from __future__ import annotations
@@ -22,25 +22,19 @@ from sparseags_ns.preprocess.photographs import PhotographError
 from sparseags_ns.scene.finding import SceneError
 from sparseags_ns.scene.reading import ReadingOptions, read_scene, read_views
 
-GOLDEN = Path(__file__).parents[2] / "golden" / "reading"
 SIZE = 32
 
 
-def assert_golden(name: str, error: pytest.ExceptionInfo[ValueError], scene: Path) -> None:
-    expected = (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
-    assert str(error.value).replace(str(scene), "SCENE") + "\n" == expected
-
-
-def test_a_folder_that_does_not_exist(scene: Path) -> None:
+def test_a_folder_that_does_not_exist(scene: Path, snapshot: Callable[..., None]) -> None:
     with pytest.raises(SceneError) as error:
         read_views(scene / "nowhere")
-    assert_golden("no_folder", error, scene)
+    snapshot(str(error.value), SCENE=scene)
 
 
-def test_a_file_in_place_of_a_folder(scene: Path) -> None:
+def test_a_file_in_place_of_a_folder(scene: Path, snapshot: Callable[..., None]) -> None:
     with pytest.raises(SceneError) as error:
         read_views(scene / "transforms.json")
-    assert_golden("file_for_folder", error, scene)
+    snapshot(str(error.value), SCENE=scene)
 
 
 def test_a_folder_that_may_not_be_read(scene: Path) -> None:
@@ -54,46 +48,56 @@ def test_a_folder_that_may_not_be_read(scene: Path) -> None:
         scene.chmod(0o755)
 
 
-def test_a_folder_without_photographs(tmp_path: Path, make_frames: Callable[..., list[Frame]]) -> None:
+def test_a_folder_without_photographs(
+    tmp_path: Path, make_frames: Callable[..., list[Frame]], snapshot: Callable[..., None]
+) -> None:
     write_transforms_json(tmp_path / "transforms.json", make_frames(["000", "001"]))
     with pytest.raises(SceneError) as error:
         read_views(tmp_path)
-    assert_golden("no_photographs", error, tmp_path)
+    snapshot(str(error.value), SCENE=tmp_path)
 
 
-def test_a_folder_without_poses_where_nothing_can_estimate_them(scene: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sparseags_ns.pose_init.features.find_spec", lambda name: None)
+def test_a_folder_without_poses_where_nothing_can_estimate_them(
+    scene: Path, monkeypatch: pytest.MonkeyPatch, snapshot: Callable[..., None]
+) -> None:
+    monkeypatch.setattr("sparseags_ns.pose_init.features.features.find_spec", lambda name: None)
     (scene / "transforms.json").unlink()
     with pytest.raises(PoseInitError) as error:
         read_views(scene)
-    assert_golden("no_poses", error, scene)
+    snapshot(str(error.value), "no_poses", SCENE=scene)
     with pytest.raises(PoseInitError) as error:
         read_scene(scene, ReadingOptions(pose_init="features"))
-    assert_golden("no_features", error, scene)
+    snapshot(str(error.value), "no_features", SCENE=scene)
     with pytest.raises(PoseInitError) as error:
         read_scene(scene, ReadingOptions(pose_init="files"))
-    assert_golden("no_files", error, scene)
+    snapshot(str(error.value), "no_files", SCENE=scene)
 
 
-def test_poses_from_a_file_and_from_an_estimator(scene: Path) -> None:
+def test_poses_from_a_file_and_from_an_estimator(scene: Path, snapshot: Callable[..., None]) -> None:
     with pytest.raises(SceneError) as error:
         read_scene(scene, ReadingOptions(pose_init="features", poses=Path("transforms.json")))
-    assert_golden("two_sources", error, scene)
+    snapshot(str(error.value), SCENE=scene)
 
 
 @pytest.mark.parametrize("with_poses", [True, False])
 def test_one_photograph(
-    tmp_path: Path, with_poses: bool, save_photograph: Callable[..., None], make_frames: Callable[..., list[Frame]]
+    tmp_path: Path,
+    with_poses: bool,
+    save_photograph: Callable[..., None],
+    make_frames: Callable[..., list[Frame]],
+    snapshot: Callable[..., None],
 ) -> None:
     save_photograph(tmp_path / "images/000.png")
     if with_poses:
         write_transforms_json(tmp_path / "transforms.json", make_frames(["000"]))
     with pytest.raises(SceneError) as error:
         read_views(tmp_path)
-    assert_golden("one_photograph", error, tmp_path)
+    snapshot(str(error.value), SCENE=tmp_path)
 
 
-def test_too_many_photographs(tmp_path: Path, make_frames: Callable[..., list[Frame]]) -> None:
+def test_too_many_photographs(
+    tmp_path: Path, make_frames: Callable[..., list[Frame]], snapshot: Callable[..., None]
+) -> None:
     names = [f"{i:03d}" for i in range(65)]
     (tmp_path / "images").mkdir()
     for name in names:
@@ -101,87 +105,98 @@ def test_too_many_photographs(tmp_path: Path, make_frames: Callable[..., list[Fr
     write_transforms_json(tmp_path / "transforms.json", make_frames(names))
     with pytest.raises(SceneError) as error:
         read_views(tmp_path)
-    assert_golden("too_many_photographs", error, tmp_path)
+    snapshot(str(error.value), SCENE=tmp_path)
 
 
-def test_a_truncated_photograph(scene: Path) -> None:
+def test_a_truncated_photograph(scene: Path, snapshot: Callable[..., None]) -> None:
     path = scene / "images/001.png"
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(PhotographError) as error:
         read_views(scene, resolution=SIZE)
-    assert_golden("truncated", error, scene)
+    snapshot(str(error.value), SCENE=scene)
 
 
-def test_an_empty_mask(scene: Path) -> None:
+def test_an_empty_mask(scene: Path, snapshot: Callable[..., None]) -> None:
     Image.fromarray(np.zeros((SIZE, SIZE, 4), np.uint8)).save(scene / "images/002.png")
     with pytest.raises(PhotographError) as error:
         read_views(scene, resolution=SIZE)
-    assert_golden("empty_mask", error, scene)
+    snapshot(str(error.value), SCENE=scene)
 
 
-def test_photographs_without_masks(scene: Path, save_photograph: Callable[..., None]) -> None:
+def test_photographs_without_masks(
+    scene: Path, save_photograph: Callable[..., None], snapshot: Callable[..., None]
+) -> None:
     for name in ("001", "003"):
         save_photograph(scene / f"images/{name}.png", mode="RGB")
     with pytest.raises(PhotographError) as error:
         read_views(scene, resolution=SIZE)
-    assert_golden("no_masks", error, scene)
+    snapshot(str(error.value), SCENE=scene)
 
 
-def test_a_photograph_that_is_opaque_everywhere(scene: Path) -> None:
+def test_a_photograph_that_is_opaque_everywhere(scene: Path, snapshot: Callable[..., None]) -> None:
     Image.fromarray(np.full((SIZE, SIZE, 4), 255, np.uint8)).save(scene / "images/002.png")
     with pytest.raises(PhotographError) as error:
         read_views(scene, resolution=SIZE)
-    assert_golden("opaque", error, scene)
+    snapshot(str(error.value), SCENE=scene)
 
 
 def test_mixed_sizes_with_intrinsics_of_one_unstated_size(
-    scene: Path, save_photograph: Callable[..., None], make_frames: Callable[..., list[Frame]]
+    scene: Path,
+    save_photograph: Callable[..., None],
+    make_frames: Callable[..., list[Frame]],
+    snapshot: Callable[..., None],
 ) -> None:
     save_photograph(scene / "images/002.png", 48, 48)
     (scene / "transforms.json").unlink()
     write_cameras_json(scene / "cameras.json", make_frames(["000", "001", "002", "003"], "images/", None, None))
     with pytest.raises(PhotographError) as error:
         read_views(scene, resolution=SIZE)
-    assert_golden("mixed_sizes", error, scene)
+    snapshot(str(error.value), SCENE=scene)
 
 
-def test_a_photograph_cropped_since_its_pose_was_found(scene: Path, save_photograph: Callable[..., None]) -> None:
+def test_a_photograph_cropped_since_its_pose_was_found(
+    scene: Path, save_photograph: Callable[..., None], snapshot: Callable[..., None]
+) -> None:
     save_photograph(scene / "images/002.png", 48, 30)
     with pytest.raises(PhotographError) as error:
         read_views(scene, resolution=SIZE)
-    assert_golden("other_shape", error, scene)
+    snapshot(str(error.value), SCENE=scene)
 
 
-def test_poses_of_photographs_that_are_not_there(scene: Path) -> None:
+def test_poses_of_photographs_that_are_not_there(scene: Path, snapshot: Callable[..., None]) -> None:
     for name in ("001", "003"):
         (scene / f"images/{name}.png").unlink()
     with pytest.raises(PoseFileError) as error:
         read_views(scene, resolution=SIZE)
-    assert_golden("missing_photographs", error, scene)
+    snapshot(str(error.value), SCENE=scene)
 
 
-def test_fewer_poses_than_photographs(scene: Path, make_frames: Callable[..., list[Frame]]) -> None:
+def test_fewer_poses_than_photographs(
+    scene: Path, make_frames: Callable[..., list[Frame]], snapshot: Callable[..., None]
+) -> None:
     write_transforms_json(scene / "transforms.json", make_frames(["000", "002"]))
     with pytest.raises(PoseInitError) as error:
         read_views(scene, resolution=SIZE)
-    assert_golden("missing_poses", error, scene)
+    snapshot(str(error.value), SCENE=scene)
 
 
-def test_two_photographs_of_one_name(scene: Path, save_photograph: Callable[..., None]) -> None:
+def test_two_photographs_of_one_name(
+    scene: Path, save_photograph: Callable[..., None], snapshot: Callable[..., None]
+) -> None:
     save_photograph(scene / "images/001.webp", mode="RGB")
     with pytest.raises(SceneError) as error:
         read_views(scene, resolution=SIZE)
-    assert_golden("duplicate_names", error, scene)
+    snapshot(str(error.value), SCENE=scene)
 
 
-def test_too_few_trusted_views(scene: Path) -> None:
+def test_too_few_trusted_views(scene: Path, snapshot: Callable[..., None]) -> None:
     content = json.loads((scene / "transforms.json").read_text())
     for frame in content["frames"][:3]:
         frame["flag"] = 0
     (scene / "transforms.json").write_text(json.dumps(content))
     with pytest.raises(PoseInitError) as error:
         read_views(scene, resolution=SIZE)
-    assert_golden("too_few_trusted", error, scene)
+    snapshot(str(error.value), SCENE=scene)
 
 
 @pytest.mark.parametrize(
@@ -208,9 +223,9 @@ def test_a_resolution_too_low_to_see_anything(scene: Path) -> None:
         ("valid_nowhere", np.zeros((SIZE, SIZE), np.uint8)),
     ],
 )
-def test_valid_regions_that_are_none(scene: Path, name: str, pixels: np.ndarray) -> None:
+def test_valid_regions_that_are_none(scene: Path, name: str, pixels: np.ndarray, snapshot: Callable[..., None]) -> None:
     (scene / "valid").mkdir()
     Image.fromarray(pixels).save(scene / "valid/001.png")
     with pytest.raises(PhotographError) as error:
         read_views(scene, resolution=SIZE)
-    assert_golden(name, error, scene)
+    snapshot(str(error.value), name, SCENE=scene)

@@ -1,6 +1,6 @@
 """What else can be wrong with photographs, masks and pose files, each with its message.
 
-Messages are compared with the texts in tests/golden/messages, in which SCENE stands for the folder.
+Messages are compared with messages.snap, in which SCENE stands for the folder.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from PIL import Image
 from sparseags_ns.preprocess import photographs
 from sparseags_ns.scene.reading import ReadingOptions, read_scene
 
-GOLDEN = Path(__file__).parents[2] / "golden" / "messages"
 SIZE = 32
 
 Spoil = Callable[[Path], ReadingOptions | None]
@@ -139,32 +138,29 @@ CASES: dict[str, Spoil] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_is_wrong_is_said(scene: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_wrong_is_said(
+    scene: Path, name: str, monkeypatch: pytest.MonkeyPatch, snapshot: Callable[..., None]
+) -> None:
     monkeypatch.setattr("sparseags_ns.preprocess.rembg_masks.find_spec", lambda package: None)
     options = CASES[name](scene) or ReadingOptions(resolution=SIZE)
     with pytest.raises(ValueError) as error:
         read_scene(scene, options)
-    expected = (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
-    assert str(error.value).replace(str(scene), "SCENE") + "\n" == expected
+    snapshot(str(error.value), name, SCENE=scene)
 
 
-def test_a_photograph_of_too_many_pixels(scene: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_photograph_of_too_many_pixels(
+    scene: Path, monkeypatch: pytest.MonkeyPatch, snapshot: Callable[..., None]
+) -> None:
     def bomb(path: Path) -> None:
         raise Image.DecompressionBombError("too many")
 
     monkeypatch.setattr(photographs.Image, "open", bomb)
     with pytest.raises(photographs.PhotographError) as error:
         photographs.read_photograph(scene / "images/000.png")
-    expected = (GOLDEN / "bomb.txt").read_text(encoding="utf-8")
-    assert str(error.value).replace(str(scene), "SCENE") + "\n" == expected
+    snapshot(str(error.value), SCENE=scene)
 
 
-def test_a_photograph_that_has_gone(scene: Path) -> None:
+def test_a_photograph_that_has_gone(scene: Path, snapshot: Callable[..., None]) -> None:
     with pytest.raises(photographs.PhotographError) as error:
         photographs.read_photograph(scene / "images/gone.png")
-    expected = (GOLDEN / "gone.txt").read_text(encoding="utf-8")
-    assert str(error.value).replace(str(scene), "SCENE") + "\n" == expected
-
-
-def test_every_message_belongs_to_a_test() -> None:
-    assert {path.stem for path in GOLDEN.glob("*.txt")} == {*CASES, "bomb", "gone"}
+    snapshot(str(error.value), SCENE=scene)
