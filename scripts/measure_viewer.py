@@ -25,7 +25,7 @@ from check_viewer import free_port
 from websockets.sync.client import connect
 
 from sparseags_ns.method_configs.sparseags import sparseags
-from sparseags_ns.optimization.schedule import Stage
+from sparseags_ns.optimization.settings import Stage
 from sparseags_ns.plugin.trainer import SparseAGSTrainer, SparseAGSTrainerConfig
 
 CAMERA = {

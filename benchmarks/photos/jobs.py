@@ -25,8 +25,7 @@ from sparseags_ns.formats.frame import Frame
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.geometry.pose_errors import PoseErrors, pose_errors
 from sparseags_ns.metrics.images import psnr
-from sparseags_ns.optimization.reconstruct import reconstruct
-from sparseags_ns.optimization.reconstruction import Reconstruction
+from sparseags_ns.optimization.reconstruct import Reconstruction, reconstruct
 from sparseags_ns.optimization.settings import SPARSEAGS
 from sparseags_ns.outliers.pose_repair import PoseRepair, repair_poses
 from sparseags_ns.rasterizer import rasterize
@@ -68,7 +67,7 @@ def run_case(case: Case) -> dict[str, Any]:
     started = time.monotonic()
     with contextlib.redirect_stderr(io.StringIO()):  # What readers announce would break the table.
         folder, originals = case.subset.folder(case.how)
-        for kept in (*case.subset.store.folder.glob("poses-*"), *case.subset.store.folder.glob("asked-*")):
+        for kept in (*case.subset.store.folder.glob("poses-*"), *case.subset.store.folder.glob("request-*")):
             kept.unlink()  # The mapping is part of what is measured.
         options = ReadingOptions(
             masks="none",

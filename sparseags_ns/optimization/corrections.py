@@ -1,4 +1,4 @@
-"""What is learned about each camera: an SE(3) tangent and the logarithm of a focal factor.
+"""Learned corrections of the cameras: an SE(3) tangent for each view and factors on the focal lengths.
 
 Frames: `camera`; `world`; `guess`, the world as pose init placed it for one view; `facing`, with the world's origin and
 the axes of the guessed camera. A tangent moves the world before the guessed camera looks at it, and is written in the
@@ -6,14 +6,15 @@ facing frame: T_camera_world = T_camera_facing exp(tangent) T_facing_guess. Afte
 stands at the world's origin, so rotating that way orbits the object instead of panning away from it, and the tangents'
 six numbers mean the same for all views: shifts across and along the view, orbit, roll.
 
-A longer focal length from farther away shows nearly the same picture; only perspective tells the two apart. So a focal
+A longer focal length from farther away shows nearly the same image; only perspective tells the two apart. So a focal
 factor moves its camera back by the same factor (a dolly zoom about the world's origin): the object keeps its place and
-size in the picture, and the gradient of the factor is what perspective says about it. With the focal length on its
-own, distance and focal length chase each other and neither arrives (docs/method.md).
+size in the image, and the gradient of the factor is what perspective reveals about it. With a focal length on its own,
+distance and focal length chase each other and neither converges (docs/method.md).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -22,17 +23,22 @@ from torch import Tensor, nn
 
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import Cameras
-from sparseags_ns.optimization.settings import RefineFocal
+from sparseags_ns.optimization.settings import JointSettings, RefineFocal
+from sparseags_ns.views import Views
+
+SAME_FOCAL = 1e-4
+"""Focal lengths that differ by less than this share count as equal already."""
 
 
 def corrected(guess: Cameras, tangents: Float[Tensor, "views 6"], log_focal: Float[Tensor, "#views"]) -> Cameras:
-    """The cameras with their corrections, differentiable in both.
+    """The cameras with their corrections, differentiable in tangents and focal factors.
 
     Args:
-        guess: the cameras that the corrections belong to.
+        guess: cameras to correct.
         tangents: translation, then rotation (radians), in the facing frame of each view.
         log_focal: logarithm of the factor on each focal length, or one for all.
     """
+    # guess = (R, t): T_facing_guess is the rotation R alone, T_camera_facing the translation t alone.
     R_facing_guess, t_camera_facing = guess.T_camera_world[:, :3, :3], guess.T_camera_world[:, :3, 3]
     T_facing_guess = se3.pose(R_facing_guess, torch.zeros_like(t_camera_facing))
     T_camera_facing = se3.pose(torch.eye(3).to(R_facing_guess).expand_as(R_facing_guess), t_camera_facing)
@@ -40,16 +46,20 @@ def corrected(guess: Cameras, tangents: Float[Tensor, "views 6"], log_focal: Flo
     factor = log_focal.exp().expand(len(guess))
     one = torch.ones_like(factor)
     lengths = torch.stack([factor, factor, one], dim=-1)
+    # Factors on fx and fy, 1 on the principal point: rows 0 and 1, columns 0 and 1 of K.
     K = guess.K * torch.stack([lengths, lengths, torch.ones_like(lengths)], dim=-2)
+    # Dolly zoom by c: a point X near the origin lands at f (R X + t)_xy / (R X + t)_z. With c f for f and c t_z for t_z
+    # this is c f (...)_xy / ((R X)_z + c t_z), equal to the old pixel where (R X)_z = 0, the plane through the origin
+    # that faces the camera. What changes is how size varies with depth around that plane: perspective.
     away = torch.stack([one, one, factor], dim=-1)
     pose = se3.pose(T_camera_world[:, :3, :3], T_camera_world[:, :3, 3] * away)
     return replace(guess, T_camera_world=pose, K=K)
 
 
 class CameraCorrections(nn.Module):
-    """One SE(3) tangent for each view (translation, then rotation) and the focal factors' logarithms, zero at first.
+    """Learnable tangents and focal factors of all views, zero at first.
 
-    Buffers: the guessed cameras, which the corrections belong to.
+    The cameras that they correct are buffers, so that a checkpoint holds both.
     """
 
     T_camera_guess: Tensor
@@ -64,9 +74,12 @@ class CameraCorrections(nn.Module):
         refine_poses: bool = True,
         pose_lr_scale: Float[Tensor, " views"] | None = None,
     ) -> None:
-        """Set up.
+        """Start without corrections.
 
         Args:
+            guess: cameras to correct.
+            refine_focal: which focal factors are learned.
+            refine_poses: False learns neither tangents nor focal factors.
             pose_lr_scale: factor on the corrections of each view; None is 1 for all.
         """
         super().__init__()
@@ -91,8 +104,40 @@ class CameraCorrections(nn.Module):
 
     @torch.no_grad()
     def start_from(self, cameras: Cameras) -> None:
-        """Take these cameras as the guess and forget all corrections."""
+        """Make these cameras the guess and reset all corrections."""
         self.T_camera_guess.copy_(cameras.T_camera_world)
         self.K_guess.copy_(cameras.K)
         self.tangents.zero_()
         self.log_focal.zero_()
+
+
+def share_focal_length(views: Views, settings: JointSettings, say: Callable[[str, str], None] | None = None) -> Views:
+    """The views with one focal length for all, where the settings share it and one camera setting can have taken them.
+
+    Initialisers' focal lengths differ from view to view by a few percent, and each error hides in its camera's
+    distance: joint refinement corrects what all views share, but hardly what each has of its own. If one camera setting
+    took all photographs (`Views.focal_scale`), the mean is nearer the truth than any of them (docs/method.md).
+
+    Each camera moves along its line of sight as its focal length changes, so that the object keeps its size (a dolly
+    zoom about the world's origin). Views with fixed cameras keep all cameras as they are. Idempotent.
+
+    Args:
+        views: views in the normalised world.
+        settings: `refine_focal` is used.
+        say: called with what was done and why.
+    """
+    if settings.refine_focal != "shared" or views.focal_scale is None or bool(views.fixed.any()):
+        return views
+    lengths = (views.cameras.K[:, 0, 0] / views.focal_scale.to(views.cameras.K)).log()
+    mean = lengths[views.posed].mean()
+    spread = float((lengths.max() - lengths.min()).exp())
+    if spread - 1 < SAME_FOCAL:
+        return views
+    if say is not None:
+        say(
+            f"focal length: {float(mean.exp()):.0f} pixels of the photographs for all of them",
+            "they have one size and one principal point, so one camera setting took them; estimates differed by a "
+            f"factor of {spread:.2f}",
+        )
+    no_tangents = torch.zeros(len(views), 6).to(lengths)
+    return replace(views, cameras=corrected(views.cameras, no_tangents, mean - lengths))

@@ -1,86 +1,100 @@
-"""Where the first Gaussians go: a pose initialiser's points, the visual hull of the masks, or a ball.
+"""The first Gaussians of a scene: at a pose initialiser's points, in the visual hull of the masks, or in a ball.
 
-Frame: the normalised world (origin where the optical axes meet, mean camera distance 1.85).
+Frame: `world`, normalised (origin where the optical axes meet, mean camera distance 1.85).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from sparseags_ns.geometry.cameras import Cameras, project
+from sparseags_ns.optimization.parameters import deactivate
+from sparseags_ns.optimization.settings import MIN_POINT_AGREEMENT, MIN_POINT_VIEWS, MIN_SEED_POINTS, JointSettings
+from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import PointCloud, Views
 
-Seeding = Literal["auto", "points", "hull", "ball"]
-Origin = Literal["points", "hull", "ball"]
-
-FEWEST_POINTS = 100
-"""Fewer points on the object say too little of its shape."""
 _POINTS_REMEDY = (
     "name a point cloud in transforms.json ('ply_file_path'), in the world of its cameras, or choose another seeding"
 )
-_LEAST_SUPPORT = 2
-_LEAST_AGREEMENT = 0.75
 
 
 @dataclass(frozen=True)
 class Seeds:
-    """The first Gaussians' places and colours."""
+    """Positions and colours of the first Gaussians."""
 
     means: Float[Tensor, "points 3"]
     colors: Float[Tensor, "points 3"]
     """sRGB, 0 to 1."""
-    origin: Origin
+    origin: Literal["points", "hull", "ball"]
     why: str
-    """Why they come from there, to be announced where `auto` chose."""
+    """Reason for the origin, announced where `auto` chose it."""
 
 
-def place_seeds(
-    seeding: Seeding,
-    views: Views,
-    count: int,
-    *,
-    ball_radius: float,
-    slack_px: int,
-    spread: float,
-    generator: torch.Generator,
-    otherwise: Literal["hull", "ball"] = "ball",
-) -> Seeds:
-    """`count` first Gaussians; `auto` takes the views' points where enough lie on the object, else `otherwise`.
+def seed_params(
+    settings: JointSettings, views: Views, say: Callable[[str, str], None] | None = None
+) -> nn.ParameterDict:
+    """Parameters of the first Gaussians of a scene (optimization/parameters.py).
 
     Args:
-        slack_px: by how much masks are grown before they judge points or carve the hull.
-        spread: how far further points lie from given ones where there are fewer than `count`.
+        settings: number, origin, size and opacity of the Gaussians, and the seed.
+        views: views in the normalised world.
+        say: called with what the Gaussians start from and why, if that was chosen automatically.
 
     Raises:
         ValueError: points are asked for, but too few lie on the object.
     """
+    generator = torch.Generator().manual_seed(settings.seed)
+    seeds = place_seeds(settings, views, generator)
+    if say is not None and settings.seeding == "auto":
+        say(f"Gaussians start from: {seeds.origin}", seeds.why)
+    count, like = len(seeds.means), views.images
+    gaussians = Gaussians(
+        means=seeds.means.to(like),
+        quats=F.normalize(torch.randn(count, 4, generator=generator), dim=-1).to(like),
+        scales=torch.full((count, 3), settings.seed_scale).to(like),
+        opacities=torch.full((count,), settings.seed_opacity).to(like),
+        colors=seeds.colors.to(like),
+    )
+    return deactivate(gaussians, num_bases=(settings.sh_degree + 1) ** 2)
+
+
+def place_seeds(settings: JointSettings, views: Views, generator: torch.Generator) -> Seeds:
+    """Positions and colours of `num_gaussians` Gaussians.
+
+    `auto` takes the views' points where enough of them lie on the object, else the ball.
+
+    Raises:
+        ValueError: points are asked for, but too few lie on the object.
+    """
+    seeding, count, slack_px = settings.seeding, settings.num_gaussians, settings.hull_slack_px
     given = 0 if views.points is None else len(views.points)
     usable = object_points(views, slack_px) if seeding in ("auto", "points") else None
     judged = f"{0 if usable is None else len(usable)} of the scene's {given} points lie on the object"
-    if usable is not None and len(usable) >= FEWEST_POINTS:
-        chosen = drawn(usable, count, spread, generator)
+    if usable is not None and len(usable) >= MIN_SEED_POINTS:
+        chosen = drawn(usable, count, settings.seed_scale, generator)
         return Seeds(chosen.positions, chosen.colors, "points", judged)
     if seeding == "points":
-        raise ValueError(f"{judged}, to start from them takes {FEWEST_POINTS}: {_POINTS_REMEDY}")
+        raise ValueError(f"{judged}, to start from them takes {MIN_SEED_POINTS}: {_POINTS_REMEDY}")
     why = "asked for" if seeding != "auto" else judged if given else "the scene has no points"
-    if (otherwise if seeding == "auto" else seeding) == "hull":
+    if seeding == "hull":
         means = visual_hull(views, count, slack_px=slack_px, generator=generator)
         return Seeds(means, colors_from_views(means, views), "hull", why)
-    means = ball(count, ball_radius, generator).to(views.images)
+    means = ball(count, settings.ball_radius, generator).to(views.images)
     return Seeds(means, torch.full_like(means, 0.5), "ball", why)
 
 
 def object_points(views: Views, slack_px: int) -> PointCloud | None:
-    """The points that show the object; initialisers look at whole photographs and find the background too.
+    """Points that lie on the object; initialisers match whole photographs and find the background too.
 
     Poses are rough, so a point stays if at least two trusted views see it within their masks, grown by `slack_px`, and
-    at most a quarter of them rules it out.
+    at most a quarter of them rule it out.
     """
     if views.points is None:
         return None
@@ -88,12 +102,19 @@ def object_points(views: Views, slack_px: int) -> PointCloud | None:
     masks = dilate(views.masks, slack_px)
     pixels, depth = project(views.cameras, points.positions)
     values, inside = sample_maps(masks[..., None], pixels)
-    shown = (inside & (depth > 0) & (values[..., 0] > 0.5))[views.trusted].sum(0) >= _LEAST_SUPPORT
-    return points[shown & (hull_votes(points.positions, masks, views) >= _LEAST_AGREEMENT)]
+    shown = (inside & (depth > 0) & (values[..., 0] > 0.5))[views.trusted].sum(0) >= MIN_POINT_VIEWS
+    return points[shown & (hull_votes(points.positions, masks, views) >= MIN_POINT_AGREEMENT)]
 
 
 def drawn(points: PointCloud, count: int, spread: float, generator: torch.Generator) -> PointCloud:
-    """`count` points: some of many, the more confident ones rather; all of few, and copies `spread` away from them."""
+    """`count` points drawn by confidence, without replacement; if there are fewer, all of them and copies.
+
+    Args:
+        points: points to draw from.
+        count: number of points to return.
+        spread: standard deviation of the shift of copies, in units of the points' world.
+        generator: on the CPU.
+    """
     weights = points.confidence.cpu().double()
     weights = weights if bool((weights > 0).any()) else torch.ones_like(weights)
     own = min(count, int((weights > 0).sum()))
@@ -110,6 +131,7 @@ def drawn(points: PointCloud, count: int, spread: float, generator: torch.Genera
 def ball(count: int, radius: float, generator: torch.Generator) -> Float[Tensor, "points 3"]:
     """Points uniform in a ball around the origin (the authors' start: radius 0.3)."""
     directions = F.normalize(torch.randn(count, 3, generator=generator), dim=-1)
+    # The volume within r grows as r^3, so the cube root of a uniform number has the right distribution of radii.
     return directions * radius * torch.rand(count, 1, generator=generator) ** (1 / 3)
 
 
@@ -117,7 +139,7 @@ def sample_maps(
     maps: Float[Tensor, "views height width channels"],
     pixels: Float[Tensor, "views points 2"],
 ) -> tuple[Float[Tensor, "views points channels"], Bool[Tensor, "views points"]]:
-    """Nearest-pixel look-up, and whether the pixel lies inside the image (values outside are arbitrary)."""
+    """Value of the nearest pixel, and whether it lies inside the image (values outside are arbitrary)."""
     height, width = maps.shape[1:3]
     column, row = pixels.floor().long().unbind(-1)
     inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
@@ -137,8 +159,7 @@ def hull_votes(
 
     A point that a view does not see (behind it, outside the photograph, in its unknown region) is not ruled out.
     """
-    cameras = views.cameras
-    pixels, depth = project(cameras, points)
+    pixels, depth = project(views.cameras, points)
     maps = torch.stack([masks, views.valid], dim=-1)
     values, inside = sample_maps(maps, pixels)
     seen = inside & (depth > 0) & (values[..., 1] > 0.5)
@@ -149,11 +170,11 @@ def hull_votes(
 def visual_hull(
     views: Views, count: int, *, slack_px: int, generator: torch.Generator, candidates: int = 100_000
 ) -> Float[Tensor, "points 3"]:
-    """Points inside the visual hull of the trusted masks, grown by `slack_px` since poses and masks are rough.
+    """Points inside the visual hull of the trusted masks, grown by `slack_px` because poses and masks are rough.
 
-    Where fewer candidates than `count` survive (poses too wrong to agree), those that most views allow are taken.
+    Where fewer than `count` candidates lie inside (poses too wrong to agree), those that most views allow are taken.
     """
-    points = ball(candidates, _sight_radius(views.cameras), generator).to(views.images)
+    points = ball(candidates, _covered_radius(views.cameras), generator).to(views.images)
     votes = hull_votes(points, dilate(views.masks, slack_px), views)
     inside = points[votes >= 1 - 1e-6]
     if len(inside) < count:
@@ -162,7 +183,7 @@ def visual_hull(
 
 
 def colors_from_views(points: Float[Tensor, "points 3"], views: Views) -> Float[Tensor, "points 3"]:
-    """Mean colour of the photographs' object pixels that each point projects to; grey where there is none."""
+    """Mean colour of the object pixels that each point projects to in the trusted views; grey where there is none."""
     pixels, depth = project(views.cameras, points)
     maps = torch.cat([views.images, (views.masks * views.valid)[..., None]], dim=-1)
     values, inside = sample_maps(maps, pixels)
@@ -172,7 +193,7 @@ def colors_from_views(points: Float[Tensor, "points 3"], views: Views) -> Float[
     return torch.where(total > 0.5, mean, torch.full_like(mean, 0.5))
 
 
-def _sight_radius(cameras: Cameras) -> float:
+def _covered_radius(cameras: Cameras) -> float:
     """Radius of the ball around the origin that the cameras' images cover, on average."""
     half_px = cameras.K.new_tensor([cameras.width / 2, cameras.height / 2])
     focal = cameras.K[:, [0, 1], [0, 1]]

@@ -16,14 +16,13 @@ from torch import Tensor, nn
 
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import Cameras
-from sparseags_ns.optimization.objective import joint_loss, random_backgrounds
+from sparseags_ns.optimization.losses import TargetPyramid, joint_loss, random_backgrounds
 from sparseags_ns.optimization.observer import observer
+from sparseags_ns.optimization.parameters import activate, deactivate
 from sparseags_ns.optimization.pose_adam import PoseAdam
-from sparseags_ns.optimization.reconstruct import reconstruct
-from sparseags_ns.optimization.reconstruction import Reconstruction
-from sparseags_ns.optimization.schedule import COARSE_PX, exponential
-from sparseags_ns.optimization.settings import SPARSEAGS, Preset
-from sparseags_ns.optimization.step import TargetPyramid, activate, deactivate, loss_weights
+from sparseags_ns.optimization.reconstruct import Reconstruction, reconstruct
+from sparseags_ns.optimization.schedule import exponential
+from sparseags_ns.optimization.settings import COARSE_PX, SPARSEAGS, Preset
 from sparseags_ns.rasterizer.threads import torch_on_one_thread
 from sparseags_ns.views import Views
 
@@ -93,7 +92,6 @@ class ShortFitter:
         rates, settings = self.preset.learning_rates, self.preset.settings
         groups = [{"params": [value], "lr": rates[name]} for name, value in params.items()]
         splat, poses = torch.optim.Adam(groups, betas=self.preset.betas, eps=1e-15), PoseAdam([tangents])
-        weights = loss_weights(settings)
         guess = fit.cameras[index]
         pose_lr_scale = (
             torch.ones_like(tangents[:, :1])
@@ -106,7 +104,7 @@ class ShortFitter:
             )
             cameras = guess.with_poses(guess.T_camera_world @ se3.exp(pose_lr_scale * tangents))
             background = random_backgrounds(len(index), settings.seed, step).to(tangents)
-            losses, _ = joint_loss(activate(params), cameras, targets, background, weights, sh_degree=0)
+            losses, _ = joint_loss(activate(params), cameras, targets, background, settings, sh_degree=0)
             splat.zero_grad()
             poses.zero_grad()
             torch.stack(list(losses.values())).sum().backward()

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sparseags_ns.metrics.perceptual import PerceptualError
 from sparseags_ns.metrics.view_errors import view_errors
-from sparseags_ns.optimization.reconstruction import Reconstruction
+from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.optimization.short_fits import Continuation, Fitter
 from sparseags_ns.outliers.detection import LeaveOneOutRule, Rule
 from sparseags_ns.outliers.fits import NO_LIMIT, median_rotation_deg, start_cost, view_losses

@@ -14,13 +14,13 @@ from torch import Tensor
 
 from sparseags_ns.geometry.motion import motion
 from sparseags_ns.geometry.pose_errors import pose_change
-from sparseags_ns.optimization.reconstruction import Reconstruction
+from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.outliers.context import RepairContext, without
-from sparseags_ns.outliers.detection import Decision
 from sparseags_ns.outliers.fits import realigned
 from sparseags_ns.pose_search.proxy import proxy
 from sparseags_ns.pose_search.search import refined
 from sparseags_ns.pose_search.target import photograph_of
+from sparseags_ns.runs.record import Decision
 
 FAR_DEG = 8.0
 """A view that was turned by less cannot have left its basin."""

@@ -17,11 +17,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from sparseags_ns.geometry.pose_errors import pose_change
-from sparseags_ns.optimization.reconstruction import Reconstruction
+from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.outliers.context import RepairContext, without
-from sparseags_ns.outliers.detection import Decision
 from sparseags_ns.outliers.fits import claimed, realigned
 from sparseags_ns.outliers.second_look import reconstructed_anew
+from sparseags_ns.runs.record import Decision
 
 FEW = 5
 """So many views are few."""

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from sparseags_ns.geometry.alignment import Similarity
 from sparseags_ns.geometry.motion import drift, motion
-from sparseags_ns.optimization.reconstruction import Reconstruction
+from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.pose_search.proxy import proxy
 from sparseags_ns.pose_search.search import pose_losses
 from sparseags_ns.pose_search.target import photograph_of

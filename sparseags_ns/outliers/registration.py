@@ -15,13 +15,13 @@ from dataclasses import dataclass, replace
 from jaxtyping import Float
 from torch import Tensor
 
-from sparseags_ns.optimization.reconstruction import Reconstruction
+from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.outliers.context import RepairContext
-from sparseags_ns.outliers.detection import Decision
 from sparseags_ns.outliers.fits import realigned
 from sparseags_ns.outliers.registration_rule import RegistrationState, Trial, ended, judged, next_waiting
 from sparseags_ns.pose_search.leave_one_out import candidates
 from sparseags_ns.pose_search.search import SearchResult, search
+from sparseags_ns.runs.record import Decision
 
 
 @dataclass(frozen=True)

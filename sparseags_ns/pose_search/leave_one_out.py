@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sparseags_ns.geometry.pose_errors import pose_change
 from sparseags_ns.optimization.observer import observer
-from sparseags_ns.optimization.reconstruction import Reconstruction
+from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.pose_search.hypotheses import diverse, placed
 from sparseags_ns.pose_search.proxy import proxy
 from sparseags_ns.pose_search.search import SearchResult, SearchSettings, pose_losses, search

@@ -12,8 +12,10 @@ from sparseags_ns.geometry.alignment import Similarity, centering_similarity
 from sparseags_ns.geometry.cameras import Cameras, orbit, project
 from sparseags_ns.geometry.pose_errors import pose_change
 from sparseags_ns.optimization.corrections import CameraCorrections, corrected
+from sparseags_ns.optimization.parameters import activate
+from sparseags_ns.optimization.seeding import seed_params
 from sparseags_ns.optimization.settings import JointSettings
-from sparseags_ns.optimization.step import activate, renormalize, seed_params
+from sparseags_ns.optimization.step import renormalize
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.views import Views
 

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import nn
 
-from sparseags_ns.optimization.densify import split_all
+from sparseags_ns.optimization.parameters import split_all
 
 
 def make(count: int = 5, *, stepped: bool = True) -> tuple[nn.ParameterDict, dict[str, torch.optim.Optimizer]]:

@@ -9,10 +9,23 @@ from dataclasses import replace
 import pytest
 import torch
 
-from sparseags_ns.optimization.losses import make_targets, needles, oversize, squared_error
-from sparseags_ns.optimization.objective import LossWeights, joint_loss, random_backgrounds
+from sparseags_ns.optimization.losses import (
+    joint_loss,
+    make_targets,
+    needles,
+    oversize,
+    random_backgrounds,
+    squared_error,
+)
+from sparseags_ns.optimization.settings import JointSettings
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
+
+
+def weights(alpha: float = 1.0, **others: float) -> JointSettings:
+    """Settings with weight 1 of the colours and no other term than those given."""
+    none = dict.fromkeys(("unknown_alpha_weight", "opacity_weight", "oversize_weight", "needle_weight"), 0.0)
+    return JointSettings(**{**none, "rgb_weight": 1.0, "alpha_weight": alpha, **others})  # type: ignore[arg-type]
 
 
 def test_reduced_targets_do_not_bleed_hidden_colour(make_views: Callable[..., Views]) -> None:
@@ -69,30 +82,29 @@ def test_needles_count_only_the_excess() -> None:
     assert needles(scales, 4.0) == pytest.approx(math.log(2) / 2)
 
 
-def test_what_is_unknown_is_empty_at_a_share_of_the_weight(
+def test_outside_the_photograph_alpha_counts_at_its_share_and_colour_does_not(
     make_views: Callable[..., Views], toy_gaussians: Gaussians
 ) -> None:
-    """Colour says nothing outside the photograph, alpha a little."""
     views = make_views(2, 16)
     nowhere = replace(views, images=0 * views.images, masks=0 * views.masks, valid=0 * views.valid)
     background, targets = torch.ones(2, 3), make_targets(nowhere)
     losses, raster = joint_loss(
-        toy_gaussians, views.cameras, targets, background, LossWeights(1.0, 2.0, unknown_alpha=0.1)
+        toy_gaussians, views.cameras, targets, background, weights(2.0, unknown_alpha_weight=0.1)
     )
     assert losses["rgb"] == 0 and losses["alpha"] == pytest.approx(0.2 * float(raster.alpha.square().mean()))
-    plain, _ = joint_loss(toy_gaussians, views.cameras, targets, background, LossWeights(1.0, 2.0))
+    plain, _ = joint_loss(toy_gaussians, views.cameras, targets, background, weights(2.0))
     assert plain["alpha"] == 0
 
 
 def test_joint_loss_vanishes_at_the_truth_and_grows_away_from_it(
     make_views: Callable[..., Views], toy_gaussians: Gaussians
 ) -> None:
-    views, weights = make_views(3, 32), LossWeights(rgb=1.0, alpha=1.0)
+    views, settings = make_views(3, 32), weights()
     background = random_backgrounds(3, seed=0, step=7)
     targets = make_targets(views)
-    true, _ = joint_loss(toy_gaussians, views.cameras, targets, background, weights)
+    true, _ = joint_loss(toy_gaussians, views.cameras, targets, background, settings)
     moved = replace(toy_gaussians, means=toy_gaussians.means + 0.05)
-    wrong, _ = joint_loss(moved, views.cameras, targets, background, weights)
+    wrong, _ = joint_loss(moved, views.cameras, targets, background, settings)
     assert true["rgb"] < 1e-6 and true["alpha"] < 1e-6
     assert wrong["rgb"] > 1e-3 and wrong["alpha"] > 1e-3
 
@@ -100,11 +112,11 @@ def test_joint_loss_vanishes_at_the_truth_and_grows_away_from_it(
 def test_regularisers_appear_only_with_a_weight(make_views: Callable[..., Views], toy_gaussians: Gaussians) -> None:
     views = make_views(2, 16)
     background = torch.ones(2, 3)
-    plain, _ = joint_loss(toy_gaussians, views.cameras, make_targets(views), background, LossWeights(1.0, 1.0))
-    weights = LossWeights(1.0, 1.0, opacity=2.0, oversize=1.0, oversize_limit=0.01, needle=1.0)
-    full, _ = joint_loss(toy_gaussians, views.cameras, make_targets(views), background, weights)
+    plain, _ = joint_loss(toy_gaussians, views.cameras, make_targets(views), background, weights())
+    settings = weights(opacity_weight=2.0, oversize_weight=1.0, oversize_limit=0.01, needle_weight=1.0)
+    full, _ = joint_loss(toy_gaussians, views.cameras, make_targets(views), background, settings)
     assert set(plain) == {"rgb", "alpha"}
-    assert full["needle"] == 0  # They are round.
+    assert full["needle"] == 0, "the Gaussians are round"
     assert full["opacity"] == pytest.approx(2 * 0.9) and full["oversize"] == pytest.approx(0.03)
 
 

@@ -10,8 +10,8 @@ import torch
 
 from sparseags_ns.formats.frame import Frame, intrinsics_matrix
 from sparseags_ns.geometry.cameras import Cameras, orbit, project
+from sparseags_ns.optimization.corrections import share_focal_length
 from sparseags_ns.optimization.settings import SPARSEAGS_PAPER, JointSettings
-from sparseags_ns.optimization.shared_intrinsics import share_focal_length
 from sparseags_ns.preprocess.photographs import Header
 from sparseags_ns.preprocess.picture import Picture
 from sparseags_ns.preprocess.rasters import Raster

@@ -10,10 +10,10 @@ import torch
 
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.pose_errors import pose_errors
-from sparseags_ns.optimization.reconstruct import reconstruct
-from sparseags_ns.optimization.reconstruction import Reconstruction
+from sparseags_ns.optimization.parameters import activate, deactivate
+from sparseags_ns.optimization.reconstruct import Reconstruction, reconstruct
+from sparseags_ns.optimization.seeding import seed_params
 from sparseags_ns.optimization.settings import PRESETS, SPARSEAGS, JointSettings, Preset
-from sparseags_ns.optimization.step import activate, deactivate, seed_params
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views

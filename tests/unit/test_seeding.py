@@ -9,8 +9,6 @@ import pytest
 import torch
 
 from sparseags_ns.optimization.seeding import (
-    FEWEST_POINTS,
-    Seeding,
     Seeds,
     ball,
     colors_from_views,
@@ -21,6 +19,7 @@ from sparseags_ns.optimization.seeding import (
     place_seeds,
     visual_hull,
 )
+from sparseags_ns.optimization.settings import MIN_SEED_POINTS, JointSettings, Seeding
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import PointCloud, Views
 
@@ -31,18 +30,9 @@ def cloud(positions: torch.Tensor, confidence: torch.Tensor | None = None) -> Po
     return PointCloud(positions, colors, torch.ones(len(positions)) if confidence is None else confidence)
 
 
-def place(seeding: Seeding, views: Views, count: int = 400, **others: str) -> Seeds:
-    generator = torch.Generator().manual_seed(3)
-    return place_seeds(
-        seeding,
-        views,
-        count,
-        ball_radius=0.3,
-        slack_px=1,
-        spread=0.01,
-        generator=generator,
-        **others,  # pyright: ignore[reportArgumentType]
-    )
+def place(seeding: Seeding, views: Views) -> Seeds:
+    settings = JointSettings(seeding=seeding, num_gaussians=400, ball_radius=0.3, hull_slack_px=1, seed_scale=0.01)
+    return place_seeds(settings, views, torch.Generator().manual_seed(3))
 
 
 def test_ball_fills_its_radius_evenly() -> None:
@@ -153,7 +143,7 @@ def test_without_any_confidence_all_points_count_alike() -> None:
 
 def test_auto_takes_points_where_there_are_enough_and_says_why_not(make_views: Callable[..., Views]) -> None:
     views = make_views(6, 64)
-    directions = torch.randn(FEWEST_POINTS, 3, generator=torch.Generator().manual_seed(0))
+    directions = torch.randn(MIN_SEED_POINTS, 3, generator=torch.Generator().manual_seed(0))
     inside = 0.12 * torch.nn.functional.normalize(directions, dim=-1)
     votes = hull_votes(inside, dilate(views.masks, 1), views)
     assert (votes == 1).all(), "the test needs points on the object"
@@ -166,7 +156,6 @@ def test_auto_takes_points_where_there_are_enough_and_says_why_not(make_views: C
     )
     assert place("auto", few).origin == "ball" and place("auto", few).why.startswith("99 of the scene's 99 points")
     assert place("auto", views).why == "the scene has no points"
-    assert place("auto", views, otherwise="hull").origin == "hull"
     assert place("ball", many).origin == "ball" and place("hull", many).origin == "hull"
     assert place("ball", many).why == "asked for"
 

@@ -6,8 +6,7 @@ import torch
 from torch import nn
 
 from sparseags_ns.geometry.cameras import Cameras, orbit
-from sparseags_ns.optimization.schedule import Stage
-from sparseags_ns.optimization.settings import SPARSEAGS, SPARSEAGS_PAPER
+from sparseags_ns.optimization.settings import SPARSEAGS, SPARSEAGS_PAPER, Stage
 from sparseags_ns.optimization.step import keep_smoothing, smoothed
 
 STAGE = Stage(share=1.0, pixels=32, pose_lr=1e-3, smoothing_px=0.5)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from sparseags_ns.geometry import se3
-from sparseags_ns.optimization.reconstruction import Reconstruction
+from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.optimization.short_fits import Continuation
 from sparseags_ns.outliers import fallback
 from sparseags_ns.outliers.context import RepairContext, RepairSettings

@@ -11,7 +11,7 @@ import torch
 from sparseags_ns.geometry.cameras import orbit
 from sparseags_ns.geometry.pose_errors import pose_change
 from sparseags_ns.optimization.observer import Observer, observed_by
-from sparseags_ns.optimization.reconstruction import Reconstruction
+from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.pose_search.leave_one_out import candidates, relocation
 from sparseags_ns.pose_search.search import SearchResult, SearchSettings, search
 from sparseags_ns.rasterizer import rasterize
