@@ -2,7 +2,7 @@
 
 A round: `suspect` one view, or `finish`; the others are reconstructed without it; then `drop` it or `restore` it.
 Where that leaves a `doubt`, all are reconstructed with the best pose found for it, and it is `correct`ed or restored.
-After the last round dropped views are put where all views like them best: `correct`, or `keep` out at the best pose.
+After the last round dropped views are put where all views like them best: `correct`, or `reject` at the best pose.
 
 Letters: an error is a view's loss over object area; `elsewhere` of a view is the least loss at a pose far from its own
 over the least loss near its own, on a splat made without that view. Below 1, the view would rather stand elsewhere.
@@ -11,27 +11,14 @@ over the least loss near its own, on a splat made without that view. Below 1, th
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from statistics import fmean, median
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
+
+from sparseags_ns.runs.record import Decision
 
 WARY_BELOW = 8
 """With fewer views than this each is explained by few others, and what a glance says counts less."""
-
-Action = Literal[
-    "suspect",
-    "drop",
-    "doubt",
-    "restore",
-    "correct",
-    "place",
-    "keep",
-    "fall back",
-    "declare",
-    "restart",
-    "replace",
-    "finish",
-]
 
 
 @dataclass(frozen=True)
@@ -42,22 +29,6 @@ class Evidence:
     """Of each view."""
     elsewhere: tuple[float, ...]
     """Of each view; NaN where it was not looked for."""
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What was decided, and the numbers behind it."""
-
-    action: Action
-    view: int | None
-    """Which view; None for `finish`."""
-    why: str
-    numbers: dict[str, float]
-
-    def to_json(self, names: tuple[str, ...]) -> dict[str, Any]:
-        """Plain values, with the view's name in place of its number."""
-        numbers = {key: value if math.isfinite(value) else None for key, value in self.numbers.items()}
-        return asdict(self) | {"view": None if self.view is None else names[self.view], "numbers": numbers}
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import torch
 
 from sparseags_ns.geometry.pose_errors import pose_change
-from sparseags_ns.optimization.reconstruction import Reconstruction
+from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.outliers.context import RepairContext, without
-from sparseags_ns.outliers.detection import Decision
 from sparseags_ns.pose_search.leave_one_out import ELSEWHERE_DEG, candidates
+from sparseags_ns.runs.record import Decision
 
 FEWEST = 2
 """Views that have to be left without the searched one."""
@@ -61,7 +61,7 @@ def search_manually(place: RepairContext, fit: Reconstruction, view: int) -> Man
     if was and not better:
         return ManualSearch(None, Decision("restore", view, "its own pose fits all views best", numbers))
     if not was and not fits:
-        return ManualSearch(None, Decision("keep", view, "it fits nowhere and stays out", numbers))
+        return ManualSearch(None, Decision("reject", view, "it fits nowhere and stays out", numbers))
     return ManualSearch(moved, Decision("correct", view, "with its new pose all views agree better", numbers))
 
 

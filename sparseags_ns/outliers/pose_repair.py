@@ -16,42 +16,25 @@ Frame: `world`, normalised.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from sparseags_ns.metrics.perceptual import perceptual_error
-from sparseags_ns.optimization.reconstruction import Reconstruction
+from sparseags_ns.optimization.corrections import share_focal_length
+from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.optimization.settings import JointSettings, Preset
-from sparseags_ns.optimization.shared_intrinsics import share_focal_length
 from sparseags_ns.optimization.short_fits import ShortFitter, coarse_preset
 from sparseags_ns.outliers.context import RepairContext
-from sparseags_ns.outliers.detection import Decision, PublishedRule
+from sparseags_ns.outliers.detection import PublishedRule
 from sparseags_ns.outliers.fallback import declared_wrong, fall_back
 from sparseags_ns.outliers.fits import median_rotation_deg, start_cost, view_losses
 from sparseags_ns.outliers.repair import RepairResult, RepairSettings, repair
 from sparseags_ns.pose_search.search import SearchResult
+from sparseags_ns.runs.record import Decision, PoseRepairRecord, Start
 from sparseags_ns.views import Views
-
-
-@dataclass(frozen=True)
-class Start:
-    """What came of one start."""
-
-    pose_rate: float
-    """Factor on the recipe's pose learning rates."""
-    loss: float
-    """Sum over the trusted views of the squared error over the object's area."""
-    rotation_deg: float = 0.0
-    """By how many degrees it turned the median view."""
-
-    @property
-    def cost(self) -> float:
-        """By which starts are compared."""
-        return start_cost(self.loss, self.rotation_deg)
 
 
 @dataclass(frozen=True)
@@ -63,20 +46,16 @@ class PoseRepair:
     chosen: Start
     corrected: Bool[Tensor, " views"]
     """Views whose given pose was grossly wrong: the outlier search, or refinement alone, has put them elsewhere."""
-    placed: Bool[Tensor, " views"]
+    registered: Bool[Tensor, " views"]
     """Views that were not trusted at first and have found their places."""
     decisions: tuple[Decision, ...]
     searches: dict[int, SearchResult]
 
-    def to_json(self, names: tuple[str, ...]) -> dict[str, Any]:
-        """Plain values for summary.json."""
-        return {
-            "starts": [asdict(start) for start in self.starts],
-            "chosen_start": asdict(self.chosen),
-            "corrected": [name for name, moved in zip(names, self.corrected.tolist(), strict=True) if moved],
-            "placed": [name for name, found in zip(names, self.placed.tolist(), strict=True) if found],
-            "decisions": [decision.to_json(names) for decision in self.decisions],
-        }
+    @property
+    def record(self) -> PoseRepairRecord:
+        """Its plain values, for the run's record."""
+        corrected, registered = (tuple(one.nonzero().flatten().tolist()) for one in (self.corrected, self.registered))
+        return PoseRepairRecord(self.starts, self.chosen, corrected, registered, self.decisions)
 
 
 def repair_poses(
@@ -137,7 +116,7 @@ def _best_start(
         fitter = ShortFitter(views, coarse_preset(_at_pose_rate(preset, rate)))
         fit = fitter.from_scratch(views.cameras, coarse.trusted)
         starts.append(_start(rate, fit, views))
-        if starts[-1].cost < chosen.cost:
+        if _cost(starts[-1]) < _cost(chosen):
             best, chosen = fit, starts[-1]
     return best, tuple(starts), chosen
 
@@ -146,6 +125,11 @@ def _start(pose_rate: float, fit: Reconstruction, views: Views) -> Start:
     losses: Float[Tensor, " views"] = view_losses(fit, views, RepairSettings.pixels)
     rotation_deg = median_rotation_deg(fit, views.cameras.T_camera_world)
     return Start(pose_rate, float(losses[fit.trusted].sum()), rotation_deg)
+
+
+def _cost(start: Start) -> float:
+    """The figure by which starts are compared; lower is better."""
+    return start_cost(start.loss, start.rotation_deg)
 
 
 def _at_pose_rate(preset: Preset, rate: float) -> Preset:

@@ -13,7 +13,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from sparseags_ns.outliers.detection import Decision
+from sparseags_ns.runs.record import Decision
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def judged(state: RegistrationState, view: int, trial: Trial, rule: Registration
     if not rule.fits(trial):
         return replace(state, untried=untried, refused=(*state.refused, view))
     decision = Decision(
-        "place", view, "it had no pose that counted; the other views agree with this one", trial.numbers
+        "register", view, "it had no pose that counted; the other views agree with this one", trial.numbers
     )
     return RegistrationState((*untried, *state.refused), (), (*state.placed, view), (*state.decisions, decision))
 
@@ -121,7 +121,7 @@ def ended(state: RegistrationState, trials: Mapping[int, Trial]) -> Registration
         trials: the last one of each view.
     """
     kept = tuple(
-        Decision("keep", view, "it fits nowhere and stays out, at the best pose known", trials[view].numbers)
+        Decision("reject", view, "it fits nowhere and stays out, at the best pose known", trials[view].numbers)
         for view in state.refused
     )
     return replace(state, decisions=(*state.decisions, *kept))

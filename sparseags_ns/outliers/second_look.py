@@ -16,11 +16,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sparseags_ns.geometry.pose_errors import pose_change
-from sparseags_ns.optimization.reconstruction import Reconstruction
+from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.outliers.context import RepairContext, without
-from sparseags_ns.outliers.detection import Decision
 from sparseags_ns.outliers.fits import claimed, realigned, view_losses
 from sparseags_ns.pose_search.leave_one_out import ELSEWHERE_DEG, candidates
+from sparseags_ns.runs.record import Decision
 
 FEWER_STEPS = 1.1
 """All that begins anew has had fewer steps than the fit that it is to replace, which was joined from parts and refined
@@ -76,11 +76,11 @@ def placed_anew(place: RepairContext, fit: Reconstruction, view: int) -> tuple[R
     numbers = {"sum_before": before, "sum_after": after, "turned_by_deg": float(rotation_deg[0])}
     elsewhere = float(rotation_deg[0]) > ELSEWHERE_DEG
     if after >= (place.settings.correct_below_again if elsewhere else 1.0) * before:
-        return fit, Decision("replace", view, "no other pose agrees better with all other views", numbers)
+        return fit, Decision("re-search", view, "no other pose agrees better with all other views", numbers)
     place.claims = claimed(sharp, place.claims, view)
     confirmed = float(rotation_deg[0]) < SAME_DEG
     why = "the search confirms its pose" if confirmed else "another pose agrees better with all other views"
-    return sharp, Decision("replace", view, why, numbers)
+    return sharp, Decision("re-search", view, why, numbers)
 
 
 def _sum(place: RepairContext, fit: Reconstruction) -> float:

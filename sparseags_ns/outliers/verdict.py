@@ -13,11 +13,12 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from sparseags_ns.geometry.motion import motion
-from sparseags_ns.optimization.reconstruction import Reconstruction
+from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.outliers.context import RepairContext
-from sparseags_ns.outliers.detection import Decision, DetectionState
+from sparseags_ns.outliers.detection import DetectionState
 from sparseags_ns.outliers.fits import claimed, realigned
 from sparseags_ns.pose_search.leave_one_out import ELSEWHERE_DEG, candidates
+from sparseags_ns.runs.record import Decision
 
 
 @dataclass(frozen=True)
@@ -198,7 +199,7 @@ def _recovered(
         known = numbers | {"rotation_deg": float(rotation_deg[view]), "loss": float(losses[view]), "limit": limit}
         if losses[view] > limit:
             trusted[view] = False
-            decisions.append(Decision("keep", view, "it fits nowhere and stays out, at the best pose known", known))
+            decisions.append(Decision("reject", view, "it fits nowhere and stays out, at the best pose known", known))
         elif rotation_deg[view] > ELSEWHERE_DEG:
             decisions.append(Decision("correct", view, "with its new pose all views agree better", known))
         else:

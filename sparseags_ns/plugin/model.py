@@ -21,27 +21,20 @@ from sparseags_ns.console import announce
 from sparseags_ns.geometry.cameras import Cameras, opencv_from_opengl
 from sparseags_ns.metrics.images import psnr, ssim
 from sparseags_ns.metrics.perceptual import PerceptualError, perceptual_error
+from sparseags_ns.optimization.corrections import share_focal_length
+from sparseags_ns.optimization.losses import TargetPyramid, backgrounds
+from sparseags_ns.optimization.parameters import activate
 from sparseags_ns.optimization.prior import Prior, build_prior
-from sparseags_ns.optimization.reconstruction import Reconstruction
-from sparseags_ns.optimization.shared_intrinsics import share_focal_length
-from sparseags_ns.optimization.step import (
-    Run,
-    TargetPyramid,
-    activate,
-    backgrounds,
-    begin_step,
-    densify,
-    make_strategy,
-    restart,
-    seed_params,
-    step_losses,
-)
+from sparseags_ns.optimization.reconstruct import Reconstruction, restart
+from sparseags_ns.optimization.schedule import Run
+from sparseags_ns.optimization.seeding import seed_params
+from sparseags_ns.optimization.step import GradientDensification, begin_step, step_losses
 from sparseags_ns.plugin.camera_optimizer import CameraDeltas
 from sparseags_ns.plugin.model_config import SparseAGSModelConfig
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians, Raster
-from sparseags_ns.runs.history import RunHistory
-from sparseags_ns.runs.history_rows import row_of_step
+from sparseags_ns.runs.history import is_due, phases_of, row_of_step
+from sparseags_ns.runs.record import RunRecord
 from sparseags_ns.views import Views
 
 
@@ -60,7 +53,6 @@ class SparseAGSModel(SplatfactoModel):
 
     def populate_modules(self) -> None:
         """Replaces splatfacto's, which downloads LPIPS and seeds on CUDA only."""
-        self.run = Run(self.config, num_steps=1)
         self.step = 0
         self.steps_done = 0
         self.crop_box: OrientedBox | None = None
@@ -79,33 +71,30 @@ class SparseAGSModel(SplatfactoModel):
         self.register_buffer("T_camera_initial", given.cameras.T_camera_world.clone())
         self.register_buffer("K_initial", given.cameras.K.clone())
         self.register_buffer("trusted", self.views.trusted.clone())
-        self.strategy = make_strategy(self.config)
-        self.strategy_state = self.strategy.initialize_state(scene_scale=1.0)
-        self.seconds_before: dict[str, float] = {}
-        self.settled: dict[str, Any] | None = None
-        self.history = RunHistory()
-        self.searches: list[dict[str, Any]] = []
-        self.by_hand: dict[str, str] = {}
+        self.densification = GradientDensification(self.config)
+        self.record = RunRecord(self.views.names)
+        self._set_length(1)
         self.room_behind = 0.0
+
+    def _set_length(self, num_steps: int) -> None:
+        """Make the schedule of a run of so many steps."""
+        self.run = Run(self.config, num_steps)
+        self.record.num_steps = num_steps
+        self.record.phases = phases_of(self.config, num_steps, max(self.views.images.shape[1:3]))
 
     # --- state ---
 
     def get_extra_state(self) -> dict[str, Any]:
-        """What checkpoints keep besides parameters and buffers: densification statistics, seconds by phase, what
-        the outlier search decided, how the run went."""
-        strategy = {key: value for key, value in self.strategy_state.items() if value is not None}
-        told = {"history": self.history.state(), "searches": self.searches, "by_hand": self.by_hand}
-        told["num_steps"] = self.run.num_steps
-        return {"strategy": strategy, "seconds": self.seconds_before, "settled": self.settled} | told
+        """What checkpoints keep besides parameters and buffers: densification statistics and the run's record."""
+        strategy = {key: value for key, value in self.densification.state.items() if value is not None}
+        return {"strategy": strategy, "record": self.record.to_json()}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Restore `get_extra_state`."""
-        self.seconds_before, self.settled = state["seconds"], state["settled"]
-        # Checkpoints from before runs told how they went hold none of this.
-        self.history, self.searches = RunHistory.from_state(state.get("history", {})), state.get("searches", [])
-        self.by_hand, self.run = state.get("by_hand", {}), Run(self.config, state.get("num_steps", 1))
+        """Restore `get_extra_state`, also that of sparseags_ns 0.1.0, which has no `record`."""
+        self.record = RunRecord.from_json(state.get("record", state), self.views.names)
+        self._set_length(self.record.num_steps)
         for key, value in state["strategy"].items():
-            self.strategy_state[key] = value.to(self.device) if isinstance(value, Tensor) else value
+            self.densification.state[key] = value.to(self.device) if isinstance(value, Tensor) else value
 
     def load_state_dict(self, dict: dict[str, Any], strict: bool = True, **kwargs: Any) -> Any:  # type: ignore
         """Resize the Gaussians in place (the optimizers already hold these parameters), then load.
@@ -136,18 +125,10 @@ class SparseAGSModel(SplatfactoModel):
         gaussians = activate({name: value.detach() for name, value in self.gauss_params.items()})
         return Reconstruction(gaussians, self.cameras().detach(), self.trusted.clone())
 
-    @property
-    def settles(self) -> bool:
-        """Whether starts are compared or outliers searched between the coarse and the fine stages."""
-        return bool(self.config.other_pose_rates) or self.config.outlier_rule != "off"
-
-    def go_on_from(
-        self, standing: Reconstruction, optimizers: dict[str, torch.optim.Optimizer], settled: dict[str, Any] | None
-    ) -> None:
-        """Replace Gaussians, cameras and trust, and keep what was decided for summary.json."""
-        restart(standing, self.gauss_params, self.camera_optimizer.corrections, optimizers)
-        self.trusted.copy_(standing.trusted)
-        self.settled = settled
+    def go_on_from(self, fit: Reconstruction, optimizers: dict[str, torch.optim.Optimizer]) -> None:
+        """Replace Gaussians, cameras and trust."""
+        restart(fit, self.gauss_params, self.camera_optimizer.corrections, optimizers)
+        self.trusted.copy_(fit.trusted)
 
     # --- training ---
 
@@ -160,7 +141,7 @@ class SparseAGSModel(SplatfactoModel):
         """
         trainer, optimizers = training_callback_attributes.trainer, training_callback_attributes.optimizers
         assert trainer is not None and optimizers is not None
-        self.run = Run(self.config, trainer.config.max_num_iterations)
+        self._set_length(trainer.config.max_num_iterations)
         _ = self.prior
         means_lr = optimizers.config["means"]["optimizer"].lr
         before = TrainingCallback(
@@ -191,10 +172,10 @@ class SparseAGSModel(SplatfactoModel):
         cameras = self.cameras()
         losses, raster = step_losses(step, self.run, self.gauss_params, cameras, self.trusted, self._targets)
         self.info = raster.info
-        if self.history.is_due(step, self.run.num_steps):
-            self._record(step, raster, cameras)
+        if is_due(step, self.run.num_steps):
+            self._record_row(step, raster, cameras)
         if self.config.densify:
-            self.strategy.step_pre_backward(self.gauss_params, self.optimizers, self.strategy_state, step, self.info)
+            self.densification.before_backward(step, self.gauss_params, self.optimizers, self.info)
         metrics: dict[str, Any] = {"gaussian_count": self.num_points, "stage": self.run.moment(step).index}
         self.camera_optimizer.get_metrics_dict(metrics)
         ratio = self.run.moment(step).run_ratio
@@ -206,15 +187,15 @@ class SparseAGSModel(SplatfactoModel):
             metrics |= diagnostics
         return losses, metrics
 
-    def _record(self, step: int, raster: Raster, cameras: Cameras) -> None:
+    def _record_row(self, step: int, raster: Raster, cameras: Cameras) -> None:
         background = backgrounds(self.config, int(self.trusted.sum()), step).to(self.device)
         targets, degree = self._targets.at(self.run.moment(step).stage.pixels), self.run.sh_degree(step)
         state = self.gaussians(), cameras, self.T_camera_initial, self.trusted, targets, degree
-        self.history.rows.append(row_of_step(step, raster, background, *state))
+        self.record.rows.append(row_of_step(step, raster, background, *state))
 
     def end_step(self, step: int) -> None:
         """Densify where the preset says so, and count the step as done."""
-        densify(step, self.run, self.gauss_params, self.optimizers, self.strategy, self.strategy_state, self.info)
+        self.densification.after_step(step, self.gauss_params, self.optimizers, self.info)
         self.steps_done = step + 1
 
     def update_to_step(self, step: int) -> None:

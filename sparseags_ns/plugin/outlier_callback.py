@@ -17,17 +17,15 @@ from sparseags_ns.optimization.observer import observed_by
 from sparseags_ns.optimization.schedule import coarse_end
 from sparseags_ns.optimization.settings import Preset
 from sparseags_ns.outliers.pose_repair import PoseRepair, repair_poses
-from sparseags_ns.pose_search.log import SearchLog
+from sparseags_ns.runs.record import POSE_REPAIR_PHASE
+from sparseags_ns.runs.search_log import SearchLog
 from sparseags_ns.viewer.request_queue import LockYielder, RequestQueue, Training
 
 if TYPE_CHECKING:
     from sparseags_ns.plugin.model import SparseAGSModel
 
-PHASE = "starts and outlier search"
-"""Its wall time in summary.json."""
-
 BY_HAND = "asked for in the viewer"
-"""Wall time of that, in summary.json."""
+"""Name of the phase in which requests from the viewer are carried out, among the seconds of the run's record."""
 
 
 @runtime_checkable
@@ -46,7 +44,7 @@ class Run(Protocol):
         ...
 
 
-def settling_callback(
+def pose_repair_callback(
     model: SparseAGSModel, attributes: TrainingCallbackAttributes, desk: RequestQueue | None = None
 ) -> TrainingCallback:
     """The callback; it does nothing where the model's settings, and nobody at the desk, ask for anything."""
@@ -77,29 +75,30 @@ def settling_callback(
         if desk.has_work:
             with run.phase(BY_HAND), observed_by(yielding):
                 desk.work()
-        if step == coarse_end(model.config.stages, preset.steps) and model.settles:
+        if step == coarse_end(model.config.stages, preset.steps) and model.config.repairs_poses:
             run.save_checkpoint(step)
-            log = SearchLog(model.views.names, step)
-            with run.phase(PHASE), live.doing(PHASE), observed_by(log, live, yielding):
-                settled = repair_poses(model.views.to(model.device), preset, model.reconstruction(), say=say)
-            _announce(settled, model.views.names)
-            model.searches += log.decided(settled.reconstruction.cameras)
-            model.go_on_from(settled.reconstruction, optimizers.optimizers, settled.to_json(model.views.names))
+            log = SearchLog(step)
+            with run.phase(POSE_REPAIR_PHASE), live.doing(POSE_REPAIR_PHASE), observed_by(log, live, yielding):
+                repaired = repair_poses(model.views.to(model.device), preset, model.reconstruction(), say=say)
+            _announce(repaired, model.views.names)
+            model.record.pose_repair = repaired.record
+            model.record.searches += log.decided(repaired.reconstruction.cameras)
+            model.go_on_from(repaired.reconstruction, optimizers.optimizers)
 
     return TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], before_step)
 
 
-def _announce(settled: PoseRepair, names: tuple[str, ...]) -> None:
-    if len(settled.starts) > 1:
+def _announce(repair: PoseRepair, names: tuple[str, ...]) -> None:
+    if len(repair.starts) > 1:
         others = ", ".join(
-            f"{start.loss:.4g} at {start.pose_rate:g}, median view turned {start.rotation_deg:.1f} deg"
-            for start in settled.starts
+            f"{start.loss:.4g} at {start.pose_rate:g}, median view rotated by {start.rotation_deg:.1f} deg"
+            for start in repair.starts
         )
         announce(
-            f"start chosen: {settled.chosen.pose_rate:g} times the pose learning rate",
+            f"start chosen: {repair.chosen.pose_rate:g} times the pose learning rate",
             f"it explains the photographs best for how far it turned the views (sum of errors: {others})",
         )
-    for decision in settled.decisions:
+    for decision in repair.decisions:
         view = "all views" if decision.view is None else f"view {names[decision.view]}"
         numbers = ", ".join(f"{name} {value:.3g}" for name, value in decision.numbers.items())
         announce(f"{view}: {decision.action}", f"{decision.why}{f' ({numbers})' if numbers else ''}")

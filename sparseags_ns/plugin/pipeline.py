@@ -13,7 +13,7 @@ from sparseags_ns.geometry.cameras import opengl_from_opencv
 from sparseags_ns.plugin.datamanager import SparseAGSDataManager, SparseAGSDataManagerConfig
 from sparseags_ns.plugin.model import SparseAGSModel
 from sparseags_ns.plugin.model_config import SparseAGSModelConfig
-from sparseags_ns.plugin.outlier_callback import settling_callback
+from sparseags_ns.plugin.outlier_callback import pose_repair_callback
 from sparseags_ns.viewer.control import SparseAGSViewer
 from sparseags_ns.viewer.request_queue import RequestQueue
 
@@ -54,7 +54,7 @@ class SparseAGSPipeline(VanillaPipeline):
 
     def get_training_callbacks(self, attributes: TrainingCallbackAttributes) -> list[TrainingCallback]:
         """The model's, after the outlier search's: where the run goes on from is decided before the step begins."""
-        return [settling_callback(self.model, attributes, self.desk), *super().get_training_callbacks(attributes)]
+        return [pose_repair_callback(self.model, attributes, self.desk), *super().get_training_callbacks(attributes)]
 
     def get_train_loss_dict(self, step: int) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         """One joint step: (no outputs), losses, metrics."""

@@ -22,9 +22,9 @@ from sparseags_ns.plugin.outlier_callback import SearchInterruptedError
 from sparseags_ns.plugin.pipeline import SparseAGSPipeline, SparseAGSPipelineConfig
 from sparseags_ns.rasterizer.threads import torch_on_one_thread
 from sparseags_ns.report.writing import report_at_end
-from sparseags_ns.runs.history_files import write_run_history
+from sparseags_ns.runs.history import PhaseClock
 from sparseags_ns.runs.outputs import FOLDER, RunState, write_run_outputs
-from sparseags_ns.runs.phase_clock import PhaseClock
+from sparseags_ns.storage import replacing
 from sparseags_ns.viewer.address import command_line, kept_local
 from sparseags_ns.viewer.pacer import Pacer
 
@@ -80,7 +80,7 @@ class SparseAGSTrainer(Trainer):
             raise
         except KeyboardInterrupt:
             sys.exit("sparseags: interrupted before the first step: nothing was trained, nothing is lost")
-        self._clock.add(self.pipeline.model.seconds_before)
+        self._clock.add(self.pipeline.model.record.seconds)
 
     def train(self) -> None:
         """Train to `max_num_iterations`, counted from the first step of the first run."""
@@ -129,12 +129,11 @@ class SparseAGSTrainer(Trainer):
     def save_checkpoint(self, step: int) -> None:
         """Save so that a killed process leaves the last whole checkpoint, and write the outputs beside it."""
         step = self.model_step
-        self.pipeline.model.seconds_before = self._clock.seconds()
-        self.checkpoint_dir.mkdir(parents=True, exist_ok=True)
+        self.pipeline.model.record.seconds = self._clock.seconds()
         path = self.checkpoint_dir / f"step-{step:09d}.ckpt"
-        partial = self.base_dir / f".{path.name}.partial"
-        torch.save(self._state(step), partial)
-        partial.replace(path)
+        # nerfstudio takes every file in the checkpoints' folder for a checkpoint, so the temporary one lies outside.
+        with replacing(path, folder=self.base_dir) as temporary:
+            torch.save(self._state(step), temporary)
         if self.config.save_only_latest_checkpoint:
             for old in self.checkpoint_dir.glob("*.ckpt"):
                 if old != path:
@@ -164,8 +163,8 @@ class SparseAGSTrainer(Trainer):
             "scalers": self.grad_scaler.state_dict(),
         }
 
-    def write_outputs(self) -> dict[str, Any]:
-        """Write the run folder's `sparseags/` for the present state; returns the summary."""
+    def write_outputs(self) -> None:
+        """Write the run folder's `sparseags/` for the present state."""
         model = self.pipeline.model
         with torch.no_grad(), self._clock.phase("outputs"):
             state = RunState(
@@ -176,15 +175,10 @@ class SparseAGSTrainer(Trainer):
                 gaussians=model.gaussians(),
                 sh_degree=model.config.sh_degree,
                 steps_done=model.steps_done,
-                num_steps=model.run.num_steps,
-                settled=model.settled,
+                record=model.record,
                 seconds=self._clock.seconds,
-                by_hand=model.by_hand,
             )
-            write_run_history(
-                self.outputs_dir, model.views, model.run, model.history, model.searches, settles=model.settles
-            )
-            return write_run_outputs(self.outputs_dir, state, model.perceptual)
+            write_run_outputs(self.outputs_dir, state, model.perceptual)
 
     @property
     def outputs_dir(self) -> Path:

@@ -1,13 +1,17 @@
-"""views.png: photographs above renders, one column for each view, outliers framed in red."""
+"""views.png: photographs above renders, one column for each view; views that are not in use are framed in red."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
+
+from sparseags_ns.runs.record import ViewStatus
+from sparseags_ns.storage import replacing
 
 RED, GREY, INK = (214, 39, 40), (205, 205, 205), (40, 40, 40)
 CELL_PX = 192
@@ -20,11 +24,13 @@ def contact_sheet(
     photographs: Float[Tensor, "views height width 3"],
     renders: Float[Tensor, "views height width 3"],
     labels: list[str],
-    trusted: Bool[Tensor, " views"],
+    statuses: Sequence[ViewStatus],
 ) -> Image.Image:
-    """Draw the sheet: for every row of up to eight views, a line of photographs and below it the renders.
+    """Draw the sheet: rows of up to eight views, photographs above renders, in square cells that keep their shape.
 
-    Whole photographs keep their shape; cells are squares.
+    Args:
+        photographs: sRGB over white.
+        labels: text above each view.
     """
     count = len(labels)
     columns = min(count, COLUMNS)
@@ -34,8 +40,8 @@ def contact_sheet(
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=13)
     for view in range(count):
         left, top = (view % columns) * cell, (view // columns) * line
-        good = bool(trusted[view])
-        text = labels[view] if good else f"{labels[view]}  not trusted"
+        good = statuses[view].in_use
+        text = labels[view] if good else f"{labels[view]}  {statuses[view]}"
         draw.text((left + FRAME_PX, top + 3), text, fill=INK if good else RED, font=font)
         for row, images in enumerate((photographs, renders)):
             corner = (left, top + LABEL_PX + row * cell)
@@ -51,10 +57,9 @@ def contact_sheet(
 
 
 def save_image(image: Image.Image, path: Path) -> None:
-    """Write a PNG so that a reader never sees half a file."""
-    partial = path.with_name(path.name + ".partial")
-    image.save(partial, format="PNG")
-    partial.replace(path)
+    """Write a PNG."""
+    with replacing(path) as temporary:
+        image.save(temporary, format="PNG")
 
 
 def _picture(image: Float[Tensor, "height width 3"], side: int) -> Image.Image:

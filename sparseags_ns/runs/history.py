@@ -1,106 +1,141 @@
-"""How a run went: each view's error and motion over the steps, and what happened to it; `sparseags/history.json`.
+"""What is recorded while a run goes: a row of errors and motion at some steps, the phases of its schedule, wall time.
 
-The file, version 1 (`steps`, `pixels`, `errors`, `rotation_deg`, `moved_percent` and `trusted` are parallel; the last
-four hold one value for each view):
-
-    {"version": 1,
-     "measure": what errors are, in words,
-     "views": names, in order,
-     "num_steps": length of the run,
-     "steps": [number of steps done, ...],
-     "pixels": [longer side of the photographs in that step, ...],
-     "errors": [[...], ...], views that are not trusted included,
-     "rotation_deg": [[...], ...], degrees by which each camera is turned against its given pose,
-     "moved_percent": [[...], ...], by how much its centre has moved, in percent of the mean distance to the object,
-     "trusted": [[...], ...], whether the view took part in that step,
-     "phases": [{"name": ..., "from_step": first, "to_step": one past the last, "pixels": ...}, ...], the schedule,
-         with `starts and outlier search` at the step before which it happens (of no length in steps; null pixels),
-     "events": [{"step", "view": name or null, "action", "why", "numbers": {...}, "by": "search" or "hand"}, ...]}
-
-Motions are measured once both sets of cameras were aligned around the object by those views that agree about how the
-world has drifted. Errors are squared errors over white and over the object's area, at the step's resolution; the
-resolution grows from phase to phase, so that errors of different phases compare roughly only.
+Recording changes nothing of what is optimised. Frame: the normalised world.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
-VERSION = 1
-MEASURE = (
-    "squared error over white, over the object's area, at the resolution of the step; lower is better; "
-    "the resolution changes from phase to phase"
-)
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from sparseags_ns.geometry.cameras import Cameras
+from sparseags_ns.geometry.motion import motion
+from sparseags_ns.optimization.losses import Targets
+from sparseags_ns.optimization.schedule import coarse_end, stage_starts
+from sparseags_ns.optimization.settings import JointSettings
+from sparseags_ns.rasterizer import rasterize
+from sparseags_ns.rasterizer.types import Gaussians, Raster
+from sparseags_ns.runs.record import POSE_REPAIR_PHASE, HistoryRow, Phase
+
 ROWS = 200
-"""A whole run has about so many rows."""
+"""Number of rows of a whole run, about: enough for a smooth curve, few enough for a small file."""
 
 
-@dataclass(frozen=True)
-class Row:
-    """All views at one step."""
-
-    step: int
-    """Steps done."""
-    pixels: int
-    errors: list[float]
-    rotation_deg: list[float]
-    moved_percent: list[float]
-    trusted: list[bool]
+def is_due(step: int, num_steps: int) -> bool:
+    """Whether a row is written for a step, counted from 0; the last step always has one."""
+    return step % max(num_steps // ROWS, 1) == 0 or step == num_steps - 1
 
 
-@dataclass(frozen=True)
-class Phase:
-    """A stretch of the schedule."""
+def errors_over_white(
+    rgb: Float[Tensor, "views height width 3"],
+    alpha: Float[Tensor, "views height width"],
+    background: Float[Tensor, "views 3"],
+    targets: Targets,
+) -> Float[Tensor, " views"]:
+    """Squared errors over the object's area, over white, of renders made over any background.
 
-    name: str
-    from_step: int
-    to_step: int
-    pixels: int | None
-
-
-@dataclass
-class RunHistory:
-    """Rows and events up to now; goes into every checkpoint, so that a resumed run's history is whole."""
-
-    rows: list[Row] = field(default_factory=list)
-    events: list[dict[str, Any]] = field(default_factory=list)
-
-    @staticmethod
-    def is_due(step: int, num_steps: int) -> bool:
-        """Whether a row is to be written for a step (counted from 0); the last step's always is."""
-        return step % max(num_steps // ROWS, 1) == 0 or step == num_steps - 1
-
-    def happened(
-        self, step: int, action: str, view: str | None, why: str, numbers: Mapping[str, Any], by: str = "hand"
-    ) -> None:
-        """Note an event."""
-        event = {"step": step, "view": view, "action": action, "why": why, "numbers": dict(numbers), "by": by}
-        self.events.append(event)
-
-    def state(self) -> dict[str, Any]:
-        """Plain values, for checkpoints."""
-        return {"rows": [asdict(row) for row in self.rows], "events": list(self.events)}
-
-    @classmethod
-    def from_state(cls, state: dict[str, Any]) -> RunHistory:
-        """The inverse of `state`."""
-        return cls([Row(**row) for row in state.get("rows", ())], list(state.get("events", ())))
-
-    def to_json(self, names: tuple[str, ...], num_steps: int, phases: list[Phase]) -> dict[str, Any]:
-        """The content of history.json."""
-        columns = {
-            "steps": [row.step for row in self.rows],
-            "pixels": [row.pixels for row in self.rows],
-            "errors": [_short(row.errors) for row in self.rows],
-            "rotation_deg": [_short(row.rotation_deg) for row in self.rows],
-            "moved_percent": [_short(row.moved_percent) for row in self.rows],
-            "trusted": [row.trusted for row in self.rows],
-        }
-        head = {"version": VERSION, "measure": MEASURE, "views": list(names), "num_steps": num_steps}
-        return head | columns | {"phases": [asdict(phase) for phase in phases], "events": self.events}
+    Pixels outside of a photograph's valid region add nothing; the area is the mask's share of the valid pixels.
+    """
+    white = torch.ones_like(background)
+    rendered = rgb + (1 - alpha)[..., None] * (white - background)[:, None, None, :]
+    error = (rendered.clamp(0, 1) - targets.over(white)).square().mean(-1) * targets.valid
+    return error.mean((1, 2)) / (targets.alpha * targets.valid).mean((1, 2)).clamp_min(1e-6)
 
 
-def _short(values: list[float]) -> list[float]:
-    return [float(f"{value:.5g}") for value in values]
+@torch.no_grad()
+def row_of_step(
+    step: int,
+    raster: Raster,
+    background: Float[Tensor, "trusted 3"],
+    gaussians: Gaussians,
+    cameras: Cameras,
+    given: Float[Tensor, "views 4 4"],
+    trusted: Bool[Tensor, " views"],
+    targets: Targets,
+    sh_degree: int | None,
+) -> HistoryRow:
+    """The history's row for one step.
+
+    Trusted views are taken as the step rendered them; the others are rendered here.
+
+    Args:
+        step: counted from 0.
+        raster: the step's renders of the trusted views, over `background`.
+        cameras: refined cameras of all views, at the photographs' working size.
+        given: `T_camera_world` of all views as pose initialisation gave them.
+        targets: photographs of all views at the step's size.
+    """
+    height, width = targets.alpha.shape[1:]
+    inside, outside = trusted.nonzero().flatten(), (~trusted).nonzero().flatten()
+    errors = torch.zeros_like(targets.alpha[:, 0, 0])
+    errors[inside] = errors_over_white(raster.rgb, raster.alpha, background, targets[inside])
+    if len(outside) > 0:
+        white = torch.ones(len(outside), 3).to(background)
+        rest = rasterize(gaussians, cameras[outside].resized(width, height), white, sh_degree=sh_degree)
+        errors[outside] = errors_over_white(rest.rgb, rest.alpha, white, targets[outside])
+    moved = motion(given, cameras.T_camera_world, gaussians.center)
+    return HistoryRow(
+        step=step + 1,
+        pixels=max(height, width),
+        errors=errors.tolist(),
+        rotation_deg=moved.rotation_deg.tolist(),
+        moved_percent=moved.moved_percent.tolist(),
+        trusted=trusted.tolist(),
+    )
+
+
+def phases_of(settings: JointSettings, num_steps: int, full_px: int) -> tuple[Phase, ...]:
+    """The stages of a run's schedule, and between the coarse and the fine ones start selection and outlier repair.
+
+    Args:
+        full_px: longer side of the photographs at the working resolution.
+    """
+    starts = stage_starts(settings.stages, num_steps)
+    repair_at = coarse_end(settings.stages, num_steps) if settings.repairs_poses else None
+    phases = []
+    for stage, start, end in zip(settings.stages, starts[:-1], starts[1:], strict=True):
+        if start == repair_at:
+            phases.append(Phase(POSE_REPAIR_PHASE, start, start, None))
+        pixels = full_px if stage.pixels is None else min(stage.pixels, full_px)
+        phases.append(Phase(f"{pixels} px", start, end, pixels))
+    return tuple(phases)
+
+
+class PhaseClock:
+    """Adds up wall seconds by phase; a phase inside another one stops the outer phase's clock."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, float] = {}
+        self._phase: str | None = None
+        self._since = 0.0
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Count the time inside the block as this phase's."""
+        outer = self._switch(name)
+        try:
+            yield
+        finally:
+            self._switch(outer)
+
+    def seconds(self) -> dict[str, float]:
+        """Seconds by phase up to now, the running phase included."""
+        self._switch(self._phase)
+        return dict(self._seconds)
+
+    def add(self, seconds: Mapping[str, float]) -> None:
+        """Add the seconds of an earlier process of the same run."""
+        for name, value in seconds.items():
+            self._seconds[name] = self._seconds.get(name, 0.0) + value
+
+    def _switch(self, name: str | None) -> str | None:
+        now = time.monotonic()
+        if self._phase is not None:
+            self._seconds[self._phase] = self._seconds.get(self._phase, 0.0) + now - self._since
+        previous, self._phase, self._since = self._phase, name, now
+        return previous

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import yaml
 from jaxtyping import Bool, Float
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
@@ -26,10 +27,10 @@ from sparseags_ns.formats.json_entries import Entry, read_json
 from sparseags_ns.formats.transforms_json import read_transforms_json
 from sparseags_ns.geometry.alignment import Similarity
 from sparseags_ns.geometry.cameras import Cameras
-from sparseags_ns.optimization.step import activate
+from sparseags_ns.optimization.parameters import activate
 from sparseags_ns.rasterizer.types import Gaussians
-from sparseags_ns.runs.config import read_run_config
 from sparseags_ns.runs.outputs import FOLDER, VALID_FOLDER, anchored
+from sparseags_ns.runs.record import Outcome, RecordError, RunRecord
 from sparseags_ns.views import Views
 
 CHECKPOINTS = "nerfstudio_models"
@@ -51,8 +52,10 @@ class OpenedRun:
     checkpoint: Path
     config: dict[str, Any]
     """config.yml as plain dictionaries: `config["pipeline"]["model"]["num_gaussians"]`."""
-    summary: dict[str, Any]
-    """summary.json."""
+    record: RunRecord
+    """What the run did."""
+    outcome: Outcome
+    """What was measured at the last save."""
     views: Views
     """Photographs, masks and valid regions as trained on, with the initial cameras and the final trust; their paths are
     those in `sparseags/images/`."""
@@ -100,16 +103,17 @@ def open_run(path: Path, device: torch.device | str = "cpu") -> OpenedRun:
     initial = Cameras(
         state[f"{_MODEL}T_camera_initial"], state[f"{_MODEL}K_initial"], views.cameras.width, views.cameras.height
     )
-    summary = read_json(outputs / "summary.json")
-    if summary.get("steps_done") != step + 1:
-        warn(f"cameras of step {summary.get('steps_done')}, splat of step {step + 1}", f"{outputs} is of another save")
+    record, outcome = _read_record(outputs)
+    if outcome.steps_done != step + 1:
+        warn(f"cameras of step {outcome.steps_done}, splat of step {step + 1}", f"{outputs} is of another save")
     prefix = f"{_MODEL}gauss_params."
     gaussians = activate({key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)})
     return OpenedRun(
         folder=folder,
         checkpoint=checkpoint,
         config=config,
-        summary=summary,
+        record=record,
+        outcome=outcome,
         views=replace(views, cameras=initial).to(device),
         initial=initial.to(device),
         refined=views.cameras.to(device),
@@ -190,6 +194,21 @@ def _read_views(outputs: Path, state: dict[str, Any], checkpoint: Path) -> Views
     )
 
 
+def _read_record(outputs: Path) -> tuple[RunRecord, Outcome]:
+    """The run's record; without history or searches where those files are missing."""
+    parts: dict[str, Any] = {"summary": read_json(outputs / "summary.json")}
+    for part in ("history", "searches"):
+        path = outputs / f"{part}.json"
+        parts[part] = read_json(path) if path.is_file() else None
+    try:
+        record = RunRecord.from_json(parts)
+    except RecordError as error:
+        raise RunError(f"{outputs} cannot be read: {error}") from error
+    if record.outcome is None:
+        raise RunError(f"{outputs / 'summary.json'} says nothing of the run's outcome; train again")
+    return record, record.outcome
+
+
 def _read_image(path: Path, mode: str) -> Float[Tensor, "height width *channels"]:
     try:
         with Image.open(path) as image:
@@ -203,3 +222,37 @@ def _read_normalisation(path: Path) -> Similarity:
     content = Entry(path, read_json(path))
     matrix, scale = content.numbers("transform", 3, 4), content.numbers("scale")
     return Similarity(scale, matrix[:, :3], scale * matrix[:, 3])
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """YAML's safe loader, which reads Python's tags too, as plain data."""
+
+
+def read_run_config(path: Path) -> dict[str, Any]:
+    """The fields of a run's config.
+
+    Raises:
+        ValueError: the file cannot be read, or is no config.
+    """
+    try:
+        config = yaml.load(path.read_text(encoding="utf-8"), Loader=_PlainLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
+    if not isinstance(config, dict) or "pipeline" not in config:
+        raise ValueError(f"{path} is no run's config: expected the config.yml that ns-train writes into a run's folder")
+    return config
+
+
+def _plain(loader: _PlainLoader, suffix: str, node: yaml.Node) -> Any:
+    """An object, a call or a name."""
+    if isinstance(node, yaml.MappingNode):
+        return loader.construct_mapping(node, deep=True)
+    if isinstance(node, yaml.SequenceNode):
+        values = loader.construct_sequence(node, deep=True)
+        if suffix.startswith("object/apply:pathlib."):
+            return Path(*map(str, values))
+        return tuple(values) if suffix == "tuple" else values
+    return suffix.partition(":")[2]
+
+
+_PlainLoader.add_multi_constructor("tag:yaml.org,2002:python/", _plain)

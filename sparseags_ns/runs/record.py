@@ -7,7 +7,7 @@ three into every checkpoint, so that a resumed run's record is whole:
 - `history.json`: errors, motion and trust of every view over the steps, phases of the schedule, what was done by hand;
 - `searches.json`: hypotheses and results of every pose search.
 
-In memory views are numbers (their place in `RunRecord.names`); in JSON they are names. Lists of one object are parallel.
+In memory views are numbers (their place in `RunRecord.names`), in JSON names. Lists of one object are parallel.
 Units: errors are squared errors of colour over white, over the object's area; rotations in degrees, measured after both
 sets of cameras were aligned around the object (geometry/motion.py); positions in the run's normalised world.
 """

@@ -20,7 +20,7 @@ from sparseags_ns.viewer.state import Headline, ViewRow
 if TYPE_CHECKING:
     from nerfstudio.viewer.viewer import Viewer
 
-    from sparseags_ns.runs.history import Phase, Row
+    from sparseags_ns.runs.record import Decision, Event, HistoryRow, Phase
 
 JUMP, OVERVIEW = "Jump to it", "Overview"
 SEARCH, TRUST, LEAVE_OUT = "Search", "Trust", "Leave out"
@@ -38,11 +38,11 @@ class Shown:
     gaussians: int
     answer: str | None
     rows: tuple[ViewRow, ...]
-    history: tuple[Row, ...]
+    history: tuple[HistoryRow, ...]
     phases: tuple[Phase, ...]
     num_steps: int
-    events: tuple[dict[str, Any], ...]
-    decisions: tuple[dict[str, Any], ...]
+    events: tuple[Event, ...]
+    decisions: tuple[Decision, ...]
 
 
 class Panel:
@@ -112,7 +112,7 @@ class Panel:
             self._progress.value = shown.headline.percent
         self._put("table", self._table, markup.table(shown.rows, self._thumbnails, self.selected))
         self._put("curve", self._curve, markup.curve(shown.history, shown.rows, shown.phases, shown.num_steps))
-        self._put("log", self._log, markup.log(shown.events, shown.decisions))
+        self._put("log", self._log, markup.log(shown.events, shown.decisions, self._names))
 
     def show_comparison(self, source: str, caption: str) -> None:
         """The picture that was asked for."""

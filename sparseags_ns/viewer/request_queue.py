@@ -18,14 +18,14 @@ import torch
 
 from sparseags_ns.console import announce, warn
 from sparseags_ns.optimization.observer import Observer, observed_by
-from sparseags_ns.optimization.reconstruction import Reconstruction
-from sparseags_ns.optimization.schedule import COARSE_PX
-from sparseags_ns.optimization.settings import SPARSEAGS, Preset
+from sparseags_ns.optimization.reconstruct import Reconstruction
+from sparseags_ns.optimization.settings import COARSE_PX, SPARSEAGS, Preset
 from sparseags_ns.optimization.short_fits import ShortFitter
 from sparseags_ns.outliers.context import RepairContext, RepairSettings
 from sparseags_ns.outliers.fits import claimed
 from sparseags_ns.outliers.manual_search import FEWEST, ManualSearch, search_manually
-from sparseags_ns.pose_search.log import SearchLog
+from sparseags_ns.runs.record import Decision, Event
+from sparseags_ns.runs.search_log import SearchLog
 from sparseags_ns.viewer.live_search import LiveSearch
 
 if TYPE_CHECKING:
@@ -141,9 +141,8 @@ class RequestQueue:
         if not trust and int(model.trusted.sum()) <= FEWEST:
             return f"View {name} stays: with fewer than {FEWEST} views nothing could be reconstructed."
         model.trusted[view] = trust
-        action, why = ("trust", "asked for in the viewer") if trust else ("leave out", "asked for in the viewer")
-        model.by_hand[name] = "trusted" if trust else "left out"
-        model.history.happened(model.steps_done, action, name, why, {})
+        decision = Decision("trust" if trust else "leave out", view, "asked for in the viewer", {})
+        model.record.events.append(Event(model.steps_done, decision))
         return f"View {name} {'takes part from now on' if trust else 'is left out from now on'}."
 
     def _search(self, view: int) -> str:
@@ -153,15 +152,16 @@ class RequestQueue:
         fit = Reconstruction(standing.gaussians, standing.cameras, standing.trusted)
         fitter = ShortFitter(views, preset)
         place = RepairContext(views, fitter, RepairSettings(), standing.cameras.T_camera_world)
-        log = SearchLog(views.names, model.steps_done, by="hand")
+        log = SearchLog(model.steps_done, by="hand")
         with self.live.doing(f"searching view {name}"), observed_by(log, self.live):
             found = search_manually(place, fit, view)
         if found.fit is not None and self.changes:
             self._adopt(fit, found.fit, view)
-        model.searches += log.decided(model.cameras() if found.fit is None or not self.changes else found.fit.cameras)
-        decision = found.decision
-        told = decision.to_json(views.names)
-        model.history.happened(model.steps_done, decision.action, name, decision.why, told["numbers"])
+        changed = found.fit is not None and self.changes
+        model.record.searches += log.decided(
+            found.fit.cameras if found.fit is not None and changed else model.cameras()
+        )
+        model.record.events.append(Event(model.steps_done, found.decision))
         return _told(name, found, self.changes, time.monotonic() - started)
 
     def _adopt(self, fit: Reconstruction, found: Reconstruction, view: int) -> None:
@@ -173,13 +173,11 @@ class RequestQueue:
         model, training = self._model, self.training
         assert training is not None
         trusted = found.trusted.clone()
-        if model.by_hand.get(self._name(view)) == "left out":
+        if model.record.by_hand.get(view) == "leave out":
             trusted[view] = False
         pixels = model.run.moment(model.steps_done).stage.pixels
         if pixels is not None and pixels <= COARSE_PX:
-            model.go_on_from(
-                Reconstruction(found.gaussians, found.cameras, trusted), training.optimizers, model.settled
-            )
+            model.go_on_from(found.with_trusted(trusted), training.optimizers)
             return
         poses = claimed(found, fit.cameras.T_camera_world, view)
         model.trusted.copy_(trusted)

@@ -1,6 +1,6 @@
 """Cameras and hypotheses in the viewer's scene.
 
-Each view has a frustum with its photograph, coloured by its standing, and a thin grey one where its camera was given;
+Each view has a frustum with its photograph, coloured by its status, and a thin grey one where its camera was given;
 a line joins the two. A running search shows its hypotheses as points, bright where the photograph fits well.
 
 Frames: `world`, normalised; viser's world is SCALE times as large; cameras OpenCV, as viser has them too.
@@ -21,7 +21,8 @@ from viser import transforms
 
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import Cameras
-from sparseags_ns.viewer.state import COLORS, Standing
+from sparseags_ns.runs.record import ViewStatus
+from sparseags_ns.viewer.state import COLORS
 
 FRUSTUM = 1.0
 """Size of a frustum, in viser's units."""
@@ -72,7 +73,7 @@ class Scene:
         self._server, self._images, self._clicked = server, images, clicked
         self.frusta: dict[int, viser.CameraFrustumHandle] = {}
         self._ghosts: dict[int, viser.CameraFrustumHandle] = {}
-        self._standings: dict[int, Standing] = {}
+        self._statuses: dict[int, ViewStatus] = {}
         self._cloud: viser.PointCloudHandle | None = None
         self._finalists: list[viser.CameraFrustumHandle] = []
         self._shown = -1
@@ -82,7 +83,7 @@ class Scene:
         self,
         cameras: Cameras,
         given: Float[Tensor, "views 4 4"],
-        standings: Sequence[Standing],
+        statuses: Sequence[ViewStatus],
         eyes: Sequence[np.ndarray],
         *,
         shown: bool = True,
@@ -100,10 +101,10 @@ class Scene:
             return shown and all(np.linalg.norm(eye - position) > INSIDE for eye in eyes)
 
         with self._server.atomic():
-            for view, standing in enumerate(standings):
+            for view, status in enumerate(statuses):
                 wxyz, position = placement(cameras.T_camera_world[view])
-                if self._standings.get(view) != standing:
-                    self._add_frustum(view, vertical_fov(cameras, view), cameras.width / cameras.height, standing)
+                if self._statuses.get(view) != status:
+                    self._add_frustum(view, vertical_fov(cameras, view), cameras.width / cameras.height, status)
                 frustum = self.frusta[view]
                 frustum.wxyz, frustum.position, frustum.visible = wxyz, position, seen(position)
                 ghost_wxyz, ghost_position = placement(given[view])
@@ -112,9 +113,9 @@ class Scene:
                 ghost = self._ghosts[view]
                 with_ghost = ghosts and seen(ghost_position)
                 ghost.wxyz, ghost.position, ghost.visible = ghost_wxyz, ghost_position, with_ghost
-                self._join(view, ghost_position, position, standing, with_ghost and seen(position))
+                self._join(view, ghost_position, position, status, with_ghost and seen(position))
 
-    def _add_frustum(self, view: int, fov: float, aspect: float, standing: Standing) -> None:
+    def _add_frustum(self, view: int, fov: float, aspect: float, status: ViewStatus) -> None:
         """Under the name that nerfstudio gives it, and with a colour, which viser cannot change."""
         visible = self.frusta[view].visible if view in self.frusta else True
         handle = self._server.scene.add_camera_frustum(
@@ -122,19 +123,19 @@ class Scene:
             fov=fov,
             aspect=aspect,
             scale=FRUSTUM,
-            color=COLORS[standing],
+            color=COLORS[status],
             image=self._images[view],
             jpeg_quality=80,
             visible=visible,
         )
         handle.on_click(lambda _: self._clicked(view))
-        self.frusta[view], self._standings[view] = handle, standing
+        self.frusta[view], self._statuses[view] = handle, status
 
     def _add_ghost(self, view: int, fov: float, aspect: float) -> None:
         name = f"/given/camera_{view:05d}"
         self._ghosts[view] = self._server.scene.add_camera_frustum(name, fov, aspect, GHOST, GHOST_COLOR)
 
-    def _join(self, view: int, start: np.ndarray, end: np.ndarray, standing: Standing, visible: bool) -> None:
+    def _join(self, view: int, start: np.ndarray, end: np.ndarray, status: ViewStatus, visible: bool) -> None:
         """A line, redrawn only if it has changed by what can be seen."""
         drawn = self._lines.get(view)
         ends = np.stack([start, end])
@@ -145,7 +146,7 @@ class Scene:
             return
         if drawn is not None and np.abs(drawn[1] - ends).max() < SHORTEST_LINE / 4:
             return
-        color = COLORS[standing] if standing != "trusted" else GHOST_COLOR
+        color = COLORS[status] if status.found or not status.in_use else GHOST_COLOR
         name, points = f"/moved/camera_{view:05d}", np.stack([start, (start + end) / 2, end])
         line = self._server.scene.add_spline_catmull_rom(name, points, line_width=1.5, color=color, segments=2)
         self._lines[view] = line, ends

@@ -1,35 +1,30 @@
 """What the viewer shows of a run, as plain values: one row for each view, the phase, what is being done. Pure.
 
-Units: degrees; percent of the mean distance to the object; errors as in the run's history (sparseags_ns/runs/history.py).
+Units: degrees; percent of the mean distance to the object; errors as in the run's history (runs/record.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-from sparseags_ns.runs.history import Phase, Row
+from sparseags_ns.runs.record import HistoryRow, Phase, ViewStatus
 
 Mode = Literal["training", "paused", "completed", "looking"]
 """Of a run; `looking` where it was loaded from its folder."""
-Standing = Literal["trusted", "re-posed", "outlier", "left out"]
-"""Of a view: in use; in use at a pose that a search found; not trusted; left out by hand."""
 
-WORDS: dict[Standing, str] = {
-    "trusted": "trusted",
-    "re-posed": "re-posed",
-    "outlier": "outlier",
-    "left out": "left out",
+COLORS: dict[ViewStatus, tuple[int, int, int]] = {
+    ViewStatus.TRUSTED: (64, 192, 120),
+    ViewStatus.TRUSTED_BY_HAND: (64, 192, 120),
+    ViewStatus.CORRECTED: (90, 160, 255),
+    ViewStatus.REGISTERED: (90, 160, 255),
+    ViewStatus.UNTRUSTED: (240, 80, 80),
+    ViewStatus.LEFT_OUT: (240, 80, 80),
+    ViewStatus.UNREGISTERED: (240, 80, 80),
 }
-COLORS: dict[Standing, tuple[int, int, int]] = {
-    "trusted": (64, 192, 120),
-    "re-posed": (90, 160, 255),
-    "outlier": (240, 80, 80),
-    "left out": (240, 80, 80),
-}
-"""sRGB, 0 to 255: of frusta, rows and curves."""
+"""Colours of frusta, rows and curves, sRGB, 0 to 255."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +32,7 @@ class ViewRow:
     """One view."""
 
     name: str
-    standing: Standing
+    status: ViewStatus
     error: float | None
     """None before the first step."""
     ratio: float | None
@@ -46,33 +41,20 @@ class ViewRow:
     moved_percent: float | None
 
 
-def view_rows(
-    names: Sequence[str],
-    last: Row | None,
-    trusted: Sequence[bool],
-    corrected: Sequence[str],
-    by_hand: Mapping[str, str],
-) -> list[ViewRow]:
+def view_rows(names: Sequence[str], last: HistoryRow | None, statuses: Sequence[ViewStatus]) -> list[ViewRow]:
     """The table of the views.
 
     Args:
         last: newest row of the history.
-        corrected: names of views whose given pose was wrong and that were put right.
-        by_hand: what was asked for in the viewer: `left out` or `trusted`.
     """
-    usual = _usual(last, trusted)
+    usual = _usual(last, statuses)
     rows = []
-    for i, name in enumerate(names):
-        standing: Standing = "trusted"
-        if not trusted[i]:
-            standing = "left out" if by_hand.get(name) == "left out" else "outlier"
-        elif name in corrected:
-            standing = "re-posed"
+    for i, (name, status) in enumerate(zip(names, statuses, strict=True)):
         error = None if last is None else last.errors[i]
         rows.append(
             ViewRow(
                 name,
-                standing,
+                status,
                 error,
                 None if error is None or not usual else error / usual,
                 None if last is None else last.rotation_deg[i],
@@ -82,8 +64,8 @@ def view_rows(
     return rows
 
 
-def _usual(last: Row | None, trusted: Sequence[bool]) -> float | None:
-    errors = [] if last is None else [e for e, t in zip(last.errors, trusted, strict=True) if t]
+def _usual(last: HistoryRow | None, statuses: Sequence[ViewStatus]) -> float | None:
+    errors = [] if last is None else [e for e, status in zip(last.errors, statuses, strict=True) if status.in_use]
     return median(errors) if errors else None
 
 
@@ -109,7 +91,7 @@ def headline(mode: Mode, steps_done: int, num_steps: int, phases: Sequence[Phase
     if doing is not None:
         if doing.startswith("searching"):
             return Headline(doing.capitalize(), steps, percent)
-        return Headline("Settling the poses", f"{doing}; {steps}", percent)
+        return Headline("Repairing the poses", f"{doing}; {steps}", percent)
     if mode == "looking":
         return Headline("A finished run" if percent >= 100 else "An unfinished run", steps, percent)
     if mode == "completed":
@@ -119,12 +101,3 @@ def headline(mode: Mode, steps_done: int, num_steps: int, phases: Sequence[Phase
     title = f"Refining at {stages[number].pixels} px" if stages else "Refining"
     detail = f"stage {number + 1} of {max(len(stages), 1)}, {steps}"
     return Headline(f"{title}, paused" if mode == "paused" else title, detail, percent)
-
-
-def corrected_names(
-    settled: Mapping[str, list[str]] | None, searches: Sequence[Mapping[str, object]]
-) -> tuple[str, ...]:
-    """Views that stand where a search put them: by the run's own decisions, or by hand."""
-    by_run = [] if settled is None else [*settled.get("corrected", ()), *settled.get("placed", ())]
-    by_hand = [str(one["view"]) for one in searches if one.get("by") == "hand" and one.get("chosen") is not None]
-    return tuple(dict.fromkeys([*by_run, *by_hand]))

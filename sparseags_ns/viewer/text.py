@@ -11,8 +11,8 @@ import json
 import math
 from collections.abc import Sequence
 
-from sparseags_ns.runs.history import Phase, Row
-from sparseags_ns.viewer.state import COLORS, WORDS, Headline, ViewRow
+from sparseags_ns.runs.record import Decision, Event, HistoryRow, Phase
+from sparseags_ns.viewer.state import COLORS, Headline, ViewRow
 
 PALETTE = (
     "#4dabf7", "#ffd43b", "#b197fc", "#63e6be", "#ffa94d", "#f783ac", "#a9e34b", "#66d9e8",
@@ -38,7 +38,7 @@ def rgb(color: tuple[int, int, int]) -> str:
 
 def color_of(index: int, row: ViewRow) -> str:
     """Of a view's curve and dot."""
-    return RED if row.standing in ("outlier", "left out") else PALETTE[index % len(PALETTE)]
+    return PALETTE[index % len(PALETTE)] if row.status.in_use else RED
 
 
 def header(head: Headline, gaussians: int, answer: str | None) -> str:
@@ -55,7 +55,7 @@ def header(head: Headline, gaussians: int, answer: str | None) -> str:
 
 
 def table(rows: Sequence[ViewRow], thumbnails: Sequence[str], selected: int) -> str:
-    """The views: picture, name, error, motion, standing.
+    """The views: picture, name, error, motion, status.
 
     Args:
         thumbnails: data URIs.
@@ -74,7 +74,7 @@ def table(rows: Sequence[ViewRow], thumbnails: Sequence[str], selected: int) -> 
 
 def _table_row(index: int, row: ViewRow, thumbnail: str, selected: bool) -> str:
     ground = "rgba(255,211,105,0.16)" if selected else "transparent"
-    badge = rgb(COLORS[row.standing])
+    badge = rgb(COLORS[row.status])
     moved = "" if row.rotation_deg is None else f"{_degrees(row.rotation_deg)}, {row.moved_percent:.0f} %"
     cells = [
         f'<img src="{thumbnail}" width="36" height="36" style={{{{display:"block",borderRadius:"4px",'
@@ -82,7 +82,7 @@ def _table_row(index: int, row: ViewRow, thumbnail: str, selected: bool) -> str:
         quoted(row.name),
         _error_cell(row),
         quoted(moved),
-        f'<span style={{{{color:"{badge}",fontWeight:600}}}}>{quoted(WORDS[row.standing])}</span>',
+        f'<span style={{{{color:"{badge}",fontWeight:600}}}}>{quoted(row.status)}</span>',
     ]
     sides = ("left", "left", "right", "right", "left")
     inside = "".join(
@@ -104,7 +104,7 @@ def _degrees(value: float) -> str:
     return f"{value:.1f}°" if value < 10 else f"{value:.0f}°"
 
 
-def curve(history: Sequence[Row], rows: Sequence[ViewRow], phases: Sequence[Phase], num_steps: int) -> str:
+def curve(history: Sequence[HistoryRow], rows: Sequence[ViewRow], phases: Sequence[Phase], num_steps: int) -> str:
     """Errors over the steps, on a logarithmic scale: one line for each view, red where it is not trusted."""
     errors = [max(error, 1e-6) for row in history for error in row.errors]
     if not errors:
@@ -156,23 +156,21 @@ def picture(source: str, caption: str) -> str:
     )
 
 
-def log(events: Sequence[dict[str, object]], decisions: Sequence[dict[str, object]]) -> str:
-    """What was decided, newest first: by the run's own search, and by hand."""
-    lines = [_told(one, "by hand, ") for one in reversed(events)] + [_told(one, "") for one in reversed(decisions)]
+def log(events: Sequence[Event], decisions: Sequence[Decision], names: Sequence[str]) -> str:
+    """What was decided, newest first: by hand, then by the run's own outlier repair."""
+    lines = [_told(one.decision, "by hand, ", names) for one in reversed(events)]
+    lines += [_told(one, "", names) for one in reversed(decisions)]
     if not lines:
         return f'<div style={{{{color:"{GRAY}",fontSize:"0.85em"}}}}>{quoted("Nothing was decided yet.")}</div>'
     items = "".join(f'<li style={{{{marginBottom:"0.3em"}}}}>{line}</li>' for line in lines)
     return f'<ul style={{{{fontSize:"0.82em",paddingLeft:"1.2em",margin:0}}}}>{items}</ul>'
 
 
-def _told(decision: dict[str, object], who: str) -> str:
-    view = "all views" if decision["view"] is None else f"view {decision['view']}"
-    numbers = decision["numbers"]
-    assert isinstance(numbers, dict)
-    values = ", ".join(_figure(key, value) for key, value in numbers.items() if isinstance(value, int | float))
-    what = f"{who}{view}: {decision['action']}"
+def _told(decision: Decision, who: str, names: Sequence[str]) -> str:
+    view = "all views" if decision.view is None else f"view {names[decision.view]}"
+    values = ", ".join(_figure(key, value) for key, value in decision.numbers.items() if math.isfinite(value))
     figures = f'<span style={{{{color:"{GRAY}"}}}}>{quoted(f" ({values})")}</span>' if values else ""
-    return f"<b>{quoted(what)}</b>{quoted(', ' + str(decision['why']))}{figures}"
+    return f"<b>{quoted(f'{who}{view}: {decision.action}')}</b>{quoted(f', {decision.why}')}{figures}"
 
 
 def _figure(key: str, value: float) -> str:

@@ -20,14 +20,12 @@ from sparseags_ns.geometry.cameras import Cameras, orbit, orbit_angles
 from sparseags_ns.geometry.motion import motion
 from sparseags_ns.metrics.images import over_white
 from sparseags_ns.optimization.observer import observed_by
-from sparseags_ns.optimization.schedule import stage_starts
 from sparseags_ns.rasterizer import rasterize
-from sparseags_ns.runs.history import Phase
 from sparseags_ns.viewer import pictures
 from sparseags_ns.viewer.panel import Panel, Shown
 from sparseags_ns.viewer.request_queue import LockYielder, RequestQueue, SearchInterruptedError
 from sparseags_ns.viewer.scene import Scene, look, vertical_fov
-from sparseags_ns.viewer.state import Mode, corrected_names, headline, view_rows
+from sparseags_ns.viewer.state import Mode, headline, view_rows
 
 if TYPE_CHECKING:
     from nerfstudio.viewer.viewer import Viewer
@@ -108,31 +106,30 @@ class ViewerUpdater:
         with self._lock(), torch.no_grad():
             cameras, trusted = model.cameras().detach(), model.trusted.tolist()
             center, gaussians = model.gaussians().center, model.num_points
-            rows, events = tuple(model.history.rows), tuple(model.history.events[-EVENTS:])
-            settled, by_hand, searches = model.settled, dict(model.by_hand), list(model.searches)
-        corrected = corrected_names(settled, searches)
-        table = view_rows(model.views.names, rows[-1] if rows else None, trusted, corrected, by_hand)
+            record = model.record
+            rows, events, decisions = tuple(record.rows), tuple(record.events[-EVENTS:]), record.decisions
+            statuses = record.statuses(trusted, model.views.posed.tolist())
+        table = view_rows(model.views.names, rows[-1] if rows else None, statuses)
         now = desk.live.now
-        steps = max(model.run.num_steps, model.steps_done)
-        phases = self._phases(steps)
+        steps = max(record.num_steps, model.steps_done)
         self.panel.refresh(
             Shown(
-                headline(self._mode(), model.steps_done, steps, phases, now.doing),
+                headline(self._mode(), model.steps_done, steps, record.phases, now.doing),
                 gaussians,
                 desk.answers[-1] if desk.answers else None,
                 tuple(table),
                 rows,
-                tuple(phases),
+                record.phases,
                 steps,
                 events,
-                tuple((settled or {}).get("decisions", ())),
+                decisions,
             )
         )
         given = motion(model.T_camera_initial, cameras.T_camera_world, center).given
         self._scene.show_cameras(
             cameras,
             given,
-            [row.standing for row in table],
+            statuses,
             [client.camera.position for client in self._viewer.viser_server.get_clients().values()],
             shown=self._viewer.hide_images.visible,  # nerfstudio shows that button while there is something to hide.
             ghosts=self.panel.ghosts.value,
@@ -186,13 +183,6 @@ class ViewerUpdater:
     def _mode(self) -> Mode:
         trainer = self._viewer.trainer
         return "looking" if trainer is None else trainer.training_state
-
-    def _phases(self, steps: int) -> list[Phase]:
-        model = self._model
-        stages, starts = model.run.settings.stages, stage_starts(model.run.settings.stages, steps)
-        full = max(model.views.images.shape[1:3])
-        sizes = [full if stage.pixels is None else min(stage.pixels, full) for stage in stages]
-        return [Phase(f"{px} px", a, b, px) for px, a, b in zip(sizes, starts[:-1], starts[1:], strict=True)]
 
     def _lock(self) -> AbstractContextManager[object]:
         return self._viewer.train_lock or contextlib.nullcontext()

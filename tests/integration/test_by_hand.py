@@ -28,7 +28,7 @@ def asked(scene: Path, tmp_path_factory: pytest.TempPathFactory, make_config: Ma
 def test_a_view_left_out_stays_out(asked: Path) -> None:
     views = json.loads((asked / "summary.json").read_text())["views"]
     assert [view["trusted"] for view in views] == [True, False, True, True, True]
-    assert [view["by_hand"] for view in views] == [None, "left out", None, None, None]
+    assert views[1]["status"] == "left out by hand" and views[0]["status"] == "trusted"
     history = json.loads((asked / "history.json").read_text())
     assert history["trusted"][-1] == [True, False, True, True, True] and history["steps"][-1] == 16
     assert [(event["action"], event["view"]) for event in history["events"]][-1] == ("leave out", "001")
@@ -36,10 +36,10 @@ def test_a_view_left_out_stays_out(asked: Path) -> None:
 
 def test_a_search_by_hand_is_told(asked: Path) -> None:
     (event, _) = json.loads((asked / "history.json").read_text())["events"]
-    assert event["view"] == "002" and event["action"] in ("correct", "restore") and event["by"] == "hand"
+    assert event["view"] == "002" and event["action"] in ("correct", "restore")
     (search,) = json.loads((asked / "searches.json").read_text())["searches"]
     assert search["by"] == "hand" and search["view"] == "002" and search["kind"] == "thorough"
-    assert len(search["hypotheses"]["scores"]) == 200 and search["finalists"]["scores"]
+    assert len(search["hypothesis_scores"]) == 200 and search["finalist_scores"]
 
 
 def test_a_resumed_run_remembers(
@@ -50,5 +50,5 @@ def test_a_resumed_run_remembers(
     resumed = start(config)
     resumed.train()
     model = resumed.pipeline.model
-    assert model.trusted.tolist() == [True, False, True, True, True] and model.by_hand == {"001": "left out"}
-    assert [row.step for row in model.history.rows] == list(range(1, 21)) and len(model.searches) == 1
+    assert model.trusted.tolist() == [True, False, True, True, True] and model.record.by_hand == {1: "leave out"}
+    assert [row.step for row in model.record.rows] == list(range(1, 21)) and len(model.record.searches) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,6 +18,10 @@ from sparseags_ns.viewer.request_queue import LockYielder, SearchInterruptedErro
 Start = Callable[[SparseAGSTrainerConfig], SparseAGSTrainer]
 MakeConfig = Callable[..., SparseAGSTrainerConfig]
 STEPS = 40
+
+
+def repair_of(trainer: SparseAGSTrainer) -> dict[str, Any] | None:
+    return trainer.pipeline.model.record.to_json()["summary"]["pose_repair"]
 
 
 def poses_of(trainer: SparseAGSTrainer) -> torch.Tensor:
@@ -34,12 +39,12 @@ def searched(
 
 
 def test_the_decisions_stand_in_the_summary_with_their_numbers(searched: SparseAGSTrainer) -> None:
-    settled = json.loads((searched.outputs_dir / "summary.json").read_text())["settled"]
-    assert [start["pose_rate"] for start in settled["starts"]] == [1.0, 0.4, 0.05]
-    costs = [start_cost(start["loss"], start["rotation_deg"]) for start in settled["starts"]]
-    assert settled["chosen_start"] == settled["starts"][costs.index(min(costs))]
-    assert settled["decisions"][-1]["action"] in ("finish", "correct", "restore", "keep")
-    assert all(decision["why"] for decision in settled["decisions"])
+    repair = json.loads((searched.outputs_dir / "summary.json").read_text())["pose_repair"]
+    assert [start["pose_rate"] for start in repair["starts"]] == [1.0, 0.4, 0.05]
+    costs = [start_cost(start["loss"], start["rotation_deg"]) for start in repair["starts"]]
+    assert repair["chosen_start"] == repair["starts"][costs.index(min(costs))]
+    assert repair["decisions"][-1]["action"] in ("finish", "correct", "restore", "reject")
+    assert all(decision["why"] for decision in repair["decisions"])
 
 
 def test_a_run_stopped_during_the_search_resumes_to_the_same_end(
@@ -61,7 +66,7 @@ def test_a_run_stopped_during_the_search_resumes_to_the_same_end(
     stopped.train()
     monkeypatch.undo()
     steps_done = stopped.pipeline.model.steps_done
-    assert 0 < steps_done < STEPS and stopped.pipeline.model.settled is None
+    assert 0 < steps_done < STEPS and stopped.pipeline.model.record.pose_repair is None
 
     config = make_config(scene, tmp_path / "resumed", steps=STEPS, repair_poses=True)
     config.load_dir = stopped.checkpoint_dir
@@ -70,7 +75,7 @@ def test_a_run_stopped_during_the_search_resumes_to_the_same_end(
     assert resumed.pipeline.model.steps_done == STEPS
     assert torch.equal(poses_of(resumed), poses_of(searched))
     assert torch.equal(resumed.pipeline.model.means, searched.pipeline.model.means)
-    assert resumed.pipeline.model.settled == searched.pipeline.model.settled
+    assert repair_of(resumed) == repair_of(searched) is not None
 
 
 def test_a_resumed_run_does_not_search_again(
@@ -86,7 +91,7 @@ def test_a_resumed_run_does_not_search_again(
     resumed = start(config)
     monkeypatch.setattr(callback, "repair_poses", lambda *_, **__: pytest.fail("searched again"))
     resumed.train()
-    assert resumed.pipeline.model.settled == searched.pipeline.model.settled
+    assert repair_of(resumed) == repair_of(searched) is not None
 
 
 def test_an_interrupted_search_gives_the_lock_back(searched: SparseAGSTrainer) -> None:

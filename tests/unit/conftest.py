@@ -18,6 +18,7 @@ from sparseags_ns.metrics.perceptual import PerceptualError
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.runs.outputs import RunState, write_run_outputs
+from sparseags_ns.runs.record import RunRecord
 from sparseags_ns.views import Views
 
 
@@ -98,8 +99,7 @@ def make_run(
             splat,
             2,
             60,
-            60,
-            None,
+            RunRecord(views.names, 60),
             lambda: {"optimisation": 1.0},
         )
         write_run_outputs(folder / "sparseags", state, PerceptualError("dssim", dssim))

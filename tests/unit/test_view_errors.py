@@ -15,6 +15,7 @@ from sparseags_ns.metrics.perceptual import PerceptualError, find_alexnet, perce
 from sparseags_ns.metrics.view_errors import view_errors
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.runs.contact_sheet import RED, contact_sheet, save_image
+from sparseags_ns.runs.record import ViewStatus
 from sparseags_ns.views import Views
 
 DSSIM = PerceptualError("dssim", dssim)
@@ -93,8 +94,8 @@ def test_lpips_is_used_where_its_weights_lie(tmp_path: Path, monkeypatch: pytest
 def test_contact_sheet_frames_outliers_in_red(make_views: Callable[..., Views], tmp_path: Path) -> None:
     views = make_views(3, 32)
     photographs = over_white(views.images, views.masks)
-    trusted = torch.tensor([True, False, True])
-    sheet = contact_sheet(photographs, photographs, ["a", "b", "c"], trusted)
+    statuses = [ViewStatus.TRUSTED, ViewStatus.UNTRUSTED, ViewStatus.CORRECTED]
+    sheet = contact_sheet(photographs, photographs, ["a", "b", "c"], statuses)
     reds = [x for x in range(sheet.width) if sheet.getpixel((x, sheet.height // 2)) == RED]
     third = sheet.width / 3
     assert reds and all(third <= x < 2 * third for x in reds)
@@ -104,5 +105,5 @@ def test_contact_sheet_frames_outliers_in_red(make_views: Callable[..., Views], 
 
 def test_contact_sheet_wraps_many_views() -> None:
     images = torch.rand(19, 16, 16, 3)
-    sheet = contact_sheet(images, images, [str(i) for i in range(19)], torch.ones(19, dtype=torch.bool))
+    sheet = contact_sheet(images, images, [str(i) for i in range(19)], [ViewStatus.TRUSTED] * 19)
     assert sheet.width / sheet.height < 8 and sheet.height > 3 * 2 * 192

@@ -14,15 +14,14 @@ from torch import Tensor
 from sparseags_ns.geometry.cameras import Cameras, orbit
 from sparseags_ns.geometry.pose_errors import pose_change
 from sparseags_ns.optimization.observer import observed_by
-from sparseags_ns.optimization.reconstruction import Reconstruction
+from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.optimization.settings import SPARSEAGS
 from sparseags_ns.optimization.short_fits import Continuation
 from sparseags_ns.outliers.context import RepairContext, RepairSettings
-from sparseags_ns.outliers.detection import Decision
 from sparseags_ns.outliers.manual_search import ManualSearch, search_manually
 from sparseags_ns.pose_search.search import SearchSettings
 from sparseags_ns.rasterizer.types import Gaussians
-from sparseags_ns.runs.history import RunHistory
+from sparseags_ns.runs.record import Decision, RunRecord
 from sparseags_ns.viewer import request_queue as desk_module
 from sparseags_ns.viewer.live_search import LiveSearch
 from sparseags_ns.viewer.request_queue import Request, RequestQueue, SearchInterruptedError, Training
@@ -85,9 +84,7 @@ def test_two_others_have_to_be_left(make_views: MakeViews, toy_gaussians: Gaussi
 
 def fake_model(views: Views) -> Any:
     """What the desk reads of a model, without one."""
-    return SimpleNamespace(
-        views=views, trusted=views.trusted.clone(), steps_done=7, history=RunHistory(), by_hand={}, searches=[]
-    )
+    return SimpleNamespace(views=views, trusted=views.trusted.clone(), steps_done=7, record=RunRecord(views.names))
 
 
 def training(goes_on: bool = True) -> Training:
@@ -106,14 +103,12 @@ def test_leaving_out_and_trusting_are_noted(make_views: MakeViews, monkeypatch: 
     desk.ask(Request("leave out", 1))
     assert desk.has_work and "before the next step" in desk.answers[-1] and model.trusted.all()
     desk.work()
-    assert model.trusted.tolist() == [True, False, True, True] and model.by_hand == {"001": "left out"}
+    assert model.trusted.tolist() == [True, False, True, True] and model.record.by_hand == {1: "leave out"}
     desk.ask(Request("trust", 1))
     desk.work()
-    assert model.trusted.all() and model.by_hand == {"001": "trusted"}
-    assert [(e["action"], e["view"], e["by"]) for e in model.history.events] == [
-        ("leave out", "001", "hand"),
-        ("trust", "001", "hand"),
-    ]
+    assert model.trusted.all() and model.record.by_hand == {1: "trust"}
+    made = [event.decision for event in model.record.events]
+    assert [(decision.action, decision.view) for decision in made] == [("leave out", 1), ("trust", 1)]
     assert not desk.has_work
 
 
@@ -136,7 +131,7 @@ def test_after_the_end_requests_are_answered_and_change_nothing(
     desk.training = None if of is None else training(goes_on=False)
     desk.ask(Request("leave out", 0))
     desk.work()
-    assert model.trusted.all() and "nothing would come of it" in desk.answers[-1] and model.history.events == []
+    assert model.trusted.all() and "nothing would come of it" in desk.answers[-1] and model.record.events == []
 
 
 def test_an_interrupted_search_says_so(make_views: MakeViews, monkeypatch: pytest.MonkeyPatch) -> None:

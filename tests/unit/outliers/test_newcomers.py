@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from sparseags_ns.geometry.alignment import normalizing_similarity
-from sparseags_ns.geometry.anchoring import object_anchored
+from sparseags_ns.geometry.motion import object_anchored
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.geometry.pose_errors import pose_change
-from sparseags_ns.optimization.reconstruction import Reconstruction
+from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.optimization.short_fits import Continuation, ShortFitter, coarse_preset
 from sparseags_ns.outliers.registration_rule import RegistrationRule
 from sparseags_ns.outliers.repair import RepairResult, RepairSettings, repair
@@ -65,7 +65,7 @@ def test_views_without_a_pose_find_their_places(make_views: Callable[..., Views]
     assert result.fit.trusted.all() and result.placed.tolist() == [False, False, True, False, True, False]
     assert not result.corrected.any() and result.repaired
     assert pose_change(result.fit.cameras.T_camera_world, views.cameras.T_camera_world)[0].max() < 12.0
-    assert sorted(actions(result)[1:]) == [("place", 2), ("place", 4)]
+    assert sorted(actions(result)[1:]) == [("register", 2), ("register", 4)]
 
 
 def test_photograph_of_something_else_is_left_out_and_said(
@@ -76,7 +76,7 @@ def test_photograph_of_something_else_is_left_out_and_said(
     images[2] = 1 - images[2].flip(0, 1)
     result = repair(without_poses(replace(views, images=images), 2), PerfectFitter(toy_gaussians), settings=SETTINGS)
     assert result.fit.trusted.tolist() == [True, True, False, True, True] and not result.placed.any()
-    assert actions(result)[-1] == ("keep", 2) and result.decisions[-1].numbers["loss_over_median"] > 3
+    assert actions(result)[-1] == ("reject", 2) and result.decisions[-1].numbers["loss_over_median"] > 3
     assert not torch.equal(result.fit.cameras.T_camera_world[2], views.cameras.T_camera_world[0])
 
 
@@ -87,7 +87,7 @@ def test_blank_photograph_without_a_pose_is_not_searched(
     masks = views.masks.clone()
     masks[2] = 0.0
     result = repair(without_poses(replace(views, masks=masks), 2), PerfectFitter(toy_gaussians), settings=SETTINGS)
-    assert not result.fit.trusted[2] and ("place", 2) not in actions(result) and 2 not in result.searches
+    assert not result.fit.trusted[2] and ("register", 2) not in actions(result) and 2 not in result.searches
 
 
 def test_given_pose_that_is_not_trusted_is_a_candidate(

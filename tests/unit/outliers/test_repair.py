@@ -15,7 +15,7 @@ from sparseags_ns.geometry.pose_errors import pose_change
 from sparseags_ns.metrics.images import dssim
 from sparseags_ns.metrics.perceptual import PerceptualError
 from sparseags_ns.metrics.view_errors import view_errors
-from sparseags_ns.optimization.reconstruction import Reconstruction
+from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.optimization.short_fits import Continuation
 from sparseags_ns.outliers import few_views as few
 from sparseags_ns.outliers.detection import LeaveOneOutRule, PublishedRule
@@ -129,7 +129,7 @@ def test_photograph_of_something_else_stays_out_at_its_best_pose(
     settings = replace(SETTINGS, correct_below=1.1, misfit_share=0.2)
     result = repair(strange, PerfectFitter(toy_gaussians), settings=settings)
     assert result.repaired and result.fit.trusted.tolist() == [True, True, False, True, True, True]
-    assert [d.action for d in result.decisions[2:]] == ["finish", "keep", "restart", "finish"]
+    assert [d.action for d in result.decisions[2:]] == ["finish", "reject", "restart", "finish"]
 
 
 def test_blank_photograph_is_left_out_without_a_search(
@@ -173,7 +173,7 @@ def test_the_wrong_one_of_four_views_is_put_right(make_views: Callable[..., View
     result = repair(with_wrong(views, _2=300.0), PerfectFitter(toy_gaussians), settings=SETTINGS)
     assert result.corrected.tolist() == [False, False, True, False] and result.fit.trusted.all()
     assert errors_deg(result.fit.cameras, views).max() < 12.0
-    assert [(one.action, one.view) for one in result.decisions] == [("correct", 2), ("restart", None), ("replace", 2)]
+    assert [(one.action, one.view) for one in result.decisions] == [("correct", 2), ("restart", None), ("re-search", 2)]
     decision = result.decisions[0]
     assert decision.numbers["sum_recovered"] < few.MUST_FALL * decision.numbers["sum_given"]
 

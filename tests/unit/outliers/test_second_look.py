@@ -11,7 +11,7 @@ from torch import Tensor
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import Cameras, orbit
 from sparseags_ns.geometry.pose_errors import pose_change
-from sparseags_ns.optimization.reconstruction import Reconstruction
+from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.optimization.short_fits import Continuation, Fitter
 from sparseags_ns.outliers.context import RepairContext, RepairSettings, without
 from sparseags_ns.outliers.detection import DetectionState
@@ -129,7 +129,7 @@ def test_a_view_put_at_a_wrong_place_is_placed_anew(make_views: Callable[..., Vi
     place = place_of(views, fitter, moved(views, 2, 300.0))
     fit, decision = placed_anew(place, place.from_scratch(place.claims, views.trusted), 2)
     assert errors_deg(fit, views).max() < 12.0
-    assert decision.action == "replace" and decision.numbers["turned_by_deg"] > 15.0
+    assert decision.action == "re-search" and decision.numbers["turned_by_deg"] > 15.0
     assert pose_change(place.claims[2:3], views.cameras.T_camera_world[2:3])[0] < 12.0
 
 

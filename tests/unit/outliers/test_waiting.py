@@ -35,7 +35,7 @@ def test_views_without_a_margin_come_last_and_in_order() -> None:
 
 def test_view_that_fits_is_placed_with_its_numbers() -> None:
     state = judged(RegistrationState((2,)), 2, GOOD, RULE)
-    assert state.placed == (2,) and state.done and [d.action for d in state.decisions] == ["place"]
+    assert state.placed == (2,) and state.done and [d.action for d in state.decisions] == ["register"]
     assert state.decisions[0].numbers == GOOD.numbers
 
 
@@ -67,7 +67,7 @@ def test_refused_view_is_tried_again_once_another_was_placed() -> None:
 def test_views_refused_to_the_end_stay_out_and_say_why() -> None:
     state = judged(judged(RegistrationState((2, 3)), 2, MISFIT, RULE), 3, COSTLY, RULE)
     decisions = ended(state, {2: MISFIT, 3: COSTLY}).decisions
-    assert [(d.action, d.view) for d in decisions] == [("keep", 2), ("keep", 3)]
+    assert [(d.action, d.view) for d in decisions] == [("reject", 2), ("reject", 3)]
     assert decisions[0].numbers["loss_over_median"] == pytest.approx(40.0)
     json.dumps([decision.to_json(("a", "b", "c", "d")) for decision in decisions])
 

@@ -4,35 +4,33 @@ from __future__ import annotations
 
 import pytest
 
-from sparseags_ns.runs.history import Phase, Row
+from sparseags_ns.runs.record import Decision, Event, HistoryRow, Phase, ViewStatus
 from sparseags_ns.viewer import text as markup
-from sparseags_ns.viewer.state import Headline, ViewRow, corrected_names, headline, view_rows
+from sparseags_ns.viewer.state import Headline, ViewRow, headline, view_rows
 
+TRUSTED, UNTRUSTED = ViewStatus.TRUSTED, ViewStatus.UNTRUSTED
+STATUSES = (TRUSTED, ViewStatus.CORRECTED, UNTRUSTED)
 NAMES = ("000", "001", "002")
-ROW = Row(120, 64, [0.01, 0.012, 0.05], [0.5, 12.0, 127.3], [1.0, 4.4, 80.0], [True, True, False])
+ROW = HistoryRow(120, 64, [0.01, 0.012, 0.05], [0.5, 12.0, 127.3], [1.0, 4.4, 80.0], [True, True, False])
 PHASES = [Phase("32 px", 0, 100, 32), Phase("search", 100, 100, None), Phase("64 px", 100, 200, 64)]
 HEAD = Headline("Refining at 64 px", "stage 2 of 2, step 120 of 200", 60.0)
 
 
-def test_rows_say_what_became_of_each_view() -> None:
-    rows = view_rows(NAMES, ROW, [True, True, False], ["001"], {})
-    assert [row.standing for row in rows] == ["trusted", "re-posed", "outlier"]
+def test_rows_show_status_and_latest_figures() -> None:
+    rows = view_rows(NAMES, ROW, STATUSES)
+    assert tuple(row.status for row in rows) == STATUSES
     assert [row.error for row in rows] == ROW.errors and rows[2].rotation_deg == 127.3
-
-
-def test_a_view_left_out_by_hand_is_no_outlier() -> None:
-    rows = view_rows(NAMES, ROW, [True, False, False], ["001"], {"001": "left out", "002": "trusted"})
-    assert [row.standing for row in rows] == ["trusted", "left out", "outlier"]
+    assert "corrected" in markup.table(rows, ["data:,"] * 3, 1)
 
 
 def test_errors_are_compared_with_the_trusted_views_only() -> None:
-    rows = view_rows(NAMES, ROW, [True, True, False], [], {})
+    rows = view_rows(NAMES, ROW, (TRUSTED, TRUSTED, UNTRUSTED))
     assert rows[2].ratio == pytest.approx(0.05 / 0.011)
 
 
 def test_before_the_first_step_nothing_is_known() -> None:
-    (row, *_) = view_rows(NAMES, None, [True] * 3, [], {})
-    assert row == ViewRow("000", "trusted", None, None, None, None)
+    (row, *_) = view_rows(NAMES, None, (TRUSTED,) * 3)
+    assert row == ViewRow("000", TRUSTED, None, None, None, None)
     assert "-" in markup.table([row], ["data:,"], 0)
 
 
@@ -43,7 +41,7 @@ def test_before_the_first_step_nothing_is_known() -> None:
         ("training", 100, None, "Refining at 64 px"),
         ("paused", 150, None, "Refining at 64 px, paused"),
         ("training", 100, "searching view 002", "Searching view 002"),
-        ("training", 100, "coarse stages once more", "Settling the poses"),
+        ("training", 100, "coarse stages once more", "Repairing the poses"),
         ("completed", 200, None, "Finished"),
         ("completed", 150, None, "Stopped"),
         ("looking", 200, None, "A finished run"),
@@ -55,25 +53,14 @@ def test_headline_names_what_goes_on(mode: str, steps: int, doing: str | None, t
     assert head.title == title and head.percent == steps / 2 and f"step {steps} of 200" in head.detail
 
 
-def test_views_are_re_posed_by_the_run_or_by_hand() -> None:
-    settled = {"corrected": ["001"], "placed": ["003"]}
-    searches = [
-        {"view": "000", "by": "hand", "chosen": 0},
-        {"view": "002", "by": "hand", "chosen": None},
-        {"view": "004", "by": "search", "chosen": 1},
-    ]
-    assert corrected_names(settled, searches) == ("001", "003", "000")
-    assert corrected_names(None, []) == ()
-
-
 def test_names_of_photographs_are_never_markup() -> None:
     name = '<img src=x onerror="a()">{1+1}`|*_'
-    rows = view_rows([name], Row(1, 16, [0.1], [0.0], [0.0], [True]), [True], [], {})
+    rows = view_rows([name], HistoryRow(1, 16, [0.1], [0.0], [0.0], [True]), (TRUSTED,))
     for content in (
         markup.table(rows, ["data:,"], 0),
         markup.header(HEAD, 10, f"View {name} stays."),
-        markup.curve([Row(1, 16, [0.1], [0.0], [0.0], [True])], rows, PHASES, 10),
-        markup.log([{"view": name, "action": "trust", "why": "asked", "numbers": {}}], []),
+        markup.curve([HistoryRow(1, 16, [0.1], [0.0], [0.0], [True])], rows, PHASES, 10),
+        markup.log([Event(1, Decision("trust", 0, "asked", {}))], [], [name]),
     ):
         assert name not in content.replace(markup.quoted(name), "")
     assert markup.quoted('a"{') == '{"a\\"{"}'
@@ -81,14 +68,14 @@ def test_names_of_photographs_are_never_markup() -> None:
 
 def test_markup_is_well_formed() -> None:
     """Every element is closed: one that is not would blank the whole panel."""
-    rows = view_rows(NAMES, ROW, [True, True, False], ["001"], {})
-    decisions = [{"view": None, "action": "finish", "why": "no view fits better", "numbers": {"elsewhere": 0.97}}]
+    rows = view_rows(NAMES, ROW, STATUSES)
+    decisions = [Decision("finish", None, "no view fits better", {"elsewhere": 0.97})]
     for content in (
         markup.table(rows, ["data:,"] * 3, 1),
         markup.header(HEAD, 1500, None),
-        markup.curve([ROW, Row(200, 64, [0.01] * 3, [0.0] * 3, [0.0] * 3, [True] * 3)], rows, PHASES, 200),
+        markup.curve([ROW, HistoryRow(200, 64, [0.01] * 3, [0.0] * 3, [0.0] * 3, [True] * 3)], rows, PHASES, 200),
         markup.picture("data:,", "view 000"),
-        markup.log([], decisions),
+        markup.log([], decisions, NAMES),
     ):
         assert "\n" not in content
         for element in ("div", "table", "tr", "td", "span", "svg", "polyline", "ul", "li", "b"):
@@ -97,7 +84,7 @@ def test_markup_is_well_formed() -> None:
 
 
 def test_outliers_are_red_and_drawn_last() -> None:
-    rows = view_rows(NAMES, ROW, [False, True, True], [], {})
+    rows = view_rows(NAMES, ROW, (UNTRUSTED, TRUSTED, TRUSTED))
     curve = markup.curve([ROW], rows, PHASES, 200)
     assert markup.color_of(0, rows[0]) == markup.RED != markup.color_of(1, rows[1])
     assert curve.rindex(f'stroke="{markup.RED}"') > curve.rindex(f'stroke="{markup.PALETTE[2]}"')

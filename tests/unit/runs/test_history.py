@@ -1,32 +1,28 @@
-"""What a run tells about itself: history.json and searches.json."""
+"""What is recorded while a run goes: rows of the history, phases, wall time, searches."""
 
 from __future__ import annotations
 
-import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 import torch
 
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import orbit
-from sparseags_ns.geometry.motion import agreeing, motion
+from sparseags_ns.geometry.motion import consistent_views, motion
 from sparseags_ns.optimization.losses import make_targets
 from sparseags_ns.optimization.observer import Observer, observed_by, observer
-from sparseags_ns.optimization.reconstruction import Reconstruction
+from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.optimization.settings import SPARSEAGS, SPARSEAGS_PAPER
-from sparseags_ns.optimization.step import Run
 from sparseags_ns.pose_search.leave_one_out import relocation
-from sparseags_ns.pose_search.log import MOST, SearchLog
 from sparseags_ns.pose_search.search import SearchSettings
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians
-from sparseags_ns.runs.history import Row, RunHistory
-from sparseags_ns.runs.history_files import phases_of, write_run_history
-from sparseags_ns.runs.history_rows import errors_over_white, row_of_step
+from sparseags_ns.runs.history import PhaseClock, errors_over_white, is_due, phases_of, row_of_step
+from sparseags_ns.runs.search_log import MOST, SearchLog
 from sparseags_ns.views import Views
 
 QUICK = SearchSettings(
@@ -65,30 +61,24 @@ def test_one_view_far_off_is_not_shared_out_among_the_others(make_views: MakeVie
     refined = given @ se3.exp(torch.tensor([0.0, 0.0, 0.0, 0.0, 0.2, 0.0]))
     refined[3] = orbit(torch.tensor(20.0), torch.tensor(10.0), 1.85)
     found = motion(given, refined, torch.zeros(3))
-    assert agreeing(given, refined).tolist() == [True, True, True, False, True]
+    assert consistent_views(given, refined).tolist() == [True, True, True, False, True]
     assert found.rotation_deg[[0, 1, 2, 4]].max() < 0.1 < 90 < found.rotation_deg[3]
     assert found.moved_percent[[0, 1, 2, 4]].max() < 1 < 100 < found.moved_percent[3]
 
 
-def test_a_history_survives_a_checkpoint() -> None:
-    history = RunHistory([Row(1, 16, [0.5], [0.0], [0.0], [True])])
-    history.happened(1, "leave out", "000", "asked for in the viewer", {})
-    assert RunHistory.from_state(json.loads(json.dumps(history.state()))) == history
-
-
 def test_the_last_step_always_has_its_row() -> None:
-    assert [step for step in range(0, 1000, 1) if RunHistory.is_due(step, 1000)][-2:] == [995, 999]
-    assert RunHistory.is_due(0, 3) and RunHistory.is_due(2, 3)
+    assert [step for step in range(1000) if is_due(step, 1000)][-2:] == [995, 999]
+    assert is_due(0, 3) and is_due(2, 3)
 
 
 def test_phases_cover_the_run_and_name_the_search() -> None:
-    phases = phases_of(Run(SPARSEAGS.settings, 1000), 96, settles=True)
+    phases = phases_of(SPARSEAGS.settings, 1000, 96)
     assert [phase.name for phase in phases] == [
-        "16 px", "32 px", "64 px", "starts and outlier search", "96 px", "96 px"
+        "16 px", "32 px", "64 px", "start selection and outlier repair", "96 px", "96 px"
     ]  # fmt: skip
     assert phases[0].from_step == 0 and phases[-1].to_step == 1000
     assert all(a.to_step == b.from_step for a, b in pairwise(phases))
-    assert [phase.name for phase in phases_of(Run(SPARSEAGS_PAPER.settings, 9), 96, settles=False)] == ["96 px"]
+    assert [phase.name for phase in phases_of(SPARSEAGS_PAPER.settings, 9, 96)] == ["96 px"]
 
 
 def test_a_search_is_logged_with_its_best_hypotheses(make_views: MakeViews, toy_gaussians: Gaussians) -> None:
@@ -96,44 +86,49 @@ def test_a_search_is_logged_with_its_best_hypotheses(make_views: MakeViews, toy_
     wrong = views.cameras.T_camera_world.clone()
     wrong[2] = orbit(torch.tensor(20.0), torch.tensor(0.0), 1.85)
     fit = Reconstruction(toy_gaussians, views.cameras.with_poses(wrong), torch.tensor([True, True, False, True]))
-    log = SearchLog(views.names, step=7)
+    log = SearchLog(step=7)
     with observed_by(log, Observer()):
         found = relocation(fit, views, 2, QUICK)
-    stands = views.cameras.with_poses(fit.with_pose(2, found.search.poses[0]).cameras.T_camera_world)
-    (search,) = log.decided(stands)
-    assert search["view"] == "002" and search["kind"] == "thorough" and search["by"] == "search" and search["step"] == 7
-    scores = search["hypotheses"]["scores"]
-    assert len(scores) == MOST < search["tried"] and scores == sorted(scores) and scores[0] < search["score_median"]
-    assert len(search["hypotheses"]["centers"]) == MOST and len(search["cameras"]["centers"]) == 4
-    assert search["here"] > search["elsewhere"] > 0 and search["chosen"] == 0
-    assert search["finalists"]["rotation_deg"][0] > 60
-    assert log.decided(fit.cameras)[0]["chosen"] is None
+    found_cameras = views.cameras.with_poses(fit.with_pose(2, found.search.poses[0]).cameras.T_camera_world)
+    (search,) = log.decided(found_cameras)
+    assert search.view == 2 and search.kind == "thorough" and search.by == "search" and search.step == 7
+    scores = search.hypothesis_scores
+    assert len(scores) == MOST < search.tried and scores == sorted(scores)
+    assert search.score_median is not None and scores[0] < search.score_median
+    assert len(search.hypothesis_centers) == MOST and len(search.camera_centers) == 4
+    assert search.here is not None and search.elsewhere is not None
+    assert search.here > search.elsewhere > 0 and search.chosen == 0
+    assert search.finalist_rotation_deg[0] > 60
+    assert log.decided(fit.cameras)[0].chosen is None
     assert type(observer()) is Observer
 
 
 def test_a_photograph_of_nothing_is_logged_without_scores(make_views: MakeViews, toy_gaussians: Gaussians) -> None:
     views = make_views(4)
     views = replace(views, masks=views.masks * torch.tensor([1.0, 0.0, 1.0, 1.0])[:, None, None])
-    log = SearchLog(views.names, step=0)
+    log = SearchLog(step=0)
     with observed_by(log):
         relocation(Reconstruction(toy_gaussians, views.cameras, views.trusted), views, 1, QUICK)
     (search,) = log.decided(views.cameras)
-    assert search["finalists"]["scores"] == [] and search["here"] is None and search["chosen"] is None
+    assert search.finalist_scores == [] and search.here is None and search.chosen is None
 
 
-def test_both_files_are_plain_json(tmp_path: Path, make_views: MakeViews) -> None:
-    views = make_views(2)
-    history = RunHistory([Row(1, 16, [0.5, 0.123456789], [0.0, 1.0], [0.0, 2.0], [True, False])])
-    write_run_history(tmp_path, views, Run(SPARSEAGS.settings, 10), history, [{"view": "000"}], settles=False)
-    told = json.loads((tmp_path / "history.json").read_text())
-    assert told["version"] == 1 and told["views"] == ["000", "001"] and told["errors"] == [[0.5, 0.12346]]
-    assert told["phases"][-1]["to_step"] == told["num_steps"] == 10
-    assert json.loads((tmp_path / "searches.json").read_text())["searches"] == [{"view": "000"}]
-    assert not list(tmp_path.glob("*.partial"))
+def test_an_inner_phase_stops_the_outer_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    clock = PhaseClock()
+    with clock.phase("outer"):
+        now = 3.0
+        with clock.phase("inner"):
+            now = 5.0
+        now = 6.0
+        assert clock.seconds() == {"outer": 4.0, "inner": 2.0}
+    now = 100.0
+    assert clock.seconds() == {"outer": 4.0, "inner": 2.0}
 
 
-def test_numbers_that_are_no_json_are_refused(tmp_path: Path, make_views: MakeViews) -> None:
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        write_run_history(
-            tmp_path, make_views(2), Run(SPARSEAGS.settings, 10), RunHistory(), [{"here": float("nan")}], settles=False
-        )
+def test_an_earlier_process_is_added() -> None:
+    clock = PhaseClock()
+    clock.add({"optimisation": 10.0})
+    clock.add({"optimisation": 5.0, "outputs": 1.0})
+    assert clock.seconds() == {"optimisation": 15.0, "outputs": 1.0}
