@@ -11,6 +11,7 @@ name ends in `_deg`; pixels. Losses are mean squared errors over the mask's shar
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from jaxtyping import Float
@@ -26,6 +27,9 @@ from sparseags_ns.pose_search.target import Photograph, photograph_of
 from sparseags_ns.rasterizer import rasterize, score_poses
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
+
+NORMALIZED_DISTANCE = 1.85
+"""Mean distance of the cameras from the origin in a normalised world (geometry/alignment.py)."""
 
 GRAY = 0.5
 """Behind photographs and renders: neither bright nor dark objects vanish on it."""
@@ -130,6 +134,43 @@ def search(
     order = diverse(best, best_losses, len(best), settings.finalists_apart_deg)
     watching.on_search_end(best[order], best_losses[order])
     return SearchResult(best[order], best_losses[order], turns, poses, losses)
+
+
+def search_pose(
+    gaussians: Gaussians,
+    image: Float[Tensor, "height width 3"],
+    mask: Float[Tensor, "height width"],
+    K: Float[Tensor, "3 3"],
+    *,
+    distance: float = NORMALIZED_DISTANCE,
+    settings: SearchSettings = SearchSettings(),
+) -> SearchResult:
+    """Search the pose of one photograph on a splat of the object that it shows; no pose is needed to start from.
+
+    Args:
+        gaussians: in a normalised world: object near the origin, +y up.
+        image: sRGB, 0 to 1, not multiplied by the mask.
+        mask: coverage of the object, 0 to 1.
+        K: intrinsics, pixels of the image.
+        distance: of a typical camera from the object's centre, world units; the search starts there.
+        settings: thoroughness of the search.
+
+    Returns:
+        Candidate poses, best first; none if the mask is empty.
+    """
+    height, width = mask.shape
+    start = torch.eye(4).to(image)[None]
+    start[:, 2, 3] = distance
+    view = Views(
+        names=("photograph",),
+        paths=(Path(),),
+        images=image[None],
+        masks=mask[None],
+        valid=torch.ones_like(mask)[None],
+        cameras=Cameras(start, K[None], width, height),
+        trusted=torch.zeros(1, dtype=torch.bool, device=image.device),
+    )
+    return search(gaussians, view, 0, distance, settings)
 
 
 def pose_losses(
