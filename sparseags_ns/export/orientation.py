@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sparseags_ns.geometry import se3
-from sparseags_ns.geometry.alignment import Similarity, turn_to_y, up_direction
+from sparseags_ns.geometry.alignment import Similarity, rotation_to_y, up_direction
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.geometry.motion import drift
 from sparseags_ns.rasterizer.reference import harmonics
@@ -66,7 +66,7 @@ def to_orientation(run: OpenedRun, orient: Orient) -> Similarity:
     if orient == "given":
         return to_given(run)
     up = up_direction(run.refined.detach()[run.trusted].T_world_camera.double().cpu())
-    rotation = _about_x(_TURNS_ABOUT_X[orient]) @ turn_to_y(up)
+    rotation = _about_x(_TURNS_ABOUT_X[orient]) @ rotation_to_y(up)
     return Similarity(torch.ones((), dtype=torch.float64), rotation, torch.zeros(3, dtype=torch.float64))
 
 

@@ -1,7 +1,7 @@
-"""Similarities between worlds: their value type, the best fit of two point sets, and the scene's normal frame.
+"""Similarities between worlds: the value type, the least-squares fit of two point sets, the scene's normal frame.
 
 Frames: `source` and `target` worlds of a similarity, p_target = scale * rotation @ p_source + translation; `camera`,
-OpenCV axes. Everything is computed in float64 and handed back in the dtype of the input.
+OpenCV axes. Similarities are computed in float64; what they are applied to keeps its dtype.
 
 The normal frame of a scene (METHOD.md): origin where the optical axes meet, mean camera distance 1.85, +y up.
 """
@@ -17,17 +17,18 @@ from torch import Tensor
 from sparseags_ns.geometry import se3
 
 NORMAL_DISTANCE = 1.85
-"""Mean distance of the cameras from the origin of the normal frame; the authors' value, and the prior's world scale."""
+"""Mean camera distance from the origin of the normal frame: the authors' value, and the scale that the diffusion prior
+was trained with."""
 
 MIN_AXIS_SPREAD_DEG = 2.0
-"""Optical axes closer together than this (root mean square) meet nowhere in particular."""
+"""Optical axes with a smaller spread (root mean square angle) do not determine the point where they meet."""
 
 _MIN_UP_EVIDENCE = 1e-2
-"""Smallest second eigenvalue (of three, sum 1) of the cameras' x axes for which they alone say where up is."""
+"""Smallest second eigenvalue (of three, with sum 1) of the scatter of the x axes that determines the up direction."""
 
 
 class AlignmentError(ValueError):
-    """Cameras or points that do not determine the similarity asked for."""
+    """Cameras or points that do not determine the requested similarity."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Similarity:
 
     @staticmethod
     def identity() -> Similarity:
-        """The map that changes nothing."""
+        """The identity map."""
         one = torch.ones((), dtype=torch.float64)
         return Similarity(one, torch.eye(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64))
 
@@ -50,12 +51,12 @@ class Similarity:
         return se3.pose(self.scale * self.rotation, self.translation)
 
     def apply_to_points(self, points: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
-        """The points' places in the target world."""
+        """Map points to the target world."""
         scale, rotation, translation = self._as(points)
         return scale * points @ rotation.T + translation
 
     def apply_to_poses(self, T_camera_world: Float[Tensor, "*batch 4 4"]) -> Float[Tensor, "*batch 4 4"]:
-        """Poses in the target world of the same cameras; depths become `scale` times as large, pixels stay."""
+        """Poses of the same cameras in the target world: depths are multiplied by `scale`, pixels do not change."""
         scale, rotation, translation = self._as(T_camera_world)
         R_camera_target = T_camera_world[..., :3, :3] @ rotation.T
         t = scale * T_camera_world[..., :3, 3] - (R_camera_target @ translation[:, None]).squeeze(-1)
@@ -79,7 +80,7 @@ class Similarity:
 def fit_similarity(source: Float[Tensor, "points 3"], target: Float[Tensor, "points 3"]) -> Similarity:
     """The similarity (never a reflection) that maps source to target points with the least sum of squared distances.
 
-    Points on one line (two points always are) leave the turn about that line open: one of the equally good
+    Collinear points (two points always are) leave the rotation about their line undetermined: one of the equally good
     rotations is returned. Umeyama, "Least-squares estimation of transformation parameters between two point
     patterns", 1991, equations 40 to 42.
 
@@ -94,6 +95,7 @@ def fit_similarity(source: Float[Tensor, "points 3"], target: Float[Tensor, "poi
         if not offsets.norm() > 1e-12 * max(1.0, float(mean.norm())):
             raise AlignmentError(f"fit_similarity: all {len(offsets)} {name} points coincide (or are not finite)")
     U, singular, Vh = torch.linalg.svd(target_offsets.T @ source_offsets)
+    # The last sign turns the orthogonal matrix that maximises the trace into a rotation (Umeyama, equation 43).
     signs = torch.ones_like(singular)
     signs[2] = torch.det(U @ Vh).sign()
     rotation = (U * signs) @ Vh
@@ -106,22 +108,22 @@ def fit_similarity(source: Float[Tensor, "points 3"], target: Float[Tensor, "poi
 def normalizing_similarity(T_camera_world: Float[Tensor, "views 4 4"]) -> Similarity:
     """The map from the cameras' world to the normal frame of the scene.
 
-    The turn is the shortest one that brings the estimated up direction to +y, so that a scene in the normal frame
-    stays as it is.
+    The rotation is the smallest one that brings the estimated up direction to +y, so a scene that is already in the
+    normal frame does not change.
 
     Raises:
         AlignmentError: fewer than two cameras, optical axes too nearly parallel, or cameras that look away.
     """
     centering = centering_similarity(T_camera_world)
-    rotation = turn_to_y(up_direction(se3.inverse(T_camera_world.double())))
+    rotation = rotation_to_y(up_direction(se3.inverse(T_camera_world.double())))
     return Similarity(centering.scale, rotation, rotation @ centering.translation)
 
 
 def centering_similarity(T_camera_world: Float[Tensor, "views 4 4"]) -> Similarity:
-    """`normalizing_similarity` without the turn: only the origin and the scale are made normal.
+    """The map to the normal frame without its rotation: only the origin and the scale change.
 
     Raises:
-        AlignmentError: as `normalizing_similarity`.
+        AlignmentError: fewer than two cameras, optical axes too nearly parallel, or cameras that look away.
     """
     T_world_camera = se3.inverse(T_camera_world.double())
     center = axes_meeting_point(T_world_camera)
@@ -130,11 +132,16 @@ def centering_similarity(T_camera_world: Float[Tensor, "views 4 4"]) -> Similari
 
 
 def axes_meeting_point(T_world_camera: Float[Tensor, "views 4 4"]) -> Float[Tensor, " 3"]:
-    """The point with the least sum of squared distances to the optical axes; see `normalizing_similarity`."""
+    """The point with the least sum of squared distances to the optical axes.
+
+    Raises:
+        AlignmentError: fewer than two cameras, optical axes too nearly parallel, or cameras that look away.
+    """
     centers, forward = T_world_camera[:, :3, 3], T_world_camera[:, :3, 2]
     views = len(centers)
     if views < 2:
         raise AlignmentError(f"normalising a scene needs 2 or more cameras, got {views}")
+    # The nearest point to the axes c_i + s f_i solves (sum P_i) x = sum P_i c_i, with P_i = I - f_i f_i^T.
     across = torch.eye(3, dtype=forward.dtype, device=forward.device) - forward[:, :, None] * forward[:, None, :]
     normal_matrix = across.mean(0)
     # The smallest eigenvalue is the mean squared sine between the axes and their common direction.
@@ -155,10 +162,11 @@ def axes_meeting_point(T_world_camera: Float[Tensor, "views 4 4"]) -> Float[Tens
 
 
 def up_direction(T_world_camera: Float[Tensor, "views 4 4"]) -> Float[Tensor, " 3"]:
-    """The direction most nearly at right angles to all cameras' x axes, on the side of the cameras' tops.
+    """The world direction that is up: as orthogonal as possible to the cameras' x axes, towards the tops of the images.
 
-    Where the x axes are parallel (cameras stacked on an arc) they leave a turn open, and the mean of the cameras' tops
-    decides. Where the tops cancel (cameras looking straight down), up is towards the cameras.
+    Photographers hold cameras level, so x axes are horizontal. Parallel x axes (cameras on one vertical arc) leave a
+    rotation about them open; then the mean of the image-up directions decides. Where those cancel (cameras that look
+    straight down), up is towards the cameras.
     """
     x_axes, tops, backward = T_world_camera[:, :3, 0], -T_world_camera[:, :3, 1], -T_world_camera[:, :3, 2]
     eigenvalues, eigenvectors = torch.linalg.eigh(x_axes.T @ x_axes / len(x_axes))
@@ -175,8 +183,8 @@ def up_direction(T_world_camera: Float[Tensor, "views 4 4"]) -> Float[Tensor, " 
     return up if side >= 0 else -up
 
 
-def turn_to_y(up: Float[Tensor, " 3"]) -> Float[Tensor, "3 3"]:
-    """The rotation by the smallest angle that takes `up` to +y; about x if up is exactly -y."""
+def rotation_to_y(up: Float[Tensor, " 3"]) -> Float[Tensor, "3 3"]:
+    """The rotation by the smallest angle that takes a unit vector to +y; about the x axis if it is exactly -y."""
     y = torch.zeros_like(up)
     y[1] = 1.0
     axis = torch.linalg.cross(up, y)

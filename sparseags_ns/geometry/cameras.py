@@ -1,10 +1,10 @@
 """Pinhole cameras, and the only axis flips of the project.
 
-Frames: `world`; `camera`, OpenCV axes (x right, y down, z forward). Two foreign conventions exist at the border
+Frames: `world`; `camera`, OpenCV axes (x right, y down, z forward). Two other conventions exist at the interfaces
 only: OpenGL camera-to-world (x right, y up, z backward; nerfstudio, Blender) and PyTorch3D's R, T (row vectors,
 x left, y up, z forward; the authors' `cameras.json`).
 
-Placing cameras: the world's up is +y; azimuth 0 is +z, azimuth 90 degrees is +x; elevation grows towards +y.
+Orbits: the world's up is +y; azimuth 0 is +z, azimuth 90 degrees is +x; elevation grows towards +y.
 
 Units: world units; degrees where a name ends in `_deg`; pixels. Pixel (column i, row j) covers [i, i+1) x [j, j+1),
 its centre is (i + 0.5, j + 0.5).
@@ -37,7 +37,7 @@ class Cameras:
         return self.T_camera_world.shape[0]
 
     def __getitem__(self, index: slice | list[int] | Tensor) -> Cameras:
-        """Some of the cameras; an index that keeps the batch dimension (a slice, a list, a mask)."""
+        """A subset of the cameras; the index keeps the batch dimension (a slice, a list, a mask)."""
         return replace(self, T_camera_world=self.T_camera_world[index], K=self.K[index])
 
     @property
@@ -55,15 +55,15 @@ class Cameras:
         return replace(self, T_camera_world=self.T_camera_world.to(*args, **kwargs), K=self.K.to(*args, **kwargs))
 
     def detach(self) -> Cameras:
-        """The same cameras outside the graph."""
+        """The cameras without gradient."""
         return replace(self, T_camera_world=self.T_camera_world.detach(), K=self.K.detach())
 
     def with_poses(self, T_camera_world: Float[Tensor, "views 4 4"]) -> Cameras:
-        """The same intrinsics at other poses."""
+        """Cameras with these intrinsics at other poses."""
         return replace(self, T_camera_world=T_camera_world)
 
     def resized(self, width: int, height: int) -> Cameras:
-        """The cameras of the same photographs resampled to another size; exact, each axis by its own factor."""
+        """The cameras after the images are resampled to another size; exact, with a factor for each axis."""
         factors = torch.tensor(
             [width / self.width, height / self.height, 1.0], dtype=self.K.dtype, device=self.K.device
         )
@@ -79,10 +79,11 @@ def project(
         points: one set for all cameras (points 3), or one set for each (views points 3).
 
     Returns:
-        Pixels (column, row), and depth along the optical axis. Where the depth is not positive the pixel means nothing.
+        Pixels (column, row), and depth along the optical axis. Pixels are undefined where the depth is not positive.
     """
     in_camera = se3.transform_points(cameras.T_camera_world, points)
     depth = in_camera[..., 2]
+    # No division by zero, so that the gradient of the points that count stays finite.
     safe = torch.where(depth.abs() < torch.finfo(depth.dtype).tiny, 1.0, depth)
     homogeneous = in_camera / safe[..., None] @ cameras.K.transpose(-1, -2)
     return homogeneous[..., :2], depth
@@ -94,11 +95,11 @@ def look_at(
     up: Float[Tensor, "*#batch 3"] | None = None,
     roll_deg: Float[Tensor, "*#batch"] | float = 0.0,
 ) -> Float[Tensor, "*batch 4 4"]:
-    """`T_camera_world` of cameras at `eye` that see `target` in the middle.
+    """`T_camera_world` of cameras at `eye` with `target` on the optical axis.
 
     Args:
-        up: direction that is up in the picture, +y by default; not along the line of sight.
-        roll_deg: turn of the camera about its optical axis, clockwise as its photographer sees it.
+        up: direction that is up in the image, +y by default; not along the line of sight.
+        roll_deg: rotation of the camera about its optical axis, clockwise as seen from behind the camera.
 
     Raises:
         ValueError: eye and target coincide, or up lies along the line of sight.
@@ -123,7 +124,7 @@ def orbit(
     """`T_camera_world` of cameras on a sphere around `target` (the origin by default), upright; poles included.
 
     Args:
-        roll_deg: turn of the camera about its optical axis, clockwise as its photographer sees it.
+        roll_deg: rotation of the camera about its optical axis, clockwise as seen from behind the camera.
     """
     azimuth, elevation = azimuth_deg.deg2rad(), elevation_deg.deg2rad()
     sin_a, cos_a, sin_e, cos_e = azimuth.sin(), azimuth.cos(), elevation.sin(), elevation.cos()
@@ -181,7 +182,7 @@ def _from_axes(
     forward: Float[Tensor, "*batch 3"],
     roll_deg: Float[Tensor, "*#batch"] | float,
 ) -> Float[Tensor, "*batch 4 4"]:
-    """`T_camera_world` from a position and two orthonormal axes, then turned about the optical axis."""
+    """`T_camera_world` from a position and two orthonormal axes, with a roll about the optical axis."""
     down = torch.linalg.cross(forward, right)
     roll = torch.as_tensor(roll_deg, dtype=eye.dtype, device=eye.device).deg2rad()[..., None]
     rolled_right = right * roll.cos() + down * roll.sin()

@@ -1,8 +1,8 @@
 """How far predicted cameras are from the true ones, as RelPose++ and Ray Diffusion measure it (METHOD.md, Metrics).
 
-Rotation errors compare how cameras are turned relative to each other and need no alignment. Centre errors are measured
-after the least-squares similarity (Umeyama, 7 degrees of pose_lr_scale) from predicted to true centres, in units of s, the
-distance from the centroid of the true centres to the farthest of them.
+Rotation errors compare the relative rotations between cameras and need no alignment. Centre errors are measured after
+the least-squares similarity (Umeyama, 7 degrees of freedom) from predicted to true centres, in units of s, the distance
+from the centroid of the true centres to the farthest of them.
 
 Frames: `camera`, OpenCV axes; `world`, which may differ between prediction and truth by any similarity.
 Units: degrees where a name ends in `_deg`; s for centre errors.
@@ -25,10 +25,10 @@ CENTER_THRESHOLD = 0.1
 
 @dataclass(frozen=True)
 class PoseErrors:
-    """Errors of a set of predicted cameras, float64."""
+    """Errors of a set of predicted cameras, in float64 on the CPU."""
 
     pairs_rotation_deg: Float[Tensor, "views views"]
-    """Angle between the predicted and the true turn from camera i to camera j; zero on the diagonal."""
+    """Angle between the predicted and the true relative rotation of cameras i and j; zero on the diagonal."""
     center: Float[Tensor, " views"]
     """Distance of each aligned predicted centre to the true one, in units of s."""
     alignment: Similarity
@@ -38,7 +38,7 @@ class PoseErrors:
     def rotation_deg(self) -> Float[Tensor, " views"]:
         """One rotation error for each view: the median over its pairs with the other views.
 
-        It needs no alignment and a view keeps a small error as long as it agrees with most others, so gross errors
+        It needs no alignment. A view keeps a small error as long as it is consistent with most others, so gross errors
         stay with the views that have them while these are fewer than half. With two views both get the same error.
         """
         return self._pairs().unflatten(0, (len(self.center), -1)).quantile(0.5, dim=1)
@@ -52,7 +52,7 @@ class PoseErrors:
         return float((self.center < threshold).double().mean())
 
     def summary(self) -> dict[str, float]:
-        """The published figures, as shares, and the medians behind them."""
+        """The figures that papers report (shares of pairs or views), and the median errors."""
         return {
             "R@5": self.rotation_accuracy(5.0),
             "R@15": self.rotation_accuracy(15.0),
@@ -62,7 +62,7 @@ class PoseErrors:
         }
 
     def _pairs(self) -> Float[Tensor, " pairs"]:
-        """Rotation errors of the ordered pairs i != j, view by view."""
+        """Rotation errors of the ordered pairs i != j, grouped by i."""
         return self.pairs_rotation_deg[~torch.eye(len(self.center), dtype=torch.bool)]
 
 
@@ -89,26 +89,27 @@ def pairwise_rotation_errors_deg(
     predicted: Float[Tensor, "views 4 4"], true: Float[Tensor, "views 4 4"]
 ) -> Float[Tensor, "views views"]:
     """Angle between the predicted and the true relative rotation of each ordered pair of cameras."""
-    relative_predicted, relative_true = _relative_rotations(predicted), _relative_rotations(true)
+    # relative[i, j] = R_i R_j^T rotates the frame of camera j to that of camera i; the world's orientation cancels.
+    R_predicted, R_true = predicted[:, :3, :3], true[:, :3, :3]
+    relative_predicted = R_predicted[:, None] @ R_predicted[None].transpose(-1, -2)
+    relative_true = R_true[:, None] @ R_true[None].transpose(-1, -2)
     return se3.rotation_angle(relative_true.transpose(-1, -2) @ relative_predicted).rad2deg()
 
 
 def scene_scale(true_centers: Float[Tensor, "views 3"]) -> Float[Tensor, ""]:
-    """s: the distance from the centroid of the true centres to the farthest of them."""
+    """The unit s of centre errors: the distance from the centroid of the true centres to the farthest of them."""
     return (true_centers - true_centers.mean(0)).norm(dim=-1).max()
-
-
-def _relative_rotations(T_camera_world: Float[Tensor, "views 4 4"]) -> Float[Tensor, "views views 3 3"]:
-    """Rotation from camera j to camera i for each pair (i, j)."""
-    R = T_camera_world[:, :3, :3]
-    return R[:, None] @ R[None].transpose(-1, -2)
 
 
 def pose_change(
     before: Float[Tensor, "views 4 4"], after: Float[Tensor, "views 4 4"]
 ) -> tuple[Float[Tensor, " views"], Float[Tensor, " views"]]:
-    """How far each camera turned (degrees) and its centre moved (world units), both `T_camera_world` in one world."""
+    """Rotation angle (degrees) and distance of the centre (world units) of each camera between two sets of poses.
+
+    Args:
+        before, after: `T_camera_world` in the same world.
+    """
     before, after = before.double(), after.double()
-    turned = se3.rotation_angle(after[:, :3, :3] @ before[:, :3, :3].mT)
+    rotation = se3.rotation_angle(after[:, :3, :3] @ before[:, :3, :3].mT)
     moved = se3.inverse(after)[:, :3, 3] - se3.inverse(before)[:, :3, 3]
-    return turned.rad2deg(), moved.norm(dim=-1)
+    return rotation.rad2deg(), moved.norm(dim=-1)

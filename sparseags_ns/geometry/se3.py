@@ -60,7 +60,7 @@ def inverse(T: Float[Tensor, "*batch 4 4"]) -> Float[Tensor, "*batch 4 4"]:
 
 
 def pose(R: Float[Tensor, "*batch 3 3"], t: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 4 4"]:
-    """The 4x4 matrix of a rotation and a translation."""
+    """The 4x4 matrices of rotations and translations."""
     bottom = torch.zeros_like(R[..., :1, :])
     corner = torch.ones_like(t[..., :1, None])
     return torch.cat([torch.cat([R, t[..., None]], dim=-1), torch.cat([bottom, corner], dim=-1)], dim=-2)
@@ -81,7 +81,7 @@ def skew(vectors: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
 
 
 def rotation_vector(R: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3"]:
-    """Axis times angle (0 to pi) of each rotation; at exactly pi one of the two answers."""
+    """Axis times angle (0 to pi) of each rotation; at exactly pi one of the two opposite vectors."""
     quats = quats_from_rotations(R)
     w, v = quats[..., :1], quats[..., 1:]
     squared = v.square().sum(-1, keepdim=True)
@@ -113,6 +113,17 @@ def quats_from_rotations(R: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batc
     quats = rows.gather(-2, largest[..., None, None].expand(*largest.shape, 1, 4)).squeeze(-2)
     quats = quats / quats.norm(dim=-1, keepdim=True)
     return torch.where(quats[..., :1] < 0, -quats, quats)
+
+
+def rotations_from_quats(quats: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 3 3"]:
+    """Rotation of each unit quaternion (w, x, y, z)."""
+    w, x, y, z = quats.unbind(-1)
+    rows = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+    ]
+    return torch.stack([torch.stack(row, dim=-1) for row in rows], dim=-2)
 
 
 def nearest_rotation(matrices: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3 3"]:

@@ -1,4 +1,4 @@
-"""Comparing poses whose worlds drifted apart."""
+"""Claims about sparseags_ns.geometry.motion."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.alignment import Similarity
-from sparseags_ns.geometry.anchoring import object_anchored
+from sparseags_ns.geometry.motion import object_anchored
 from sparseags_ns.views import Views
 
 

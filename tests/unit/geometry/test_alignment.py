@@ -106,14 +106,14 @@ def test_a_scene_in_the_normal_frame_stays_as_it_is() -> None:
     torch.testing.assert_close(normalizing_similarity(ring()).matrix, torch.eye(4, dtype=F64), rtol=0, atol=1e-12)
 
 
-def test_an_upside_down_scene_is_turned_over() -> None:
+def test_an_upside_down_scene_is_rotated_upright() -> None:
     half_turn = Similarity(torch.ones((), dtype=F64), torch.diag(torch.tensor([-1.0, -1, 1], dtype=F64)), random(3))
     upside_down = half_turn.apply_to_poses(ring())
     normal = normalizing_similarity(upside_down).apply_to_poses(upside_down)
     torch.testing.assert_close(centers(normal)[:, 1], centers(ring())[:, 1])
 
 
-def test_up_of_cameras_stacked_on_one_arc_follows_their_tops() -> None:
+def test_up_of_cameras_stacked_on_one_arc_follows_the_image_up_directions() -> None:
     elevation = torch.tensor([0.0, 10, 20, 30], dtype=F64)
     up = up_direction(se3.inverse(orbit(torch.zeros(4, dtype=F64), elevation, 2.0)))
     assert abs(float(up[0])) < 1e-9 and float(up[1]) > 0.95

@@ -16,7 +16,7 @@ from sparseags_ns.geometry.cameras import orbit
 from sparseags_ns.geometry.pose_errors import pairwise_rotation_errors_deg, pose_errors, scene_scale
 
 F64 = torch.float64
-SHARED = Path(__file__).parents[2].parent / "shared" / "data"
+SHARED = Path(__file__).parents[3].parent / "shared" / "data"
 TRUTHS = sorted(SHARED.glob("synthetic/*/init/*/truth.json")) + sorted(SHARED.glob("real/*/init/*/truth.json"))
 
 
@@ -25,8 +25,8 @@ def ring(views: int = 8) -> torch.Tensor:
     return orbit(azimuth, torch.linspace(0, 40, views, dtype=F64), 2.0)
 
 
-def turned(T_camera_world: torch.Tensor, view: int, angle_deg: float) -> torch.Tensor:
-    """The same cameras, one of them turned on the spot about its own x axis."""
+def rotated(T_camera_world: torch.Tensor, view: int, angle_deg: float) -> torch.Tensor:
+    """The cameras with one of them rotated about its own x axis."""
     tangents = torch.zeros(len(T_camera_world), 6, dtype=F64)
     tangents[view, 3] = math.radians(angle_deg)
     return se3.exp(tangents) @ T_camera_world
@@ -41,8 +41,8 @@ def test_errors_are_zero_for_the_truth_in_any_world() -> None:
     assert (errors.rotation_accuracy(5.0), errors.center_accuracy()) == (1.0, 1.0)
 
 
-def test_one_turned_camera_is_wrong_in_its_own_pairs_only() -> None:
-    errors = pairwise_rotation_errors_deg(turned(ring(), view=2, angle_deg=10.0), ring())
+def test_one_rotated_camera_is_wrong_in_its_own_pairs_only() -> None:
+    errors = pairwise_rotation_errors_deg(rotated(ring(), view=2, angle_deg=10.0), ring())
     expected = torch.zeros(8, 8, dtype=F64)
     expected[2, :] = expected[:, 2] = 10.0
     expected[2, 2] = 0.0
@@ -50,13 +50,13 @@ def test_one_turned_camera_is_wrong_in_its_own_pairs_only() -> None:
 
 
 def test_rotation_accuracy_counts_ordered_pairs_strictly_below_the_threshold() -> None:
-    errors = pose_errors(turned(ring(), view=2, angle_deg=10.0), ring())
+    errors = pose_errors(rotated(ring(), view=2, angle_deg=10.0), ring())
     assert errors.rotation_accuracy(9.9) == pytest.approx(42 / 56)
     assert errors.rotation_accuracy(10.1) == 1.0
 
 
 def test_gross_rotation_errors_stay_with_the_views_that_have_them() -> None:
-    predicted = turned(turned(ring(), view=2, angle_deg=120.0), view=5, angle_deg=90.0)
+    predicted = rotated(rotated(ring(), view=2, angle_deg=120.0), view=5, angle_deg=90.0)
     rotation = pose_errors(predicted, ring()).rotation_deg
     torch.testing.assert_close(rotation[[2, 5]], torch.tensor([120.0, 90.0], dtype=F64))
     assert float(rotation[[0, 1, 3, 4, 6, 7]].max()) < 1e-6
@@ -68,7 +68,7 @@ def test_center_errors_are_in_units_of_the_farthest_true_camera() -> None:
 
 
 def test_two_views_share_their_rotation_error() -> None:
-    errors = pose_errors(turned(ring(2), view=1, angle_deg=7.0), ring(2))
+    errors = pose_errors(rotated(ring(2), view=1, angle_deg=7.0), ring(2))
     torch.testing.assert_close(errors.rotation_deg, torch.tensor([7.0, 7.0], dtype=F64))
 
 

@@ -1,4 +1,4 @@
-"""Claims about sparseags_ns.geometry.cameras: axes, orbits, projection, and the foreign conventions."""
+"""Claims about sparseags_ns.geometry.cameras: axes, orbits, projection, and the other conventions."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_orbit_angles_invert_orbit() -> None:
         torch.testing.assert_close(got, expected)
 
 
-def test_positive_roll_turns_the_camera_clockwise_so_that_up_leans_left_in_the_picture() -> None:
+def test_positive_roll_rotates_the_camera_clockwise_so_that_up_leans_left_in_the_image() -> None:
     column, row = pixel_of(orbit(tensor(0), tensor(0), 2.0, roll_deg=30.0)[0], 0, 0.1, 0)
     assert column < 32 and row < 24
 
