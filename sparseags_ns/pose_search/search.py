@@ -18,6 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sparseags_ns.geometry import se3
+from sparseags_ns.geometry.alignment import NORMAL_DISTANCE
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.metrics.images import ssim
 from sparseags_ns.optimization.observer import observer
@@ -27,9 +28,6 @@ from sparseags_ns.pose_search.target import Photograph, photograph_of
 from sparseags_ns.rasterizer import rasterize, score_poses
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
-
-NORMALIZED_DISTANCE = 1.85
-"""Mean distance of the cameras from the origin in a normalised world (geometry/alignment.py)."""
 
 GRAY = 0.5
 """Behind photographs and renders: neither bright nor dark objects vanish on it."""
@@ -142,7 +140,7 @@ def search_pose(
     mask: Float[Tensor, "height width"],
     K: Float[Tensor, "3 3"],
     *,
-    distance: float = NORMALIZED_DISTANCE,
+    distance: float = NORMAL_DISTANCE,
     settings: SearchSettings = SearchSettings(),
 ) -> SearchResult:
     """Search the pose of one photograph on a splat of the object that it shows; no pose is needed to start from.
