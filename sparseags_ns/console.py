@@ -1,35 +1,135 @@
-"""What the program says while it works: one line for each thing it chose by itself, and why.
+"""What every command prints while it works: automatic choices, warnings, progress.
 
 Everything goes to the standard error stream, so that a command's own output can be piped. nerfstudio swallows the
-standard library's logging; these lines appear in every command.
+standard library's logging; these lines appear in every command. In a terminal long work shows a bar; in a log file it
+prints a plain line now and then, without control characters.
+
+Messages of other packages are hidden unless `SPARSEAGS_VERBOSE` is set in the environment.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+import time
+import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
+VERBOSE = "SPARSEAGS_VERBOSE"
+"""Environment variable: anything but an empty string or 0 shows the messages of other packages."""
+FIRST_LINE_S, LONGEST_PAUSE_S = 10.0, 60.0
+"""In a log file: seconds until long work prints its first line, and at most between two lines."""
+
 _CONSOLE = Console(stderr=True, soft_wrap=True)
+_live: Progress | None = None
+"""The bars in the terminal while there are any: only one such display can exist, so nested work adds to it."""
 
 
 def announce(what: str, why: str) -> None:
-    """Say in one line what was chosen automatically, and why."""
+    """Print in one line what was chosen automatically, and why."""
     _CONSOLE.print(Text.assemble(("sparseags: ", "bold"), what, f" ({why})"))
 
 
 def warn(what: str, why: str) -> None:
-    """Say in one line what may spoil the result, and why."""
+    """Print in one line what may spoil the result, and why."""
     _CONSOLE.print(Text.assemble(("sparseags: warning: ", "bold yellow"), what, f" ({why})"))
 
 
+def is_verbose() -> bool:
+    """Whether messages of other packages are shown."""
+    return os.environ.get(VERBOSE, "") not in ("", "0")
+
+
+def hide_package_warnings() -> None:
+    """Hide FutureWarnings and DeprecationWarnings of other packages, and UserWarnings of nerfstudio, from now on.
+
+    UserWarnings of all others stay: torch reports a GPU that it cannot use by one.
+    """
+    for category in (FutureWarning, DeprecationWarning):
+        warnings.filterwarnings("ignore", category=category, module=r"(?!sparseags_ns\b)")
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"nerfstudio\b")
+
+
+class Bar:
+    """How far a piece of work is. Calling it counts one more part as done."""
+
+    def __init__(self, what: str, total: int | None, done: int = 0, live: Progress | None = None) -> None:
+        self._what, self._total, self._done, self._first = what, total, done, done
+        self._live = live
+        self._task = TaskID(0) if live is None else live.add_task(what, total=total, completed=done)
+        self._begun = time.monotonic()
+        self._next_line = self._begun + FIRST_LINE_S
+
+    def __call__(self) -> None:
+        """One more part is done."""
+        self.update(self._done + 1)
+
+    def update(self, done: int, total: int | None = None) -> None:
+        """`done` of `total` parts are done; the total given last counts if there is none here."""
+        self._done, self._total = done, self._total if total is None else total
+        if self._live is not None:
+            self._live.update(self._task, completed=done, total=self._total)
+        elif time.monotonic() >= self._next_line:
+            self._print_line()
+
+    def finish(self) -> None:
+        """Remove the bar."""
+        if self._live is not None:
+            self._live.remove_task(self._task)
+
+    def _print_line(self) -> None:
+        seconds = time.monotonic() - self._begun
+        self._next_line += min(max(FIRST_LINE_S, seconds / 10), LONGEST_PAUSE_S)
+        parts, left, here = str(self._done), "", self._done - self._first
+        if self._total:
+            parts += f" of {self._total}"
+            left = f", about {seconds / here * (self._total - self._done):.0f} s left" if here > 0 else ""
+        _CONSOLE.print(Text.assemble(("sparseags: ", "bold"), f"{self._what}: {parts} ({seconds:.0f} s{left})"))
+
+
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
-    """A bar while long work goes on; the function that it gives is called once for each piece that is done."""
+def progress(what: str, total: int | None = None, done: int = 0) -> Iterator[Bar]:
+    """Show how far long work is: a bar in a terminal, a plain line now and then in a log file.
+
+    Args:
+        total: number of parts, if it is known before the first one is done.
+        done: parts that were done before.
+    """
+    if not _CONSOLE.is_terminal:
+        yield Bar(what, total, done)
+        return
+    with _shared_display() as live:
+        bar = Bar(what, total, done, live)
+        try:
+            yield bar
+        finally:
+            bar.finish()
+
+
+@contextmanager
+def _shared_display() -> Iterator[Progress]:
+    """The display of all bars; the outermost block starts and ends it."""
+    global _live
+    if _live is not None:
+        yield _live
+        return
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    with Progress(*columns, TimeRemainingColumn(), console=_CONSOLE, transient=True) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda: bar.advance(task)
+    # The standard output stream belongs to the command: what is printed there must not move to this one.
+    _live = Progress(*columns, TimeRemainingColumn(), console=_CONSOLE, transient=True, redirect_stdout=False)
+    try:
+        with _live:
+            yield _live
+    finally:
+        _live = None

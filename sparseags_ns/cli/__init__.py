@@ -1,50 +1,113 @@
-"""The `sparseags` command. Each module parses the arguments of one subcommand, calls the library, and prints."""
+"""The `sparseags` command. Each module of this folder is a subcommand: it parses arguments, calls the library, prints.
+
+The help text stands here as plain strings and only the module of the chosen subcommand is imported: `sparseags --help`
+answers in a tenth of a second, where torch alone takes two seconds to import.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from sparseags_ns import __version__
 
 INTERRUPTED = 130
 """Exit status of a command that was interrupted from the keyboard, as shells have it."""
+MISUSED = 2
+"""Exit status of a command line that cannot be understood, as argparse and tyro have it."""
+
+COMMANDS = {
+    "demo": "Make a sample scene, refine its rough cameras together with a splat, and compare with the truth.",
+    "train": "Make a splat and refined cameras from photographs: the short form of ns-train sparseags.",
+    "view": "Open a run in the web viewer.",
+    "report": "Write the HTML page about a run: what came out, what was decided and why, what to trust.",
+    "export": "Write cameras, splat, mesh, video, depth or masks of a run, as other programs read them.",
+    "eval": "Compare refined cameras, and the novel views of a run, with the truth.",
+    "prepare": "Find masks and initial poses of photographs, and show what training would start from.",
+    "sample": "Make a sample scene with known truth.",
+    "doctor": "Check the environment, devices, weights and system; exit status 1 where training would not run.",
+}
+"""Subcommands; each is the class of that name, capitalised, in the module of that name."""
 
 
-def main() -> None:
-    """Entry point of the `sparseags` command."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of the `sparseags` command.
+
+    Args:
+        arguments: without the program's name; those of this process if None.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
     # Waiting OpenMP threads would otherwise spin and take the time of the threads that work (set before torch loads).
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if not given or given[0] in ("-h", "--help"):
+        print(help_text())
+        sys.exit(0 if given else MISUSED)
+    if given[0] == "--version":
+        print(f"sparseags {__version__}")
+        return
+    name, rest = given[0], given[1:]
+    if name not in COMMANDS:
+        sys.exit(_misuse(f"unknown command {name!r}; expected one of {', '.join(COMMANDS)}"))
     try:
-        import tyro
-
-        from sparseags_ns.cli.demo import Demo
-        from sparseags_ns.cli.doctor import Doctor
-        from sparseags_ns.cli.eval import Eval
-        from sparseags_ns.cli.export import Export
-        from sparseags_ns.cli.prepare import Prepare
-        from sparseags_ns.cli.report import Report
-        from sparseags_ns.cli.sample import Sample
-        from sparseags_ns.cli.view import View
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("sparseags_ns"):
-            raise
-        # `sparseags doctor` cannot say it: it is one of the commands that do not load.
-        sys.exit(f"sparseags: error: {error}; install what is missing: pip install -c constraints.txt -e .")
-
-    commands = {
-        "demo": Demo,
-        "doctor": Doctor,
-        "eval": Eval,
-        "export": Export,
-        "prepare": Prepare,
-        "report": Report,
-        "sample": Sample,
-        "view": View,
-    }
-    command = tyro.extras.subcommand_cli_from_dict(commands, prog="sparseags", description=__doc__)
-    try:
-        command.run()
+        _run(name, rest)
     except (ValueError, OSError) as error:
         sys.exit(f"sparseags: error: {error}")
     except KeyboardInterrupt:
         print("sparseags: interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)
+
+
+def help_text() -> str:
+    """The answer to `sparseags --help`."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {what}" for name, what in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: sparseags COMMAND [ARGUMENTS]",
+            "",
+            "A Gaussian splat and its cameras, refined together from a few photographs.",
+            "",
+            *lines,
+            "",
+            "  sparseags COMMAND --help   the arguments of a command",
+            "  --verbose                  in any command: show the messages of other packages too",
+            "  --version                  print the version",
+        ]
+    )
+
+
+def _run(name: str, arguments: list[str]) -> None:
+    """Import one subcommand, parse its arguments and run it."""
+    own = arguments.index("--") if "--" in arguments else len(arguments)
+    arguments, passed_on = arguments[:own], arguments[own + 1 :]
+    try:
+        import tyro
+
+        from sparseags_ns import console
+
+        if "--verbose" in arguments:
+            arguments = [one for one in arguments if one != "--verbose"]
+            os.environ[console.VERBOSE] = "1"
+        if not console.is_verbose():
+            console.hide_package_warnings()
+        command = getattr(import_module(f"sparseags_ns.cli.{name}"), name.capitalize())
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("sparseags_ns"):
+            raise
+        # `sparseags doctor` cannot say it where it needs what is missing.
+        sys.exit(f"sparseags: error: {error}; install what is missing: pip install -c constraints.txt -e .")
+    prog = f"sparseags {name}"
+    if getattr(command, "PASSES_ON", False):
+        parsed, unknown = tyro.cli(command, prog=prog, args=arguments, return_unknown_args=True)
+        parsed.run([*unknown, *passed_on])
+    elif passed_on:
+        sys.exit(_misuse(f"{prog} takes nothing after --"))
+    else:
+        tyro.cli(command, prog=prog, args=arguments).run()
+
+
+def _misuse(message: str) -> int:
+    print(f"sparseags: error: {message}", file=sys.stderr)
+    return MISUSED

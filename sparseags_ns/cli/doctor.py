@@ -1,4 +1,4 @@
-"""`sparseags doctor`: what is on this machine, what is missing, and how to get it."""
+"""`sparseags doctor`: the state of the environment, devices, weights and system, and how to mend what is missing."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from sparseags_ns.doctor.checks import Check
 
 SIGNS = {"ok": ("✓", "green"), "note": ("·", "yellow"), "missing": ("-", "yellow"), "wrong": ("✗", "bold red")}
-"""How each state is shown."""
+"""Sign and style of each state."""
 
 
 @dataclass
 class Doctor:
-    """Look at the environment, devices, weights and system; exit status 1 where the main job would not run."""
+    """Check the environment, devices, weights and system; exit status 1 where training would not run."""
 
     json: bool = False
     """Print JSON instead of lines."""
 
     def run(self) -> None:
-        """Look, print, exit."""
+        """Run the checks, print the results, exit."""
         try:
             from sparseags_ns import __version__
             from sparseags_ns.doctor.checks import to_json, works
@@ -43,7 +43,7 @@ class Doctor:
 
 
 def print_checks(checks: list[Check], console: Console) -> None:
-    """One line for each, its remedy below it."""
+    """Print one line for each check, with its remedy below it."""
     width = max(len(check.name) for check in checks)
     for group, members in groupby(checks, lambda check: check.group):
         console.print(Text(group, "bold"))

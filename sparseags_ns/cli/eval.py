@@ -1,4 +1,4 @@
-"""`sparseags eval`: refined cameras, and the splat of a run, against the truth."""
+"""`sparseags eval`: refined cameras, and the splat of a run, compared with the truth."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ RATES = ("R@5", "R@15", "CC@0.1")
 
 
 class EvaluationError(ValueError):
-    """What was given to be judged cannot be."""
+    """Files that cannot be compared, or an output that must not be replaced."""
 
 
 @dataclass
 class Eval:
-    """Judge refined cameras, and for a run also its novel views, by the truth."""
+    """Compare refined cameras, and the novel views of a run, with the truth."""
 
     predicted: Positional[Path]
     """A run's folder (the one with config.yml), or a transforms.json or cameras.json."""
@@ -34,14 +34,14 @@ class Eval:
     """A scene with gt/transforms.json, or a transforms.json or cameras.json. Views are matched by the photographs'
     names; novel views need the scene's gt/transforms_test.json and test_images/."""
     given: Path | None = None
-    """The cameras that the run began with, to be shown beside the refined ones."""
+    """Cameras that the run began with; their errors are shown beside those of the refined ones."""
     output: Path | None = None
-    """Write the figures into this JSON file."""
+    """JSON file for all figures."""
     overwrite: bool = False
-    """Replace the output file if there is one."""
+    """Replace the output file if it exists."""
 
     def run(self) -> None:
-        """Compare, print, write."""
+        """Compare, write the figures, print the tables."""
         if self.output is not None and self.output.exists() and not self.overwrite:
             raise EvaluationError(f"{self.output} exists already: name another output, or allow to --overwrite it")
         pose_file, true_file = predicted_file(self.predicted), truth_file(self.truth)
@@ -53,8 +53,8 @@ class Eval:
         _print(errors, given, novel)
 
     def _novel_views(self, true_file: Path, errors: CameraErrors) -> NovelViewErrors | None:
-        """The run's splat against the scene's held-out photographs, None where either is missing."""
-        if not _is_run(self.predicted):
+        """Errors of the run's splat on the scene's held-out photographs, None where either is missing."""
+        if not (self.predicted / "config.yml").is_file():
             announce("novel views are not judged", f"{self.predicted} is no run's folder, so there is no splat")
             return None
         scene = true_file.parent.parent if true_file.parent.name == TRUE_CAMERAS.parent.name else true_file.parent
@@ -62,27 +62,29 @@ class Eval:
 
 
 def run_novel_views(run: Path, scene: Path, errors: CameraErrors) -> NovelViewErrors | None:
-    """A run's splat against the held-out photographs of a scene, None where it has none."""
+    """Errors of a run's splat on the held-out photographs of a scene, None where it has none."""
+    import torch
+
     from sparseags_ns.evaluation import novel_view_errors, read_held_out
     from sparseags_ns.metrics.perceptual import perceptual_error
-    from sparseags_ns.plugin.training import load_splat
+    from sparseags_ns.runs.opening import open_run
 
     held_out = read_held_out(scene)
     if held_out is None:
         return None
-    gaussians, sh_degree = load_splat(run)
-    perceptual = perceptual_error(gaussians.means.device)
-    return novel_view_errors(gaussians, held_out, errors.poses.alignment, perceptual, sh_degree=sh_degree)
+    opened = open_run(run, "cuda" if torch.cuda.is_available() else "cpu")
+    splat, perceptual = opened.gaussians, perceptual_error(opened.gaussians.means.device)
+    return novel_view_errors(splat, held_out, errors.poses.alignment, perceptual, sh_degree=opened.sh_degree)
 
 
 def predicted_file(path: Path) -> Path:
-    """The pose file that is meant: itself, or that of a run's or of another folder."""
+    """The pose file at a path, or in the run's or other folder at that path."""
     names = (f"{FOLDER}/transforms.json", *POSE_FILES)
     return _file_in(path, names, "a run's folder, a transforms.json or a cameras.json")
 
 
 def truth_file(path: Path) -> Path:
-    """The file of true cameras that is meant: itself, or that of a scene."""
+    """The file of true cameras at a path, or of the scene in that folder."""
     return _file_in(path, (str(TRUE_CAMERAS),), f"a scene with {TRUE_CAMERAS}, a transforms.json or a cameras.json")
 
 
@@ -95,10 +97,6 @@ def _file_in(path: Path, names: tuple[str, ...], expected: str) -> Path:
     if not path.is_file():
         raise EvaluationError(f"no such file or folder: {path}; expected {expected}")
     return path
-
-
-def _is_run(path: Path) -> bool:
-    return (path / "config.yml").is_file()
 
 
 def report(
@@ -128,7 +126,7 @@ def _print(errors: CameraErrors, given: CameraErrors | None, novel: NovelViewErr
 
 
 def camera_table(sets: dict[str, CameraErrors]) -> Table:
-    """Errors of one or more sets of cameras of the same scene, side by side; below them, view by view."""
+    """Errors of one or more sets of cameras of the same scene side by side: summary, then view by view."""
     table = Table(title="Cameras against the truth", title_justify="left")
     for column in ("", *sets):
         table.add_column(column, justify="right" if column else "left")
@@ -150,7 +148,7 @@ def camera_table(sets: dict[str, CameraErrors]) -> Table:
     table.add_section()
     for name in dict.fromkeys(name for errors in sets.values() for name in errors.names):
         table.add_row(f"view {name}", *(_view_cell(errors, name) for errors in sets.values()))
-    table.caption = "s: distance from the middle of the true cameras to the farthest of them"
+    table.caption = "s: distance from the centroid of the true cameras to the farthest of them"
     return table
 
 
@@ -162,7 +160,7 @@ def _view_cell(errors: CameraErrors, name: str) -> str:
 
 
 def novel_view_table(novel: NovelViewErrors) -> Table:
-    """Figures of the held-out photographs and their mean."""
+    """Errors on each held-out photograph, and their mean."""
     name = novel.perceptual_name
     table = Table(title="Novel views against held-out photographs, over white", title_justify="left")
     for column in ("", "PSNR", "SSIM", name.upper()):

@@ -1,19 +1,18 @@
-"""`sparseags export RUN KIND`: what a run made, as other programs read it (docs/exports.md)."""
+"""`sparseags export RUN KIND`: results of a run in the formats of other programs (docs/exports.md)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from tyro.conf import OmitArgPrefixes, Positional, arg, subcommand
 
-from sparseags_ns.console import announce, warn
+from sparseags_ns.console import announce, progress, warn
 from sparseags_ns.export import maps
 from sparseags_ns.export.cameras import Background, kept_views, write_cameras
 from sparseags_ns.export.mesh import MeshSettings, make_mesh, write_mesh
@@ -26,65 +25,70 @@ from sparseags_ns.export.visible import Progress as Report
 from sparseags_ns.runs.opening import OpenedRun, open_run, run_folder
 
 EXPORTS = "exports"
+"""Default folder inside the run's folder."""
 
 
 @dataclass(kw_only=True)
 class Kind:
-    """What all kinds of exports have in common."""
+    """A kind of export."""
 
     output: Path | None = None
-    """Where it goes; by default into exports/ in the run's folder."""
+    """File or folder to write; by default inside exports/ in the run's folder."""
     overwrite: bool = False
     """Replace an earlier export."""
 
     default: ClassVar[str]
-    """The default place in exports/."""
+    """Default name inside exports/."""
     endings: ClassVar[tuple[str, ...]] = ()
-    """Endings of a file; none for a folder."""
+    """Allowed endings of a file; none for a folder."""
 
-    def place(self, run: Path) -> Path:
-        """Where the export of a run goes, after making sure that it may."""
+    def destination(self, run: Path) -> Path:
+        """The path to write.
+
+        Raises:
+            ExportError: it must not be written: it exists, or has another ending.
+        """
         path = self.output or run_folder(run) / EXPORTS / self.default
         return require_free(path, self.overwrite, self.endings)
 
     def write(self, run: OpenedRun, path: Path) -> str:
-        """Write the export; returns a line that says what it is."""
+        """Write the export; returns a description of it in a few words."""
         raise NotImplementedError
 
 
 @dataclass(kw_only=True)
-class Placed(Kind):
-    """An export that lies in a world."""
+class InFrame(Kind):
+    """A kind of export with a coordinate frame to choose."""
 
     orient: Orient = "world"
-    """The world that it is in: the run's own; that of the given poses; or the run's own turned so that the refined
-    cameras' up is +y (y-up), -y (y-down) or +z (z-up)."""
+    """Frame: the run's world; given, that of the given poses; or the run's world rotated so that the up direction of
+    the refined cameras is +y (y-up), -y (y-down) or +z (z-up)."""
 
 
 @dataclass(kw_only=True)
-class Cameras(Placed):
+class Cameras(InFrame):
     """Refined cameras with their photographs: transforms.json, cameras.json, COLMAP text and binary, points."""
 
     background: Background = "transparent"
-    """Of the photographs beside the object."""
+    """Background of the exported photographs, outside of the object."""
     untrusted: bool = False
-    """Keep views that are not trusted; they are left out, because other programs would trust them."""
+    """Include views that are not trusted. Other programs would trust them, so they are left out otherwise."""
     default = "cameras"
 
     def write(self, run: OpenedRun, path: Path) -> str:
         placed = oriented(run, self.orient)
         _announce_left_out(run, self.untrusted)
-        with _folder(path, "cameras", placed) as (work, record), _progress("Points seen by the photographs") as report:
+        with _folder(path, "cameras", placed) as (work, record), _bar("Points seen by the photographs") as report:
             record |= write_cameras(work, placed, background=self.background, untrusted=self.untrusted, progress=report)
         return f"{len(record['views'])} cameras, {record['points']} points, {self.orient} frame"
 
 
 @dataclass(kw_only=True)
-class Splat(Placed):
+class Splat(InFrame):
     """The splat as .ply."""
 
     sh_degree: Literal[0, 1, 2, 3] = 3
-    """Degree of the colours in the file; many viewers want 3. What the run does not have is zero."""
+    """Degree of the spherical harmonics in the file; many viewers want 3. Coefficients that the run lacks are zero."""
     default = "splat.ply"
     endings = (".ply",)
 
@@ -95,7 +99,7 @@ class Splat(Placed):
 
 
 @dataclass(kw_only=True)
-class Mesh(Placed):
+class Mesh(InFrame):
     """A closed, coloured mesh of the object: .glb, .obj or .ply, by the output's ending."""
 
     settings: OmitArgPrefixes[MeshSettings] = field(default_factory=MeshSettings)
@@ -120,40 +124,40 @@ class Video(Kind):
     """The object on a turntable, .mp4."""
 
     seconds: float = 6.0
-    """Length of a turn."""
+    """Duration of one turn."""
     fps: int = 30
     """Frames per second."""
     size: int = 512
-    """Side of the picture, pixels."""
+    """Side of the square video, pixels."""
     elevation: float | None = None
-    """Of the camera above the object's middle, degrees; by default as usual among the photographs."""
+    """Elevation of the camera above the object's centre, degrees; that of the median photograph if left out."""
     background: Literal["white", "black"] = "white"
-    """Behind the object."""
+    """Colour behind the object."""
     default = "turntable.mp4"
     endings = (".mp4",)
 
     def write(self, run: OpenedRun, path: Path) -> str:
         count = max(1, round(self.seconds * self.fps))
         cameras = turntable_cameras(run, count, self.size, self.elevation)
-        behind = torch.full((3,), float(self.background == "white"))
-        with new_file(path) as work, _progress("Rendering") as report:
-            frames = render_frames(run.gaussians, cameras, run.sh_degree, behind)
+        background = torch.full((3,), float(self.background == "white"))
+        with new_file(path) as work, _bar("Rendering") as report:
+            frames = render_frames(run.gaussians, cameras, run.sh_degree, background)
             write_video(work, _reported(frames, count, report), self.fps)
         return f"{count} frames, {self.size}x{self.size} pixels"
 
 
 @dataclass(kw_only=True)
-class Depth(Placed):
+class Depth(InFrame):
     """Depth maps of the photographs: 16-bit PNG with a stated scale, and COLMAP's .bin."""
 
     untrusted: bool = False
-    """Keep views that are not trusted."""
+    """Include views that are not trusted."""
     default = "depth"
 
     def write(self, run: OpenedRun, path: Path) -> str:
         placed = oriented(run, self.orient)
         _announce_left_out(run, self.untrusted)
-        with _folder(path, "depth", placed) as (work, record), _progress("Rendering depth") as report:
+        with _folder(path, "depth", placed) as (work, record), _bar("Rendering depth") as report:
             record |= maps.write_depths(work, placed, kept_views(placed, self.untrusted), report)
         return f"{len(record['views'])} views, depth = value * {record['units_per_value']:g}"
 
@@ -163,17 +167,17 @@ class Masks(Kind):
     """Masks of the object in the photographs, white for the object."""
 
     source: Literal["photographs", "splat"] = "photographs"
-    """The masks that the run was trained with, or the splat seen through the refined cameras."""
+    """Masks that the run was trained with, or those of the splat rendered through the refined cameras."""
     colmap_names: bool = False
     """Name them NAME.png.png, as COLMAP's mask_path expects."""
     untrusted: bool = False
-    """Keep views that are not trusted."""
+    """Include views that are not trusted."""
     default = "masks"
 
     def write(self, run: OpenedRun, path: Path) -> str:
         placed = oriented(run, "world")
         _announce_left_out(run, self.untrusted)
-        with _folder(path, "masks", placed) as (work, record), _progress("Rendering") as report:
+        with _folder(path, "masks", placed) as (work, record), _bar("Rendering") as report:
             kept = kept_views(placed, self.untrusted)
             record |= maps.write_masks(work, placed, kept, self.source, self.colmap_names, report)
         return f"{len(record['views'])} masks of the {self.source}"
@@ -184,12 +188,12 @@ class Reprojection(Kind):
     """Photograph, render and their difference side by side, view by view: .mp4 or .gif."""
 
     seconds: float = 1.5
-    """How long each view is shown."""
+    """Duration of each view."""
     default = "reprojection.mp4"
     endings = (".mp4", ".gif")
 
     def write(self, run: OpenedRun, path: Path) -> str:
-        with new_file(path) as work, _progress("Rendering") as report:
+        with new_file(path) as work, _bar("Rendering") as report:
             slides = _reported(reprojection_frames(run), len(run.views), report)
             write_slides(work, slides, self.seconds)
         return f"{len(run.views)} views: photograph, render, difference"
@@ -197,10 +201,10 @@ class Reprojection(Kind):
 
 @dataclass
 class Export:
-    """Write what a run made, as other programs read it."""
+    """Write cameras, splat, mesh, video, depth or masks of a run, as other programs read them."""
 
     run_path: Annotated[Positional[Path], arg(metavar="RUN")]
-    """The run's folder (the one with config.yml)."""
+    """Folder of the run, which holds config.yml."""
     kind: OmitArgPrefixes[
         Annotated[Cameras, subcommand("cameras")]
         | Annotated[Splat, subcommand("splat")]
@@ -210,47 +214,41 @@ class Export:
         | Annotated[Masks, subcommand("masks")]
         | Annotated[Reprojection, subcommand("reprojection")]
     ]
-    """What is written."""
+    """What to write."""
 
     def run(self) -> None:
-        """Check the place, open the run, write, say where it is."""
-        path = self.kind.place(self.run_path)
-        line = self.kind.write(open_run(self.run_path), path)
-        Console(soft_wrap=True).print(f"{path}  ({line})", highlight=False)
+        """Check the destination, open the run, write, print the path."""
+        path = self.kind.destination(self.run_path)
+        description = self.kind.write(open_run(self.run_path), path)
+        Console(soft_wrap=True).print(f"{path}  ({description})", highlight=False, markup=False)
 
 
 @contextmanager
 def _folder(path: Path, kind: str, placed: OrientedRun) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """A folder to write into and the record that goes with it."""
+    """A new folder to write into, and the record that is written beside its content."""
     record: dict[str, Any] = {"kind": kind, "run": str(placed.run.folder), "frame": placed.description}
     with new_folder(path, record) as work:
         yield work, record
 
 
 @contextmanager
-def _progress(what: str) -> Iterator[Report]:
-    """A bar on the standard error stream."""
-    with _stages() as stage:
-        yield stage(what)
+def _bar(what: str) -> Iterator[Report]:
+    """A bar; the function it yields takes how many parts are done and how many there are."""
+    with progress(what) as bar:
+        yield bar.update
 
 
 @contextmanager
 def _stages() -> Iterator[Callable[[str], Report]]:
-    """One bar after the other: what is returned is told what begins, and returns what is told how far it is."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-
-        def stage(what: str) -> Report:
-            task = bar.add_task(what, total=None)
-            return lambda done, total: bar.update(task, completed=done, total=total)
-
-        yield stage
+    """One bar after the other: the function it yields begins a stage and returns that stage's report."""
+    with ExitStack() as bars:
+        yield lambda what: bars.enter_context(_bar(what))
 
 
-def _reported(things: Iterator, total: int, report: Report) -> Iterator:
-    for done, thing in enumerate(things, start=1):
+def _reported(frames: Iterator, total: int, report: Report) -> Iterator:
+    for done, frame in enumerate(frames, start=1):
         report(done, total)
-        yield thing
+        yield frame
 
 
 def _announce_left_out(run: OpenedRun, untrusted: bool) -> None:

@@ -1,8 +1,8 @@
 """`sparseags prepare`: masks, poses and working photographs of a scene, without training.
 
 Where no poses can be found, or the given ones cannot be used, no training can start: the command then ends with exit
-status 1 and says what is missing. It makes and shows everything else before that, since masks and photographs can be
-looked at, and mended, all the same; what was made is found again when there are poses.
+status 1 and names what is missing. Before that it makes and shows everything else, so that masks and photographs can be
+checked and mended; the results are kept and found again once there are poses.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ class Prepare:
     """Folder of the photographs, or a video."""
     reading: OmitArgPrefixes[ReadingOptions] = field(default_factory=ReadingOptions)
     output: Path | None = None
-    """Where the picture goes; by default to prepare.png beside what is kept (sparseags/ in the data folder)."""
+    """File of the picture; by default prepare.png in the folder of kept results (sparseags/ in the data folder)."""
 
     def run(self) -> None:
-        """Read, draw, print.
+        """Read the scene, draw the picture, print the table.
 
         Raises:
             PoseInitError, PoseFileError: there are no cameras to start from; raised after everything else is shown.
@@ -69,7 +69,7 @@ class Prepare:
 
 
 def _read(data: Path, options: ReadingOptions) -> tuple[ReadScene, ValueError | None]:
-    """The scene, and why it has no poses if it has none."""
+    """The scene, and the error that explains why it has no poses, or None."""
     try:
         return read_scene(data, options), None
     except (PoseInitError, PoseFileError) as error:
@@ -78,7 +78,7 @@ def _read(data: Path, options: ReadingOptions) -> tuple[ReadScene, ValueError | 
 
 
 def _masks(plan: MaskPlan) -> str:
-    """Where the masks come from, and where they lie."""
+    """Source and folder of the masks."""
     if plan.folder is None:
         return f"{plan.way}, whole photographs"
     if plan.found:
@@ -87,14 +87,14 @@ def _masks(plan: MaskPlan) -> str:
 
 
 def _complaints(scene: ReadScene) -> list[list[str]]:
-    """What is suspicious about each mask; nothing where there are none."""
+    """Suspicious properties of each mask; none where no masks are used."""
     if scene.mask_plan.way == "none":
         return [[] for _ in scene.views.names]
     return [mask_complaints(mask) for mask in scene.views.masks]
 
 
 def _picture(scene: ReadScene, complaints: list[list[str]]) -> Image.Image:
-    """The picture, in the normalised world where there is one."""
+    """The picture of photographs and cameras, in the normalised world if any view has a pose."""
     views, posed = scene.views, scene.views.posed
     if posed.any():
         views = views.moved(normalizing_similarity(views.cameras.T_camera_world[posed]))
@@ -102,7 +102,7 @@ def _picture(scene: ReadScene, complaints: list[list[str]]) -> Image.Image:
 
 
 def _table(scene: ReadScene, complaints: list[list[str]]) -> Table:
-    """One line for each photograph."""
+    """Table with one row for each photograph."""
     views = scene.views
     table = Table(title=f"{len(views)} photographs at {views.cameras.width} x {views.cameras.height} pixels")
     for column in ("photograph", "mask", "focal, px", "pose", "confidence", "remarks"):

@@ -10,7 +10,7 @@ from tyro.conf import Positional
 
 @dataclass
 class Report:
-    """Make the page that says what came out of a run, what was decided and why, and what to trust."""
+    """Write the HTML page about a run: what came out, what was decided and why, what to trust."""
 
     run_folder: Positional[Path]
     """The run's folder (the one with config.yml), its config.yml, or its sparseags/ folder."""
@@ -18,7 +18,7 @@ class Report:
     """The HTML file; by default sparseags/report.html in the run's folder."""
 
     def run(self) -> None:
-        """Write the page, print where it is."""
+        """Write the page and print where it is."""
         import torch
 
         from sparseags_ns.report.writing import write_report

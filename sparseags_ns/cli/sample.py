@@ -1,4 +1,4 @@
-"""`sparseags sample`: make a sample scene with known truth."""
+"""`sparseags sample`: a sample scene with known truth."""
 
 from __future__ import annotations
 
@@ -6,39 +6,34 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from tyro.conf import OmitArgPrefixes, Positional
 
+from sparseags_ns.console import progress
 from sparseags_ns.sample import Sample as Scene
 from sparseags_ns.sample import SampleConfig, make_sample
 
 
 @dataclass
 class Sample:
-    """Photograph a procedural object and disturb the cameras as a pose estimator would."""
+    """Make a sample scene with known truth.
+
+    A procedural object is photographed, and its cameras are disturbed as a pose estimator would disturb them.
+    """
 
     directory: Positional[Path]
-    """Where it goes: a new folder, or that of an older sample."""
+    """Folder of the scene: a new one, or that of an older sample."""
     config: OmitArgPrefixes[SampleConfig] = field(default_factory=SampleConfig)
     overwrite: bool = False
-    """Replace a sample that lies there."""
+    """Replace an older sample there."""
 
     def run(self) -> None:
-        """Make the sample and say where it is."""
-        console = Console(soft_wrap=True)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task("Photographing (the first time, compiling takes some seconds)", total=None)
-            scene = make_sample(
-                self.config,
-                self.directory,
-                overwrite=self.overwrite,
-                progress=lambda done, total: bar.update(task, completed=done, total=total),
-            )
-        _report(console, self.directory, scene)
+        """Make the sample and print where it is."""
+        with progress("Photographing (the first time, compiling takes some seconds)") as bar:
+            scene = make_sample(self.config, self.directory, overwrite=self.overwrite, progress=bar.update)
+        _print_places(Console(soft_wrap=True), self.directory, scene)
 
 
-def _report(console: Console, directory: Path, scene: Scene) -> None:
+def _print_places(console: Console, directory: Path, scene: Scene) -> None:
     config, outliers = scene.config, scene.rough.outliers
     what = scene.object_name.replace("_", " ")
     console.print(f"Object:           {what}, seed {config.seed}, {config.size} x {config.size} pixels")

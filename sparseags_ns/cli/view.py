@@ -1,4 +1,4 @@
-"""`sparseags view`: look at a run in the browser, as ns-viewer does, from the run's folder alone."""
+"""`sparseags view`: a run in the web viewer."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from pathlib import Path
 from tyro.conf import Positional
 
 
-class NoRunError(ValueError):
-    """A folder that holds no run."""
-
-
 @dataclass
 class View:
-    """Open a finished (or interrupted) run in the web viewer."""
+    """Open a run in the web viewer.
+
+    The run may be finished or interrupted, and of an earlier version.
+    """
 
     folder: Positional[Path]
     """The run's folder, its config.yml, or the sparseags/ folder inside it."""
@@ -25,24 +24,18 @@ class View:
 
     def run(self) -> None:
         """Serve until Ctrl-C."""
-        config = config_of(self.folder)
-        # nerfstudio takes ten seconds to import: what is wrong with the arguments is said before.
-        from nerfstudio.scripts.viewer.run_viewer import RunViewer, ViewerConfigWithoutNumRays
+        from sparseags_ns.runs.opening import CONFIG, RunError, latest_checkpoint, read_run_config, run_folder
 
-        viewer = ViewerConfigWithoutNumRays(websocket_host=self.host, websocket_port=self.port)
+        # nerfstudio takes seconds to import: what is wrong with the arguments is found before.
+        run = run_folder(self.folder)
+        latest_checkpoint(run)
+        name = read_run_config(run / CONFIG).get("method_name")
+        from sparseags_ns.method_configs.sparseags import METHODS
+        from sparseags_ns.plugin.finished_run import serve_run
+
+        if name not in METHODS:
+            raise RunError(f"{run} is a run of {name}, not of {' or '.join(METHODS)}")
         try:
-            RunViewer(load_config=config, viewer=viewer).main()
+            serve_run(run, METHODS[name].config, self.host, self.port)
         except KeyboardInterrupt:
             pass
-
-
-def config_of(folder: Path) -> Path:
-    """A run's config.yml.
-
-    Raises:
-        NoRunError: there is none.
-    """
-    for candidate in (folder, folder / "config.yml", folder.parent / "config.yml"):
-        if candidate.name == "config.yml" and candidate.is_file():
-            return candidate
-    raise NoRunError(f"{folder} is no run: expected config.yml in it, as ns-train writes it")

@@ -1,10 +1,16 @@
-"""What the program says of its own choices."""
+"""What commands print while they work: choices, warnings, progress."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
+import warnings
+
 import pytest
 
-from sparseags_ns.console import announce, warn
+from sparseags_ns import console
+from sparseags_ns.console import announce, hide_package_warnings, progress, warn
 
 
 def test_each_choice_is_one_line_on_the_error_stream(capsys: pytest.CaptureFixture[str]) -> None:
@@ -16,3 +22,67 @@ def test_each_choice_is_one_line_on_the_error_stream(capsys: pytest.CaptureFixtu
         "sparseags: poses: " + "x" * 300 + " (why [red]not[/red])",
         "sparseags: warning: 2 views (few)",
     ]
+
+
+def test_a_log_file_gets_plain_lines_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    with progress("optimisation", 200, done=20) as bar:
+        for done in range(21, 201):
+            now += 1.0
+            bar.update(done)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "sparseags: optimisation: 30 of 200 (10 s, about 170 s left)"
+    assert len(lines) == 16, "every 10 s at first; after 100 s, whenever a tenth of the time has gone by"
+    assert not any("\x1b" in line or "\r" in line for line in lines)
+
+
+def test_short_work_prints_nothing_into_a_log_file(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress("optimisation") as bar:
+        bar()
+    assert capsys.readouterr().err == ""
+
+
+def test_a_terminal_gets_bars_that_nest_and_leave_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal = console.Console(stderr=True, soft_wrap=True, force_terminal=True, width=100)
+    monkeypatch.setattr(console, "_CONSOLE", terminal)
+    with progress("outer work", 10) as outer:
+        outer.update(3)
+        with progress("inner work") as inner:
+            inner.update(1, 2)
+            print("the command's own output")
+    captured = capsys.readouterr()
+    assert "outer work" in captured.err and "inner work" in captured.err
+    assert captured.out == "the command's own output\n"
+    assert console._live is None
+
+
+def test_warnings_of_other_packages_are_hidden_and_ours_are_not() -> None:
+    def raised_in(module: str, category: type[Warning]) -> list[warnings.WarningMessage]:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            hide_package_warnings()
+            exec("import warnings; warnings.warn('old', category)", {"__name__": module, "category": category})
+        return caught
+
+    for category in (FutureWarning, DeprecationWarning):
+        assert raised_in("torch.jit", category) == []
+        assert len(raised_in("sparseags_ns.views", category)) == 1
+    assert raised_in("nerfstudio.utils.writer", UserWarning) == []
+    assert len(raised_in("torch.cuda", UserWarning)) == 1, "torch tells of an unusable GPU by a UserWarning"
+
+
+@pytest.mark.parametrize("value, verbose", [("", False), ("0", False), ("1", True)])
+def test_verbose_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch, value: str, verbose: bool) -> None:
+    monkeypatch.setenv(console.VERBOSE, value)
+    assert console.is_verbose() == verbose
+
+
+def test_the_console_imports_nothing_heavy() -> None:
+    code = "import sys, sparseags_ns.console; print([m for m in ('torch', 'numpy', 'nerfstudio') if m in sys.modules])"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output == "[]\n"

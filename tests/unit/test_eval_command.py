@@ -80,10 +80,3 @@ def test_unusable_input_ends_in_one_sentence(scene: Path, predicted: str, truth:
     (scene / "notes.txt").write_text("hello")
     with pytest.raises(ValueError, match=complaint):
         Eval(scene / predicted, scene / truth).run()
-
-
-def test_a_run_without_checkpoint_is_refused_before_anything_is_loaded(scene: Path) -> None:
-    from sparseags_ns.plugin.training import load_splat
-
-    with pytest.raises(ValueError, match=r"refined holds no checkpoint"):
-        load_splat(scene / "refined")

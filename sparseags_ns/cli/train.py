@@ -1,0 +1,75 @@
+"""`sparseags train`: from photographs to a splat and refined cameras; the short form of `ns-train sparseags`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from tyro.conf import Positional, arg
+
+from sparseags_ns.console import announce
+
+
+class NoPhotographsError(ValueError):
+    """A path that does not exist."""
+
+
+@dataclass
+class Train:
+    """Make a splat and refined cameras from photographs: the short form of ns-train sparseags.
+
+    All other flags are nerfstudio's and are passed on, as they are or after `--`, behind PHOTOS:
+    sparseags train PHOTOS --pipeline.model.num-gaussians 3000. `ns-train sparseags --help` lists them.
+    """
+
+    photos: Annotated[Positional[Path], arg(metavar="PHOTOS")]
+    """Folder of the photographs, or a video; with the poses and masks that there are (docs/input.md)."""
+    output_dir: Annotated[Path, arg(aliases=("-o",))] = Path("outputs")
+    """The run goes into a new folder inside it, PHOTOS/METHOD/TIME."""
+    name: str | None = None
+    """In place of PHOTOS' name in that folder."""
+    poses: Path | None = None
+    """Initial poses: a cameras.json, a transforms.json or the folder of a COLMAP model."""
+    masks: str | None = None
+    """Where masks come from: auto, given, rembg, background, or none for whole photographs."""
+    steps: int | None = None
+    """Optimisation steps; the method's number if left out."""
+    viewer: bool = True
+    """Show the training in the web viewer, and serve it until Ctrl-C when the run is done."""
+    method: Literal["sparseags", "sparseags-paper"] = "sparseags"
+    """sparseags-paper has the authors' schedule and constants."""
+
+    PASSES_ON: ClassVar[bool] = True
+
+    def run(self, passed_on: Sequence[str] = ()) -> Path:
+        """Train; returns the run's folder.
+
+        Args:
+            passed_on: flags of nerfstudio.
+        """
+        if not self.photos.expanduser().exists():
+            raise NoPhotographsError(f"no such folder or video: {self.photos}")
+        announce(f"training on {self.photos}", "loading nerfstudio takes some seconds")
+        from sparseags_ns.method_configs.sparseags import METHODS
+        from sparseags_ns.plugin.training import config_of_arguments, train
+
+        arguments = [*self.arguments(), *passed_on]
+        config = config_of_arguments(METHODS[self.method].config, arguments, "sparseags train PHOTOS")
+        train(config)
+        return config.get_base_dir()
+
+    def arguments(self) -> list[str]:
+        """The arguments of `ns-train METHOD` that say the same."""
+        given = {
+            "--data": self.photos.expanduser(),
+            "--output-dir": self.output_dir.expanduser(),
+            "--experiment-name": self.name,
+            "--max-num-iterations": self.steps,
+            "--pipeline.datamanager.dataparser.poses": self.poses,
+            "--pipeline.datamanager.dataparser.masks": self.masks,
+            "--vis": None if self.viewer else "tensorboard",
+            "--viewer.quit-on-train-completion": None if self.viewer else True,
+        }
+        return [str(word) for flag, value in given.items() if value is not None for word in (flag, value)]

@@ -1,0 +1,98 @@
+"""The `sparseags` command itself: its help, what it imports, and how it ends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import is_dataclass
+from importlib import import_module
+
+import pytest
+
+from sparseags_ns import __version__
+from sparseags_ns.cli import COMMANDS, main
+from sparseags_ns.cli.train import Train
+
+HEAVY = "[name for name in ('torch', 'numpy', 'rich', 'tyro', 'nerfstudio') if name in sys.modules]"
+
+
+def test_help_lists_all_commands_and_imports_nothing() -> None:
+    code = f"import sys\nfrom sparseags_ns.cli import main\ntry: main(['--help'])\nfinally: print({HEAVY})"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    *lines, imported = run.stdout.splitlines()
+    assert imported == "[]"
+    assert [line.split()[0] for line in lines if line.startswith("  ") and "sparseags" != line.split()[0]][:-2] == list(
+        COMMANDS
+    )
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_a_command_begins_with_its_line_in_the_list(name: str) -> None:
+    command = getattr(import_module(f"sparseags_ns.cli.{name}"), name.capitalize())
+    assert is_dataclass(command) and (command.__doc__ or "").startswith(COMMANDS[name])
+
+
+@pytest.mark.parametrize(
+    "arguments, complaint",
+    [
+        (["exprot", "run"], "unknown command 'exprot'; expected one of demo, train, view"),
+        (["doctor", "--", "--data", "x"], "sparseags doctor takes nothing after --"),
+    ],
+)
+def test_a_wrong_command_line_ends_in_one_sentence(
+    arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    assert capsys.readouterr().err.startswith(f"sparseags: error: {complaint}")
+
+
+def test_no_command_shows_the_help_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([])
+    assert end.value.code == 2 and capsys.readouterr().out.startswith("usage: sparseags COMMAND")
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--version"])
+    assert capsys.readouterr().out == f"sparseags {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "error, status", [(ValueError("bad input"), "sparseags: error: bad input"), (KeyboardInterrupt(), 130)]
+)
+def test_what_ends_a_command_decides_its_exit_status(
+    error: BaseException, status: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(self: Train, passed_on: list[str]) -> None:
+        raise error
+
+    monkeypatch.setattr(Train, "run", run)
+    with pytest.raises(SystemExit) as end:
+        main(["train", "photographs"])
+    assert end.value.code == status
+
+
+@pytest.fixture
+def passed_on(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The arguments for ns-train of every `sparseags train` in a test."""
+    calls: list[list[str]] = []
+    monkeypatch.setattr(Train, "run", lambda self, more: calls.append([*self.arguments(), *more]))
+    return calls
+
+
+def test_train_translates_its_own_flags_and_passes_on_all_others(passed_on: list[list[str]]) -> None:
+    main(["train", "photographs"])
+    main(["train", "photographs", "-o", "runs", "--steps", "50", "--no-viewer", "--pipeline.model.sh-degree", "1"])
+    main(["train", "photographs", "--masks", "none", "--verbose", "--", "--steps-per-save", "10"])
+    whole = ["--data", "photographs", "--output-dir", "outputs"]
+    ending = ["--vis", "tensorboard", "--viewer.quit-on-train-completion", "True", "--pipeline.model.sh-degree", "1"]
+    assert passed_on[0] == whole
+    assert passed_on[1] == ["--data", "photographs", "--output-dir", "runs", "--max-num-iterations", "50", *ending]
+    assert passed_on[2] == [*whole, "--pipeline.datamanager.dataparser.masks", "none", "--steps-per-save", "10"]
+
+
+def test_train_without_photographs_ends_before_nerfstudio_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SystemExit, match="sparseags: error: no such folder or video: nowhere"):
+        main(["train", "nowhere"])
