@@ -17,7 +17,7 @@ from benchmarks import processes
 from benchmarks.metric import Metric
 from benchmarks.timing import Timing, least, wall_seconds, yardstick_seconds
 from sparseags_ns.geometry import se3
-from sparseags_ns.rasterizer import Gaussians, photometric_loss, rasterize, score_poses
+from sparseags_ns.rasterizer import Gaussians, Target, photometric_loss, rasterize, score_poses
 from sparseags_ns.rasterizer.scenes import Scene, ball_scene
 
 SIZES_PX = (64, 128, 256, 512)
@@ -84,12 +84,14 @@ def scoring_times(count: int) -> list[Metric]:
     """Scoring of hypotheses at 64 px, without and with the gradient by the poses."""
     scene = ball_scene(count, 64, HYPOTHESES)
     truth = rasterize(scene.gaussians, scene.cameras[:1])
+    mask = truth.alpha[0]
+    target = Target(truth.rgb[0], mask, torch.ones_like(mask), scene.cameras.K[0])
     metrics = []
     for name, wanted in (("score", False), ("score+gradient", True)):
         poses = scene.cameras.T_camera_world.clone().requires_grad_(wanted)
 
         def work(poses: torch.Tensor = poses) -> None:
-            score_poses(scene.gaussians, truth.rgb[0], truth.alpha[0], poses, scene.cameras.K[0])
+            score_poses(scene.gaussians, target, poses)
 
         metrics.append(time_metric(f"{name}/64px/{count}", least(work).each(HYPOTHESES)))
     return metrics

@@ -19,7 +19,7 @@ from sparseags_ns.outliers.context import RepairContext, without
 from sparseags_ns.outliers.fits import realigned
 from sparseags_ns.pose_search.proxy import proxy
 from sparseags_ns.pose_search.search import refined
-from sparseags_ns.pose_search.target import photograph_of
+from sparseags_ns.pose_search.target import target_of
 from sparseags_ns.runs.record import Decision
 
 FAR_DEG = 8.0
@@ -110,8 +110,8 @@ def _losses_nearby(
     both = (fit, fit.with_pose(view, given_pose))
     poses = torch.stack([realigned(faded, one.cameras.T_camera_world)[view] for one in both])
     settings = place.settings.thorough
-    photograph = photograph_of(replace(place.views, cameras=faded.cameras), view, settings.fine_px)
-    if photograph.area == 0:
+    target = target_of(replace(place.views, cameras=faded.cameras), view, settings.fine_px)
+    if target.area == 0:
         return torch.inf, torch.inf
-    _, losses = refined(proxy(faded.gaussians, settings.fine_gaussians), photograph, poses, settings, fine=True)
+    _, losses = refined(proxy(faded.gaussians, settings.fine_gaussians), target, poses, settings, fine=True)
     return float(losses[0]), float(losses[1])

@@ -19,7 +19,7 @@ from sparseags_ns.geometry.motion import drift, motion
 from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.pose_search.proxy import proxy
 from sparseags_ns.pose_search.search import pose_losses
-from sparseags_ns.pose_search.target import photograph_of
+from sparseags_ns.pose_search.target import target_of
 from sparseags_ns.views import Views
 
 NO_LIMIT = 1_000_000
@@ -33,12 +33,12 @@ def view_losses(fit: Reconstruction, views: Views, pixels: int, mask_weight: flo
     gaussians, placed = proxy(fit.gaussians, NO_LIMIT), replace(views, cameras=fit.cameras)
     losses = []
     for view in range(len(views)):
-        photograph = photograph_of(placed, view, pixels)
-        if photograph.area == 0:
+        target = target_of(placed, view, pixels)
+        if target.area == 0:
             losses.append(fit.gaussians.means.new_tensor(torch.inf))
         else:
             pose = fit.cameras.T_camera_world[view : view + 1]
-            losses.append(pose_losses(gaussians, photograph, pose, mask_weight)[0])
+            losses.append(pose_losses(gaussians, target, pose, mask_weight)[0])
     return torch.stack(losses)
 
 

@@ -17,7 +17,7 @@ from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.pose_search.hypotheses import diverse, placed
 from sparseags_ns.pose_search.proxy import proxy
 from sparseags_ns.pose_search.search import SearchResult, SearchSettings, pose_losses, search
-from sparseags_ns.pose_search.target import photograph_of
+from sparseags_ns.pose_search.target import target_of
 from sparseags_ns.views import Views
 
 GLANCE = SearchSettings(
@@ -59,14 +59,14 @@ def relocation(
     """
     here = fit.cameras.T_camera_world[view]
     seen = replace(views, cameras=fit.cameras)
-    photograph, small = photograph_of(seen, view, settings.fine_px), proxy(fit.gaussians, settings.fine_gaussians)
-    own = torch.stack([here, placed(here[None], small, photograph.mask, photograph.valid, photograph.K)[0]])
+    target, small = target_of(seen, view, settings.fine_px), proxy(fit.gaussians, settings.fine_gaussians)
+    own = torch.stack([here, placed(here[None], small, target.mask, target.valid, target.K)[0]])
     found = search(fit.gaussians, seen, view, fit.camera_distance, settings, extra=own)
     if len(found.poses) == 0:
         return Relocation(view, torch.inf, torch.inf, found)
     rotation_deg, _ = pose_change(here.expand(len(found.poses), 4, 4), found.poses)
     far = rotation_deg > ELSEWHERE_DEG
-    near_losses = torch.cat([pose_losses(small, photograph, own, settings.mask_weight), found.losses[~far]])
+    near_losses = torch.cat([pose_losses(small, target, own, settings.mask_weight), found.losses[~far]])
     far_losses = found.losses[far]
     elsewhere = float(far_losses.min()) if len(far_losses) else torch.inf
     result = Relocation(view, float(near_losses.min()), elsewhere, found)

@@ -24,8 +24,8 @@ from sparseags_ns.metrics.images import ssim
 from sparseags_ns.optimization.observer import observer
 from sparseags_ns.pose_search.hypotheses import Turns, all_turns, diverse, placed
 from sparseags_ns.pose_search.proxy import proxy
-from sparseags_ns.pose_search.target import Photograph, photograph_of
-from sparseags_ns.rasterizer import rasterize, score_poses
+from sparseags_ns.pose_search.target import target_of
+from sparseags_ns.rasterizer import Target, rasterize, score_poses
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
 
@@ -109,7 +109,7 @@ def search(
     """
     watching = observer()
     watching.on_search_begin(view, "thorough" if settings.fine_steps > 0 else "quick", views.cameras)
-    coarse, fine = (photograph_of(views, view, px) for px in (settings.coarse_px, settings.fine_px))
+    coarse, fine = (target_of(views, view, px) for px in (settings.coarse_px, settings.fine_px))
     small = proxy(gaussians, settings.proxy_gaussians)
     turns = all_turns(settings.spacing_deg, settings.max_roll_deg)
     poses = turns.poses(distance, small.visible_center)
@@ -173,7 +173,7 @@ def search_pose(
 
 def pose_losses(
     gaussians: Gaussians,
-    photograph: Photograph,
+    target: Target,
     poses: Float[Tensor, "hypotheses 4 4"],
     mask_weight: float,
     *,
@@ -183,24 +183,15 @@ def pose_losses(
     losses = []
     for part in poses.split(batch):
         losses.append(
-            score_poses(
-                gaussians,
-                photograph.over(GRAY),
-                photograph.mask,
-                part,
-                photograph.K,
-                background=photograph.mask.new_full((3,), GRAY),
-                valid=photograph.valid,
-                mask_weight=mask_weight,
-            )
+            score_poses(gaussians, target, part, background=target.mask.new_full((3,), GRAY), mask_weight=mask_weight)
         )
         observer().pause()
-    return torch.cat(losses) / photograph.area
+    return torch.cat(losses) / target.area
 
 
 def refined(
     gaussians: Gaussians,
-    photograph: Photograph,
+    target: Target,
     poses: Float[Tensor, "hypotheses 4 4"],
     settings: SearchSettings,
     *,
@@ -217,7 +208,7 @@ def refined(
     for step in range(steps):
         moving = tangents.requires_grad_()
         with torch.enable_grad():
-            losses = pose_losses(gaussians, photograph, poses @ se3.exp(moving), settings.mask_weight)
+            losses = pose_losses(gaussians, target, poses @ se3.exp(moving), settings.mask_weight)
             (gradient,) = torch.autograd.grad(losses.sum(), moving)
         mean = torch.lerp(gradient, mean, 0.9)
         square = torch.lerp(gradient.square().mean(1, keepdim=True), square, 0.99)
@@ -226,16 +217,16 @@ def refined(
         tangents = (tangents - rate * (mean / (1 - 0.9 ** (step + 1))) / (root + 1e-15)).detach()
     with torch.no_grad():
         final = poses @ se3.exp(tangents)
-        return final, pose_losses(gaussians, photograph, final, settings.mask_weight)
+        return final, pose_losses(gaussians, target, final, settings.mask_weight)
 
 
 def _structure_errors(
-    gaussians: Gaussians, photograph: Photograph, poses: Float[Tensor, "candidates 4 4"]
+    gaussians: Gaussians, target: Target, poses: Float[Tensor, "candidates 4 4"]
 ) -> Float[Tensor, " candidates"]:
     """Structural dissimilarity of the renders from the photograph, over the mask's share."""
-    height, width = photograph.mask.shape
-    cameras = Cameras(poses, photograph.K.expand(len(poses), 3, 3), width, height)
-    rendered = rasterize(gaussians, cameras, photograph.mask.new_full((3,), GRAY)).rgb
-    target = photograph.over(GRAY).expand_as(rendered)
-    known = photograph.valid[..., None]
-    return (1 - ssim(rendered * known, target * known)) / 2 / photograph.area
+    height, width = target.mask.shape
+    cameras = Cameras(poses, target.K.expand(len(poses), 3, 3), width, height)
+    rendered = rasterize(gaussians, cameras, target.mask.new_full((3,), GRAY)).rgb
+    shown = target.over(GRAY).expand_as(rendered)
+    known = target.valid[..., None]
+    return (1 - ssim(rendered * known, shown * known)) / 2 / target.area

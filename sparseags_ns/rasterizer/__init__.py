@@ -19,9 +19,9 @@ from sparseags_ns.rasterizer.constants import FAR, NEAR
 from sparseags_ns.rasterizer.image_loss import photometric_loss
 from sparseags_ns.rasterizer.reference import rasterize_reference
 from sparseags_ns.rasterizer.scoring import score_poses
-from sparseags_ns.rasterizer.types import Gaussians, Raster
+from sparseags_ns.rasterizer.types import Gaussians, Raster, Target
 
-__all__ = ["Backend", "Gaussians", "Raster", "photometric_loss", "rasterize", "score_poses"]
+__all__ = ["Backend", "Gaussians", "Raster", "Target", "photometric_loss", "rasterize", "score_poses"]
 
 
 def rasterize(

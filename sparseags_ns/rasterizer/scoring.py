@@ -1,4 +1,4 @@
-"""Scoring camera poses against one photograph: thousands of hypotheses, one number each, no image kept.
+"""Scores of camera poses against one photo: thousands of hypotheses, one number each, no image kept.
 
 loss = sum of valid (|rgb - target|^2 / 3 + mask_weight (alpha - mask)^2) / sum of valid, over the pixels.
 
@@ -6,6 +6,8 @@ Frames: `world`; `camera`, OpenCV axes. Units: world units; pixels.
 """
 
 from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,57 +23,62 @@ from sparseags_ns.rasterizer.checks import (
     expand_background,
 )
 from sparseags_ns.rasterizer.constants import FAR, NEAR
-from sparseags_ns.rasterizer.types import Gaussians, Raster
+from sparseags_ns.rasterizer.types import Gaussians, Target
 
-_AT_ONCE = 64
+_BATCH = 64
 """Hypotheses in one call of a back end that keeps its images (all but the CPU kernel)."""
+
+
+class _Comparison(NamedTuple):
+    """What the renders of the hypotheses are compared with."""
+
+    background: Float[Tensor, " 3"]
+    colors: Float[Tensor, "height width 3"]
+    """The photo over that background."""
+    mask: Float[Tensor, "height width"]
+    weights: Float[Tensor, "height width"]
+    """Weight of each pixel; they sum to 1."""
+    mask_weight: float
 
 
 def score_poses(
     gaussians: Gaussians,
-    target: Float[Tensor, "height width 3"],
-    mask: Float[Tensor, "height width"],
+    target: Target,
     T_camera_world: Float[Tensor, "hypotheses 4 4"],
-    K: Float[Tensor, "3 3"] | Float[Tensor, "hypotheses 3 3"],
     *,
     background: Float[Tensor, " 3"] | None = None,
-    valid: Float[Tensor, "height width"] | None = None,
     mask_weight: float = 0.5,
     sh_degree: int | None = None,
     backend: Backend = "auto",
     near: float = NEAR,
     far: float = FAR,
 ) -> Float[Tensor, " hypotheses"]:
-    """Loss of each pose; differentiable with respect to the poses only, where they require it.
+    """Loss of each pose; differentiable with respect to the poses only, where they require a gradient.
 
     Args:
-        gaussians: what is rendered; receives no gradient.
-        target: the photograph over `background`.
-        mask: coverage of the object in the photograph, 0 to 1.
+        gaussians: the scene; receives no gradient.
+        target: the photo and its intrinsics.
         T_camera_world: the hypotheses.
-        K: intrinsics in pixels of the target's size, one for all or one each.
-        background: black if None.
-        valid: weight of each pixel; 0 where nothing is known of the photograph. All 1 if None.
-        mask_weight: of the squared error of alpha against that of the colour.
+        background: colour behind both the photo and the renders; black if None.
+        mask_weight: weight of the squared error of alpha relative to that of the colour.
         sh_degree, backend, near, far: as for `rasterize`.
+
+    Raises:
+        RasterizerInputError: no pixel of the target is valid, or the inputs do not fit together.
     """
-    height, width = mask.shape
-    cameras = Cameras(T_camera_world, K.expand(len(T_camera_world), 3, 3), width, height)
+    height, width = target.mask.shape
+    cameras = Cameras(T_camera_world, target.K.expand(len(T_camera_world), 3, 3), width, height)
     check_inputs(gaussians, cameras, sh_degree)
-    weights = _normalised(torch.ones_like(mask) if valid is None else valid)
-    behind = expand_background(background, gaussians.means, 1)
+    total = target.valid.sum()
+    if not total > 0:
+        raise RasterizerInputError("`valid` is 0 in every pixel: there is nothing to compare the hypotheses with")
+    behind = expand_background(background, gaussians.means, 1)[0]
+    comparison = _Comparison(behind, target.over(behind), target.mask, target.valid / total, mask_weight)
     chosen = check_backend(backend, gaussians.means.device)
     score = _score_on_cpu if chosen == "cpu" else _score_by_images
     options = {"sh_degree": sh_degree, "backend": chosen, "near": near, "far": far}
-    loss, gradient = score(gaussians, cameras, behind[0], (target, mask, weights, mask_weight), options)
+    loss, gradient = score(gaussians, cameras, comparison, options)
     return loss if gradient is None else _KnownGradient.apply(T_camera_world, loss, gradient)
-
-
-def _normalised(valid: Float[Tensor, "height width"]) -> Float[Tensor, "height width"]:
-    total = valid.sum()
-    if not total > 0:
-        raise RasterizerInputError("`valid` is 0 in every pixel: there is nothing to compare the hypotheses with")
-    return valid / total
 
 
 class _KnownGradient(torch.autograd.Function):
@@ -88,30 +95,23 @@ class _KnownGradient(torch.autograd.Function):
         return v_loss[:, None, None] * gradient, None, None
 
 
-Photograph = tuple[Tensor, Tensor, Tensor, float]
-
-
-def image_losses(raster: Raster, photograph: Photograph) -> Float[Tensor, " hypotheses"]:
-    """The loss in torch, from images: what the kernel computes without keeping them."""
-    target, mask, weights, mask_weight = photograph
-    color = (raster.rgb - target).square().mean(dim=-1)
-    return ((color + mask_weight * (raster.alpha - mask).square()) * weights).sum(dim=(1, 2))
-
-
 def _score_by_images(
-    gaussians: Gaussians, cameras: Cameras, background: Tensor, photograph: Photograph, options: dict
+    gaussians: Gaussians, cameras: Cameras, comparison: _Comparison, options: dict[str, Any]
 ) -> tuple[Tensor, Tensor | None]:
     """Losses and gradients through `rasterize`, a batch of hypotheses at a time."""
     from sparseags_ns.rasterizer import rasterize
 
+    background, colors, mask, weights, mask_weight = comparison
     frozen = Gaussians(*(getattr(gaussians, name).detach() for name in Gaussians.__dataclass_fields__))
     wanted = cameras.T_camera_world.requires_grad and torch.is_grad_enabled()
     losses, gradients = [], []
-    for begin in range(0, len(cameras), _AT_ONCE):
-        batch = cameras[begin : begin + _AT_ONCE]
+    for begin in range(0, len(cameras), _BATCH):
+        batch = cameras[begin : begin + _BATCH]
         batch = batch.with_poses(batch.T_camera_world.detach().requires_grad_(wanted))
         with torch.set_grad_enabled(wanted):
-            loss = image_losses(rasterize(frozen, batch, background, **options), photograph)
+            raster = rasterize(frozen, batch, background, **options)
+            color_errors = (raster.rgb - colors).square().mean(dim=-1)
+            loss = ((color_errors + mask_weight * (raster.alpha - mask).square()) * weights).sum(dim=(1, 2))
             if wanted:
                 gradients += torch.autograd.grad(loss.sum(), batch.T_camera_world)
         losses.append(loss.detach())
@@ -120,11 +120,7 @@ def _score_by_images(
 
 
 def _score_on_cpu(
-    gaussians: Gaussians,
-    cameras: Cameras,
-    background: Tensor,
-    photograph: Photograph,
-    options: dict,
+    gaussians: Gaussians, cameras: Cameras, comparison: _Comparison, options: dict[str, Any]
 ) -> tuple[Tensor, Tensor | None]:
     """Losses and gradients through the kernel in which each thread renders whole hypotheses."""
     from sparseags_ns.rasterizer.autograd import as_array, make_geometry
@@ -135,8 +131,10 @@ def _score_on_cpu(
     means, quats, scales, opacities, colors = (
         as_array(getattr(gaussians, name)) for name in ("means", "quats", "scales", "opacities", "colors")
     )
-    coefficients, bases = (colors, _bases(colors, options["sh_degree"])) if colors.ndim == 3 else (None, 0)
-    target, mask, weights = (as_array(tensor) for tensor in photograph[:3])
+    coefficients, bases, sh_degree = None, 0, options["sh_degree"]
+    if colors.ndim == 3:
+        coefficients, bases = colors, colors.shape[1] if sh_degree is None else (sh_degree + 1) ** 2
+    behind, target, mask, weights = (as_array(tensor) for tensor in comparison[:4])
     T, K, dtype = as_array(cameras.T_camera_world), as_array(cameras.K), means.dtype
     # Not numpy's inverse: its BLAS wakes threads of its own, which then spin and double the CPU time.
     centers = as_array(torch.linalg.inv(cameras.T_camera_world.detach())[:, :3, 3].contiguous())
@@ -144,13 +142,13 @@ def _score_on_cpu(
     wanted = cameras.T_camera_world.requires_grad and torch.is_grad_enabled()
     losses = np.empty(count, dtype)
     v_Ts, v_centers = (np.zeros((count, CAMERA_COLUMNS), dtype), np.zeros((count, 3), dtype)) if wanted else (None,) * 2
-    behind, numbers = as_array(background), [dtype.type(x) for x in (options["near"], options["far"], photograph[3])]
+    near, far, mask_weight = (dtype.type(x) for x in (options["near"], options["far"], comparison.mask_weight))
 
     def work(begin: int, end: int) -> None:
         view_colors = colors if coefficients is None else np.empty((len(means), 3), dtype)
         score_hypotheses(
             geometry, means, opacities, view_colors, coefficients, bases, T, centers, K, begin, end, behind,
-            numbers[0], numbers[1], target, mask, weights, numbers[2], losses, v_Ts, v_centers,
+            near, far, target, mask, weights, mask_weight, losses, v_Ts, v_centers,
         )  # fmt: skip
 
     run_chunks(count, max(1, count // tasks_per_view(1)), work)
@@ -159,12 +157,8 @@ def _score_on_cpu(
     return torch.from_numpy(losses), _pose_gradient(cameras.T_camera_world, v_Ts, v_centers)
 
 
-def _bases(coefficients: np.ndarray, sh_degree: int | None) -> int:
-    return coefficients.shape[1] if sh_degree is None else (sh_degree + 1) ** 2
-
-
 def _pose_gradient(T_camera_world: Tensor, v_Ts: np.ndarray, v_centers: np.ndarray) -> Tensor:
-    """Join the gradient through the projection with the one through the directions of the harmonics."""
+    """Sum of the gradients through the projection and through the viewing directions of the harmonics."""
     gradient = torch.zeros_like(T_camera_world)
     gradient[:, :3] = torch.from_numpy(v_Ts[:, :12].reshape(-1, 3, 4))
     if not v_centers.any():

@@ -38,6 +38,29 @@ class Gaussians:
 
 
 @dataclass(frozen=True)
+class Target:
+    """One photo at the size at which camera poses are scored against it."""
+
+    premultiplied: Float[Tensor, "height width 3"]
+    """Colour times mask."""
+    mask: Float[Tensor, "height width"]
+    """Coverage of the object, 0 to 1."""
+    valid: Float[Tensor, "height width"]
+    """Weight of each pixel: 1 where the photo is known, 0 where it is not."""
+    K: Float[Tensor, "3 3"] | Float[Tensor, "hypotheses 3 3"]
+    """Intrinsics in pixels of this size, one for all poses or one for each."""
+
+    def over(self, background: float | Float[Tensor, " 3"]) -> Float[Tensor, "height width 3"]:
+        """The photo composited over a gray or a colour."""
+        return self.premultiplied + (1 - self.mask)[..., None] * background
+
+    @property
+    def area(self) -> float:
+        """Share of the valid pixels that the object covers."""
+        return float((self.mask * self.valid).sum() / self.valid.sum().clamp_min(1))
+
+
+@dataclass(frozen=True)
 class Raster:
     """Images of all cameras of one call."""
 

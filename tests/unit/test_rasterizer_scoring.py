@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
 
-from sparseags_ns.rasterizer import Backend, rasterize, score_poses
+from sparseags_ns.rasterizer import Backend, Target, rasterize, score_poses
 from sparseags_ns.rasterizer.checks import RasterizerInputError
 from sparseags_ns.rasterizer.scenes import Scene, ball_scene
 
@@ -14,21 +16,20 @@ SIZE = (40, 33)
 BACKGROUND = torch.tensor([0.1, 0.6, 0.3])
 
 
-def problem(sh_bases: int | None, dtype: torch.dtype = torch.float64) -> tuple[Scene, Tensor, Tensor, Tensor]:
-    """A scene with six hypotheses of which the first is true: scene, target, mask, valid."""
+def problem(sh_bases: int | None, dtype: torch.dtype = torch.float64, device: str = "cpu") -> tuple[Scene, Target]:
+    """A scene with six hypotheses of which the first is true, and the target that it shows."""
     scene = ball_scene(120, SIZE, 6, scale=0.06, sh_bases=sh_bases).map(lambda t: t.to(dtype))
-    truth = rasterize(scene.gaussians, scene.cameras[:1], BACKGROUND.to(dtype))
+    truth = rasterize(scene.gaussians, scene.cameras[:1])
     valid = (torch.rand(SIZE[1], SIZE[0], generator=torch.Generator().manual_seed(0)) > 0.3).to(dtype)
-    return scene, truth.rgb[0], truth.alpha[0], valid
+    maps = (truth.rgb[0], truth.alpha[0], valid, scene.cameras.K[0])
+    return scene.map(lambda t: t.to(device)), Target(*(t.to(device) for t in maps))
 
 
-def score(scene: Scene, target: Tensor, mask: Tensor, valid: Tensor, backend: Backend) -> tuple[Tensor, Tensor]:
+def score(scene: Scene, target: Target, backend: Backend) -> tuple[Tensor, Tensor]:
     """Losses, and gradient of their sum weighted by 1, 2, 3, ..."""
     T = scene.cameras.T_camera_world.clone().requires_grad_()
     background = BACKGROUND.to(T)
-    loss = score_poses(
-        scene.gaussians, target, mask, T, scene.cameras.K[0], background=background, valid=valid, backend=backend
-    )
+    loss = score_poses(scene.gaussians, target, T, background=background, backend=backend)
     (loss * torch.arange(1, len(loss) + 1, device=loss.device)).sum().backward()
     assert T.grad is not None
     return loss.detach(), T.grad
@@ -44,45 +45,41 @@ def test_cpu_scores_and_pose_gradients_are_those_of_the_twin(sh_bases: int | Non
 @pytest.mark.parametrize("sh_bases", [None, 4])
 def test_float32_scores_agree_with_the_float64_twin(sh_bases: int | None, backend: Backend) -> None:
     expected, expected_gradient = score(*problem(sh_bases), "reference")
-    scene, *maps = problem(sh_bases, torch.float32)
-    target, mask, valid = (t.to(backend) for t in maps)
-    got, gradient = score(scene.map(lambda t: t.to(backend)), target, mask, valid, backend)
+    got, gradient = score(*problem(sh_bases, torch.float32, backend), backend)
     torch.testing.assert_close(got.cpu().double(), expected, rtol=1e-4, atol=1e-7)
     largest = float(expected_gradient.abs().max())
     torch.testing.assert_close(gradient.cpu().double(), expected_gradient, rtol=0, atol=1e-4 * largest)
 
 
 def test_the_true_pose_scores_nothing_and_the_others_more(backend: Backend) -> None:
-    scene, *maps = problem(None, torch.float32)
-    target, mask, valid = (t.to(backend) for t in maps)
-    loss, _ = score(scene.map(lambda t: t.to(backend)), target, mask, valid, backend)
+    loss, _ = score(*problem(None, torch.float32, backend), backend)
     assert loss[0] < 1e-9 and loss[1:].min() > 1e-3
 
 
 def test_pixels_of_unknown_content_do_not_count() -> None:
-    scene, target, mask, valid = problem(None)
-    unknown = valid == 0
-    spoiled = torch.where(unknown[..., None], 1 - target, target)
-    expected = score(scene, target, mask, valid, "cpu")
-    got = score(scene, spoiled, torch.where(unknown, 1 - mask, mask), valid, "cpu")
+    scene, target = problem(None)
+    unknown = target.valid == 0
+    colors = torch.where(unknown[..., None], 1 - target.premultiplied, target.premultiplied)
+    spoiled = replace(target, premultiplied=colors, mask=torch.where(unknown, 1 - target.mask, target.mask))
+    expected, got = score(scene, target, "cpu"), score(scene, spoiled, "cpu")
     assert all(torch.equal(a, b) for a, b in zip(got, expected, strict=True))
 
 
 def test_each_hypothesis_may_have_its_own_intrinsics() -> None:
-    scene, target, mask, _ = problem(None)
+    scene, target = problem(None)
     K = scene.cameras.K * torch.tensor([1.1, 1.1, 1.0], dtype=torch.float64)[:, None]
     T = scene.cameras.T_camera_world
     K[0] = scene.cameras.K[0]
-    together = score_poses(scene.gaussians, target, mask, T, K)
-    torch.testing.assert_close(together[:1], score_poses(scene.gaussians, target, mask, T[:1], K[0]))
-    torch.testing.assert_close(together[1:], score_poses(scene.gaussians, target, mask, T[1:], K[1]))
+    together = score_poses(scene.gaussians, replace(target, K=K), T)
+    torch.testing.assert_close(together[:1], score_poses(scene.gaussians, replace(target, K=K[0]), T[:1]))
+    torch.testing.assert_close(together[1:], score_poses(scene.gaussians, replace(target, K=K[1]), T[1:]))
 
 
 @pytest.mark.parametrize("hypotheses", [0, 1])
 def test_any_number_of_hypotheses_is_scored(hypotheses: int) -> None:
-    scene, target, mask, _ = problem(None)
+    scene, target = problem(None)
     poses = scene.cameras.T_camera_world[:hypotheses].clone().requires_grad_()
-    loss = score_poses(scene.gaussians, target, mask, poses, scene.cameras.K[0])
+    loss = score_poses(scene.gaussians, target, poses)
     loss.sum().backward()
     assert loss.shape == (hypotheses,) and poses.grad is not None
 
@@ -99,13 +96,7 @@ def test_scores_are_bitwise_equal_for_1_and_3_threads() -> None:
 
 
 def test_a_photograph_without_known_pixels_is_refused() -> None:
-    scene, target, mask, valid = problem(None)
+    scene, target = problem(None)
     with pytest.raises(RasterizerInputError, match="`valid` is 0 in every pixel"):
-        score_poses(
-            scene.gaussians,
-            target,
-            mask,
-            scene.cameras.T_camera_world,
-            scene.cameras.K[0],
-            valid=torch.zeros_like(valid),
-        )
+        unknown = replace(target, valid=torch.zeros_like(target.valid))
+        score_poses(scene.gaussians, unknown, scene.cameras.T_camera_world)

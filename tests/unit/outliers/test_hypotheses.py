@@ -12,7 +12,7 @@ from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import orbit, project
 from sparseags_ns.pose_search.hypotheses import all_turns, diverse, placed
 from sparseags_ns.pose_search.proxy import proxy
-from sparseags_ns.pose_search.target import photograph_of
+from sparseags_ns.pose_search.target import target_of
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
@@ -125,8 +125,8 @@ def test_middle_is_where_the_opaque_gaussians_are(toy_gaussians: Gaussians) -> N
 
 def test_reduced_photograph_keeps_its_rays(make_views: Callable[..., Views]) -> None:
     views = make_views(2, 64)
-    photograph = photograph_of(views, 1, 16)
+    target = target_of(views, 1, 16)
     pixels, _ = project(views.cameras, torch.zeros(1, 3))
-    assert photograph.mask.shape == (16, 16) and photograph.over(0.5).shape == (16, 16, 3)
-    assert torch.allclose(photograph.K[:2, 2] * 4, views.cameras.K[1, :2, 2]) and pixels.shape == (2, 1, 2)
-    assert photograph_of(views, 1, 1000).mask.shape == (64, 64)
+    assert target.mask.shape == (16, 16) and target.over(0.5).shape == (16, 16, 3)
+    assert torch.allclose(target.K[:2, 2] * 4, views.cameras.K[1, :2, 2]) and pixels.shape == (2, 1, 2)
+    assert target_of(views, 1, 1000).mask.shape == (64, 64)
