@@ -14,15 +14,15 @@ from benchmarks.timing import yardstick_seconds
 _START = """
 import torch
 from sparseags_ns.rasterizer import rasterize
-from sparseags_ns.rasterizer.scenes import ball_scene
+from benchmarks.scenes import ball_scene
 leaves = ball_scene(1000, 64, 2).leaves()
 rasterize(leaves.gaussians, leaves.cameras, leaves.background).rgb.sum().backward()
 """
-_IMPORT = "import torch, sparseags_ns.rasterizer, sparseags_ns.rasterizer.scenes"
+_IMPORT = "import torch, sparseags_ns.rasterizer, benchmarks.scenes"
 _MEMORY = """
 import resource, torch
 from sparseags_ns.rasterizer import rasterize
-from sparseags_ns.rasterizer.scenes import ball_scene
+from benchmarks.scenes import ball_scene
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 def now():

@@ -1,6 +1,6 @@
 """Speed and memory of the CPU rasterizer: images, hypotheses, the joint step, threads, cold start.
 
-The scene is `ball_scene` (see `sparseags_ns.rasterizer.scenes`). Times are CPU milliseconds on one thread per view or
+The scene is `ball_scene` (see `benchmarks.scenes`). Times are CPU milliseconds on one thread per view or
 hypothesis, compared as ratios to the yardstick; `forward+backward` is both together.
 """
 
@@ -15,10 +15,10 @@ import torch
 
 from benchmarks import processes
 from benchmarks.metric import Metric
+from benchmarks.scenes import Scene, ball_scene
 from benchmarks.timing import Timing, least, wall_seconds, yardstick_seconds
 from sparseags_ns.geometry import se3
 from sparseags_ns.rasterizer import Gaussians, Target, photometric_loss, rasterize, score_poses
-from sparseags_ns.rasterizer.scenes import Scene, ball_scene
 
 SIZES_PX = (64, 128, 256, 512)
 COUNTS = (2_000, 5_000, 10_000, 25_000, 100_000)

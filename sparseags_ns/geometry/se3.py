@@ -14,6 +14,7 @@ from math import factorial
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
 _SERIES_TERMS = 11
 """Terms of each power series: at x = 1 the first one left out is below the precision of float64."""
@@ -116,8 +117,8 @@ def quats_from_rotations(R: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batc
 
 
 def rotations_from_quats(quats: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 3 3"]:
-    """Rotation of each unit quaternion (w, x, y, z)."""
-    w, x, y, z = quats.unbind(-1)
+    """Rotation of each quaternion (w, x, y, z), of any length."""
+    w, x, y, z = functional.normalize(quats, dim=-1).unbind(-1)
     rows = [
         [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
         [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],

@@ -12,12 +12,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from sparseags_ns.geometry import se3
 from sparseags_ns.optimization.settings import SPLIT_SPREAD
-from sparseags_ns.rasterizer.reference import rotation_matrices
+from sparseags_ns.rasterizer.constants import SH_C0
 from sparseags_ns.rasterizer.types import Gaussians
-
-SH_C0 = 0.28209479177387814
-"""Value of the constant spherical harmonic, 1 / (2 sqrt(pi))."""
 
 
 def activate(params: Mapping[str, Tensor] | nn.ParameterDict) -> Gaussians:
@@ -75,7 +73,7 @@ def split_all(
         visible = torch.ones_like(visible)
     parents = visible.nonzero().flatten().repeat_interleave(2)
     noise = torch.randn(len(parents), 3, generator=generator).to(params["means"])
-    axes = rotation_matrices(params["quats"][parents])
+    axes = se3.rotations_from_quats(params["quats"][parents])
     offsets = (axes @ (params["scales"][parents].exp() * noise * SPLIT_SPREAD)[..., None])[..., 0]
     for name, param in list(params.items()):
         value = param[parents].clone()

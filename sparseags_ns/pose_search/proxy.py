@@ -6,22 +6,18 @@ Frame: `world`. Units: world units.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
-from gsplat.utils import normalized_quat_to_rotmat
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from sparseags_ns.geometry import se3
+from sparseags_ns.rasterizer.constants import SH_C0
 from sparseags_ns.rasterizer.types import Gaussians
-
-_SH_C0 = 0.28209479177387814
-"""Value of the constant spherical harmonic, 1 / (2 sqrt(pi))."""
 
 
 def base_colors(gaussians: Gaussians) -> Float[Tensor, "gaussians 3"]:
     """RGB without view dependence."""
     colors = gaussians.colors
-    return colors if colors.ndim == 2 else (colors[:, 0] * _SH_C0 + 0.5).clamp_min(0)
+    return colors if colors.ndim == 2 else (colors[:, 0] * SH_C0 + 0.5).clamp_min(0)
 
 
 def proxy(gaussians: Gaussians, count: int, min_opacity: float = 0.05) -> Gaussians:
@@ -71,7 +67,7 @@ def _merged(parts: Gaussians, cells: Int[Tensor, " gaussians"]) -> Gaussians:
         return values.new_zeros(number, *values.shape[1:]).index_add(0, cells, weighted)
 
     means = mean(parts.means)
-    axes = normalized_quat_to_rotmat(F.normalize(parts.quats, dim=-1)) * parts.scales[:, None, :]
+    axes = se3.rotations_from_quats(parts.quats) * parts.scales[:, None, :]
     offsets = parts.means - means[cells]
     covariances = mean(axes @ axes.mT + offsets[:, :, None] * offsets[:, None, :])
     variances, turns = torch.linalg.eigh(covariances)

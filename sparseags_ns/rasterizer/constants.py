@@ -28,6 +28,15 @@ FAR: Final = 1e10
 """Farthest z that is drawn, in world units."""
 SH_DEGREE_MAX: Final = 3
 """Highest degree of spherical harmonics (16 coefficients)."""
+SH_C0: Final = 0.28209479177387814
+"""The constant spherical harmonic, 1 / (2 sqrt(pi)): RGB = 0.5 + SH_C0 * coefficient."""
+SH_C1: Final = 0.4886025119029199
+"""Factor of degree 1, sqrt(3 / (4 pi))."""
+SH_C2: Final = (1.0925484305920792, 0.31539156525252005, 0.5462742152960396)
+"""Factors of degree 2: sqrt(15 / (4 pi)), sqrt(5 / (16 pi)), sqrt(15 / (16 pi))."""
+SH_C3: Final = (0.5900435899266435, 2.890611442640554, 0.4570457994644658, 0.3731763325901154, 1.445305721320277)
+"""Factors of degree 3: sqrt(35 / (32 pi)), sqrt(105 / (4 pi)), sqrt(21 / (32 pi)), sqrt(7 / (16 pi)),
+sqrt(105 / (16 pi))."""
 SSIM_WINDOW: Final = 11
 """Side of the SSIM window in pixels (Wang et al. 2004), odd."""
 SSIM_SIGMA: Final = 1.5

@@ -19,6 +19,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
+from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.rasterizer.constants import (
     ALPHA_MAX,
@@ -29,6 +30,10 @@ from sparseags_ns.rasterizer.constants import (
     GSPLAT_TILE,
     NEAR,
     RADIUS_SIGMAS,
+    SH_C0,
+    SH_C1,
+    SH_C2,
+    SH_C3,
     TRANSMITTANCE_MIN,
 )
 from sparseags_ns.rasterizer.types import Gaussians, Raster
@@ -102,17 +107,6 @@ def without_broken(gaussians: Gaussians) -> Gaussians:
     )
 
 
-def rotation_matrices(quats: Float[Tensor, "n 4"]) -> Float[Tensor, "n 3 3"]:
-    """Rotation of each quaternion (w, x, y, z), normalised first."""
-    w, x, y, z = functional.normalize(quats, dim=-1).unbind(-1)
-    rows = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-    ]
-    return torch.stack([torch.stack(row, dim=-1) for row in rows], dim=-2)
-
-
 def project(gaussians: Gaussians, cameras: Cameras, near: float = NEAR, far: float = FAR) -> Projection:
     """Project means exactly and covariances to first order: Sigma_2d = J W Sigma W^T J^T + EPS_2D I."""
     W, t = cameras.T_camera_world[:, :3, :3], cameras.T_camera_world[:, :3, 3]
@@ -120,7 +114,7 @@ def project(gaussians: Gaussians, cameras: Cameras, near: float = NEAR, far: flo
     depths = points[..., 2]
     in_range = (depths > near) & (depths < far)
     means2d, J = _pinhole(torch.where(in_range[..., None], points, 1), cameras)
-    half = rotation_matrices(gaussians.quats) * gaussians.scales[:, None]
+    half = se3.rotations_from_quats(gaussians.quats) * gaussians.scales[:, None]
     JWM = J @ W[:, None] @ half
     covariance = JWM @ JWM.transpose(-1, -2) + EPS_2D * torch.eye(2, dtype=half.dtype, device=half.device)
     a, b, c = covariance[..., 0, 0], covariance[..., 0, 1], covariance[..., 1, 1]
@@ -177,18 +171,17 @@ def view_colors(gaussians: Gaussians, cameras: Cameras, sh_degree: int | None) -
 def harmonics(directions: Float[Tensor, "*batch 3"], degree: int) -> Float[Tensor, "*batch bases"]:
     """Real spherical harmonics of unit directions, degree 0 to 3, in the order of the 3DGS paper's code."""
     x, y, z = directions.unbind(-1)
-    bases = [torch.full_like(x, 0.28209479177387814)]
+    bases = [torch.full_like(x, SH_C0)]
     if degree >= 1:
-        bases += [-0.4886025119029199 * y, 0.4886025119029199 * z, -0.4886025119029199 * x]
+        bases += [-SH_C1 * y, SH_C1 * z, -SH_C1 * x]
     xx, yy, zz = x * x, y * y, z * z
     if degree >= 2:
-        bases += [1.0925484305920792 * x * y, -1.0925484305920792 * y * z]
-        bases += [0.31539156525252005 * (3 * zz - 1), -1.0925484305920792 * x * z, 0.5462742152960396 * (xx - yy)]
+        bases += [SH_C2[0] * x * y, -SH_C2[0] * y * z, SH_C2[1] * (3 * zz - 1), -SH_C2[0] * x * z]
+        bases += [SH_C2[2] * (xx - yy)]
     if degree >= 3:
-        bases += [-0.5900435899266435 * y * (3 * xx - yy), 2.890611442640554 * x * y * z]
-        bases += [-0.4570457994644658 * y * (5 * zz - 1), 0.3731763325901154 * z * (5 * zz - 3)]
-        bases += [-0.4570457994644658 * x * (5 * zz - 1), 1.445305721320277 * z * (xx - yy)]
-        bases += [-0.5900435899266435 * x * (xx - 3 * yy)]
+        bases += [-SH_C3[0] * y * (3 * xx - yy), SH_C3[1] * x * y * z, -SH_C3[2] * y * (5 * zz - 1)]
+        bases += [SH_C3[3] * z * (5 * zz - 3), -SH_C3[2] * x * (5 * zz - 1), SH_C3[4] * z * (xx - yy)]
+        bases += [-SH_C3[0] * x * (xx - 3 * yy)]
     return torch.stack(bases, dim=-1)
 
 

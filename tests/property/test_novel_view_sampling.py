@@ -7,11 +7,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.scenes import ball_scene
 from sparseags_ns.geometry.cameras import Cameras, orbit, orbit_angles, project
 from sparseags_ns.optimization import novel_views
 from sparseags_ns.optimization.novel_views import sample_novel_view, sample_pose, screen_box
 from sparseags_ns.rasterizer import rasterize
-from sparseags_ns.rasterizer.scenes import ball_scene
 from sparseags_ns.rasterizer.types import Gaussians
 
 CALM = settings(max_examples=60, deadline=None)

@@ -7,10 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from benchmarks.scenes import Scene, ball_scene
 from sparseags_ns.geometry import se3
 from sparseags_ns.rasterizer import rasterize
-from sparseags_ns.rasterizer.reference import rotation_matrices
-from sparseags_ns.rasterizer.scenes import Scene, ball_scene
 
 CALM = settings(max_examples=25, deadline=None)
 seeds = st.integers(0, 2**31)
@@ -41,7 +40,7 @@ def hamilton(a: Tensor, b: Tensor) -> Tensor:
 def test_moving_world_and_cameras_together_changes_nothing(seed: int, motion: list[float]) -> None:
     scene = scene_of(seed)
     turn = torch.tensor([1.0, *motion[:3]], dtype=torch.float64)
-    R, t = rotation_matrices(turn[None])[0], torch.tensor(motion[3:], dtype=torch.float64)
+    R, t = se3.rotations_from_quats(turn[None])[0], torch.tensor(motion[3:], dtype=torch.float64)
     T_moved_world = se3.pose(R, t)
     moved = scene.with_tensors(
         {

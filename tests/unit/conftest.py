@@ -16,6 +16,7 @@ from sparseags_ns.geometry.cameras import Cameras, orbit
 from sparseags_ns.metrics.images import dssim
 from sparseags_ns.metrics.perceptual import PerceptualError
 from sparseags_ns.rasterizer import rasterize
+from sparseags_ns.rasterizer.constants import SH_C0
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.runs.outputs import RunState, write_run_outputs
 from sparseags_ns.runs.record import RunRecord
@@ -128,7 +129,7 @@ pipeline: !!python/object:sparseags_ns.plugin.pipeline.SparseAGSPipelineConfig
 def _harmonics(rgb: torch.Tensor) -> torch.Tensor:
     """Coefficients of degree 2: the colour, and a little of everything above it."""
     rest = 0.1 * torch.randn(len(rgb), 8, 3, generator=torch.Generator().manual_seed(2))
-    return torch.cat([((rgb - 0.5) / 0.28209479177387814)[:, None], rest], dim=1)
+    return torch.cat([((rgb - 0.5) / SH_C0)[:, None], rest], dim=1)
 
 
 def _checkpoint(splat: Gaussians, initial: Cameras, trusted: torch.Tensor) -> dict[str, object]:

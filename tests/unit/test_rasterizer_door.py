@@ -15,10 +15,10 @@ import pytest
 import torch
 from gsplat.strategy import DefaultStrategy
 
+from benchmarks.scenes import Scene, ball_scene
 from sparseags_ns.rasterizer import Raster, rasterize
 from sparseags_ns.rasterizer.checks import RasterizerInputError
 from sparseags_ns.rasterizer.cuda import intrinsics_in_poses
-from sparseags_ns.rasterizer.scenes import Scene, ball_scene
 
 
 def render(scene: Scene, **options: object) -> Raster:

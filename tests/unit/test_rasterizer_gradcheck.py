@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from benchmarks.scenes import ball_scene
 from sparseags_ns.rasterizer import rasterize
-from sparseags_ns.rasterizer.scenes import ball_scene
 
 
 @pytest.mark.parametrize("sh_bases", [None, 9])

@@ -8,11 +8,11 @@ from gsplat.cuda._torch_impl import _fully_fused_projection, _isect_tiles, _quat
 from gsplat.cuda._torch_impl import _spherical_harmonics as gsplat_harmonics
 from torch import Tensor
 
+from benchmarks.scenes import Scene, ball_scene
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.autograd import Project
 from sparseags_ns.rasterizer.constants import EPS_2D
 from sparseags_ns.rasterizer.reference import Projection, _touches_tile, project, view_colors
-from sparseags_ns.rasterizer.scenes import Scene, ball_scene
 
 NAMES = ("means", "quats", "scales", "T_camera_world", "K")
 

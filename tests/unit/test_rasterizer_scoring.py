@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from benchmarks.scenes import Scene, ball_scene
 from sparseags_ns.rasterizer import Backend, Target, rasterize, score_poses
 from sparseags_ns.rasterizer.checks import RasterizerInputError
-from sparseags_ns.rasterizer.scenes import Scene, ball_scene
 
 SIZE = (40, 33)
 BACKGROUND = torch.tensor([0.1, 0.6, 0.3])

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from benchmarks.scenes import Scene, ball_scene
 from sparseags_ns.rasterizer import Backend, rasterize
-from sparseags_ns.rasterizer.scenes import Scene, ball_scene
 
 F64_ERROR = 1e-9
 """Largest error over largest value, float64: rounding only."""

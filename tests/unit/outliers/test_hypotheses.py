@@ -14,6 +14,7 @@ from sparseags_ns.pose_search.hypotheses import all_turns, diverse, placed
 from sparseags_ns.pose_search.proxy import proxy
 from sparseags_ns.pose_search.target import target_of
 from sparseags_ns.rasterizer import rasterize
+from sparseags_ns.rasterizer.constants import SH_C0
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
 
@@ -113,7 +114,7 @@ def test_proxy_of_a_small_splat_is_the_splat_without_its_ghosts(toy_gaussians: G
 
 
 def test_proxy_takes_the_base_colour_of_harmonics(toy_gaussians: Gaussians) -> None:
-    coefficients = torch.cat([(toy_gaussians.colors[:, None] - 0.5) / 0.28209479177387814, torch.ones(60, 3, 3)], 1)
+    coefficients = torch.cat([(toy_gaussians.colors[:, None] - 0.5) / SH_C0, torch.ones(60, 3, 3)], 1)
     shown = proxy(replace(toy_gaussians, colors=coefficients), 1000)
     assert torch.allclose(shown.colors, toy_gaussians.colors, atol=1e-6)
 
