@@ -135,12 +135,12 @@ show_progress() {
 # Relative paths, because pip splits these variables at spaces; they also bind what sdists are built with.
 install_with_pip() {
     PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt .venv/bin/python -m pip install \
-        --disable-pip-version-check --no-input --progress-bar off -e '.[test]' 2>&1 | show_progress
+        --disable-pip-version-check --no-input --progress-bar off -e '.[all,test]' 2>&1 | show_progress
 }
 
 install_with_uv() {
     uv pip install --python .venv/bin/python --constraint constraints.txt --build-constraint constraints.txt \
-        -e '.[test]' 2>&1 | grep -v '^ [+-] '
+        -e '.[all,test]' 2>&1 | grep -v '^ [+-] '
 }
 
 install_packages() {
