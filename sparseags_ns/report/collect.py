@@ -1,31 +1,26 @@
-"""From an opened run to the page's content. Reads what the run left, renders its views, and decides nothing.
+"""The page's content from an opened run. Renders its views; figures and decisions come from the run's record.
 
-Frames: `world`, the run's. Errors come from summary.json, so that all places of a run show the same figures.
+Frame: the run's `world`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from statistics import median
-from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from sparseags_ns.export.turntable import object_sphere
-from sparseags_ns.formats.json_entries import read_json
 from sparseags_ns.geometry.cameras import Cameras, orbit_angles
 from sparseags_ns.metrics.images import over_white
 from sparseags_ns.rasterizer import rasterize
-from sparseags_ns.report import chart, decisions, plot, sentences
+from sparseags_ns.report import decisions, plots, sentences
 from sparseags_ns.report.command import command
 from sparseags_ns.report.content import Fact, Mark, Pictures, Report, Share, Tone, ViewRow
-from sparseags_ns.report.coverage import widest_gap
-from sparseags_ns.report.pictures import difference_colors, view_picture
-from sparseags_ns.report.turning import turntable
+from sparseags_ns.report.pictures import difference_colors, turntable, view_picture
 from sparseags_ns.runs.opening import OpenedRun
 
 FILES = {
@@ -33,71 +28,63 @@ FILES = {
     "sparseags/cameras.json": "refined cameras, the authors' format",
     "sparseags/images/": "the photographs as trained on, with their masks as transparency",
     "sparseags/views.png": "photographs above renders",
-    "sparseags/summary.json": "every figure of this page",
+    "sparseags/summary.json": "errors, decisions, times and versions of this page",
     "sparseags/history.json": "errors over the run",
-    "sparseags/searches.json": "what the search tried",
+    "sparseags/searches.json": "poses that the searches tried",
     "config.yml": "for ns-viewer, ns-export, ns-eval, ns-render and the sparseags commands",
 }
 
 
 def collect(run: OpenedRun) -> Report:
     """Everything that the page shows."""
-    summary = run.summary
-    history, searched = (_read_if_there(run.outputs / f"{name}.json") for name in ("history", "searches"))
-    verdicts = sentences.verdicts(summary)
-    tones: list[Tone] = [sentences.tone(*verdict) for verdict in verdicts]
-    settled = summary.get("settled")
+    record, outcome, findings = run.record, run.outcome, _findings(run)
+    verdicts = sentences.verdicts(findings)
+    tones = [sentences.tone(mark, status) for (mark, _), status in zip(verdicts, findings.statuses, strict=True)]
     return Report(
         title=str(run.config.get("experiment_name") or run.folder.name),
         subtitle=_subtitle(run),
-        headline=sentences.headline(summary, run.whole_photographs),
-        tiles=_tiles(summary),
-        statements=sentences.statements(_findings(run)),
-        views=_view_rows(run, verdicts),
-        perceptual_name=str(summary["perceptual_error"]).upper(),
+        headline=sentences.headline(findings),
+        tiles=_tiles(findings),
+        statements=sentences.statements(findings),
+        views=_view_rows(run, verdicts, tones),
+        perceptual_name=outcome.perceptual_error.upper(),
         turntable=turntable(run),
-        scene=plot.scene(run, tones, [sentences.is_posed(view) for view in summary["views"]]),
-        chart=chart.chart(history, tones),
-        starts=decisions.starts(settled),
-        steps=decisions.steps(settled, history),
-        searches=plot.searches(searched),
-        timings=_timings(summary),
+        scene=plots.camera_plot(run, tones, [view.posed for view in outcome.views]),
+        chart=plots.error_chart(record, tones),
+        starts=decisions.starts(record),
+        steps=decisions.steps(record),
+        searches=plots.search_plots(record),
+        timings=_timings(record.seconds),
         command=command(run.config),
         run_facts=_run_facts(run),
-        version_facts=tuple(Fact(name, version) for name, version in summary["versions"].items()),
+        version_facts=tuple(Fact(name, version) for name, version in outcome.versions.items()),
         files=tuple(Fact(name, use) for name, use in FILES.items() if (run.folder / name).exists()),
     )
 
 
-def _read_if_there(path: Path) -> dict[str, Any] | None:
-    return read_json(path) if path.is_file() else None
-
-
 def _subtitle(run: OpenedRun) -> str:
-    summary = run.summary
-    seconds = sum(summary["seconds"].values())
     saved = datetime.fromtimestamp(run.checkpoint.stat().st_mtime)
     parts = [
-        f"{len(summary['views'])} photographs",
-        f"{summary['gaussians']:,} Gaussians",
-        f"{_duration(seconds)} on {summary['device']}",
+        f"{len(run.views)} photographs",
+        f"{run.outcome.gaussians:,} Gaussians",
+        f"{_duration(sum(run.record.seconds.values()))} on {run.outcome.device}",
         f"{saved:%d %B %Y, %H:%M}",
     ]
     return " · ".join(parts)
 
 
-def _tiles(summary: dict[str, Any]) -> tuple[Fact, ...]:
-    views = summary["views"]
-    trusted = [view for view in views if view["trusted"]] or views
-    posed = [view for view in trusted if sentences.is_posed(view)]
-    turned = [view["rotation_deg"] for view in posed] or [0.0]
-    now = sentences.percent(median(view["mse_after"] for view in trusted))
-    given = sentences.percent(median(view["mse_before"] for view in posed)) if posed else None
+def _tiles(findings: sentences.Findings) -> tuple[Fact, ...]:
+    views = findings.outcome.views
+    trusted = [view for view in views if view.trusted] or views
+    posed = [view for view in trusted if view.posed]
+    rotation_deg = [view.rotation_deg for view in posed] or [0.0]
+    now = sentences.percent(median(view.mse_after for view in trusted))
+    given = sentences.percent(median(view.mse_before for view in posed)) if posed else None
     return (
-        Fact("photographs trusted", f"{sum(view['trusted'] for view in views)} / {len(views)}"),
+        Fact("photographs trusted", f"{sum(view.trusted for view in views)} / {len(views)}"),
         Fact("colour error, median", f"{now:.1f}%", "" if given is None else f"as given: {given:.0f}%"),
-        Fact("cameras turned, median", f"{median(turned):.1f}°", f"most: {max(turned):.0f}°"),
-        Fact("wall time", _duration(sum(summary["seconds"].values()))),
+        Fact("camera rotation, median", f"{median(rotation_deg):.1f}°", f"most: {max(rotation_deg):.0f}°"),
+        Fact("wall time", _duration(sum(findings.record.seconds.values()))),
     )
 
 
@@ -107,36 +94,38 @@ def _findings(run: OpenedRun) -> sentences.Findings:
     focal = run.refined.K.detach()[:, 0, 0] / run.initial.K.detach()[:, 0, 0]
     model = run.config.get("pipeline", {}).get("model", {})
     return sentences.Findings(
-        summary=run.summary,
-        gap=widest_gap(azimuths, run.trusted.cpu()),
+        record=run.record,
+        outcome=run.outcome,
+        gap=sentences.widest_gap(azimuths, run.trusted.cpu()),
         focal_factor=float(focal.median()),
         prior=str(model.get("guidance", "auto")),
         whole_photographs=run.whole_photographs,
     )
 
 
-def _view_rows(run: OpenedRun, verdicts: Sequence[tuple[Mark, str]]) -> tuple[ViewRow, ...]:
-    perceptual = run.summary["perceptual_error"]
-    entries = run.summary["views"]
-    longest = sentences.percent(max(entry["mse_after"] for entry in entries)) or 1.0
+def _view_rows(run: OpenedRun, verdicts: Sequence[tuple[Mark, str]], tones: Sequence[Tone]) -> tuple[ViewRow, ...]:
+    views = run.outcome.views
+    longest = sentences.percent(max(view.mse_after for view in views)) or 1.0
     return tuple(
         ViewRow(
-            name=entry["name"],
+            name=name,
             mark=mark,
-            tone=sentences.tone(mark, verdict),
+            tone=tone,
             verdict=verdict,
             pictures=pictures,
-            posed=sentences.is_posed(entry),
-            error_before=sentences.percent(entry["mse_before"]),
-            error_after=sentences.percent(entry["mse_after"]),
-            perceptual_before=entry[f"{perceptual}_before"],
-            perceptual_after=entry[f"{perceptual}_after"],
-            rotation_deg=entry["rotation_deg"],
-            moved=entry["camera_moved"],
-            squared_after=entry["mse_after"],
-            bar_percent=round(100 * sentences.percent(entry["mse_after"]) / longest, 2),
+            posed=view.posed,
+            error_before=sentences.percent(view.mse_before),
+            error_after=sentences.percent(view.mse_after),
+            perceptual_before=view.perceptual_before,
+            perceptual_after=view.perceptual_after,
+            rotation_deg=view.rotation_deg,
+            moved=view.camera_moved,
+            squared_after=view.mse_after,
+            bar_percent=round(100 * sentences.percent(view.mse_after) / longest, 2),
         )
-        for entry, (mark, verdict), pictures in zip(entries, verdicts, _pictures(run), strict=True)
+        for name, view, (mark, verdict), tone, pictures in zip(
+            run.views.names, views, verdicts, tones, _pictures(run), strict=True
+        )
     )
 
 
@@ -155,30 +144,28 @@ def _renders(run: OpenedRun, cameras: Cameras) -> Float[Tensor, "views height wi
         return rasterize(run.gaussians, cameras, white, sh_degree=run.sh_degree).rgb.clamp(0, 1)
 
 
-def _timings(summary: dict[str, Any]) -> tuple[Share, ...]:
-    whole = sum(summary["seconds"].values()) or 1.0
+def _timings(seconds: Mapping[str, float]) -> tuple[Share, ...]:
+    whole = sum(seconds.values()) or 1.0
     return tuple(
-        Share(label, seconds, round(100 * seconds / whole, 2))
-        for label, seconds in summary["seconds"].items()
-        if seconds >= 0.005
+        Share(label, value, round(100 * value / whole, 2)) for label, value in seconds.items() if value >= 0.005
     )
 
 
 def _run_facts(run: OpenedRun) -> tuple[Fact, ...]:
-    summary, config = run.summary, run.config
+    config = run.config
     model = config.get("pipeline", {}).get("model", {})
     return (
         Fact("Method", str(config.get("method_name", "sparseags"))),
         Fact("Run", str(run.folder)),
-        Fact("Steps", f"{summary['steps_done']:,} of {summary['num_steps']:,}"),
-        Fact("Device", str(summary["device"])),
+        Fact("Steps", f"{run.outcome.steps_done:,} of {run.record.num_steps:,}"),
+        Fact("Device", run.outcome.device),
         Fact("Photographs", f"{len(run.views)}, {run.views.cameras.width} x {run.views.cameras.height} px"),
         Fact("Focal lengths refined", str(model.get("refine_focal", "?"))),
         Fact("Outlier rule", str(model.get("outlier_rule", "?"))),
         Fact(
             "Diffusion prior",
             str(model.get("guidance", "auto")),
-            "(auto asks for a GPU and for weights on the machine)",
+            "(auto: used where there is a GPU and the weights are on the machine)",
         ),
     )
 

@@ -1,7 +1,7 @@
 """What the page shows, as plain values: numbers, sentences, pictures as data URIs. Templates in assets/ lay it out.
 
-Units: an error is the root mean square difference of colour over the object, in percent of full scale: the root of
-summary.json's squared error over object area. Angles in degrees, lengths in world units.
+Units: an error is the root mean square difference of colour over the object, in percent of full scale, the root of the
+record's squared error. Angles in degrees, lengths in world units.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any, Literal
 Mark = Literal["good", "note", "bad"]
 """How a sentence is meant: as asked for; worth a look; not to be trusted."""
 
-Tone = Literal["plain", "right", "note", "bad"]
-"""How a view is drawn: as usual; put right by the search; worth a look; not trusted."""
+Tone = Literal["plain", "found", "note", "bad"]
+"""How a view is drawn: as usual; at a pose that was found for it; worth a look; not in use."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Of one view, as data URIs."""
+    """Pictures of one view, as data URIs."""
 
     photograph: str
     refined: str
@@ -47,16 +47,16 @@ class Pictures:
 
 @dataclass(frozen=True)
 class ViewRow:
-    """One photograph, and what became of its camera."""
+    """One photograph and its camera."""
 
     name: str
     mark: Mark
     tone: Tone
     verdict: str
-    """In two or three words: trusted; put right; left out."""
+    """Its status, or what deserves a look, in two or three words."""
     pictures: Pictures
     posed: bool
-    """Whether it came with a pose; if not, what is said of the given camera means nothing."""
+    """Whether it came with a pose; if not, the figures of the given camera mean nothing."""
     error_before: float
     error_after: float
     perceptual_before: float
@@ -64,9 +64,9 @@ class ViewRow:
     rotation_deg: float
     moved: float
     squared_after: float
-    """As summary.json has it."""
+    """The record's `mse_after`."""
     bar_percent: float
-    """The error's length in the chart."""
+    """Length of the error's bar, in percent of the longest."""
 
 
 @dataclass(frozen=True)
@@ -74,17 +74,17 @@ class Turntable:
     """Frames of the object seen all round, in one picture."""
 
     sprite: str
-    """Data URI; frames in rows of `columns`, transparent where nothing is."""
+    """Data URI; frames in rows of `columns`, transparent around the object."""
     poster: str
     """Data URI of the first frame alone."""
     size_px: int
     columns: int
     azimuths_deg: tuple[float, ...]
-    """Of each frame."""
+    """Azimuth of each frame."""
     loops: bool
     """Whether the last frame is followed by the first; else the frames swing over the side that was photographed."""
     camera_azimuths_deg: tuple[float, ...]
-    """From where each photograph was taken."""
+    """Azimuth of each photograph's camera."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Step:
-    """One decision of the outlier search, in words."""
+    """One decision of outlier repair, in words."""
 
     mark: Mark
     title: str
@@ -107,15 +107,15 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Start:
-    """One of the starts that the run chose from."""
+class StartRow:
+    """One of the starts that were compared."""
 
     pose_rate: float
     loss: float
     percent: float
+    """Length of its bar, in percent of the longest."""
+    rotation_deg: float
     chosen: bool
-    turned: str
-    """By how much it turned the median view; empty where the run does not say."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Band:
-    """A stretch of the run on the horizontal axis, 0 to 100."""
+    """A stretch of the run on the horizontal axis, 0 to 1000."""
 
     label: str
     left: float
@@ -163,10 +163,10 @@ class Report:
     scene: dict[str, Any]
     """Cameras and points for the 3D plot."""
     chart: Chart | None
-    starts: tuple[Start, ...]
+    starts: tuple[StartRow, ...]
     steps: tuple[Step, ...]
     searches: tuple[dict[str, Any], ...]
-    """For the plot of hypotheses: one for each searched view."""
+    """One for each searched view, for the plot of hypotheses."""
     timings: tuple[Share, ...]
     command: str
     run_facts: tuple[Fact, ...]

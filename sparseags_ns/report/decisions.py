@@ -1,46 +1,67 @@
-"""The outlier search's decisions in plain words, with the numbers behind them named.
-
-Reads `settled` of summary.json (outliers/pose_repair.py writes it). What it does not know yet it shows as it stands there.
-"""
+"""Start selection and outlier repair in plain words, with the numbers behind each decision named."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
-from typing import Any
 
-from sparseags_ns.report.content import Fact, Mark, Start, Step
+from sparseags_ns.report.content import Fact, Mark, StartRow, Step
+from sparseags_ns.runs.record import Action, Decision, RunRecord
 
-TITLES: dict[str, tuple[Mark, str]] = {
-    "suspect": ("note", "{view} is suspected"),
-    "drop": ("bad", "{view} is left out until its place is found"),
-    "doubt": ("note", "{view} is in doubt"),
-    "restore": ("good", "{view} is cleared"),
-    "correct": ("good", "{view} is put right"),
-    "place": ("good", "{view} finds its place"),
-    "keep": ("bad", "{view} stays out"),
-    "fall back": ("note", "{view} goes back to its given pose"),
-    "declare": ("good", "{view} was given a wrong pose"),
-    "restart": ("note", "All begins anew from the corrected poses"),
-    "replace": ("note", "{view} is searched again"),
-    "finish": ("good", "The search ends"),
+ACTIONS: dict[Action, tuple[Mark, str, str]] = {
+    "suspect": (
+        "note",
+        "{view} is suspected",
+        "A quick search looked for the pose that fits this photograph best, on a splat from which what the photograph "
+        "itself had painted was faded out.",
+    ),
+    "drop": (
+        "bad",
+        "{view} is left out until its pose is found",
+        "The object was reconstructed again from the other photographs alone, and this one was searched all around it.",
+    ),
+    "doubt": (
+        "note",
+        "{view} is in doubt",
+        "Neither pose is clearly better, so a whole reconstruction with the other pose has to decide.",
+    ),
+    "restore": ("good", "{view} is cleared", "Its pose was kept."),
+    "correct": ("good", "{view} is corrected", "From here on the run uses the pose that the search found."),
+    "register": (
+        "good",
+        "{view} is registered",
+        "It was searched on the splat of the others and joined to them on trial.",
+    ),
+    "reject": (
+        "bad",
+        "{view} is rejected",
+        "No pose was found that is consistent with the others. It takes no part in the splat.",
+    ),
+    "fall back": (
+        "note",
+        "{view} goes back to its given pose",
+        "The refinement had moved it far; its given pose was tried again, refined with all the others.",
+    ),
+    "declare": (
+        "good",
+        "{view} was given a wrong pose",
+        "No search was needed: the refinement alone had corrected it.",
+    ),
+    "restart": (
+        "note",
+        "All begins anew from the corrected poses",
+        "All was reconstructed once more from scratch, without what had been joined from parts.",
+    ),
+    "re-search": (
+        "note",
+        "{view} is searched again",
+        "The object was reconstructed from all other photographs, whose poses are known better by now.",
+    ),
+    "finish": ("good", "The search ends", ""),
+    "trust": ("note", "{view} is trusted", ""),
+    "leave out": ("note", "{view} is left out", ""),
 }
-
-MEANINGS = {
-    "suspect": "The splat was asked where this photograph fits best, after what the photograph had painted itself was "
-    "faded out.",
-    "drop": "The object was reconstructed again from the other photographs alone, and this one was searched all around "
-    "it.",
-    "doubt": "Neither pose is clearly better, so a whole reconstruction with the other pose has to decide.",
-    "restore": "Its pose was kept.",
-    "correct": "From here on the run uses the pose that the search found.",
-    "place": "It was searched on the splat of the others and joined to them on trial.",
-    "keep": "No pose was found from which it agrees with the others. It takes no part in the splat.",
-    "fall back": "The refinement had carried it far away; its given pose was tried again, refined with all the others.",
-    "declare": "No search was needed: the refinement had carried it to its place.",
-    "restart": "All was reconstructed once more from scratch, without what had been joined from parts.",
-    "replace": "The object was reconstructed from all other photographs, whose poses are known better by now.",
-    "finish": "",
-}
+"""Mark, title and explanation of each action."""
 
 NUMBERS = {
     "elsewhere": "best fit far away, over best fit near its own pose",
@@ -51,9 +72,12 @@ NUMBERS = {
     "sum_given": "sum of all errors, given poses",
     "sum_recovered": "sum of all errors, recovered poses",
     "sum_refined": "sum of all errors, refined pose",
-    "turned_by_deg": "turned against its last pose (degrees)",
-    "rotation_deg": "turned against its given pose (degrees)",
-    "limit_deg": "limit above which a turn is suspicious (degrees)",
+    "sum_own": "sum of all errors, its own pose",
+    "sum_found": "sum of all errors, the pose found",
+    "rotated_by_deg": "rotated against its last pose (degrees)",
+    "turned_by_deg": "rotated against its last pose (degrees)",
+    "rotation_deg": "rotated against its given pose (degrees)",
+    "limit_deg": "limit above which a rotation is suspicious (degrees)",
     "loss_given": "its error near its given pose, on a splat without it",
     "loss_refined": "its error near its refined pose, on a splat without it",
     "loss": "its error now",
@@ -61,60 +85,51 @@ NUMBERS = {
     "loss_over_arbitrary": "its error over that at an arbitrary pose",
     "before_over_arbitrary": "its error before it was joined, over that at an arbitrary pose",
     "before_over_next_best": "its error before it was joined, over that at the best pose elsewhere",
-    "limit": "limit above which it would stay out",
+    "limit": "limit above which it would be rejected",
     "falls_by": "the others' mean error falls by",
     "threshold": "needed",
 }
 
 
-def steps(settled: dict[str, Any] | None, history: dict[str, Any] | None = None) -> tuple[Step, ...]:
-    """All decisions in their order: those of the search, then what was asked for by hand in the viewer."""
-    by_hand = [event for event in (history or {}).get("events", ()) if event.get("by") == "hand"]
-    return tuple(map(_step, (settled or {}).get("decisions", ()))) + tuple(map(_by_hand, by_hand))
+def steps(record: RunRecord) -> tuple[Step, ...]:
+    """All decisions in their order: those of outlier repair, then those made in the viewer."""
+    made = [_step(decision, record.names) for decision in record.decisions]
+    for event in record.events:
+        step = _step(event.decision, record.names)
+        made.append(replace(step, title=f"By hand, at step {event.step}: {step.title}"))
+    return tuple(made)
 
 
-def starts(settled: dict[str, Any] | None) -> tuple[Start, ...]:
+def starts(record: RunRecord) -> tuple[StartRow, ...]:
     """The starts that were compared; empty where there was one."""
-    known = (settled or {}).get("starts", ())
-    if len(known) < 2:
+    repair = record.pose_repair
+    if repair is None or len(repair.starts) < 2:
         return ()
-    chosen = settled["chosen_start"]["pose_rate"] if settled else None
-    most = max(start["loss"] for start in known) or 1.0
+    most = max(start.loss for start in repair.starts) or 1.0
     return tuple(
-        Start(
-            pose_rate=start["pose_rate"],
-            loss=start["loss"],
-            percent=100 * start["loss"] / most,
-            chosen=start["pose_rate"] == chosen,
-            turned=f"{start['rotation_deg']:.1f}°" if "rotation_deg" in start else "",
+        StartRow(
+            pose_rate=start.pose_rate,
+            loss=start.loss,
+            percent=100 * start.loss / most,
+            rotation_deg=start.rotation_deg,
+            chosen=start == repair.chosen_start,
         )
-        for start in known
+        for start in repair.starts
     )
 
 
-def _step(decision: dict[str, Any]) -> Step:
-    action = str(decision.get("action", "?"))
-    view = decision.get("view")
-    mark, title = TITLES.get(action, ("note", "{view}: " + action))
-    why = str(decision.get("why", ""))
-    sentence = f"{why[:1].upper()}{why[1:]}." if why else ""
-    numbers = tuple(
-        Fact(str(NUMBERS.get(key, key)), _figure(value)) for key, value in decision.get("numbers", {}).items()
+def _step(decision: Decision, names: tuple[str, ...]) -> Step:
+    mark, title, meaning = ACTIONS[decision.action]
+    why = decision.why
+    sentences = (meaning, f"{why[:1].upper()}{why[1:]}." if why else "")
+    return Step(
+        mark,
+        title.format(view="All views" if decision.view is None else names[decision.view]),
+        " ".join(sentence for sentence in sentences if sentence),
+        tuple(Fact(NUMBERS.get(key, key), _figure(value)) for key, value in decision.numbers.items()),
     )
-    heading = title.replace("{view}", "All views" if view is None else str(view))
-    return Step(mark, heading, _joined(MEANINGS.get(action, ""), sentence), numbers)
 
 
-def _by_hand(event: dict[str, Any]) -> Step:
-    """An event of history.json that somebody caused."""
-    step = _step(event)
-    return replace(step, title=f"By hand, at step {event.get('step', '?')}: {step.title}")
-
-
-def _joined(*sentences: str) -> str:
-    return " ".join(sentence for sentence in sentences if sentence)
-
-
-def _figure(value: float | None) -> str:
-    """Three digits, whatever the size; None where the search had none to give."""
-    return "none" if value is None else f"{value:.3g}"
+def _figure(value: float) -> str:
+    """Three digits; `none` where there was nothing to measure."""
+    return f"{value:.3g}" if math.isfinite(value) else "none"

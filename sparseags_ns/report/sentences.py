@@ -1,6 +1,6 @@
-"""What is trusted and what is not, in plain sentences. They say what was measured, never more.
+"""What is trusted and what is not, in plain sentences. They state what was measured, never more.
 
-Angles in degrees. `percent` makes summary.json's squared errors over object area readable.
+Angles in degrees; azimuth 0 is +z, 90 is +x of the run's world (+y up), around the object's middle.
 """
 
 from __future__ import annotations
@@ -8,20 +8,26 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import median
-from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
 
 from sparseags_ns.report.content import Mark, Statement, Tone
-from sparseags_ns.report.coverage import UNSEEN_DEG, Gap
+from sparseags_ns.runs.record import Action, Outcome, RunRecord, ViewStatus
 
 WORSE_FACTOR = 1.6
-"""A view whose error is above this times the median fits worse than the others."""
+"""A view whose error is above this times the median deserves a look."""
 FAR_DEG = 20.0
-"""A view that was turned by more..."""
+"""So does a view that was rotated by more than this..."""
 FAR_FACTOR = 3.0
-"""...and by more than this times the median, deserves a look."""
+"""...and by more than this times the median."""
 FOCAL_CHANGE = 0.08
-"""Relative change of the focal lengths that is worth a word."""
+"""Relative change of the focal lengths that is worth a sentence."""
+UNSEEN_DEG = 100.0
+"""Gap between neighbouring azimuths that is worth a sentence."""
 
 UNPROVEN = (
     "Agreement is no proof: from few photographs a splat can explain a wrong camera too, above all at views that no "
@@ -29,17 +35,36 @@ UNPROVEN = (
 )
 
 
-PUT_RIGHT = "put right"
-"""The verdict on a view whose given camera was wrong and whose place was found."""
-PLACED = "place found"
-"""The verdict on a view that began without a pose that counted."""
+@dataclass(frozen=True)
+class Gap:
+    """The widest gap between the azimuths of neighbouring photographs."""
+
+    begins_deg: float
+    """0 to 360."""
+    width_deg: float
+
+    @property
+    def ends_deg(self) -> float:
+        """0 to 360."""
+        return (self.begins_deg + self.width_deg) % 360
+
+
+def widest_gap(azimuths_deg: Float[Tensor, " views"], trusted: Bool[Tensor, " views"]) -> Gap:
+    """The widest gap among the trusted views; the whole circle but a point where there is only one."""
+    ordered = azimuths_deg[trusted].double().remainder(360).sort().values
+    if len(ordered) == 0:
+        return Gap(0.0, 360.0)
+    gaps = torch.cat([ordered[1:], ordered[:1] + 360]) - ordered
+    widest = int(gaps.argmax())
+    return Gap(float(ordered[widest]), float(gaps[widest]))
 
 
 @dataclass(frozen=True)
 class Findings:
     """What the sentences are made from."""
 
-    summary: dict[str, Any]
+    record: RunRecord
+    outcome: Outcome
     gap: Gap
     focal_factor: float
     """Median of the refined over the given focal lengths."""
@@ -47,43 +72,97 @@ class Findings:
     """The run's `guidance` option."""
     whole_photographs: bool
 
+    @cached_property
+    def statuses(self) -> tuple[ViewStatus, ...]:
+        """Status of each view."""
+        views = self.outcome.views
+        return self.record.statuses([view.trusted for view in views], [view.posed for view in views])
 
-def verdicts(summary: dict[str, Any]) -> list[tuple[Mark, str]]:
-    """Of each view: how much it is trusted, in two or three words."""
-    return [_verdict(view, summary) for view in summary["views"]]
+    @cached_property
+    def errors(self) -> tuple[float, ...]:
+        """Error of each view through its refined camera, percent."""
+        return tuple(percent(view.mse_after) for view in self.outcome.views)
+
+    @cached_property
+    def median_error(self) -> float:
+        """Median over the trusted views, or over all where none is."""
+        trusted = [error for error, view in zip(self.errors, self.outcome.views, strict=True) if view.trusted]
+        return max(median(trusted or self.errors), 1e-6)
+
+    @cached_property
+    def median_rotation_deg(self) -> float:
+        """Median rotation of the views that came with a pose."""
+        return median([view.rotation_deg for view in self.outcome.views if view.posed] or [0.0])
+
+    def with_status(self, *wanted: ViewStatus) -> list[int]:
+        """The views with one of these statuses."""
+        return [view for view, status in enumerate(self.statuses) if status in wanted]
+
+    def acted(self, action: Action) -> list[int]:
+        """The views with which outlier repair did this."""
+        return [one.view for one in self.record.decisions if one.action == action and one.view is not None]
+
+    @cached_property
+    def worse(self) -> list[int]:
+        """Trusted views that fit worse than the others."""
+        limit = WORSE_FACTOR * self.median_error
+        return [view for view, one in enumerate(self.outcome.views) if one.trusted and self.errors[view] > limit]
+
+    @cached_property
+    def far(self) -> list[int]:
+        """Trusted views that refinement rotated far, without a search or a decision about it."""
+        limit = max(FAR_DEG, FAR_FACTOR * self.median_rotation_deg)
+        known = self.record.corrected | self.record.registered
+        return [
+            view
+            for view, one in enumerate(self.outcome.views)
+            if one.trusted and view not in known and one.rotation_deg > limit
+        ]
 
 
-def tone(mark: Mark, words: str) -> Tone:
-    """How a view with a verdict is drawn."""
+def verdicts(findings: Findings) -> list[tuple[Mark, str]]:
+    """Each view's status, or what deserves a look, in two or three words."""
+    fallen = findings.acted("fall back")
+    notes = ((fallen, "back to given pose"), (findings.worse, "high error"), (findings.far, "rotated far"))
+    made: list[tuple[Mark, str]] = []
+    for view, status in enumerate(findings.statuses):
+        note = next((words for views, words in notes if view in views), None)
+        if not status.in_use:
+            made.append(("bad", status))
+        elif status is ViewStatus.TRUSTED and note is not None:
+            made.append(("note", note))
+        else:
+            made.append(("note" if status is ViewStatus.TRUSTED_BY_HAND else "good", status))
+    return made
+
+
+def tone(mark: Mark, status: ViewStatus) -> Tone:
+    """How a view is drawn."""
     if mark == "good":
-        return "right" if words in (PUT_RIGHT, PLACED) else "plain"
+        return "found" if status.found else "plain"
     return mark
 
 
-def headline(summary: dict[str, Any], whole_photographs: bool = False) -> str:
+def headline(findings: Findings) -> str:
     """The run in one or two sentences."""
-    views = summary["views"]
-    trusted = sum(view["trusted"] for view in views)
-    put_right, what = _corrected(summary), "scene" if whole_photographs else "object"
-    count = f"{_number(len(views))} photographs"
-    if trusted == len(views):
+    names, what = findings.record.names, "scene" if findings.whole_photographs else "object"
+    unused = [name for name, status in zip(names, findings.statuses, strict=True) if not status.in_use]
+    corrected = [names[view] for view in findings.with_status(ViewStatus.CORRECTED)]
+    count = f"{_number(len(names))} photographs"
+    if not unused:
         sentence = f"{count} agree on one {what}: all of their cameras are trusted."
     else:
-        left_out = [view["name"] for view in views if not view["trusted"]]
-        sentence = (
-            f"{_number(trusted)} of {count.lower()} agree on one {what}; {_listed(left_out)} could not be trusted."
-        )
-    if put_right:
-        was, has = ("camera", "was wrong and has") if len(put_right) == 1 else ("cameras", "were wrong and have")
-        sentence += f" The {was} of {_listed(put_right)} {has} been put right."
+        trusted = _number(len(names) - len(unused))
+        sentence = f"{trusted} of {count.lower()} agree on one {what}; {_listed(unused)} could not be trusted."
+    if corrected:
+        cameras, verb = ("camera", "was") if len(corrected) == 1 else ("cameras", "were")
+        sentence += f" The given {cameras} of {_listed(corrected)} {verb} wrong and {verb} corrected."
     return sentence
 
 
 def statements(findings: Findings) -> tuple[Statement, ...]:
     """Everything worth saying, the worst first; what holds for every run comes last."""
-    summary = findings.summary
-    said = [*_unfinished(summary), *_views(summary), *_surroundings(findings)]
-    said += _fall(summary["views"])
+    said = [*_unfinished(findings), *_views(findings), *_surroundings(findings), *_fall(findings)]
     order = {"bad": 0, "note": 1, "good": 2}
     return (*sorted(said, key=lambda statement: order[statement.mark]), Statement("note", UNPROVEN))
 
@@ -93,74 +172,58 @@ def percent(squared_error: float) -> float:
     return 100 * math.sqrt(max(squared_error, 0.0))
 
 
-def is_posed(view: dict[str, Any]) -> bool:
-    """Whether a view of summary.json came with a pose."""
-    return view.get("posed", True)
-
-
-def _verdict(view: dict[str, Any], summary: dict[str, Any]) -> tuple[Mark, str]:
-    if not view["trusted"]:
-        return ("bad", "left out by hand" if view.get("by_hand") else "left out")
-    if view.get("by_hand"):
-        return ("note", "trusted by hand")
-    if view["name"] in _corrected(summary):
-        return ("good", PUT_RIGHT)
-    if view["name"] in _acted(summary, "place"):
-        return ("good", PLACED)
-    if view["name"] in _acted(summary, "fall back"):
-        return ("note", "back to given")
-    if view["name"] in _worse(summary):
-        return ("note", "fits worse")
-    if view["name"] in _far(summary):
-        return ("note", "turned far")
-    return ("good", "trusted")
-
-
-def _unfinished(summary: dict[str, Any]) -> Iterable[Statement]:
-    done, whole = summary["steps_done"], summary["num_steps"]
+def _unfinished(findings: Findings) -> Iterable[Statement]:
+    done, whole = findings.outcome.steps_done, findings.record.num_steps
     if done < whole:
         yield Statement("note", f"Only {done:,} of {whole:,} steps were done: everything here is provisional.")
 
 
-def _views(summary: dict[str, Any]) -> Iterable[Statement]:
-    """What is to be said about single views."""
-    by_name = {view["name"]: view for view in summary["views"]}
-    kept = _acted(summary, "keep")
-    for name in [view["name"] for view in summary["views"] if not view["trusted"]]:
-        why = "no pose was found from which it agrees with the others" if name in kept else "its pose was not trusted"
-        how = " by hand." if by_name[name].get("by_hand") else f": {why}."
-        yield Statement("bad", f"{name} was left out{how} Nothing of it is in the splat; do not use its camera.")
-    for name in [view["name"] for view in summary["views"] if view["trusted"] and view.get("by_hand")]:
-        yield Statement("note", f"{name} is trusted because somebody said so in the viewer.")
-    for name in _corrected(summary):
-        turned = by_name[name]["rotation_deg"]
+def _views(findings: Findings) -> Iterable[Statement]:
+    """Sentences about single views."""
+    record, views = findings.record, findings.outcome.views
+    rejected, declared = findings.acted("reject"), findings.acted("declare")
+    for view, status in enumerate(findings.statuses):
+        name = record.names[view]
+        if not status.in_use:
+            sought = view in rejected or status is ViewStatus.UNREGISTERED
+            why = "no pose was found that is consistent with the others" if sought else "its pose was not trusted"
+            how = "." if status is ViewStatus.LEFT_OUT else f": {why}."
+            yield Statement("bad", f"{name} is {status}{how} It takes no part in the splat; do not use its camera.")
+        elif status is ViewStatus.TRUSTED_BY_HAND:
+            yield Statement("note", f"{name} is trusted because a person decided so in the viewer.")
+        elif status is ViewStatus.CORRECTED:
+            finder = "The refinement" if view in declared else "A search"
+            yield Statement(
+                "good",
+                f"{name} was given a camera that is rotated by {views[view].rotation_deg:.0f} degrees against the one "
+                f"that fits. {finder} found that one, and {name} is part of the splat.",
+            )
+        elif status is ViewStatus.REGISTERED:
+            yield Statement(
+                "good",
+                f"{name} began without a trusted pose; a search found one that is consistent with the other "
+                "photographs.",
+            )
+    for view in findings.acted("fall back"):
         yield Statement(
-            "good",
-            f"{name} was given a camera that is {turned:.0f} degrees away from where it fits. "
-            f"{_finder(summary, name)}, all photographs agree better with it there, and it is part of the splat.",
+            "note", f"The refinement had moved {record.names[view]} far, and it went back to its given pose."
         )
-    for name in _acted(summary, "place"):
-        yield Statement(
-            "good", f"{name} began without a pose that counted; the search found one that the others confirm."
-        )
-    for name in _acted(summary, "fall back"):
-        yield Statement("note", f"{name} had been carried far off by the refinement and went back to its given pose.")
-    for name in _worse(summary):
-        factor = percent(by_name[name]["mse_after"]) / _median_error(summary)
-        yield Statement(
-            "note", f"{name} fits worse than the others: its error is {factor:.1f} times the median. Look at it."
-        )
-    for name in _far(summary):
-        turned, usual = by_name[name]["rotation_deg"], _median_turn(summary)
+    for view in findings.worse:
+        factor = findings.errors[view] / findings.median_error
         yield Statement(
             "note",
-            f"{name} was turned by {turned:.0f} degrees, the median view by {usual:.1f}. It fits there, but a turn as "
-            "large as this deserves a look.",
+            f"{record.names[view]} fits worse than the others: its error is {factor:.1f} times the median. Look at it.",
+        )
+    for view in findings.far:
+        yield Statement(
+            "note",
+            f"{record.names[view]} was rotated by {views[view].rotation_deg:.0f} degrees, the median view by "
+            f"{findings.median_rotation_deg:.1f}. It fits there, but so large a rotation deserves a look.",
         )
 
 
 def _surroundings(findings: Findings) -> Iterable[Statement]:
-    """What is to be said about the scene."""
+    """Sentences about the scene."""
     gap = findings.gap
     if gap.width_deg > UNSEEN_DEG and not findings.whole_photographs:
         yield Statement(
@@ -172,8 +235,8 @@ def _surroundings(findings: Findings) -> Iterable[Statement]:
     if abs(change) > FOCAL_CHANGE:
         yield Statement(
             "note",
-            f"The focal lengths were changed by {100 * change:+.0f}%. Where photographs show the object from one side "
-            "only, little holds them; if yours are known, train with --pipeline.model.refine-focal off.",
+            f"The focal lengths were changed by {100 * change:+.0f}%. Photographs that show the object from one side "
+            "only determine them badly; if yours are known, train with --pipeline.model.refine-focal off.",
         )
     if findings.whole_photographs:
         yield Statement("note", "There are no masks, so whole photographs were reconstructed, background included.")
@@ -181,58 +244,19 @@ def _surroundings(findings: Findings) -> Iterable[Statement]:
         yield Statement("note", f"A diffusion prior ({findings.prior}) imagined what no photograph shows.")
 
 
-def _fall(views: Sequence[dict[str, Any]]) -> Iterable[Statement]:
-    """Whether the refinement paid."""
-    trusted = [view for view in views if view["trusted"] and is_posed(view)]
+def _fall(findings: Findings) -> Iterable[Statement]:
+    """Whether the refinement lowered the errors."""
+    trusted = [view for view in findings.outcome.views if view.trusted and view.posed]
     if not trusted:
         return
-    before, after = (percent(median(view[f"mse_{when}"] for view in trusted)) for when in ("before", "after"))
-    fell = sum(view["mse_after"] < view["mse_before"] for view in trusted)
+    before, after = percent(median(v.mse_before for v in trusted)), percent(median(v.mse_after for v in trusted))
+    fell = sum(view.mse_after < view.mse_before for view in trusted)
     text = (
         f"Through the refined cameras the splat fits better than through the given ones on {fell} of {len(trusted)} "
         f"trusted photographs: its colours differ by {after:.1f}% (median, root mean square over the object) in place "
         f"of {before:.0f}%."
     )
     yield Statement("good" if fell == len(trusted) else "note", text)
-
-
-def _corrected(summary: dict[str, Any]) -> list[str]:
-    trusted = {view["name"] for view in summary["views"] if view["trusted"]}
-    placed = _acted(summary, "place")
-    corrected = (summary.get("settled") or {}).get("corrected", ())
-    return [name for name in corrected if name in trusted and name not in placed]
-
-
-def _finder(summary: dict[str, Any], name: str) -> str:
-    if name in _acted(summary, "declare"):
-        return "The refinement carried it to its place"
-    return "The search found its place"
-
-
-def _acted(summary: dict[str, Any], action: str) -> list[str]:
-    decisions = (summary.get("settled") or {}).get("decisions", ())
-    return [decision["view"] for decision in decisions if decision["action"] == action]
-
-
-def _median_error(summary: dict[str, Any]) -> float:
-    views = [view for view in summary["views"] if view["trusted"]] or summary["views"]
-    return max(percent(median(view["mse_after"] for view in views)), 1e-6)
-
-
-def _worse(summary: dict[str, Any]) -> list[str]:
-    limit = WORSE_FACTOR * _median_error(summary)
-    return [view["name"] for view in summary["views"] if view["trusted"] and percent(view["mse_after"]) > limit]
-
-
-def _far(summary: dict[str, Any]) -> list[str]:
-    limit = max(FAR_DEG, FAR_FACTOR * _median_turn(summary))
-    known = [*_corrected(summary), *_acted(summary, "place")]
-    views = [view for view in summary["views"] if view["trusted"] and view["name"] not in known]
-    return [view["name"] for view in views if view["rotation_deg"] > limit]
-
-
-def _median_turn(summary: dict[str, Any]) -> float:
-    return median([view["rotation_deg"] for view in summary["views"] if is_posed(view)] or [0.0])
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Writes the page. At the end of a run nothing that goes wrong here may cost the run."""
+"""Writes the page. An error here must not end a run that has just been trained, and is only reported."""
 
 from __future__ import annotations
 
@@ -12,36 +12,34 @@ from sparseags_ns.console import announce, warn
 from sparseags_ns.report.collect import collect
 from sparseags_ns.report.content import Report
 from sparseags_ns.runs.opening import open_run
+from sparseags_ns.storage import write_text
 
 FILE = "report.html"
-"""Its name in the run's sparseags/ folder."""
+"""Name of the page in the run's sparseags/ folder."""
 ASSETS = Path(__file__).parent / "assets"
 STYLES = ("style.css", "figures.css")
 SCRIPTS = ("theme.js", "turntable.js", "compare.js", "space.js", "cameras.js", "searches.js", "chart.js")
 
 
 def write_report(run: Path, output: Path | None = None, device: torch.device | str = "cpu") -> Path:
-    """Make the page of a run from what lies in its folder; returns the file.
+    """Make the page of a run from the files in its folder; returns the page's path.
 
     Args:
         run: the run's folder, its config.yml or its sparseags/ folder.
         output: the file; by default sparseags/report.html in the run's folder.
-        device: where its views are rendered.
+        device: where views are rendered.
     """
     opened = open_run(run, device)
     path = output or opened.outputs / FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(render(collect(opened)), encoding="utf-8")
-    partial.replace(path)
+    write_text(path, render(collect(opened)))
     return path
 
 
 def report_at_end(run: Path, device: torch.device | str = "cpu") -> Path | None:
-    """The page of a run that has just ended, None where it could not be made: then one line says why."""
+    """Write the page of a run that has just ended; where that fails, print one line and return None."""
     try:
         path = write_report(run, device=device)
-    except Exception as error:  # whatever it is, the run itself is whole and must go on
+    except Exception as error:  # Whatever it is, the run itself is complete and must end well.
         warn("no report was made", f"{type(error).__name__}: {error}; to try again: sparseags report {run}")
         return None
     announce(f"report: {path}", "open it in a browser; it needs no network")
@@ -51,11 +49,9 @@ def report_at_end(run: Path, device: torch.device | str = "cpu") -> Path | None:
 def render(report: Report) -> str:
     """The page as one string of HTML."""
     template = _environment().get_template("page.html")
-    parts = {name: [(ASSETS / file).read_text(encoding="utf-8") for file in files] for name, files in _PARTS.items()}
-    return template.render(report=report, **parts)
-
-
-_PARTS = {"styles": STYLES, "scripts": SCRIPTS}
+    parts = {"styles": STYLES, "scripts": SCRIPTS}
+    sources = {name: [(ASSETS / file).read_text(encoding="utf-8") for file in files] for name, files in parts.items()}
+    return template.render(report=report, **sources)
 
 
 @cache

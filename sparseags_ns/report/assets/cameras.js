@@ -49,11 +49,11 @@
     space.line(rim, { ...style, close: true });
     for (const corner of rim) space.line([eye, corner], style);
   };
-  const color = (tone) => shade({ plain: "accent", right: "good" }[tone] || tone);
+  const color = (tone) => shade({ plain: "accent", found: "good" }[tone] || tone);
 
   const camera = (space, view) => {
     const { tone, name } = cameras[view];
-    const wrong = tone === "right";
+    const wrong = tone === "found";
     const given = cameras[view].given?.map((point) => space.place(point));
     const refined = cameras[view].refined.map((point) => space.place(point));
     const ink = color(tone);
@@ -100,7 +100,7 @@
       const name = document.createElement("b");
       name.textContent = cameras[view].name;
       const [verdict, ...rest] = [card.querySelector(".badge"), ...card.querySelectorAll(".about p b")].map((n) => n.textContent);
-      tip.append(name, ` ${verdict}, error ${rest[0]}, ${cameras[view].given ? "turned " : ""}${rest[1]}`);
+      tip.append(name, ` ${verdict}, error ${rest[0]}, ${cameras[view].given ? "rotated " : ""}${rest[1]}`);
     }
     space.draw();
   };

@@ -46,11 +46,11 @@
           space.dot(at, near * (0.55 + 0.6 * share), heat(share), 0.9);
         }
       }
-      const claimed = space.place(search.claimed);
+      const start = space.place(search.start);
       space.pen.strokeStyle = shade("bad");
       space.pen.lineWidth = 2.5;
       space.pen.beginPath();
-      space.pen.arc(claimed[0], claimed[1], 10, 0, 7);
+      space.pen.arc(start[0], start[1], 10, 0, 7);
       space.pen.stroke();
       if (search.chosen !== null) star(space, space.place(search.finalists[search.chosen]));
     });
@@ -58,7 +58,7 @@
       const kept = search.chosen === null;
       words.textContent =
         `${search.tried.toLocaleString("en")} poses tried, the best ${search.centers.length} shown. ` +
-        (kept ? "The view stayed where it was." : `It was put ${search.rotation_deg.toFixed(0)}° away from where it claimed to be.`);
+        (kept ? "The view kept its pose." : `The chosen pose is rotated by ${search.rotation_deg.toFixed(0)}° against the one with which the search began.`);
       space.draw();
     };
     choice.addEventListener("change", () => {

@@ -1,121 +1,110 @@
-"""A run whose files say all that a report can show: decisions, starts, a history, a search."""
+"""A run whose record holds all that a report can show: decisions, starts, a history, a search."""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sparseags_ns.report import collect, turning
+from sparseags_ns.report import collect, pictures
+from sparseags_ns.report.sentences import Findings, Gap
+from sparseags_ns.runs.opening import open_run
+from sparseags_ns.runs.record import (
+    POSE_REPAIR_PHASE,
+    Decision,
+    Event,
+    HistoryRow,
+    Outcome,
+    Phase,
+    PoseRepairRecord,
+    RunRecord,
+    SearchRecord,
+    Start,
+    ViewOutcome,
+)
 
-DECISIONS = [
-    {"action": "suspect", "view": "001", "why": "it fits better elsewhere", "numbers": {"elsewhere": 0.3}},
-    {
-        "action": "drop",
-        "view": "001",
-        "why": "without it everybody else's error falls",
-        "numbers": {"others_factor": 0.2},
-    },
-    {"action": "finish", "view": None, "why": "no view fits better elsewhere", "numbers": {"elsewhere": None}},
-    {
-        "action": "correct",
-        "view": "001",
-        "why": "with its new pose all views agree better",
-        "numbers": {"rotation_deg": 127},
-    },
-]
-STARTS = [{"pose_rate": 1.0, "loss": 0.05, "rotation_deg": 4.26}, {"pose_rate": 0.4, "loss": 0.08}]
-"""The second one as older runs wrote it."""
-SETTLED = {"starts": STARTS, "chosen_start": STARTS[0], "corrected": ["001"], "decisions": DECISIONS}
+DECISIONS = (
+    Decision("suspect", 1, "it fits better elsewhere", {"elsewhere": 0.3}),
+    Decision("drop", 1, "without it the others' errors fall", {"others_factor": 0.2}),
+    Decision("finish", None, "no view fits better elsewhere", {"elsewhere": math.nan}),
+    Decision("correct", 1, "with its new pose the sum of all errors is lower", {"rotation_deg": 127.0}),
+)
+STARTS = (Start(1.0, 0.05, 4.26), Start(0.4, 0.08, 3.0))
+REPAIR = PoseRepairRecord(STARTS, STARTS[0], (1,), (), DECISIONS)
 
 
-@pytest.fixture
-def summary() -> dict[str, Any]:
-    """Of four views: one put right, one left out, one that fits worse, one as it should be."""
-
-    def view(name: str, trusted: bool, error: float, turned: float) -> dict[str, Any]:
-        return {
-            "name": name,
-            "trusted": trusted,
-            "mse_before": 0.04,
-            "mse_after": error,
-            "dssim_before": 0.3,
-            "dssim_after": 0.01,
-            "rotation_deg": turned,
-            "camera_moved": 0.1,
-        }
-
-    views = [view("000", True, 0.0004, 2.0), view("001", True, 0.0004, 127.3), view("002", False, 0.02, 4.0)]
-    return {
-        "steps_done": 1540,
-        "num_steps": 1540,
-        "views": [*views, view("003", True, 0.0025, 3.0)],
-        "settled": SETTLED,
-        "perceptual_error": "dssim",
-    }
+def view(trusted: bool, error: float, rotation_deg: float) -> ViewOutcome:
+    return ViewOutcome(trusted, True, 0.04, error, 0.3, 0.01, rotation_deg, 0.1)
 
 
 @pytest.fixture
-def history() -> dict[str, Any]:
-    """Of the toy run's views."""
-    return {
-        "version": 1,
-        "views": ["000", "001", "002", "003", "004"],
-        "num_steps": 60,
-        "steps": [1, 30, 60],
-        "errors": [[0.3] * 5, [0.02] * 5, [0.001, 0.002, 0.001, 0.001, 0.0]],
-        "phases": [
-            {"name": "16 px", "from_step": 0, "to_step": 30, "pixels": 16},
-            {"name": "starts and outlier search", "from_step": 30, "to_step": 30, "pixels": None},
-            {"name": "32 px", "from_step": 30, "to_step": 60, "pixels": 32},
-        ],
-        "events": [{"step": 31, "view": "002", "action": "leave out", "why": "asked for", "numbers": {}, "by": "hand"}],
-    }
+def findings() -> Findings:
+    """Four views: one that nothing stands out of, one corrected, one untrusted, one that fits worse than the others."""
+    views = (view(True, 0.0004, 2.0), view(True, 0.0004, 127.3), view(False, 0.02, 4.0), view(True, 0.0025, 3.0))
+    record = RunRecord(("000", "001", "002", "003"), 1540, pose_repair=REPAIR)
+    return Findings(record, Outcome(1540, 4000, "cpu", "dssim", views, {}), Gap(0.0, 60.0), 0.98, "auto", False)
 
 
 @pytest.fixture
-def searches() -> dict[str, Any]:
-    """One quick and one thorough search of the same view."""
+def record() -> RunRecord:
+    """Of a run of the toy scene: a history, a quick and a thorough search of the same view, something done by hand."""
+    errors = [[0.3] * 5, [0.02] * 5, [0.001, 0.002, 0.001, 0.001, 0.0]]
+    rows = [
+        HistoryRow(step, 32, one, [0.0] * 5, [0.0] * 5, [True] * 5)
+        for step, one in zip((1, 30, 60), errors, strict=True)
+    ]
     places = [[0.0, 0.5, 1.8], [1.8, 0.5, 0.0]]
-    search = {
-        "view": "001",
-        "kind": "thorough",
-        "tried": 2560,
-        "cameras": {"centers": [[1.0, 0.0, float(i)] for i in range(5)], "forward": [[0.0, 0.0, 1.0]] * 5},
-        "hypotheses": {"centers": places, "scores": [0.01, 0.2]},
-        "finalists": {"centers": places[:1], "forward": [[0, 0, 1]], "scores": [0.01], "rotation_deg": [127.0]},
-        "here": 0.1,
-        "elsewhere": 0.01,
-        "chosen": 0,
-    }
-    return {
-        "version": 1,
-        "views": ["000", "001", "002", "003", "004"],
-        "searches": [{**search, "kind": "quick", "tried": 1}, search],
-    }
+    search = SearchRecord(
+        view=1,
+        kind="thorough",
+        by="search",
+        step=30,
+        camera_centers=[[1.0, 0.0, float(i)] for i in range(5)],
+        camera_forward=[[0.0, 0.0, 1.0]] * 5,
+        tried=2560,
+        hypothesis_centers=places,
+        hypothesis_scores=[0.01, 0.2],
+        finalist_centers=places[:1],
+        finalist_forward=[[0.0, 0.0, 1.0]],
+        finalist_scores=[0.01],
+        finalist_rotation_deg=[127.0],
+        here=0.1,
+        elsewhere=0.01,
+        chosen=0,
+    )
+    phases = (Phase("16 px", 0, 30, 16), Phase(POSE_REPAIR_PHASE, 30, 30, None), Phase("32 px", 30, 60, 32))
+    event = Event(31, Decision("leave out", 2, "asked for in the viewer", {}))
+    return RunRecord(
+        ("000", "001", "002", "003", "004"),
+        60,
+        rows,
+        phases,
+        [event],
+        [replace(search, kind="quick", tried=1), search],
+        REPAIR,
+    )
 
 
 @pytest.fixture
 def small_turntable(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few small frames: what is tested is the page."""
-    small = turning.turntable
+    small = pictures.turntable
     monkeypatch.setattr(collect, "turntable", lambda run: small(run, frames=5, size=24))
 
 
 @pytest.fixture
-def told_run(
-    make_run: Callable[..., Path], history: dict[str, Any], searches: dict[str, Any], small_turntable: None
-) -> Path:
-    """A run on the toy scene with everything beside it, the third view left out."""
+def told_run(make_run: Callable[..., Path], record: RunRecord, small_turntable: None) -> Path:
+    """A run of the toy scene with that record, the third view left out."""
     folder = make_run(count=5, size=32, untrusted=(2,))
-    outputs = folder / "sparseags"
-    summary = json.loads((outputs / "summary.json").read_text())
-    summary["settled"] = SETTLED
-    for name, content in (("summary", summary), ("history", history), ("searches", searches)):
-        (outputs / f"{name}.json").write_text(json.dumps(content))
+    made = open_run(folder).record
+    parts = replace(record, outcome=made.outcome, seconds=made.seconds).to_json()
+    for name, content in parts.items():
+        (folder / "sparseags" / f"{name}.json").write_text(json.dumps(content))
     return folder
 
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from sparseags_ns.report import plot
-from sparseags_ns.report.chart import chart
+from sparseags_ns.report import plots
 from sparseags_ns.report.content import Tone
-from sparseags_ns.report.pictures import difference_colors, straight_alpha, view_picture
-from sparseags_ns.report.turning import in_order, turntable
+from sparseags_ns.report.pictures import difference_colors, in_order, straight_alpha, turntable, view_picture
 from sparseags_ns.runs.opening import open_run
+from sparseags_ns.runs.record import RunRecord
 
 
 def decoded(uri: str) -> Image.Image:
@@ -65,8 +64,8 @@ def test_the_turntable_has_every_frame_and_is_transparent_around_the_object(make
 
 
 def test_the_plot_holds_both_cameras_of_each_view_around_the_middle(make_run: Callable[..., Path]) -> None:
-    tones: list[Tone] = ["plain", "right", "bad", "plain"]
-    scene = plot.scene(open_run(make_run(count=4, untrusted=(2,))), tones, [True, True, True, False])
+    tones: list[Tone] = ["plain", "found", "bad", "plain"]
+    scene = plots.camera_plot(open_run(make_run(count=4, untrusted=(2,))), tones, [True, True, True, False])
     assert [camera["tone"] for camera in scene["cameras"]] == tones
     assert scene["cameras"][3]["given"] is None and np.shape(scene["cameras"][0]["refined"]) == (5, 3)
     assert scene["cameras"][0]["given"] != scene["cameras"][0]["refined"]
@@ -75,18 +74,18 @@ def test_the_plot_holds_both_cameras_of_each_view_around_the_middle(make_run: Ca
     assert np.abs(np.mean(np.reshape(points["positions"], (-1, 3)), axis=0)).max() < 0.2
 
 
-def test_only_the_last_thorough_search_of_a_view_is_shown(searches: dict[str, Any]) -> None:
-    (search,) = plot.searches(searches)
-    assert search["tried"] == 2560 and search["rotation_deg"] == 127.0 and len(search["others"]) == 4
-    assert search["claimed"] == [1.0, 0.0, 1.0]
+def test_only_the_last_thorough_search_of_a_view_is_shown(record: RunRecord) -> None:
+    (search,) = plots.search_plots(record)
+    assert search["view"] == "001" and search["tried"] == 2560 and search["rotation_deg"] == 127.0
+    assert search["start"] == [1.0, 0.0, 1.0] and len(search["others"]) == 4
 
 
-def test_no_searches_are_nothing_to_show() -> None:
-    assert plot.searches(None) == ()
+def test_no_searches_are_nothing_to_show(record: RunRecord) -> None:
+    assert plots.search_plots(replace(record, searches=[])) == ()
 
 
-def test_the_chart_is_logarithmic_and_marks_the_search(history: dict[str, Any]) -> None:
-    made = chart(history, ["plain", "bad", "plain", "plain", "plain"])
+def test_the_chart_is_logarithmic_and_marks_the_search(record: RunRecord) -> None:
+    made = plots.error_chart(record, ["plain", "bad", "plain", "plain", "plain"])
     assert made is not None
     assert [label for _, label in made.y_ticks] == ["0.001", "0.01", "0.1", "1"]
     assert made.curves[1].tone == "bad" and made.curves[0].points.split()[-1] == "1000,400"
@@ -94,11 +93,11 @@ def test_the_chart_is_logarithmic_and_marks_the_search(history: dict[str, Any]) 
     assert made.x_ticks[-1][1] == "60"
 
 
-def test_an_error_of_zero_stays_on_the_chart(history: dict[str, Any]) -> None:
-    made = chart(history, ["plain"] * 5)
+def test_an_error_of_zero_stays_on_the_chart(record: RunRecord) -> None:
+    made = plots.error_chart(record, ["plain"] * 5)
     assert made is not None and made.curves[4].points.split()[-1] == "1000,400"
 
 
-@pytest.mark.parametrize("broken", [None, {"steps": [1], "errors": [[0.1]]}])
-def test_too_little_history_makes_no_chart(broken: dict[str, Any] | None) -> None:
-    assert chart(broken, []) is None
+@pytest.mark.parametrize("rows", [0, 1])
+def test_too_little_history_makes_no_chart(record: RunRecord, rows: int) -> None:
+    assert plots.error_chart(replace(record, rows=record.rows[:rows]), ["plain"] * 5) is None

@@ -110,10 +110,10 @@ def test_everything_to_touch_has_a_name(page: str) -> None:
 def test_decisions_searches_and_history_are_shown(page: str) -> None:
     text = " ".join("".join(Parsed(page).text).split())
     for words in (
-        "001 was given a camera that is",
-        "002 was left out",
-        "001 is put right",
-        "By hand, at step 31: 002: leave out",
+        "001 was given a camera that is rotated by",
+        "002 is left out by hand",
+        "001 is corrected",
+        "By hand, at step 31: 002 is left out",
         "best fit far away, over best fit near its own pose",
         "Where a view was searched",
         "Over the run",

@@ -1,84 +1,104 @@
-"""What the report says: verdicts, sentences, decisions, the command; each from numbers alone."""
+"""What the report says: verdicts, sentences, decisions, the command; each from the record alone."""
 
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import Any
+from dataclasses import replace
+from typing import Any, get_args
 
 import pytest
 import torch
 
 from sparseags_ns.report.command import changed_options, command
-from sparseags_ns.report.coverage import Gap, widest_gap
-from sparseags_ns.report.decisions import starts, steps
-from sparseags_ns.report.sentences import UNPROVEN, Findings, headline, percent, statements, tone, verdicts
+from sparseags_ns.report.decisions import ACTIONS, starts, steps
+from sparseags_ns.report.sentences import (
+    UNPROVEN,
+    Findings,
+    Gap,
+    headline,
+    percent,
+    statements,
+    tone,
+    verdicts,
+    widest_gap,
+)
+from sparseags_ns.runs.record import Action, Decision, Event, RunRecord
 
 
-def findings(summary: dict[str, Any], **changes: Any) -> Findings:
-    usual = {"gap": Gap(0.0, 60.0), "focal_factor": 0.98, "prior": "auto", "whole_photographs": False}
-    return Findings(summary=summary, **(usual | changes))
+def all_text(findings: Findings) -> str:
+    return "\n".join(statement.text for statement in statements(findings))
 
 
-def all_text(found: Findings) -> str:
-    return "\n".join(statement.text for statement in statements(found))
+def with_views(findings: Findings, *views: int, **changes: Any) -> Findings:
+    """The findings with something changed about some views."""
+    changed = tuple(
+        replace(one, **changes) if view in views else one for view, one in enumerate(findings.outcome.views)
+    )
+    return replace(findings, outcome=replace(findings.outcome, views=changed))
 
 
-def test_each_view_gets_its_verdict(summary: dict[str, Any]) -> None:
-    assert verdicts(summary) == [
-        ("good", "trusted"),
-        ("good", "put right"),
-        ("bad", "left out"),
-        ("note", "fits worse"),
-    ]
-    assert [tone(*one) for one in verdicts(summary)] == ["plain", "right", "bad", "note"]
+def with_repair(findings: Findings, **changes: Any) -> Findings:
+    assert findings.record.pose_repair is not None
+    repair = replace(findings.record.pose_repair, **changes)
+    return replace(findings, record=replace(findings.record, pose_repair=repair))
 
 
-def test_the_headline_names_who_was_left_out_and_put_right(summary: dict[str, Any]) -> None:
-    assert headline(summary) == (
+def test_each_view_gets_its_verdict(findings: Findings) -> None:
+    found = verdicts(findings)
+    assert found == [("good", "trusted"), ("good", "corrected"), ("bad", "untrusted"), ("note", "high error")]
+    tones = [tone(mark, status) for (mark, _), status in zip(found, findings.statuses, strict=True)]
+    assert tones == ["plain", "found", "bad", "note"]
+
+
+def test_the_headline_names_untrusted_and_corrected_views(findings: Findings) -> None:
+    assert headline(findings) == (
         "Three of four photographs agree on one object; 002 could not be trusted. "
-        "The camera of 001 was wrong and has been put right."
+        "The given camera of 001 was wrong and was corrected."
     )
 
 
-def test_the_headline_of_a_clean_run_is_one_sentence(summary: dict[str, Any]) -> None:
-    clean = deepcopy(summary)
-    clean["settled"] = None
-    for view in clean["views"]:
-        view["trusted"] = True
+def test_the_headline_of_a_clean_run_is_one_sentence(findings: Findings) -> None:
+    clean = with_views(replace(findings, record=replace(findings.record, pose_repair=None)), 2, trusted=True)
     assert headline(clean) == "Four photographs agree on one object: all of their cameras are trusted."
-    assert "agree on one scene" in headline(clean, whole_photographs=True)
+    assert "agree on one scene" in headline(replace(clean, whole_photographs=True))
 
 
-def test_the_worst_is_said_first_and_what_holds_always_last(summary: dict[str, Any]) -> None:
-    said = statements(findings(summary))
-    assert said[0].mark == "bad" and said[0].text.startswith("002 was left out")
+def test_the_worst_is_said_first_and_what_holds_always_last(findings: Findings) -> None:
+    said = statements(findings)
+    assert said[0].mark == "bad" and said[0].text.startswith("002 is untrusted")
     assert said[-1].text == UNPROVEN
 
 
-def test_a_corrected_view_is_told_with_its_angle(summary: dict[str, Any]) -> None:
-    assert "001 was given a camera that is 127 degrees away" in all_text(findings(summary))
+def test_a_corrected_view_is_described_with_its_angle(findings: Findings) -> None:
+    assert "001 was given a camera that is rotated by 127 degrees" in all_text(findings)
 
 
-def test_a_view_that_refinement_put_right_is_told_as_one_that_was_wrong(summary: dict[str, Any]) -> None:
-    declare = {"action": "declare", "view": "001", "why": "turned far", "numbers": {"rotation_deg": 19.0}}
-    summary["settled"] = {**summary["settled"], "decisions": [declare]}
-    assert verdicts(summary)[1] == ("good", "put right")
-    text = all_text(findings(summary))
-    assert "The refinement carried it to its place" in text and "search found" not in text
+def test_a_view_that_refinement_corrected_is_described_as_one_that_was_wrong(findings: Findings) -> None:
+    declared = with_repair(findings, decisions=(Decision("declare", 1, "rotated far", {"rotation_deg": 19.0}),))
+    assert verdicts(declared)[1] == ("good", "corrected")
+    text = all_text(declared)
+    assert "The refinement found that one" in text and "A search found" not in text
 
 
-def test_a_view_far_from_its_given_pose_is_noted_only_if_no_search_put_it_there(summary: dict[str, Any]) -> None:
-    summary["views"] += [{**summary["views"][0], "name": f"01{i}"} for i in range(3)]
-    summary["views"][0]["rotation_deg"] = 40.0
-    text = all_text(findings(summary))
-    assert "000 was turned by 40 degrees" in text and "001 was turned by" not in text
+def test_a_view_far_from_its_given_pose_is_noted_only_if_no_search_put_it_there(findings: Findings) -> None:
+    outcome, names = findings.outcome, (*findings.record.names, "010", "011", "012")
+    more = replace(outcome, views=(*outcome.views, *outcome.views[:1] * 3))
+    found = replace(findings, outcome=more, record=replace(findings.record, names=names))
+    text = all_text(with_views(found, 0, rotation_deg=40.0))
+    assert "000 was rotated by 40 degrees" in text and "001 was rotated by" not in text
 
 
-def test_a_placed_view_is_no_corrected_one(summary: dict[str, Any]) -> None:
-    place = {"action": "place", "view": "001", "why": "others agree", "numbers": {}}
-    summary["settled"] = {**summary["settled"], "decisions": [place]}
-    assert verdicts(summary)[1] == ("good", "place found")
-    assert "began without a pose" in all_text(findings(summary))
+def test_a_registered_view_is_no_corrected_one(findings: Findings) -> None:
+    registered = with_repair(findings, registered=(1,), decisions=(Decision("register", 1, "others agree", {}),))
+    assert verdicts(registered)[1] == ("good", "registered")
+    assert "began without a trusted pose" in all_text(registered)
+    assert "corrected" not in headline(registered)
+
+
+def test_a_view_that_went_back_to_its_given_pose_is_noted(findings: Findings) -> None:
+    fallen = with_repair(findings, decisions=(Decision("fall back", 0, "it fits better there", {}),))
+    assert verdicts(fallen)[0] == ("note", "back to given pose")
+    assert "moved 000 far, and it went back" in all_text(fallen)
 
 
 @pytest.mark.parametrize(
@@ -90,27 +110,31 @@ def test_a_placed_view_is_no_corrected_one(summary: dict[str, Any]) -> None:
         ({"prior": "zero123"}, "prior (zero123)"),
     ],
 )
-def test_what_may_mislead_is_said(summary: dict[str, Any], changes: dict[str, Any], words: str) -> None:
-    assert words not in all_text(findings(summary))
-    assert words in all_text(findings(summary, **changes))
+def test_what_may_mislead_is_said(findings: Findings, changes: dict[str, Any], words: str) -> None:
+    assert words not in all_text(findings)
+    assert words in all_text(replace(findings, **changes))
 
 
-def test_a_view_without_a_given_pose_counts_nowhere_as_given(summary: dict[str, Any]) -> None:
-    summary["views"][0] |= {"posed": False, "mse_before": 0.0004, "rotation_deg": 0.0}
-    assert "on 2 of 2 trusted photographs" in all_text(findings(summary))
-    assert "000 was turned" not in all_text(findings(summary))
+def test_a_view_without_a_given_pose_counts_nowhere_as_given(findings: Findings) -> None:
+    text = all_text(with_views(findings, 0, posed=False, mse_before=0.0004, rotation_deg=0.0))
+    assert "on 2 of 2 trusted photographs" in text and "000 was rotated" not in text
 
 
-def test_what_somebody_did_by_hand_is_said(summary: dict[str, Any]) -> None:
-    summary["views"][2]["by_hand"], summary["views"][0]["by_hand"] = "left out", "trusted"
-    text = all_text(findings(summary))
-    assert "002 was left out by hand" in text and "000 is trusted because somebody said so" in text
-    assert verdicts(summary)[2] == ("bad", "left out by hand")
+def test_an_unregistered_view_is_named_so(findings: Findings) -> None:
+    assert "002 is unregistered: no pose was found" in all_text(with_views(findings, 2, posed=False))
 
 
-def test_an_unfinished_run_is_called_provisional(summary: dict[str, Any]) -> None:
-    summary["steps_done"] = 300
-    assert "Only 300 of 1,540 steps were done" in all_text(findings(summary))
+def test_what_a_person_decided_is_said(findings: Findings) -> None:
+    events = [Event(5, Decision("leave out", 2, "asked for", {})), Event(6, Decision("trust", 0, "asked for", {}))]
+    asked = replace(findings, record=replace(findings.record, events=events))
+    text = all_text(asked)
+    assert "002 is left out by hand" in text and "000 is trusted because a person decided so" in text
+    assert verdicts(asked)[2] == ("bad", "left out by hand") and verdicts(asked)[0] == ("note", "trusted by hand")
+
+
+def test_an_unfinished_run_is_called_provisional(findings: Findings) -> None:
+    early = replace(findings, outcome=replace(findings.outcome, steps_done=300))
+    assert "Only 300 of 1,540 steps were done" in all_text(early)
 
 
 def test_errors_are_shares_of_full_scale() -> None:
@@ -124,31 +148,39 @@ def test_the_widest_gap_counts_trusted_views_only() -> None:
     assert widest_gap(azimuths, torch.zeros(4, dtype=torch.bool)).width_deg == 360.0
 
 
-def test_decisions_keep_their_order_and_their_numbers(summary: dict[str, Any]) -> None:
-    told = steps(summary["settled"])
+def test_decisions_keep_their_order_and_their_numbers(findings: Findings) -> None:
+    told = steps(findings.record)
     assert [step.title for step in told] == [
         "001 is suspected",
-        "001 is left out until its place is found",
+        "001 is left out until its pose is found",
         "The search ends",
-        "001 is put right",
+        "001 is corrected",
     ]
     assert told[1].numbers[0].label == "the others' error without it, over with it"
     assert told[2].numbers[0].value == "none"
     assert told[3].numbers[0].value == "127"
 
 
-def test_an_unknown_action_is_shown_as_it_stands() -> None:
-    (step,) = steps({"decisions": [{"action": "{new} thing", "view": "{0}", "why": "because", "numbers": {"x": 1.0}}]})
-    assert step.title == "{0}: {new} thing" and step.text == "Because." and step.numbers[0].label == "x"
+def test_every_action_is_described() -> None:
+    assert set(ACTIONS) == set(get_args(Action))
 
 
-def test_nothing_decided_is_nothing_told() -> None:
-    assert steps(None) == () and starts(None) == () and starts({"starts": [{"pose_rate": 1.0, "loss": 1.0}]}) == ()
+def test_names_with_braces_are_shown_as_they_are() -> None:
+    record = RunRecord(("{0}",), events=[Event(3, Decision("trust", 0, "because", {"x": 1.0}))])
+    (step,) = steps(record)
+    assert step.title == "By hand, at step 3: {0} is trusted" and step.numbers[0].label == "x"
 
 
-def test_the_chosen_start_is_marked(summary: dict[str, Any]) -> None:
-    found = [(start.pose_rate, start.chosen, start.percent, start.turned) for start in starts(summary["settled"])]
-    assert found == [(1.0, True, pytest.approx(62.5), "4.3°"), (0.4, False, 100.0, "")]
+def test_without_decisions_there_is_nothing_to_show(findings: Findings) -> None:
+    nothing = RunRecord(("000",))
+    assert steps(nothing) == () and starts(nothing) == ()
+    one = findings.record.pose_repair
+    assert one is not None and starts(replace(nothing, pose_repair=replace(one, starts=one.starts[:1]))) == ()
+
+
+def test_the_chosen_start_is_marked(findings: Findings) -> None:
+    found = [(start.pose_rate, start.chosen, start.percent, start.rotation_deg) for start in starts(findings.record)]
+    assert found == [(1.0, True, pytest.approx(62.5), 4.26), (0.4, False, 100.0, 3.0)]
 
 
 CONFIG = {

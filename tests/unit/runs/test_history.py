@@ -17,8 +17,7 @@ from sparseags_ns.optimization.losses import make_targets
 from sparseags_ns.optimization.observer import Observer, observed_by, observer
 from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.optimization.settings import SPARSEAGS, SPARSEAGS_PAPER
-from sparseags_ns.pose_search.leave_one_out import relocation
-from sparseags_ns.pose_search.search import SearchSettings
+from sparseags_ns.pose_search.settings import SearchSettings
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.runs.history import PhaseClock, errors_over_white, is_due, phases_of, row_of_step
@@ -88,7 +87,7 @@ def test_a_search_is_logged_with_its_best_hypotheses(make_views: MakeViews, toy_
     fit = Reconstruction(toy_gaussians, views.cameras.with_poses(wrong), torch.tensor([True, True, False, True]))
     log = SearchLog(step=7)
     with observed_by(log, Observer()):
-        found = relocation(fit, views, 2, QUICK)
+        found = leave_one_out(fit, views, 2, QUICK)
     found_cameras = views.cameras.with_poses(fit.with_pose(2, found.search.poses[0]).cameras.T_camera_world)
     (search,) = log.decided(found_cameras)
     assert search.view == 2 and search.kind == "thorough" and search.by == "search" and search.step == 7
@@ -108,7 +107,7 @@ def test_a_photograph_of_nothing_is_logged_without_scores(make_views: MakeViews,
     views = replace(views, masks=views.masks * torch.tensor([1.0, 0.0, 1.0, 1.0])[:, None, None])
     log = SearchLog(step=0)
     with observed_by(log):
-        relocation(Reconstruction(toy_gaussians, views.cameras, views.trusted), views, 1, QUICK)
+        leave_one_out(Reconstruction(toy_gaussians, views.cameras, views.trusted), views, 1, QUICK)
     (search,) = log.decided(views.cameras)
     assert search.finalist_scores == [] and search.here is None and search.chosen is None
 

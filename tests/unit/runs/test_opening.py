@@ -30,7 +30,7 @@ def test_a_run_comes_back_as_it_was_trained(
     torch.testing.assert_close(run.views.images, views.images, atol=0.6 / 255, rtol=0)
     torch.testing.assert_close(run.views.masks, views.masks, atol=0.6 / 255, rtol=0)
     assert bool((run.views.valid == 1).all()) and not run.whole_photographs
-    assert run.summary["num_steps"] == 60
+    assert run.record.num_steps == 60 and run.outcome.steps_done == 60
 
 
 def test_the_config_is_read_as_plain_values(make_run: Callable[..., Path]) -> None:
