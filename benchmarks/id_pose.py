@@ -1,12 +1,12 @@
-"""The id-pose initialiser on photographs that lie far apart: how many pairs are turned right within 15 and 30 degrees.
+"""The id-pose estimator on photographs taken far apart: the share of pairs rotated right within 15 and 30 degrees.
 
 Scenes: the three of ../shared/data/omni3d, four views each, with exact poses. The measure is ID-Pose's (arXiv
 2306.17140), over all ordered pairs of a scene's views, so that it needs no true pose of a first view; the vanilla
-prior, which cannot see how high the first camera stands, is judged with the initialiser's own guess.
+prior, which cannot see how high the first camera stands, is measured with the estimator's own guess.
 
-The figures are those of the weights at hand, which are found as the initialiser finds them, or named. Without any the
-suite says so and measures nothing. `--random-prior` runs a tiny one with random weights instead, to see that it runs:
-its figures mean nothing, and are neither compared nor kept.
+The weights are those that the estimator finds on this machine, or named ones. Without any, the suite reports that and
+measures nothing. `--random-prior` takes a tiny prior with random weights instead, to see that the suite runs: its
+figures mean nothing, and are neither compared nor kept.
 
 Frames: `poses/*.npy` are OpenGL camera-to-world in a world whose z is up.
 """
@@ -27,11 +27,12 @@ from torch import Tensor
 
 from benchmarks.accuracy.scenes import SHARED
 from benchmarks.metric import Metric
+from benchmarks.zero123_models import TINY, write_folder
 from sparseags_ns.geometry.cameras import opencv_from_opengl
 from sparseags_ns.geometry.pose_errors import pairwise_rotation_errors_deg
-from sparseags_ns.guidance.folders import write_folder
-from sparseags_ns.guidance.networks import TINY, build
-from sparseags_ns.pose_init.base import PoseInitError
+from sparseags_ns.guidance.networks import build
+from sparseags_ns.pose_init.base import PoseInitError, PoseRequest
+from sparseags_ns.pose_init.choice import choose_estimator
 from sparseags_ns.pose_init.id_pose.id_pose import IdPose
 from sparseags_ns.preprocess.store import Store
 
@@ -41,13 +42,13 @@ TOLERANCE = 0.05
 
 
 class IdPoseSuite:
-    """One call of the suite with its options."""
+    """The suite with its options."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
 
     def run(self, quick: bool) -> list[Metric]:
-        """Shares over all scenes, the first one only if `quick`; nothing where there are no weights or no scenes."""
+        """Shares over all scenes, over the first one only if `quick`; empty where there are no weights or no scenes."""
         scenes = sorted(folder for folder in FOLDER.glob("*") if (folder / "poses").is_dir())
         if not scenes:
             print(f"id_pose: nothing is measured: {FOLDER} is absent", file=sys.stderr)
@@ -60,7 +61,7 @@ class IdPoseSuite:
             return []
         kept = self.options.plots / "id_pose"
         try:
-            found = [_errors(IdPose.of(scene, self.options.id_pose_weights, Store(kept)), scene) for scene in scenes]
+            found = [_errors(_estimator(scene, self.options.id_pose_weights, Store(kept)), scene) for scene in scenes]
         except PoseInitError as error:
             print(f"id_pose: nothing is measured: {error}", file=sys.stderr)
             return []
@@ -68,12 +69,12 @@ class IdPoseSuite:
         return metrics(found, "quick" if quick else "all")
 
     def plot(self, metrics: list[Metric], folder: Path) -> list[Path]:
-        """No plot: the table says it."""
+        """No plot: the table shows all figures."""
         return []
 
 
 def suite(options: argparse.Namespace) -> IdPoseSuite:
-    """What the registry calls."""
+    """The suite, for the registry of benchmarks."""
     return IdPoseSuite(options)
 
 
@@ -97,23 +98,38 @@ def metrics(errors: Sequence[Float[Tensor, " pairs"]], name: str) -> list[Metric
     ]
 
 
-def _errors(initialiser: IdPose, scene: Path) -> Float[Tensor, " pairs"]:
+def _photo_files(scene: Path) -> list[Path]:
+    return sorted((scene / "images").glob("*.png"))
+
+
+def _estimator(scene: Path, weights: str, store: Store) -> IdPose:
+    """The estimator of a scene.
+
+    Raises:
+        PoseInitError: there are no weights on this machine.
+    """
+    estimator = choose_estimator("id-pose", PoseRequest(_photo_files(scene), scene, store, weights))
+    assert isinstance(estimator, IdPose)
+    return estimator
+
+
+def _errors(estimator: IdPose, scene: Path) -> Float[Tensor, " pairs"]:
     """Rotation errors of the ordered pairs of a scene's views, degrees."""
-    photographs = sorted((scene / "images").glob("*.png"))
-    frames = initialiser.place(photographs).frames
+    photo_files = _photo_files(scene)
+    frames = estimator.estimate(photo_files).frames
     predicted = torch.stack([frame.T_camera_world for frame in frames if frame is not None])
-    errors = pairwise_rotation_errors_deg(predicted, true_poses(scene, [path.stem for path in photographs]))
+    errors = pairwise_rotation_errors_deg(predicted, true_poses(scene, [path.stem for path in photo_files]))
     return errors[~torch.eye(len(errors), dtype=torch.bool)]
 
 
 def _random(scenes: Sequence[Path], folder: Path) -> list[Float[Tensor, " pairs"]]:
-    """Errors of a tiny prior with random weights, asked little."""
+    """Errors of a tiny prior with random weights and a short search."""
     torch.manual_seed(0)
     write_folder(build(TINY), TINY, folder / "prior", "clip_camera_projection")
     found = []
     for scene in scenes:
-        initialiser = IdPose.of(scene, str(folder / "prior"), Store(folder / "kept"))
-        little = replace(initialiser, azimuths=4, elevations_deg=(15.0,), samples=1, nudged=2, nudges=1, steps=2)
+        estimator = _estimator(scene, str(folder / "prior"), Store(folder / "kept"))
+        little = replace(estimator, azimuths=4, elevations_deg=(15.0,), samples=1, nudged=2, nudges=1, steps=2)
         found.append(_errors(little, scene))
     return found
 

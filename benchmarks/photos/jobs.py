@@ -73,7 +73,7 @@ def run_case(case: Case) -> dict[str, Any]:
             masks="none",
             resolution=case.resolution,
             missing_poses="leave-out",
-            hold="none" if case.how == "with poses, refined" else "auto",
+            fix_cameras="none" if case.how == "with poses, refined" else "auto",
             cache_dir=case.subset.store.folder,
         )
         scene = read_scene(folder, options)

@@ -18,7 +18,7 @@ from sparseags_ns.formats.frame import Frame
 from sparseags_ns.formats.poses import read_poses
 from sparseags_ns.formats.transforms_json import write_transforms_json
 from sparseags_ns.pose_init.features.features import Features
-from sparseags_ns.preprocess.photographs import list_photographs
+from sparseags_ns.preprocess.photo_files import list_photo_files
 from sparseags_ns.preprocess.store import Store
 
 REPO = Path(__file__).parents[2]
@@ -53,7 +53,7 @@ class Subset:
     @property
     def photographs(self) -> tuple[Path, ...]:
         """Those that were chosen, by name."""
-        every = list_photographs(PHOTOS / self.scene / "images")
+        every = list_photo_files(PHOTOS / self.scene / "images")
         return tuple(sorted(random.Random(self.seed).sample(every, min(self.count, len(every)))))
 
     def folder(self, how: How) -> tuple[Path, dict[str, str]]:
@@ -83,8 +83,8 @@ class Subset:
         file = scene / "transforms.json"
         if file.is_file():
             return {frame.stem: frame for frame in read_poses(file)}
-        every = list_photographs(scene / "images")
-        found = Features(self.store).place(every)
+        every = list_photo_files(scene / "images")
+        found = Features(self.store).estimate(every)
         return {path.stem: frame for path, frame in zip(every, found.frames, strict=True) if frame is not None}
 
 

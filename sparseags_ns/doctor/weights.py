@@ -8,10 +8,11 @@ from pathlib import Path
 import torch
 
 from sparseags_ns.doctor.checks import Check
-from sparseags_ns.guidance.sources import BASE_NAMES, SIX_DOF_SOURCE, find_base, find_six_dof
+from sparseags_ns.guidance.choice import find_base, find_six_dof
+from sparseags_ns.guidance.loading import BASE_NAMES, SIX_DOF_SOURCE
 from sparseags_ns.metrics.perceptual import ALEXNET_FILES, find_alexnet
+from sparseags_ns.pose_init.features import features
 from sparseags_ns.pose_init.networks.dust3r_package import find_weights, missing_package, missing_weights
-from sparseags_ns.pose_init.features.features import Features
 from sparseags_ns.preprocess import rembg_masks
 
 GROUP = "Optional"
@@ -48,7 +49,7 @@ def _found(name: str, where: Path | None, without: str, fix: str) -> Check:
 
 
 def _features() -> Check:
-    missing = Features.missing()
+    missing = features.missing_packages()
     if missing is None:
         return Check(GROUP, "poses from features", "ok", "packages and weights are here")
     return Check(GROUP, "poses from features", "missing", *_split(missing))

@@ -1,87 +1,156 @@
-"""Where the cameras are at first: what every pose initialiser takes and gives.
+"""The interface of pose estimators: what each of them gets and returns.
 
-An initialiser is a frozen dataclass. Those of its fields that take part in comparisons are all that its answer depends
-on besides the photographs, so that a cache can be keyed by a hash of them, the package's version and the photographs'
-bytes (`cache.py`); `place` itself reads and writes no result there. It gets photographs as they lie on disk, unmasked
-and uncropped: pose estimators need the background.
+An estimator gets photo files as they lie on disk, neither masked nor cropped, because most of them need the background.
+It is a frozen dataclass; the fields that take part in comparisons, together with the photo files, determine its result,
+so that `cache.py` can file the result under a fingerprint of them.
 
-Frames: `world`, any similarity of the real one that the initialiser likes; the scene is normalised later.
-Units: pixels of the photographs; confidence from 0 to 1.
+Frames: `world`, any similarity transform of the real one; the scene is normalised later.
+Units: pixels of the photo files; confidence from 0 to 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
-from jaxtyping import Float
+import numpy as np
+from jaxtyping import Float, Num
 from torch import Tensor
 
 from sparseags_ns.formats.frame import Frame
+from sparseags_ns.preprocess.mask_plan import MASKS_FOLDER
+from sparseags_ns.preprocess.store import Store, fingerprint
+from sparseags_ns.storage import write_npz
 from sparseags_ns.views import PointCloud
 
 FIXED_MIN_POINTS = 100
-"""So many points, each seen with an error of a pixel or two of the whole photograph, leave a camera no play that
-refinement at a quarter of that size could see. Held so, no pose ends worse than bundle adjustment has it."""
+"""Number of triangulated points that fix a camera. With that many points, each seen with an error of a pixel or two of
+the whole photograph, bundle adjustment leaves no error that refinement at a quarter of the resolution could see; fixed
+cameras end no worse than bundle adjustment has them."""
 
+MIN_REGISTERED = 2
+"""With fewer cameras nothing can be reconstructed: the estimator has failed."""
 
-FEWEST_PLACED = 2
-"""With fewer cameras nothing can be reconstructed: the initialiser has failed."""
-
-
-def pose_lr_scale_by(points: float) -> float:
-    """How far refinement may move a camera that was fitted to so many points (`Views.pose_lr_scale`)."""
-    return max(1 - points / FIXED_MIN_POINTS, 0.0)
+FOCAL_GUESS = 1.2
+"""Focal length where EXIF does not tell, in units of the photograph's longer side; COLMAP's own first guess."""
 
 
 class PoseInitError(ValueError):
-    """An initialiser cannot work, or could not place the photographs."""
+    """An estimator cannot work, or found no camera to start from."""
 
 
 @dataclass(frozen=True)
 class InitialPoses:
-    """One camera for each photograph, as far as the initialiser could tell."""
+    """Initial cameras of photo files, in the order of the files."""
 
     frames: tuple[Frame | None, ...]
-    """In the photographs' order; None where a photograph could not be placed."""
+    """Camera of each photo file; None where it could not be registered."""
     confidence: Float[Tensor, " views"]
-    """How sure the initialiser is of each pose: 1 for a pose it was given, 0 where there is none."""
+    """Confidence in each pose: 1 for a pose from a file, 0 where there is none."""
     points: PointCloud | None = None
-    """What was found of the scene's surfaces, in the world of the cameras."""
+    """Points on the scene's surfaces, in the world of the cameras."""
     pose_lr_scale: Float[Tensor, " views"] | None = None
-    """How far refinement may move each camera, as in `Views`; None: freely."""
+    """Factor on each camera's learning rate in refinement, as in `Views`; None means 1 for all."""
+    source: str = ""
+    """Name of the estimator; set by `estimate_poses`."""
 
     def __post_init__(self) -> None:
-        unplaced = [frame is None for frame in self.frames]
-        if self.confidence.shape != (len(unplaced),) or any(self.confidence[unplaced] != 0):
+        unregistered = [frame is None for frame in self.frames]
+        if self.confidence.shape != (len(unregistered),) or any(self.confidence[unregistered] != 0):
             raise ValueError("expected one confidence for each photograph, and 0 for those without a pose")
 
     @property
-    def placed(self) -> int:
-        """How many photographs have a camera."""
+    def num_registered(self) -> int:
+        """Number of photo files that have a camera."""
         return sum(frame is not None for frame in self.frames)
 
     @property
-    def freedoms(self) -> list[float]:
-        """`pose_lr_scale` of each camera, 1 where nothing was said."""
+    def pose_lr_scales(self) -> list[float]:
+        """`pose_lr_scale` of each view as a list, 1 for each where it is None."""
         return [1.0] * len(self.frames) if self.pose_lr_scale is None else self.pose_lr_scale.tolist()
+
+
+@dataclass(frozen=True)
+class PoseRequest:
+    """Photo files whose cameras are wanted, and what an estimator may use for them."""
+
+    photo_files: Sequence[Path]
+    scene: Path
+    """Folder of the scene, which may hold `masks/`."""
+    store: Store
+    """Where intermediate results are kept."""
+    weights: str = "auto"
+    """Weights of the estimator: a path, a name, or `auto` for those that are on this machine."""
+
+    @property
+    def masks_fingerprint(self) -> str:
+        """Fingerprint of the files in the scene's `masks/`."""
+        folder = self.scene / MASKS_FOLDER
+        files = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+        return fingerprint("masks", *files)
 
 
 @runtime_checkable
 class PoseInit(Protocol):
-    """Finds a rough camera for each photograph."""
+    """An estimator of a rough camera for each photo file."""
+
+    name: ClassVar[str]
+    """Value of the option `pose-init`, and part of the names of cached results."""
+    automatic: ClassVar[bool]
+    """Whether the choice `auto` may take it."""
+    uses_masks: ClassVar[bool]
+    """Whether its result depends on the scene's `masks/`."""
 
     @property
-    def name(self) -> str:
-        """What the user calls it, and what cached results are filed under."""
+    def details(self) -> str:
+        """Networks, weights or methods in use, for the line that announces the estimator."""
         ...
 
-    def place(self, photographs: Sequence[Path]) -> InitialPoses:
-        """Cameras of these photographs, in their order.
+    @staticmethod
+    def missing(request: PoseRequest) -> str | None:
+        """Why the request cannot be met on this machine, then `; ` and what to do; None where it can."""
+        ...
+
+    @staticmethod
+    def create(request: PoseRequest) -> PoseInit:
+        """The estimator for a request for which nothing is missing."""
+        ...
+
+    def estimate(self, photo_files: Sequence[Path]) -> InitialPoses:
+        """Cameras of the photo files, in their order.
 
         Raises:
-            ValueError: none could be placed, or what the initialiser needs is missing.
+            ValueError: the photographs cannot be used, or what the estimator needs is missing.
         """
         ...
+
+
+def pose_lr_scale_from_points(points: float) -> float:
+    """Pose learning-rate scale of a camera that was fitted to this many points: 1 without any, 0 from 100."""
+    return max(1 - points / FIXED_MIN_POINTS, 0.0)
+
+
+def point_confidence(
+    track_lengths: Num[Tensor, " points"], errors_px: Float[Tensor, " points"]
+) -> Float[Tensor, " points"]:
+    """Confidence of triangulated points: grows with the number of views that show them, falls with their error.
+
+    (1 - 1 / n) / (1 + e) for n views and a mean reprojection error of e pixels.
+    """
+    return (1 - 1 / track_lengths.clamp(min=1).double()) / (1 + errors_px.clamp(min=0))
+
+
+def stored_arrays(store: Store, name: str, compute: Callable[[], Mapping[str, Any]]) -> dict[str, np.ndarray]:
+    """Arrays of the file `name` in the store, computed and written first where there is none.
+
+    Raises:
+        StoreError: the file cannot be written; raised before the computation begins.
+    """
+    file = store.folder / name
+    if not file.is_file():
+        file = store.new_file(name)
+        write_npz(file, {key: np.asarray(value) for key, value in compute().items()})
+    with np.load(file) as arrays:
+        return dict(arrays)

@@ -1,4 +1,4 @@
-"""The `files` initialiser: cameras that somebody else's program has written down.
+"""Initial cameras and points from files of another program.
 
 Frames: `world`, as the file has it.
 """
@@ -10,49 +10,46 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from sparseags_ns.console import announce, warn
-from sparseags_ns.formats.colmap import MODEL_FOLDERS, ColmapPoints, is_colmap_model, read_colmap_points
-from sparseags_ns.formats.frame import Frame, PoseFileError
-from sparseags_ns.formats.image_paths import find_image
+from sparseags_ns.formats.colmap import MODEL_FOLDERS, is_colmap_model, read_colmap_points
+from sparseags_ns.formats.frame import Frame, PoseFileError, find_image
 from sparseags_ns.formats.poses import POINTS_KEY, points_candidates, read_poses
-from sparseags_ns.pose_init.base import InitialPoses, pose_lr_scale_by
-from sparseags_ns.pose_init.point_files import read_points
-from sparseags_ns.preprocess.photographs import listed
+from sparseags_ns.pose_init.base import InitialPoses, point_confidence, pose_lr_scale_from_points
+from sparseags_ns.preprocess.photo_files import listed
 from sparseags_ns.views import PointCloud
 
 POSE_FILES = ("cameras.json", "transforms.json")
 """Files of a scene's folder that hold its cameras, the preferred one first."""
 
+_PLY_MAGIC = b"ply"
+_GREY = 0.5
+
 
 @dataclass(frozen=True)
 class FromFiles:
-    """Reads the cameras of a scene from a `cameras.json`, a `transforms.json` or the folder of a COLMAP model."""
+    """The cameras of a scene as a `cameras.json`, a `transforms.json` or the folder of a COLMAP model has them."""
 
     scene: Path
-    """Folder of the scene, in which the file's photographs are looked for."""
+    """Folder of the scene, in which the photo files that the pose file names are looked for."""
     pose_file: Path
-
-    @property
-    def name(self) -> str:
-        return "files"
 
     @cached_property
     def frames(self) -> tuple[Frame, ...]:
-        """What the file says, in its order."""
+        """Entries of the pose file, in its order."""
         return tuple(read_poses(self.pose_file, self.scene))
 
     @cached_property
     def named_photographs(self) -> dict[Path, Frame]:
-        """The photographs of the scene that the file names, with what it says of them.
+        """Entries of the pose file by the scene's photo file that they name; entries without a photo file are left out.
 
-        The file may lie elsewhere, even beside other photographs of the same names: the scene's are meant.
+        Photo files are looked for in the scene even where the pose file lies elsewhere, beside other ones of the same
+        names.
 
         Raises:
-            PoseFileError: two of its entries mean the same photograph.
+            PoseFileError: two entries name the same photo file.
         """
         found: dict[Path, Frame] = {}
         for frame in self.frames:
@@ -67,12 +64,16 @@ class FromFiles:
         return found
 
     def require_photographs(self, present: Sequence[Path]) -> None:
-        """Raise a PoseFileError that names them if the file has entries for photographs that do not exist.
+        """Check that the photo files of the pose file's entries exist.
 
-        COLMAP models are not edited by hand, and often cover more photographs than are wanted: that is only said.
+        Missing ones are only announced for a COLMAP model, which nobody edits by hand and which often covers more
+        photographs than are wanted.
 
         Args:
-            present: the photographs of the scene.
+            present: the photo files of the scene.
+
+        Raises:
+            PoseFileError: some are missing; names them.
         """
         found = {frame.name for frame in self.named_photographs.values()}
         missing = [frame.file_path for frame in self.frames if frame.name not in found]
@@ -96,60 +97,84 @@ class FromFiles:
                 f"{listed(missing)}. Put them there, or take their entries out of the file",
             )
 
-    def place(self, photographs: Sequence[Path]) -> InitialPoses:
-        """Cameras of these photographs, None for those that the file does not name; points if it names any."""
-        frames = tuple(self.named_photographs.get(path) for path in photographs)
-        confidence = torch.tensor([0.0 if frame is None else 1.0 for frame in frames])
-        return InitialPoses(frames, confidence, self._points(), self._freedom(frames))
+    def initial_poses(self, photo_files: Sequence[Path]) -> InitialPoses:
+        """Cameras of the photo files, None for those that the pose file does not name, and its points if it has any.
 
-    def _points(self) -> PointCloud | None:
-        """The points that come with the cameras; scenes do without, so that it is no error if they have got lost."""
-        if self.pose_file.is_dir():
-            return self._model_points()
-        places = points_candidates(self.pose_file, self.scene)
-        found = next((place for place in places if place.is_file()), None)
-        if places and found is None:
-            warn(f"no points: there is no {places[0]}", f"'{POINTS_KEY}' in {self.pose_file} names it")
+        The cameras of a COLMAP model are fixed as far as its points support them. Programs that only write COLMAP's
+        format have no points, or none that several photographs share: they leave all cameras free.
+        """
+        frames = tuple(self.named_photographs.get(path) for path in photo_files)
+        confidence = torch.tensor([0.0 if frame is None else 1.0 for frame in frames])
+        if not self.pose_file.is_dir():
+            return InitialPoses(frames, confidence, self._named_points())
+        model = read_colmap_points(self.pose_file)
+        if model is None:
+            return InitialPoses(frames, confidence)
+        support = [0 if frame is None else model.support.get(frame.file_path, 0) for frame in frames]
+        pose_lr_scale = torch.tensor([pose_lr_scale_from_points(count) for count in support])
+        points = PointCloud(model.positions, model.colors, point_confidence(model.track_lengths, model.errors_px))
+        return InitialPoses(frames, confidence, points, pose_lr_scale)
+
+    def _named_points(self) -> PointCloud | None:
+        """Points of the PLY file that the pose file names; a missing one is only warned of, scenes do without."""
+        candidates = points_candidates(self.pose_file, self.scene)
+        found = next((path for path in candidates if path.is_file()), None)
+        if candidates and found is None:
+            warn(f"no points: there is no {candidates[0]}", f"'{POINTS_KEY}' in {self.pose_file} names it")
         return None if found is None else read_points(found, self.pose_file)
 
-    def _freedom(self, frames: Sequence[Frame | None]) -> Float[Tensor, " views"] | None:
-        """A COLMAP model tells how many points hold each camera in its place; programs that only write its format, and
-        have no points, or none that several photographs share, leave all cameras free."""
-        if self._model is None:
-            return None
-        support = self._model.support
-        return torch.tensor([1.0 if f is None else pose_lr_scale_by(support.get(f.file_path, 0)) for f in frames])
 
-    @cached_property
-    def _model(self) -> ColmapPoints | None:
-        return read_colmap_points(self.pose_file) if self.pose_file.is_dir() else None
+def read_points(path: Path, pose_file: Path) -> PointCloud:
+    """Read a PLY file; points without colours are grey, points that are NaN or infinite are left out with a warning.
 
-    def _model_points(self) -> PointCloud | None:
-        """The points of a COLMAP model; surer the more photographs show them, and the better they agree."""
-        points = self._model
-        if points is None:
-            return None
-        seen = 1 - 1 / points.track_lengths.clamp(min=1).double()
-        confidence = seen / (1 + points.errors_px.clamp(min=0))
-        return PointCloud(points.positions, points.colors, confidence)
+    Args:
+        pose_file: the file that names it, for messages.
+
+    Raises:
+        PoseFileError: the file cannot be read or holds no points.
+    """
+    import open3d as o3d  # takes seconds to import, and most scenes have no points
+
+    try:
+        with path.open("rb") as stream:
+            is_ply = stream.read(len(_PLY_MAGIC)) == _PLY_MAGIC
+    except OSError as error:
+        raise PoseFileError(pose_file, f"the point cloud {path} cannot be read: {error.strerror or error}") from error
+    # Open3D reports damage on the console only, and returns what it has read so far.
+    with o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error):
+        cloud = o3d.io.read_point_cloud(str(path), format="ply") if is_ply else o3d.geometry.PointCloud()
+    positions = torch.from_numpy(np.array(cloud.points, dtype=np.float64).reshape(-1, 3))
+    if len(positions) == 0:
+        raise PoseFileError(
+            pose_file,
+            f"the point cloud {path} is no PLY file with points in it; make it again, or take its entry out",
+        )
+    colors = torch.from_numpy(np.array(cloud.colors, dtype=np.float64)) if cloud.has_colors() else None
+    colors = torch.full_like(positions, _GREY) if colors is None else colors
+    finite = positions.isfinite().all(-1)
+    if not finite.any():
+        raise PoseFileError(pose_file, f"all points of {path} are NaN or infinite; make it again")
+    if not finite.all():
+        warn(f"left out: {int((~finite).sum())} of {len(finite)} points of {path.name}", "they are NaN or infinite")
+    return PointCloud(positions, colors, torch.ones(len(positions), dtype=torch.float64))[finite]
 
 
 def find_pose_file(scene: Path, poses: Path | None) -> Path | None:
     """The file, or folder of a COLMAP model, to take the cameras from; None if there is none.
 
-    Says so where it had to choose.
+    A choice that was made automatically is announced.
 
     Args:
-        poses: what was asked for, relative to the working folder or else to the scene's.
+        poses: the file that was asked for, relative to the working folder or else to the scene's; None to choose.
 
     Raises:
-        PoseFileError: what was asked for does not exist.
+        PoseFileError: the file that was asked for does not exist.
     """
     if poses is not None:
-        here = next((path for path in (poses, scene / poses) if path.is_file() or is_colmap_model(path)), None)
-        if here is None:
+        found = next((path for path in (poses, scene / poses) if path.is_file() or is_colmap_model(path)), None)
+        if found is None:
             raise PoseFileError(poses, f"no such file, neither in the working folder nor in {scene}")
-        return here
+        return found
     present = [name for name in POSE_FILES if (scene / name).is_file()]
     present += [name for name in MODEL_FOLDERS if is_colmap_model(scene / name)]
     if not present:

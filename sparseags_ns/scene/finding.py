@@ -1,4 +1,4 @@
-"""A scene on disk: its folder, its photographs, and the cameras they start with, given or estimated."""
+"""A scene on disk: its folder, its photo files, and their initial cameras, from a pose file or an estimator."""
 
 from __future__ import annotations
 
@@ -8,22 +8,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sparseags_ns.console import announce, warn
-from sparseags_ns.formats.frame import Frame
-from sparseags_ns.formats.image_paths import PHOTO_ENDINGS, PHOTO_FOLDERS
+from sparseags_ns.formats.frame import PHOTO_ENDINGS, PHOTO_FOLDERS, Frame
 from sparseags_ns.pose_init.base import InitialPoses, PoseInitError
-from sparseags_ns.pose_init.cache import place_as_asked
-from sparseags_ns.pose_init.choice import PoseInitName, choose_estimator
+from sparseags_ns.pose_init.cache import estimate_poses
+from sparseags_ns.pose_init.choice import PoseInitName
 from sparseags_ns.pose_init.files import FromFiles, find_pose_file
-from sparseags_ns.pose_init.id_pose.id_pose import masks_fingerprint
-from sparseags_ns.preprocess.photographs import list_photographs, listed
+from sparseags_ns.preprocess.photo_files import list_photo_files, listed
+from sparseags_ns.preprocess.posed_photo_files import PosedPhotoFile, posed_photo_file
 from sparseags_ns.preprocess.store import Store
-from sparseags_ns.scene.unregistered import UNPLACED, MissingPoses, all_unplaced, with_unplaced
+from sparseags_ns.scene.unregistered import UNREGISTERED, MissingPoses, stand_ins, with_stand_ins
 from sparseags_ns.views import PointCloud
 
-FEWEST_VIEWS = 2
+MIN_VIEWS = 2
+"""Fewer views are refused."""
 FEW_VIEWS = 3
+"""Fewer views are warned of."""
 MANY_VIEWS = 24
-MOST_VIEWS = 64
+"""For more views it is announced that they take long."""
+MAX_VIEWS = 64
+"""More views are refused."""
 
 
 class SceneError(ValueError):
@@ -31,22 +34,10 @@ class SceneError(ValueError):
 
 
 @dataclass(frozen=True)
-class PosedPhotograph:
-    """A photograph on disk and what its pose file, or an initialiser, says of it."""
-
-    path: Path
-    frame: Frame
-    confidence: float = 1.0
-    """1 for a pose that was given, 0 for a photograph that no pose was found for."""
-    pose_lr_scale: float = 1.0
-    """How far refinement may move the camera (`Views.pose_lr_scale`)."""
-
-
-@dataclass(frozen=True)
 class FoundScene:
-    """The photographs of a scene with their initial cameras, by file name."""
+    """The photo files of a scene with their initial cameras, sorted by file name."""
 
-    photographs: tuple[PosedPhotograph, ...]
+    files: tuple[PosedPhotoFile, ...]
     points: PointCloud | None
     pose_source: str
 
@@ -60,65 +51,66 @@ def find_scene(
     *,
     pose_weights: str = "auto",
 ) -> FoundScene:
-    """Find photographs and initial cameras.
+    """Find the photo files of a scene and their initial cameras.
 
     Args:
         scene: the folder.
-        poses: the file to take the cameras from; None looks for one in the folder.
-        missing_poses: what becomes of photographs that the file has no pose for.
-        pose_init: who finds the cameras.
-        store: where cameras that had to be estimated are kept.
-        pose_weights: of the estimator, see `choose_estimator`.
+        poses: a pose file; None looks for one in the folder.
+        missing_poses: what happens to photographs that are not in the pose file.
+        pose_init: `files`, an estimator, or `auto`.
+        store: where estimated cameras are kept.
+        pose_weights: of the estimator, see `estimate_poses`.
 
     Raises:
-        SceneError: there are no photographs that could be used.
-        PoseInitError, PoseFileError: there are, but no cameras to start from; `find_bare_scene` finds the rest.
+        SceneError: the folder has no photographs that can be used.
+        PoseInitError, PoseFileError: there are no initial cameras; `find_unposed_scene` finds the rest.
+        PhotoError: a photo file cannot be read or does not fit its camera.
     """
     _require_folder(scene)
     pose_file = find_pose_file(scene, poses) if pose_init in ("auto", "files") else None
     if pose_file is not None:
-        return _given(scene, pose_file, missing_poses)
+        return _find_with_pose_file(scene, pose_file, missing_poses)
     if poses is not None:
         raise SceneError(f"poses from {poses} and from {pose_init} were both asked for; ask for one of them")
-    photographs = _photographs(scene, ())
-    _check_number(len(photographs), scene)
-    initial, name = place_as_asked(
-        f"{pose_init} {pose_weights} {masks_fingerprint(scene) if pose_init == 'id-pose' else ''}",
-        photographs,
-        store,
-        lambda: choose_estimator(pose_init, len(photographs), scene, store, pose_weights),
-    )
-    initial = with_unplaced(photographs, initial, name)
-    posed = zip(photographs, initial.frames, initial.confidence.tolist(), initial.freedoms, strict=True)
-    found = tuple(PosedPhotograph(path, frame, *rest) for path, frame, *rest in posed if frame is not None)
-    return FoundScene(found, initial.points, f"the initialiser {name}")
+    paths = _find_photo_files(scene, ())
+    _check_number(len(paths), scene)
+    initial = estimate_poses(paths, pose_init, weights=pose_weights, scene=scene, store=store)
+    initial = with_stand_ins(paths, initial, initial.source)
+    return FoundScene(_posed(paths, initial), initial.points, f"the estimator {initial.source}")
 
 
-def find_bare_scene(scene: Path) -> FoundScene:
-    """The photographs of a scene whose cameras nobody knows: all unplaced, with a confidence of 0."""
+def find_unposed_scene(scene: Path) -> FoundScene:
+    """Find the photo files of a scene for which no cameras are known; all have stand-in cameras and confidence 0."""
     _require_folder(scene)
-    photographs = _photographs(scene, ())
-    _check_number(len(photographs), scene)
-    bare = zip(photographs, all_unplaced(photographs), strict=True)
-    return FoundScene(tuple(PosedPhotograph(path, frame, 0.0) for path, frame in bare), None, "none")
+    paths = _find_photo_files(scene, ())
+    _check_number(len(paths), scene)
+    files = tuple(posed_photo_file(path, frame, 0.0) for path, frame in zip(paths, stand_ins(paths), strict=True))
+    return FoundScene(files, None, "none")
 
 
-def _given(scene: Path, pose_file: Path, missing_poses: MissingPoses) -> FoundScene:
-    """A scene whose cameras somebody else has written down."""
-    initialiser = FromFiles(scene, pose_file)
-    photographs = _photographs(scene, initialiser.named_photographs)
-    initialiser.require_photographs(photographs)
-    initial = initialiser.place(photographs)
+def _find_with_pose_file(scene: Path, pose_file: Path, missing_poses: MissingPoses) -> FoundScene:
+    given = FromFiles(scene, pose_file)
+    paths = _find_photo_files(scene, given.named_photographs)
+    given.require_photographs(paths)
+    initial = given.initial_poses(paths)
     if missing_poses == "search":
-        initial = with_unplaced(photographs, initial, str(pose_file))
-    posed = _posed(photographs, initial, pose_file, missing_poses)
-    _check_number(len(posed), scene)
-    _check_trust(posed, pose_file)
-    return FoundScene(posed, initial.points, str(pose_file))
+        initial = with_stand_ins(paths, initial, str(pose_file))
+    missing = [path.name for path, frame in zip(paths, initial.frames, strict=True) if frame is None]
+    if missing and missing_poses == "refuse":
+        raise PoseInitError(
+            f"{pose_file} has no pose for {len(missing)} of the {len(paths)} photographs in {paths[0].parent}: "
+            f"{listed(missing)}. Add their poses, have training search for them with the option missing-poses = "
+            "search, or leave the photographs out with missing-poses = leave-out"
+        )
+    if missing:
+        warn(f"left out: {listed(missing)}", f"no pose in {pose_file}")
+    _check_number(len(paths) - len(missing), scene)
+    _check_trust(paths, initial.frames, pose_file)
+    return FoundScene(_posed(paths, initial), initial.points, str(pose_file))
 
 
 def _require_folder(scene: Path) -> None:
-    """Make sure that the scene is a folder which can be read."""
+    """Raise a SceneError if the scene is not a folder that can be read."""
     if not os.path.exists(scene):
         raise SceneError(f"no such folder: {scene}; expected the folder of a scene, with photographs in it")
     if not scene.is_dir():
@@ -127,57 +119,41 @@ def _require_folder(scene: Path) -> None:
         raise SceneError(f"cannot read the folder {scene}: permission denied; make it readable")
 
 
-def _photographs(scene: Path, named: Collection[Path]) -> tuple[Path, ...]:
-    """All photographs of the folders that the named ones lie in; where none is named, of the first likely folder."""
-    likely = [folder for folder in (*(scene / name for name in PHOTO_FOLDERS), scene) if folder.is_dir()]
+def _find_photo_files(scene: Path, named: Collection[Path]) -> tuple[Path, ...]:
+    """All photo files of the folders of the named ones; if none are named, of the first usual folder with any."""
+    usual = [folder for folder in (*(scene / name for name in PHOTO_FOLDERS), scene) if folder.is_dir()]
     if named:
-        photographs = [path for folder in sorted({p.parent for p in named}) for path in list_photographs(folder)]
+        paths = [path for folder in sorted({p.parent for p in named}) for path in list_photo_files(folder)]
     else:
-        photographs = next((found for folder in likely if (found := list_photographs(folder))), ())
-    if not photographs:
+        paths = next((found for folder in usual if (found := list_photo_files(folder))), ())
+    if not paths:
         raise SceneError(
             f"no photographs in {scene}: looked there and in {', '.join(f'{name}/' for name in PHOTO_FOLDERS)} for "
             f"files that end in {', '.join(PHOTO_ENDINGS)}"
         )
-    _check_names(photographs)
-    return tuple(photographs)
-
-
-def _posed(
-    photographs: Sequence[Path], initial: InitialPoses, pose_file: Path, missing_poses: MissingPoses
-) -> tuple[PosedPhotograph, ...]:
-    """The photographs that have a pose, or a stand-in for one."""
-    pairs = list(zip(photographs, initial.frames, initial.confidence.tolist(), initial.freedoms, strict=True))
-    bare = [path.name for path, frame, *_ in pairs if frame is None]
-    if bare and missing_poses == "refuse":
-        raise PoseInitError(
-            f"{pose_file} has no pose for {len(bare)} of the {len(pairs)} photographs in "
-            f"{photographs[0].parent}: {listed(bare)}. Add their poses, have training look for their places "
-            "with the option missing-poses = search, or leave them out with missing-poses = leave-out"
-        )
-    if bare:
-        warn(f"left out: {listed(bare)}", f"no pose in {pose_file}")
-    return tuple(PosedPhotograph(path, frame, *rest) for path, frame, *rest in pairs if frame is not None)
-
-
-def _check_names(photographs: Sequence[Path]) -> None:
-    """Refuse photographs that differ only in their ending or their folder."""
     first: dict[str, Path] = {}
-    for path in photographs:
+    for path in paths:
         if path.stem in first:
             raise SceneError(
                 f"two photographs have the name '{path.stem}': {first[path.stem]} and {path}; rename one of them, or "
                 "move it out of the way"
             )
         first[path.stem] = path
+    return tuple(paths)
+
+
+def _posed(paths: Sequence[Path], initial: InitialPoses) -> tuple[PosedPhotoFile, ...]:
+    """The photo files that have a camera."""
+    rows = zip(paths, initial.frames, initial.confidence.tolist(), initial.pose_lr_scales, strict=True)
+    return tuple(posed_photo_file(path, frame, *rest) for path, frame, *rest in rows if frame is not None)
 
 
 def _check_number(views: int, scene: Path) -> None:
-    """Refuse too few and too many views; say what a borderline number means."""
-    if not FEWEST_VIEWS <= views <= MOST_VIEWS:
+    """Raise a SceneError for too few or too many views; warn of few and announce many."""
+    if not MIN_VIEWS <= views <= MAX_VIEWS:
         raise SceneError(
-            f"{views} {'photograph' if views == 1 else 'photographs'} in {scene}; expected {FEWEST_VIEWS} to "
-            f"{MOST_VIEWS}, 4 to 16 views from all around the object are best"
+            f"{views} {'photograph' if views == 1 else 'photographs'} in {scene}; expected {MIN_VIEWS} to "
+            f"{MAX_VIEWS}, 4 to 16 views from all around the object are best"
         )
     if views < FEW_VIEWS:
         warn(f"{views} views", "fewer than 3 seldom fix both shape and poses")
@@ -185,14 +161,16 @@ def _check_number(views: int, scene: Path) -> None:
         announce(f"{views} views", "every view is rendered in every step, so the time grows in proportion to them")
 
 
-def _check_trust(posed: Sequence[PosedPhotograph], pose_file: Path) -> None:
-    """Say which views the pose file does not trust; refuse it if too few remain."""
-    given = [photograph for photograph in posed if not photograph.frame.extra.get(UNPLACED)]
-    doubted = [photograph.path.stem for photograph in given if not photograph.frame.trusted]
-    if len(given) - len(doubted) < FEWEST_VIEWS:
+def _check_trust(paths: Sequence[Path], frames: Sequence[Frame | None], pose_file: Path) -> None:
+    """Announce the views that the pose file does not trust; raise a PoseInitError if too few others remain."""
+    pairs = zip(paths, frames, strict=True)
+    given = {path.stem: frame for path, frame in pairs if frame is not None and not frame.extra.get(UNREGISTERED)}
+    untrusted = [name for name, frame in given.items() if not frame.trusted]
+    trusted = len(given) - len(untrusted)
+    if trusted < MIN_VIEWS:
         raise PoseInitError(
-            f"{pose_file} trusts only {len(given) - len(doubted)} of its {len(given)} views ('flag' is 0 for the "
-            f"others); expected at least {FEWEST_VIEWS}"
+            f"{pose_file} trusts only {trusted} of its {len(given)} views ('flag' is 0 for the others); expected at "
+            f"least {MIN_VIEWS}"
         )
-    if doubted:
-        announce(f"not trusted: {listed(doubted)}", f"'flag' is 0 in {pose_file}")
+    if untrusted:
+        announce(f"not trusted: {listed(untrusted)}", f"'flag' is 0 in {pose_file}")

@@ -1,4 +1,4 @@
-"""Photographs without a pose: they take part, untrusted, until the outlier search places them."""
+"""Stand-in cameras of unregistered photographs, which stay untrusted until the outlier search registers them."""
 
 from __future__ import annotations
 
@@ -15,77 +15,80 @@ from sparseags_ns.console import warn
 from sparseags_ns.formats.frame import Frame, intrinsics_matrix
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.alignment import AlignmentError, axes_meeting_point
-from sparseags_ns.pose_init.base import FEWEST_PLACED, InitialPoses, PoseInitError
-from sparseags_ns.preprocess.photographs import listed, read_header
+from sparseags_ns.pose_init.base import FOCAL_GUESS, MIN_REGISTERED, InitialPoses, PoseInitError
+from sparseags_ns.preprocess.photo_files import listed, read_photo_file
 
 MissingPoses = Literal["refuse", "leave-out", "search"]
-"""What becomes of photographs that a pose file says nothing of: the scene is refused, they are left out, or training
-looks for their place."""
+"""What happens to photographs without a pose in the pose file: the scene is refused, they are left out, or training
+searches for their poses."""
 
-UNPLACED = "unplaced"
-"""Key in `Frame.extra` of a camera that only stands in for one."""
-
-_FOCAL_GUESS = 1.2
-"""In units of the longer side, where nothing at all is known; what COLMAP starts from."""
+UNREGISTERED = "unregistered"
+"""Key in `Frame.extra` of a stand-in camera."""
 
 _ADVICE = (
     "they must show one scene that stands still, each with much in common with another; take more photographs "
-    "in between, give the poses in a file, or ask for another initialiser (pose-init = dust3r, features or id-pose)"
+    "in between, give the poses in a file, or ask for another estimator (pose-init = dust3r, features or id-pose)"
 )
 
 
-def with_unplaced(photographs: Sequence[Path], initial: InitialPoses, source: str) -> InitialPoses:
-    """The same, with a stand-in for each missing camera: the pose of the surest one, the focal length of the others.
+def with_stand_ins(photo_files: Sequence[Path], initial: InitialPoses, source: str) -> InitialPoses:
+    """The initial poses with a stand-in for each missing camera.
+
+    A stand-in has the pose of the most confident camera and, unless EXIF tells the focal length, the median focal
+    length of the registered ones.
+
+    Args:
+        source: of the poses, for messages.
 
     Raises:
-        PoseInitError: fewer than two photographs were placed, or where they do not look at one thing.
+        PoseInitError: fewer than two photographs are registered, or their cameras do not look at one place.
     """
-    missing = [path.name for path, frame in zip(photographs, initial.frames, strict=True) if frame is None]
-    placed = f"{initial.placed} of the {len(photographs)} photographs in {photographs[0].parent}"
-    if initial.placed < FEWEST_PLACED:
-        raise PoseInitError(f"{source} could place {placed}: {_ADVICE}")
+    missing = [path.name for path, frame in zip(photo_files, initial.frames, strict=True) if frame is None]
+    registered = f"{initial.num_registered} of the {len(photo_files)} photographs in {photo_files[0].parent}"
+    if initial.num_registered < MIN_REGISTERED:
+        raise PoseInitError(f"{source} could register {registered}: {_ADVICE}")
     try:
         axes_meeting_point(se3.inverse(torch.stack([f.T_camera_world for f in initial.frames if f is not None])))
     except AlignmentError as error:
-        raise PoseInitError(f"{source} placed {placed}, but to no use ({error}): {_ADVICE}") from error
+        raise PoseInitError(f"{source} registered {registered}, but to no use ({error}): {_ADVICE}") from error
     if not missing:
         return initial
     warn(
         f"no pose from {source} for {listed(missing)}",
-        f"{len(missing)} of {len(photographs)} photographs; they start untrusted, without a pose of their own",
+        f"{len(missing)} of {len(photo_files)} photographs; they start untrusted, without a pose of their own",
     )
-    span = _usual_span(photographs, initial)
+    relative_focal = _median_relative_focal(photo_files, initial)
     surest = initial.frames[int(initial.confidence.argmax())]
-    assert surest is not None, "some photographs are placed, and only those have any confidence"
+    assert surest is not None, "some photographs are registered, and only those have any confidence"
     frames = tuple(
-        _stand_in(path, surest.T_camera_world, span) if frame is None else frame
-        for path, frame in zip(photographs, initial.frames, strict=True)
+        _stand_in(path, surest.T_camera_world, relative_focal) if frame is None else frame
+        for path, frame in zip(photo_files, initial.frames, strict=True)
     )
     return replace(initial, frames=frames)
 
 
-def all_unplaced(photographs: Sequence[Path]) -> tuple[Frame, ...]:
-    """Stand-ins for all cameras, in one place: nothing can be trained on them, but the photographs can be read."""
+def stand_ins(photo_files: Sequence[Path]) -> tuple[Frame, ...]:
+    """Stand-ins for all cameras, with one pose; they serve to read the photographs, not to train on."""
     here = torch.eye(4, dtype=torch.float64)
-    return tuple(_stand_in(path, here, _FOCAL_GUESS) for path in photographs)
+    return tuple(_stand_in(path, here, FOCAL_GUESS) for path in photo_files)
 
 
-def _usual_span(photographs: Sequence[Path], initial: InitialPoses) -> float:
-    """Median focal length of the placed photographs, in units of their longer side."""
-    spans = []
-    for path, frame in zip(photographs, initial.frames, strict=True):
+def _median_relative_focal(photo_files: Sequence[Path], initial: InitialPoses) -> float:
+    """Median focal length of the registered photographs, in longer sides."""
+    relative_focals = []
+    for path, frame in zip(photo_files, initial.frames, strict=True):
         if frame is not None:
-            stored = read_header(path).upright
-            width, height = frame.width or stored[0], frame.height or stored[1]
-            spans.append((frame.intrinsics[0] + frame.intrinsics[1]) / 2 / max(width, height))
-    return float(torch.tensor(spans).median())
+            size = read_photo_file(path).upright_size
+            width, height = frame.width or size[0], frame.height or size[1]
+            relative_focals.append((frame.intrinsics[0] + frame.intrinsics[1]) / 2 / max(width, height))
+    return float(torch.tensor(relative_focals).median())
 
 
-def _stand_in(path: Path, T_camera_world: Float[Tensor, "4 4"], span: float) -> Frame:
-    """A camera in another one's place; its lens is EXIF's, or has a focal length of `span` longer sides."""
-    header = read_header(path)
-    width, height = header.upright
-    focal = header.focal_px or max(width, height) * span
+def _stand_in(path: Path, T_camera_world: Float[Tensor, "4 4"], relative_focal: float) -> Frame:
+    """A camera with the focal length from EXIF, else of `relative_focal` longer sides."""
+    photo_file = read_photo_file(path)
+    width, height = photo_file.upright_size
+    focal = photo_file.focal_px or max(width, height) * relative_focal
     return Frame(
         name=path.stem,
         file_path=path.name,
@@ -94,5 +97,5 @@ def _stand_in(path: Path, T_camera_world: Float[Tensor, "4 4"], span: float) -> 
         width=width,
         height=height,
         trusted=False,
-        extra={UNPLACED: True},
+        extra={UNREGISTERED: True},
     )

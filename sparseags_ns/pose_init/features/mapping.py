@@ -1,7 +1,7 @@
-"""From matched key points to cameras and points, with COLMAP's incremental mapper (pycolmap).
+"""Cameras and points from matched key points, with COLMAP's incremental mapper (pycolmap).
 
-Units: `virtual` pixels, those of a photograph scaled so that its longer side is `VIRTUAL_PX`; photographs of one shape
-(and one focal length, where EXIF tells) share a camera there. Frames: `world`, as the mapper leaves it.
+Frames: `world`, as the mapper leaves it. Units: `virtual` pixels, those of a photograph scaled so that its longer side
+is `VIRTUAL_PX`; photographs of one shape (and one focal length, where EXIF tells) share a camera there.
 """
 
 from __future__ import annotations
@@ -15,24 +15,35 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from sparseags_ns.formats.frame import Distortion, Frame, intrinsics_matrix
-from sparseags_ns.pose_init.base import InitialPoses, pose_lr_scale_by
+from sparseags_ns.pose_init.base import FOCAL_GUESS, InitialPoses, point_confidence, pose_lr_scale_from_points
+from sparseags_ns.pose_init.features.matching import Matches
 from sparseags_ns.views import PointCloud
 
 VIRTUAL_PX = 1024
 
-# COLMAP's own first guess where nothing is known.
-_FOCAL_GUESS = 1.2
-# A handful of photographs has fewer points, fewer images and smaller baselines than the mapper's defaults ask for.
-_FEWEST_MATCHES = 15
-_SMALLEST_MODEL = 2
-_INIT_INLIERS = 50
-_INIT_ANGLE_DEG = 6.0
-_POSE_INLIERS = 20
-# Observed points at which a pose is as sure as not.
-_HALF_SURE = 50.0
+
+@dataclass(frozen=True)
+class MappingSettings:
+    """Thresholds of COLMAP's mapper; the defaults of COLMAP suit hundreds of photographs.
+
+    A handful of photographs has fewer points, fewer images and smaller baselines.
+    """
+
+    min_num_matches: int = 15
+    """Fewest verified matches of a pair that is used (COLMAP: 15)."""
+    min_model_size: int = 2
+    """Fewest photographs of a model (COLMAP: 10)."""
+    init_min_num_inliers: int = 50
+    """Fewest inliers of the first pair (COLMAP: 100)."""
+    init_min_tri_angle_deg: float = 6.0
+    """Smallest triangulation angle of the first pair (COLMAP: 16)."""
+    abs_pose_min_num_inliers: int = 20
+    """Fewest inliers of a further photograph's pose (COLMAP: 30)."""
+    half_confidence_points: float = 50.0
+    """Number of observed points at which the confidence in a pose is 0.5."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +54,11 @@ class Shot:
     size: tuple[int, int]
     """(width, height) of the upright photograph."""
     focal_px: float | None
-    """First guess in the photograph's own pixels."""
+    """First guess of the focal length in the photograph's own pixels; None where EXIF does not tell."""
     positions: Float[np.ndarray, "points 2"]
+    """Virtual pixels."""
     colors: Float[np.ndarray, "points 3"]
+    """sRGB, 0 to 1."""
 
     @property
     def scale(self) -> float:
@@ -59,28 +72,36 @@ class Shot:
 
 
 def map_shots(
-    shots: Sequence[Shot], matches: Mapping[tuple[int, int], Int[np.ndarray, "matches 2"]], seed: int
+    shots: Sequence[Shot],
+    matches: Mapping[tuple[int, int], Matches],
+    seed: int,
+    settings: MappingSettings = MappingSettings(),
 ) -> InitialPoses:
     """Cameras of the largest set of photographs that fit together; None for the others."""
     colmap = import_module("pycolmap")
-    # Its one error that does not raise, that nothing fits together, is said by whoever asked for the poses.
+    # Its one error that does not raise, that nothing fits together, is reported by the caller.
     colmap.logging.minloglevel = colmap.logging.Level.FATAL.value
     with tempfile.TemporaryDirectory(prefix="sparseags-") as folder:
         database, ids = _write_database(colmap, Path(folder), shots, matches, seed)
-        models = colmap.incremental_mapping(database, folder, folder, _options(colmap, seed))
+        models = colmap.incremental_mapping(database, folder, folder, _options(colmap, seed, settings))
     if not models:
-        nothing = (None,) * len(shots)
-        return InitialPoses(nothing, torch.zeros(len(shots)))
+        return InitialPoses((None,) * len(shots), torch.zeros(len(shots)))
     model = max(models.values(), key=lambda candidate: (candidate.num_reg_images(), candidate.num_points3D()))
-    return _initial_poses(shots, ids, model)
+    frames: list[Frame | None] = []
+    observed: list[int] = []
+    for shot, number in zip(shots, ids, strict=True):
+        image = model.images[number] if number in model.images else None
+        registered = image is not None and image.has_pose
+        frames.append(_frame(shot, image) if registered else None)
+        observed.append(image.num_points3D if registered else 0)
+    confidence = torch.tensor([count / (count + settings.half_confidence_points) for count in observed])
+    pose_lr_scale = torch.tensor([pose_lr_scale_from_points(count) for count in observed])
+    points = _points(dict(zip(ids, shots, strict=True)), model)
+    return InitialPoses(tuple(frames), confidence, points, pose_lr_scale)
 
 
 def _write_database(
-    colmap: Any,
-    folder: Path,
-    shots: Sequence[Shot],
-    matches: Mapping[tuple[int, int], Int[np.ndarray, "matches 2"]],
-    seed: int,
+    colmap: Any, folder: Path, shots: Sequence[Shot], matches: Mapping[tuple[int, int], Matches], seed: int
 ) -> tuple[Path, list[int]]:
     """COLMAP's database of verified matches, and the photographs' numbers in it."""
     path, pairs = folder / "database.db", folder / "pairs.txt"
@@ -89,7 +110,9 @@ def _write_database(
         cameras: dict[tuple[int, int, int], int] = {}
         ids = []
         for shot in shots:
-            key = _camera_key(shot)
+            # Photographs of one shape, and one focal length within a percent or so, share a camera.
+            focal = 0 if shot.focal_px is None else round(100 * np.log(shot.focal_px * shot.scale))
+            key = (*shot.virtual_size, focal)
             if key not in cameras:
                 cameras[key] = database.write_camera(_camera(colmap, shot))
             ids.append(database.write_image(colmap.Image(name=shot.path.name, camera_id=cameras[key])))
@@ -104,49 +127,32 @@ def _write_database(
     return path, ids
 
 
-def _camera_key(shot: Shot) -> tuple[int, int, int]:
-    """Photographs with the same key share a camera: same shape, same focal length within a percent or so."""
-    focal = 0 if shot.focal_px is None else round(100 * np.log(shot.focal_px * shot.scale))
-    return (*shot.virtual_size, focal)
-
-
 def _camera(colmap: Any, shot: Shot) -> Any:
     width, height = shot.virtual_size
     known = shot.focal_px is not None
-    focal = shot.focal_px * shot.scale if shot.focal_px is not None else _FOCAL_GUESS * VIRTUAL_PX
+    focal = shot.focal_px * shot.scale if shot.focal_px is not None else FOCAL_GUESS * VIRTUAL_PX
     params = [focal, width / 2, height / 2, 0.0]
     return colmap.Camera(model="SIMPLE_RADIAL", width=width, height=height, params=params, has_prior_focal_length=known)
 
 
-def _options(colmap: Any, seed: int) -> Any:
+def _options(colmap: Any, seed: int, settings: MappingSettings) -> Any:
     options = colmap.IncrementalPipelineOptions()
     options.random_seed = options.mapper.random_seed = options.triangulation.random_seed = seed
     options.num_threads = 1  # more would make the result depend on their order
     options.extract_colors = False
-    options.min_num_matches = _FEWEST_MATCHES
-    options.min_model_size = _SMALLEST_MODEL
-    options.mapper.init_min_num_inliers = _INIT_INLIERS
-    options.mapper.init_min_tri_angle = _INIT_ANGLE_DEG
-    options.mapper.abs_pose_min_num_inliers = _POSE_INLIERS
+    options.min_num_matches = settings.min_num_matches
+    options.min_model_size = settings.min_model_size
+    options.mapper.init_min_num_inliers = settings.init_min_num_inliers
+    options.mapper.init_min_tri_angle = settings.init_min_tri_angle_deg
+    options.mapper.abs_pose_min_num_inliers = settings.abs_pose_min_num_inliers
     return options
 
 
-def _initial_poses(shots: Sequence[Shot], ids: Sequence[int], model: Any) -> InitialPoses:
-    frames: list[Frame | None] = []
-    confidence, pose_lr_scale = [], []
-    for shot, number in zip(shots, ids, strict=True):
-        placed = number in model.images and model.images[number].has_pose
-        frames.append(_frame(shot, model.images[number]) if placed else None)
-        seen = model.images[number].num_points3D if placed else 0
-        confidence.append(seen / (seen + _HALF_SURE))
-        pose_lr_scale.append(pose_lr_scale_by(seen))
-    points = _points(dict(zip(ids, shots, strict=True)), model)
-    return InitialPoses(tuple(frames), torch.tensor(confidence), points, torch.tensor(pose_lr_scale))
-
-
 def _frame(shot: Shot, image: Any) -> Frame:
+    """Camera of a registered photograph, in its own pixels."""
     width, height = shot.size
     focal, cx, cy, k = image.camera.params
+    # The virtual size is rounded, so the two axes differ a little in scale; the focal length has one scale for both.
     across, down = width / shot.virtual_size[0], height / shot.virtual_size[1]
     T = torch.eye(4, dtype=torch.float64)
     T[:3] = torch.from_numpy(image.cam_from_world().matrix())
@@ -162,17 +168,17 @@ def _frame(shot: Shot, image: Any) -> Frame:
 
 
 def _points(shots: Mapping[int, Shot], model: Any) -> PointCloud | None:
-    """The points, surer the more photographs show them and the better they agree."""
+    """Points of the model, in the mean colour of the key points that show them."""
     points = list(model.points3D.values())
     if not points:
         return None
-    seen = torch.tensor([float(point.track.length()) for point in points], dtype=torch.float64)
-    errors = torch.tensor([float(point.error) for point in points], dtype=torch.float64).clamp(min=0)
+    track_lengths = torch.tensor([float(point.track.length()) for point in points], dtype=torch.float64)
+    errors_px = torch.tensor([float(point.error) for point in points], dtype=torch.float64)
     colors = [
         np.mean([shots[e.image_id].colors[e.point2D_idx] for e in point.track.elements], axis=0) for point in points
     ]
     return PointCloud(
         positions=torch.tensor(np.array([point.xyz for point in points]), dtype=torch.float64),
         colors=torch.tensor(np.array(colors), dtype=torch.float64),
-        confidence=(1 - 1 / seen.clamp(min=1)) / (1 + errors),
+        confidence=point_confidence(track_lengths, errors_px),
     )

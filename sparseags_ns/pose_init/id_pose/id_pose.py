@@ -1,139 +1,145 @@
-"""The `id-pose` initialiser: poses by inverting the Zero123 prior (Cheng et al., ID-Pose, arXiv 2306.17140).
+"""The `id-pose` estimator: poses by inverting the Zero123 prior (Cheng et al., ID-Pose, arXiv 2306.17140).
 
-For two or more photographs of an object, which need not show the same sides of it: the model knows how objects look
-from elsewhere, so it is asked from where each photograph would be least surprising. Model and photographs meet in
-`id_pose_error.py`, the search is `id_pose_search.py`, cropping and lenses are `id_pose_pictures.py`.
+For two or more photographs of an object, which need not show the same sides of it: the model predicts the object's look
+from other sides, so the poses are sought in which it predicts each photograph best from the others. The error is
+defined in `noise_error.py`, the search over poses in `search.py`, crops and intrinsics in `object_images.py`.
 
-The vanilla model is told differences of azimuth, elevation and distance only. It cannot say how high the reference, the
-first photograph, stands: `reference_elevations_deg` does. The 6-DoF and the stable model see it, and are asked.
+The vanilla model's embedding holds differences of azimuth, elevation and distance only. The elevation of the reference,
+the first photograph, does not follow from it and is taken from `reference_elevations_deg`; with the 6-DoF and the
+stable model, the best of these is found.
 
-What was found of each photograph, and of each pair of them, is kept in the store: an interrupted search goes on there.
+Candidates of each photograph, and errors of each pair of them, are kept in the store: an interrupted search goes on
+there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import combinations
 from pathlib import Path
+from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from sparseags_ns.console import announce, progress
-from sparseags_ns.guidance.choice import choose_guidance
-from sparseags_ns.guidance.sources import BASE_NAMES, SIX_DOF_FILE, find_base, find_six_dof
+from sparseags_ns.guidance.choice import choose_guidance, find_base, find_six_dof
+from sparseags_ns.guidance.loading import BASE_NAMES, SIX_DOF_FILE
 from sparseags_ns.guidance.zero123 import Zero123, Zero123Options
-from sparseags_ns.pose_init.base import InitialPoses, PoseInitError
-from sparseags_ns.pose_init.id_pose.noise_error import RADIUS, Ask, NoiseError, Samples, spread
+from sparseags_ns.pose_init.base import InitialPoses, PoseInitError, PoseRequest, stored_arrays
+from sparseags_ns.pose_init.id_pose.noise_error import RADIUS, NoiseError, NoiseSamples, PoseError
 from sparseags_ns.pose_init.id_pose.object_images import photograph_camera, read_objects
 from sparseags_ns.pose_init.id_pose.search import Candidates, grid, pair_errors, probe, refine, select
-from sparseags_ns.preprocess.mask_ways import MASKS_FOLDER
 from sparseags_ns.preprocess.store import Store, fingerprint
 
 FOLDER = "id_pose"
 
-_LEAST_CONFIDENCE = 0.01
+_MIN_CONFIDENCE = 0.01
+_GRADIENT_SAMPLES = 2
+_BATCH = 4
 
 
 @dataclass(frozen=True)
 class IdPose:
-    """Finds cameras around an object by asking a generative model."""
+    """Estimates cameras around an object with a generative model."""
+
+    name: ClassVar[str] = "id-pose"
+    automatic: ClassVar[bool] = False
+    uses_masks: ClassVar[bool] = True
+    details: ClassVar[str] = "inverting the Zero123 prior"
 
     store: Store = field(compare=False, repr=False)
     """Where intermediate results are kept."""
     scene: Path = field(compare=False, repr=False)
-    """Folder that may hold masks."""
+    """Folder that may hold `masks/`."""
     weights: str
-    """As of the option for the prior (`guidance.choice`)."""
+    """Weights of the prior, as `guidance.choice` takes them."""
     masks: str = ""
-    """Fingerprint of the scene's masks, which the answer depends on."""
+    """Fingerprint of the scene's masks, which the result depends on."""
     azimuths: int = 12
-    """Of the poses that are probed (ID-Pose: 8)."""
+    """Number of azimuths that are probed (ID-Pose: 8)."""
     elevations_deg: tuple[float, ...] = (-10.0, 15.0, 40.0, 65.0)
-    """Of the poses that are probed."""
+    """Elevations that are probed."""
     reference_elevations_deg: tuple[float, ...] = (20.0, 0.0, 45.0)
-    """Of the first photograph: the first where the model cannot tell, else the one that fits best."""
+    """Elevations of the reference: the first where the model cannot tell, else the one with the least error."""
     samples: int = 8
-    """Of noise, for each pose (ID-Pose: 16)."""
+    """Samples of noise for each error (ID-Pose: 16)."""
     times: tuple[float, float] = (0.2, 0.95)
-    """Between which shares of the diffusion the noise lies."""
+    """Interval of the noise's times, as shares of the model's diffusion steps."""
     nudged: int = 12
-    """How many of the probed poses are moved a little, and that many steps (ID-Pose: half of them, 10 steps)."""
+    """Number of probed poses that are moved by gradient (ID-Pose: half of them)."""
     nudges: int = 10
+    """Gradient steps of each of those (ID-Pose: 10)."""
     kept: int = 5
-    """How many poses of each photograph go on to the selection (ID-Pose: 5)."""
+    """Number of candidates of each photograph in the selection (ID-Pose: 5)."""
     steps: int = 300
-    """Of the refinement, for each photograph besides the first (ID-Pose: 600)."""
+    """Steps of the refinement for each photograph besides the reference (ID-Pose: 600)."""
     lr_deg: float = 2.0
-    """Of nudges and refinement at their start."""
+    """Learning rate of all gradient steps at their start."""
     seed: int = 0
 
     @staticmethod
-    def of(scene: Path, weights: str, store: Store) -> IdPose:
-        """The initialiser with a prior; `auto` is the 6-DoF one if its weights are here, else the vanilla one.
+    def missing(request: PoseRequest) -> str | None:
+        """See `PoseInit`."""
+        if request.weights != "auto" or find_six_dof() is not None or find_base() is not None:
+            return None
+        return (
+            f"no Zero123 weights on this machine; hf download {BASE_NAMES[0]} (5 GB), and for the 6-DoF prior "
+            f"{SIX_DOF_FILE} too: see docs/prior.md"
+        )
 
-        Raises:
-            PoseInitError: there are no weights on this machine.
-        """
-        if weights == "auto":
-            if find_six_dof() is None and find_base() is None:
-                raise PoseInitError(
-                    f"poses cannot be estimated by id-pose: no Zero123 weights on this machine; hf download "
-                    f"{BASE_NAMES[0]} (5 GB), and for the 6-DoF prior {SIX_DOF_FILE} too: see docs/prior.md"
-                )
-            weights = "zero123-6dof" if find_six_dof() is not None else "zero123"
-        return IdPose(store, scene, weights, masks_fingerprint(scene))
+    @staticmethod
+    def create(request: PoseRequest) -> IdPose:
+        """See `PoseInit`; `auto` is the 6-DoF prior if its weights are on this machine, else the vanilla one."""
+        automatic = "zero123-6dof" if find_six_dof() is not None else "zero123"
+        weights = automatic if request.weights == "auto" else request.weights
+        return IdPose(request.store, request.scene, weights, request.masks_fingerprint)
 
-    @property
-    def name(self) -> str:
-        return "id-pose"
-
-    def place(self, photographs: Sequence[Path]) -> InitialPoses:
-        """Cameras of all photographs around the object; the world's origin is in its middle, +y is up."""
+    def estimate(self, photo_files: Sequence[Path]) -> InitialPoses:
+        """Cameras of all photo files around the object; the world's origin is in its middle, +y is up."""
         model = self._model()
-        pictures = read_objects(photographs, self.scene, self.store, model.options.image_size)
-        ask = NoiseError(model, torch.stack([picture.image for picture in pictures]))
-        prints = [fingerprint("id-pose", repr(self), path) for path in photographs]
-        poses, sure = self.estimate(ask, len(pictures), prints)
-        mean_focal = sum(picture.relative_focal for picture in pictures) / len(pictures)
-        frames = tuple(photograph_camera(one, pose, mean_focal) for one, pose in zip(pictures, poses, strict=True))
-        return InitialPoses(frames, sure)
+        crops = read_objects(photo_files, self.scene, self.store, model.options.image_size)
+        error = NoiseError(model, torch.stack([crop.image for crop in crops]))
+        prints = [fingerprint("id-pose", repr(self), path) for path in photo_files]
+        poses, confidence = self.search(error, prints)
+        mean_focal = sum(crop.relative_focal for crop in crops) / len(crops)
+        frames = tuple(photograph_camera(crop, pose, mean_focal) for crop, pose in zip(crops, poses, strict=True))
+        return InitialPoses(frames, confidence)
 
-    def estimate(
-        self, ask: Ask, count: int, prints: Sequence[str]
+    def search(
+        self, error: PoseError, prints: Sequence[str]
     ) -> tuple[Float[Tensor, "views 4"], Float[Tensor, " views"]]:
-        """Poses and confidence of `count` photographs.
+        """Poses of the photographs and the confidence in them.
 
         Args:
-            prints: of the photographs and of everything that matters besides, to file intermediate results under.
+            prints: fingerprint of each photograph and all settings, to file intermediate results under.
         """
-        samples = spread(self.samples, *self.times, self.seed)
-        reference, found = self._probe(ask, count, prints, samples)
-        choice = self._select(ask, found, prints, samples)
-        poses = torch.stack([reference, *(one.poses[k] for one, k in zip(found, choice, strict=True))])
+        count, samples = len(prints), self._samples(self.samples)
+        reference, candidates = self._probe(error, prints, samples)
+        choice = self._select(error, candidates, prints, samples)
+        poses = torch.stack([reference, *(one.poses[k] for one, k in zip(candidates, choice, strict=True))])
         pairs = [(i, j) for i in range(count) for j in range(count) if i != j]
         steps = self.steps * (count - 1)
         with progress("id-pose: refinement", steps) as step:
             poses = refine(
-                ask,
+                error,
                 torch.arange(count),
                 poses,
                 torch.arange(count) > 0,
                 pairs,
-                self._moving_samples,
+                self._samples(_GRADIENT_SAMPLES),
                 steps=steps,
                 lr_deg=self.lr_deg,
-                batch=4,
+                batch=_BATCH,
                 on_step=step,
             )
-        return poses, confidence(found, choice)
+        return poses, pose_confidence(candidates, choice)
 
-    @property
-    def _moving_samples(self) -> Samples:
-        return spread(2, *self.times, self.seed)
+    def _samples(self, count: int) -> NoiseSamples:
+        return NoiseSamples.spread(count, *self.times, self.seed)
 
     def _model(self) -> Zero123:
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -145,82 +151,86 @@ class IdPose:
         return model
 
     def _probe(
-        self, ask: Ask, count: int, prints: Sequence[str], samples: Samples
+        self, error: PoseError, prints: Sequence[str], samples: NoiseSamples
     ) -> tuple[Float[Tensor, " 4"], list[Candidates]]:
-        """The reference's pose, and what the others may have."""
-        heights = self.reference_elevations_deg if ask.sees_elevation else self.reference_elevations_deg[:1]
-        references = [torch.tensor([0.0, height, RADIUS, 0.0]) for height in heights]
+        """The reference's pose and the candidates of the other photographs."""
+        elevations = self.reference_elevations_deg[: None if error.depends_on_elevation else 1]
+        references = [torch.tensor([0.0, elevation, RADIUS, 0.0]) for elevation in elevations]
         tried: list[list[Candidates]] = []
-        with progress("id-pose: probing", len(references) * (count - 1)) as step:
-            for reference, height in zip(references, heights, strict=True):
+        with progress("id-pose: probing", len(references) * (len(prints) - 1)) as step:
+            for reference in references:
                 found = []
-                for other in range(1, count):
-                    key = f"probe-{prints[0]}-{prints[other]}-{height:g}"
-                    arrays = self._kept(key, lambda o=other, r=reference: vars(self._candidates(ask, o, r, samples)))
-                    found.append(Candidates(arrays["poses"], arrays["errors"], float(arrays["typical"])))
+                for other in range(1, len(prints)):
+                    found.append(self._candidates(error, other, reference, prints, samples))
                     step()
                 tried.append(found)
         best = min(range(len(tried)), key=lambda k: sum(float(one.errors.min()) for one in tried[k]))
         return references[best], tried[best]
 
-    def _candidates(self, ask: Ask, other: int, reference: Float[Tensor, " 4"], samples: Samples) -> Candidates:
-        poses = grid(self.azimuths, self.elevations_deg)
-        return probe(
-            ask,
-            other,
-            reference,
-            poses,
-            samples,
-            self._moving_samples,
-            nudged=self.nudged,
-            nudges=self.nudges,
-            kept=self.kept,
-            lr_deg=self.lr_deg,
+    def _candidates(
+        self,
+        error: PoseError,
+        other: int,
+        reference: Float[Tensor, " 4"],
+        prints: Sequence[str],
+        samples: NoiseSamples,
+    ) -> Candidates:
+        def compute() -> dict[str, Any]:
+            return vars(
+                probe(
+                    error,
+                    other,
+                    reference,
+                    grid(self.azimuths, self.elevations_deg),
+                    samples,
+                    self._samples(_GRADIENT_SAMPLES),
+                    nudged=self.nudged,
+                    nudges=self.nudges,
+                    kept=self.kept,
+                    lr_deg=self.lr_deg,
+                )
+            )
+
+        key = f"probe-{prints[0]}-{prints[other]}-{float(reference[1]):g}"
+        arrays = stored_arrays(self.store, f"{FOLDER}/{key}.npz", compute)
+        return Candidates(
+            torch.from_numpy(arrays["poses"]), torch.from_numpy(arrays["errors"]), float(arrays["typical"])
         )
 
-    def _select(self, ask: Ask, found: Sequence[Candidates], prints: Sequence[str], samples: Samples) -> list[int]:
-        """Which candidate of each photograph goes on."""
+    def _select(
+        self, error: PoseError, found: Sequence[Candidates], prints: Sequence[str], samples: NoiseSamples
+    ) -> list[int]:
+        """Index of the selected candidate of each photograph besides the reference."""
         tables = {}
         pairs = list(combinations(range(len(found)), 2))
         with progress("id-pose: comparing candidates", len(pairs)) as step:
             for i, j in pairs:
+                # The candidates of a pair depend on the reference, the first of all prints, too.
                 key = f"pair-{fingerprint(*prints)}-{prints[i + 1]}-{prints[j + 1]}"
-                tables[i, j] = self._kept(key, lambda i=i, j=j: {"errors": _table(ask, found, i, j, samples)})["errors"]
+                compute = partial(_pair_table, error, (i + 1, j + 1), found[i].poses, found[j].poses, samples)
+                errors = stored_arrays(self.store, f"{FOLDER}/{key}.npz", compute)["errors"]
+                tables[i, j] = torch.from_numpy(errors)
                 step()
         return select([one.errors for one in found], tables)
 
-    def _kept(self, key: str, work: Callable[[], dict[str, Tensor | float]]) -> dict[str, Tensor]:
-        """What the store holds under the key; found out first where it holds nothing."""
-        file = self.store.folder / FOLDER / f"{key}.npz"
-        if not file.is_file():
-            path = self.store.new_file(f"{FOLDER}/{file.name}")
-            part = path.with_name(path.name + ".part")
-            with part.open("wb") as stream:
-                np.savez(stream, **{name: np.asarray(value) for name, value in work().items()})
-            part.replace(path)
-        with np.load(file) as arrays:
-            return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
 
-
-def masks_fingerprint(scene: Path) -> str:
-    """Changes when the scene's folder of masks does."""
-    folder = scene / MASKS_FOLDER
-    files = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
-    return fingerprint("masks", *files)
-
-
-def confidence(found: Sequence[Candidates], choice: Sequence[int]) -> Float[Tensor, " views"]:
-    """How much better than a wrong pose the chosen ones explain each photograph; the reference is as sure as the best.
-
-    1 less the error as a share of the grid's median. It says nothing of mirror images and symmetries.
-    """
-    shares = [float(one.errors[k]) / one.typical for one, k in zip(found, choice, strict=True)]
-    sure = [min(max(1 - share, _LEAST_CONFIDENCE), 1.0) for share in shares]
-    return torch.tensor([max(sure), *sure])
-
-
-def _table(ask: Ask, found: Sequence[Candidates], i: int, j: int, samples: Samples) -> Float[Tensor, "one other"]:
+def _pair_table(
+    error: PoseError,
+    photographs: tuple[int, int],
+    one: Float[Tensor, "one 4"],
+    other: Float[Tensor, "other 4"],
+    samples: NoiseSamples,
+) -> dict[str, Float[Tensor, "one other"]]:
     """Errors of two photographs for all pairs of their candidates."""
-    one, other = found[i].poses, found[j].poses
     first, second = one.repeat_interleave(len(other), 0), other.repeat(len(one), 1)
-    return pair_errors(ask, (i + 1, j + 1), first, second, samples).view(len(one), len(other))
+    return {"errors": pair_errors(error, photographs, first, second, samples).view(len(one), len(other))}
+
+
+def pose_confidence(candidates: Sequence[Candidates], choice: Sequence[int]) -> Float[Tensor, " views"]:
+    """Confidence in each pose: 1 less its error as a share of a wrong pose's; the reference's is that of the best.
+
+    It does not tell mirror images and symmetric poses apart.
+    """
+    shares = [float(one.errors[k]) / one.typical for one, k in zip(candidates, choice, strict=True)]
+    confidence = [min(max(1 - share, _MIN_CONFIDENCE), 1.0) for share in shares]
+    return torch.tensor([max(confidence), *confidence])

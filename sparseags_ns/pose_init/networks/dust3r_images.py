@@ -1,11 +1,11 @@
-"""Photographs at the size that DUSt3R was trained on, and its cameras back at theirs.
+"""Photographs at the size that DUSt3R was trained on, and its intrinsics mapped back to the photo files.
 
 The rule is the package's own (`load_images`): scaled so that the longer side is 512 pixels, then cropped in the middle
 to multiples of 16, squares to 4:3; for the checkpoint of 224 pixels, scaled by the shorter side and cropped to a
-square. Photographs are upright, in straight colours.
+square. Photographs are upright; colours are not multiplied by alpha.
 
-Units: `full`, pixels of the photograph on disk; `fitted`, pixels of what the network gets. Both count from the corner
-of the first pixel, as everywhere here; DUSt3R counts from its middle.
+Units: `full`, pixels of the photo file; `fitted`, pixels of the network's input. Both are measured from the corner of
+the first pixel, as everywhere in this project; DUSt3R measures from its middle.
 """
 
 from __future__ import annotations
@@ -21,54 +21,56 @@ from PIL import Image
 from torch import Tensor
 
 from sparseags_ns.formats.frame import intrinsics_matrix
-from sparseags_ns.preprocess.photographs import read_photograph
+from sparseags_ns.preprocess.photo_files import read_pixels
 
 PATCH = 16
 SMALL = 224
-"""Side of the images of the one checkpoint that wants squares."""
+"""Side of the images of the one checkpoint that takes squares."""
 
 _READ_PER_SIZE = 4
-_HALF = 0.5
+"""Huge photo files are reduced while they are read to this many times the size; the resampling starts there."""
 
 
 @dataclass(frozen=True)
 class Fitting:
-    """How a photograph becomes an image for the network: scaled to a size, then cropped."""
+    """Mapping of a photograph to the network's input: scaled to a size, then cropped."""
 
     full: tuple[int, int]
     """(width, height) of the photograph."""
     scaled: tuple[int, int]
+    """(width, height) before the crop."""
     box: tuple[int, int, int, int]
     """left, top, right, bottom of the crop in scaled pixels."""
 
     @property
     def size(self) -> tuple[int, int]:
-        """(width, height) of the image."""
+        """(width, height) of the network's input."""
         left, top, right, bottom = self.box
         return right - left, bottom - top
 
     def full_intrinsics(self, focal: float, center: tuple[float, float]) -> Float[Tensor, "3 3"]:
-        """K of the photograph from what DUSt3R found for the image.
+        """K of the photograph from DUSt3R's intrinsics of the fitted image.
 
         Args:
             focal: in fitted pixels.
-            center: principal point as DUSt3R gives it, which is half a pixel less than in our count.
+            center: principal point as DUSt3R has it, from the middle of the first fitted pixel.
         """
         across, down = (full / scaled for full, scaled in zip(self.full, self.scaled, strict=True))
-        cx, cy = (corner + place + _HALF for corner, place in zip(self.box[:2], center, strict=True))
+        # Half a pixel leads from the middle of the first pixel to its corner.
+        cx, cy = (corner + coordinate + 0.5 for corner, coordinate in zip(self.box[:2], center, strict=True))
         return intrinsics_matrix(focal * across, focal * down, cx * across, cy * down)
 
 
 @dataclass(frozen=True)
 class FittedImage:
-    """A photograph as the network gets it."""
+    """The network's input for one photograph."""
 
     fitting: Fitting
     rgb: Float[Tensor, "height width 3"]
     """sRGB, 0 to 1."""
 
     def as_view(self, index: int) -> dict[str, Any]:
-        """The dictionary that the package makes of an image."""
+        """The dictionary of an image that the package's functions take."""
         height, width = self.rgb.shape[:2]
         return {
             "img": (2 * self.rgb - 1).permute(2, 0, 1)[None].contiguous(),
@@ -82,8 +84,8 @@ def fitting(full: tuple[int, int], size: int) -> Fitting:
     """The package's rule for a photograph of this size.
 
     Args:
-        full: (width, height).
-        size: what the checkpoint was trained on, 512 or 224.
+        full: (width, height) in pixels.
+        size: longer side of the images that the checkpoint was trained on, 512 or 224.
     """
     longer = round(size * max(full) / min(full)) if size == SMALL else size
     scaled = tuple(round(side * longer / max(full)) for side in full)
@@ -99,11 +101,11 @@ def fitting(full: tuple[int, int], size: int) -> Fitting:
 
 
 def read_fitted(path: Path, size: int) -> FittedImage:
-    """Read a photograph for the network."""
-    photograph = read_photograph(path, most_px=_READ_PER_SIZE * size)
-    how = fitting(photograph.full_size or photograph.size, size)
-    pixels = Image.fromarray((photograph.rgb.numpy() * 255).round().astype(np.uint8))
-    shrinks = max(photograph.size) > max(how.scaled)
+    """Read a photo file and scale and crop it for a checkpoint of the given image size."""
+    photo = read_pixels(path, max_px=_READ_PER_SIZE * size)
+    how = fitting(photo.full_size, size)
+    pixels = Image.fromarray((photo.rgb.numpy() * 255).round().astype(np.uint8))
+    shrinks = max(photo.size) > max(how.scaled)
     kind = Image.Resampling.LANCZOS if shrinks else Image.Resampling.BICUBIC
     image = pixels.resize(how.scaled, kind).crop(how.box)
     return FittedImage(how, torch.from_numpy(np.array(image, dtype=np.float32)) / 255.0)

@@ -1,7 +1,8 @@
-"""The DUSt3R package and its weights, wherever they are on this machine. Neither is part of this project.
+"""The DUSt3R package and its weights, found on this machine; neither is part of this project.
 
 The package is `dust3r`, the authors' own (a clone on PYTHONPATH, or a wheel that carries it), or `mini_dust3r`, its
-inference alone in pure Python; both have the same modules and the same numbers. Nothing is downloaded here.
+inference alone in pure Python; both have the same modules and give the same numbers. Nothing is downloaded here, and no
+code from a checkpoint is run.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ _COMPILED_ROPE = "models.curope"
 
 
 def missing_package() -> str | None:
-    """What to install; None where everything is at hand."""
+    """Packages to install, and how; None where all are installed."""
     absent = [name for name in REQUIRED if find_spec(name) is None]
     if _root() is None:
         absent = ["dust3r", *absent]
@@ -56,7 +57,7 @@ def missing_package() -> str | None:
 
 
 def find_weights(asked: str) -> Path | None:
-    """The checkpoint: a file, or a folder as the model hub has it; None where it is not on this machine.
+    """A checkpoint: a file, or a folder as the model hub has it; None where it is not on this machine.
 
     Args:
         asked: a path, the name of a checkpoint, or `auto` for the first of the authors' that is here.
@@ -69,7 +70,7 @@ def find_weights(asked: str) -> Path | None:
 
 
 def missing_weights(asked: str) -> str | None:
-    """What to fetch; None where the weights are on this machine."""
+    """Weights to fetch, and how; None where they are on this machine."""
     if find_weights(asked) is not None:
         return None
     what = "no DUSt3R weights" if asked == "auto" else f"no DUSt3R weights '{asked}'"
@@ -86,7 +87,7 @@ def package_module(name: str) -> Any:
     if root is None:
         raise PoseInitError(f"dust3r cannot work: {missing_package()}")
     try:
-        # What it prints says that no compiled RoPE was found, which is meant.
+        # The package prints that it found no compiled RoPE, which is intended here.
         with _without_compiled_rope(), redirect_stdout(StringIO()):
             return import_module(f"{root}.{name}")
     except ImportError as error:
@@ -100,35 +101,33 @@ def load_network(weights: Path) -> Any:
         PoseInitError: the file is damaged, or holds another network.
     """
     network_class = getattr(package_module("model"), _CLASS)
-    if weights.is_dir():
-        network = network_class.from_pretrained(str(weights))
-    else:
-        network = _from_checkpoint(network_class, weights)
+    is_folder = weights.is_dir()
+    network = network_class.from_pretrained(str(weights)) if is_folder else _from_checkpoint(network_class, weights)
     return network.eval().requires_grad_(False)
 
 
 def constructor_arguments(call: str, weights: Path) -> dict[str, Any]:
-    """Arguments of the network, out of the Python call that a checkpoint holds as text; no code of it is run.
+    """Arguments of the network's constructor, parsed from the Python call that a checkpoint holds as text.
 
     Raises:
-        PoseInitError: it is a call of something else, or no plain call.
+        PoseInitError: the text is a call of something else, or no call with literal arguments.
     """
-    infinite = {"inf": float("inf")}
     try:
         tree = ast.parse(call.strip(), mode="eval").body
         if not isinstance(tree, ast.Call):
             raise ValueError("no call")
         name = ast.unparse(tree.func)
-        arguments = {str(keyword.arg): _literal(keyword.value, infinite) for keyword in tree.keywords}
+        arguments = {str(keyword.arg): _literal(keyword.value) for keyword in tree.keywords}
     except (SyntaxError, ValueError) as error:
         raise PoseInitError(f"{weights} does not say what network it holds: {call[:80]!r}") from error
     if name != _CLASS:
         raise PoseInitError(f"{weights} holds a network of the kind {name}; expected {_CLASS}, a checkpoint of DUSt3R")
-    # As the authors' loader: one kind of patches for all shapes, and no turning of upright photographs.
+    # As in the authors' loader: one kind of patches for all shapes, and no rotation of upright photographs.
     return {**arguments, "patch_embed_cls": "PatchEmbedDust3R", "landscape_only": False}
 
 
 def _from_checkpoint(network_class: Any, weights: Path) -> Any:
+    """The network of a `.pth` file, whose `args.model` is the constructor's call and whose `model` is the state."""
     content = _read(weights)
     settings = getattr(content.get("args"), "model", None) if isinstance(content, dict) else None
     state = content.get("model") if isinstance(content, dict) else None
@@ -142,7 +141,7 @@ def _from_checkpoint(network_class: Any, weights: Path) -> Any:
     except RuntimeError as error:
         last = str(error).strip().splitlines()[-1].strip()
         raise PoseInitError(f"{weights} does not fit the network that it says it holds: {last}") from error
-    # Only what training needed may be absent (the authors' loader ignores everything).
+    # Only mask tokens, which are needed in training alone, may be absent; the authors' loader ignores all of these.
     absent = [name for name in missing if "mask_token" not in name]
     if absent:
         raise PoseInitError(f"{weights} lacks {len(absent)} weights, among them {absent[0]}; fetch it with {FETCH}")
@@ -150,7 +149,7 @@ def _from_checkpoint(network_class: Any, weights: Path) -> Any:
 
 
 class _Inert:
-    """Stands in for the objects of other programs inside a pickle: does nothing."""
+    """Replacement for objects of other programs inside a pickle."""
 
     def __init__(self, *_: object, **__: object) -> None: ...
 
@@ -158,7 +157,7 @@ class _Inert:
 
 
 def _read(weights: Path) -> Any:
-    """The content of a pickle; no code of it is run."""
+    """Content of a pickle; objects of other programs are replaced by `_Inert`, so that none of their code runs."""
     zipped = zipfile.is_zipfile(weights)
     foreign = torch.serialization.get_unsafe_globals_in_checkpoint(weights) if zipped else []
     allowed: list[Any] = [(_Inert, name) for name in foreign if name != "argparse.Namespace"]
@@ -169,24 +168,24 @@ def _read(weights: Path) -> Any:
         raise PoseInitError(f"{weights} is damaged or no checkpoint of DUSt3R; fetch it with {FETCH}") from error
 
 
-def _literal(node: ast.expr, names: dict[str, float]) -> Any:
-    """Value of a literal, in which some names may stand."""
-    if isinstance(node, ast.Name) and node.id in names:
-        return names[node.id]
+def _literal(node: ast.expr) -> Any:
+    """Value of a literal; `inf` and `float(...)` are allowed too."""
+    if isinstance(node, ast.Name) and node.id == "inf":
+        return float("inf")
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        return -_literal(node.operand, names)
+        return -_literal(node.operand)
     if isinstance(node, ast.Tuple | ast.List):
-        return tuple(_literal(element, names) for element in node.elts)
+        return tuple(_literal(element) for element in node.elts)
     if isinstance(node, ast.Call) and ast.unparse(node.func) == "float":
-        return float(_literal(node.args[0], names))
+        return float(_literal(node.args[0]))
     return ast.literal_eval(node)
 
 
 def _root() -> str | None:
-    """Which of the packages is here."""
+    """Name of the first of `PACKAGES` that is installed."""
     for name in PACKAGES:
         spec = find_spec(name)
-        # A folder that happens to have the name, such as a clone beside us, is no package.
+        # A folder that happens to have the name, such as a clone in the working folder, is a namespace without origin.
         if spec is not None and spec.origin is not None:
             return name
     return None
@@ -196,8 +195,8 @@ def _root() -> str | None:
 def _without_compiled_rope() -> Iterator[None]:
     """Have the package use its RoPE in plain torch: the compiled one is bound to one libtorch and fails on CPUs.
 
-    It is found as a top-level module, since the package puts a folder of its own on the path. Without it inference
-    takes a few percent longer on a GPU.
+    Without it, inference takes a few percent longer on a GPU. The compiled one would be found as a top-level module,
+    since the package puts a folder of its own on the path; None in `sys.modules` makes its import fail.
     """
     sys.modules.setdefault(_COMPILED_ROPE, None)  # pyright: ignore[reportArgumentType]
     try:
@@ -208,22 +207,22 @@ def _without_compiled_rope() -> Iterator[None]:
 
 
 def _in_caches(name: str) -> Path | None:
-    """A checkpoint of that name where ours, torch's and the model hub's lie."""
-    places = (Path("checkpoints"), Path.home() / ".cache" / "sparseags_ns", Path(torch.hub.get_dir()) / "checkpoints")
-    for place in places:
-        if (place / f"{name}.pth").is_file():
-            return place / f"{name}.pth"
-        if _is_folder(place / name):
-            return place / name
+    """A checkpoint of that name in this project's, torch's or the model hub's folders."""
+    for folder in (Path("checkpoints"), Path.home() / ".cache/sparseags_ns", Path(torch.hub.get_dir()) / "checkpoints"):
+        if (folder / f"{name}.pth").is_file():
+            return folder / f"{name}.pth"
+        if _is_folder(folder / name):
+            return folder / name
     return _in_hub(name)
 
 
 def _in_hub(name: str) -> Path | None:
+    """The checkpoint's folder in the model hub's cache."""
     from huggingface_hub import snapshot_download
 
     try:
         folder = Path(snapshot_download(f"naver/{name}", local_files_only=True))
-    except Exception:  # the hub has many ways to say that it is not here, or that this is no name at all
+    except Exception:  # the hub raises many kinds of exceptions for what is absent, or for what is no name at all
         return None
     return folder if _is_folder(folder) else None
 

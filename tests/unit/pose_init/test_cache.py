@@ -1,10 +1,11 @@
-"""Estimated poses are kept, and found anew when anything that they depend on changes."""
+"""Estimated poses are kept, and estimated anew when anything that they depend on changes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
@@ -12,8 +13,8 @@ from PIL import Image
 
 from sparseags_ns.formats.frame import Distortion, Frame, intrinsics_matrix
 from sparseags_ns.geometry.cameras import orbit
-from sparseags_ns.pose_init.base import InitialPoses, PoseInitError
-from sparseags_ns.pose_init.cache import cache_key, place_as_asked, place_or_recall
+from sparseags_ns.pose_init.base import InitialPoses, PoseInitError, PoseRequest
+from sparseags_ns.pose_init.cache import cache_key, estimate_or_load, estimate_poses
 from sparseags_ns.preprocess import store as store_module
 from sparseags_ns.preprocess.store import Store, StoreError, fingerprint, store_of
 from sparseags_ns.views import PointCloud
@@ -27,20 +28,29 @@ def frame(path: Path, azimuth: float) -> Frame:
 
 @dataclass(frozen=True)
 class Fake:
-    """Places all photographs but the last, and counts how often it is asked."""
+    """Registers all photographs but the last, and counts its calls."""
+
+    name: ClassVar[str] = "fake"
+    automatic: ClassVar[bool] = True
+    uses_masks: ClassVar[bool] = False
+    details: ClassVar[str] = ""
 
     setting: float = 1.0
     calls: list[int] = field(default_factory=list, compare=False)
 
-    @property
-    def name(self) -> str:
-        return "fake"
+    @staticmethod
+    def missing(request: PoseRequest) -> str | None:
+        return None
 
-    def place(self, photographs: Sequence[Path]) -> InitialPoses:
-        self.calls.append(len(photographs))
-        frames = [frame(path, 40.0 * index) for index, path in enumerate(photographs)]
+    @staticmethod
+    def create(request: PoseRequest) -> Fake:
+        return Fake()
+
+    def estimate(self, photo_files: Sequence[Path]) -> InitialPoses:
+        self.calls.append(len(photo_files))
+        frames = [frame(path, 40.0 * index) for index, path in enumerate(photo_files)]
         frames[-1] = None  # pyright: ignore[reportArgumentType, reportCallIssue]
-        confidence = torch.full((len(photographs),), 0.75)
+        confidence = torch.full((len(photo_files),), 0.75)
         confidence[-1] = 0
         points = PointCloud(torch.rand(5, 3), torch.rand(5, 3), torch.rand(5))
         return InitialPoses(tuple(frames), confidence, points, 1 - confidence)
@@ -54,12 +64,27 @@ def photographs(tmp_path: Path) -> list[Path]:
     return paths
 
 
-def test_what_was_found_once_is_recalled_whole(
+@pytest.fixture
+def choose(monkeypatch: pytest.MonkeyPatch) -> Callable[[Fake | None], None]:
+    """Sets which estimator is chosen from now on; None stands for a machine on which none can work."""
+
+    def choose(estimator: Fake | None) -> None:
+        def choose_estimator(pose_init: str, request: PoseRequest) -> Fake:
+            if estimator is None:
+                raise PoseInitError("not installed")
+            return estimator
+
+        monkeypatch.setattr("sparseags_ns.pose_init.cache.choose_estimator", choose_estimator)
+
+    return choose
+
+
+def test_a_result_is_loaded_as_it_was_estimated(
     tmp_path: Path, photographs: list[Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     fake, store = Fake(), Store(tmp_path / "sparseags")
-    first = place_or_recall(fake, photographs, store)
-    again = place_or_recall(Fake(calls=fake.calls), photographs, store)
+    first = estimate_or_load(fake, photographs, store)
+    again = estimate_or_load(Fake(calls=fake.calls), photographs, store)
     assert fake.calls == [3]
     assert "poses: fake, from" in capsys.readouterr().err
     for a, b in zip(first.frames[:2], again.frames[:2], strict=True):
@@ -84,70 +109,94 @@ def test_what_was_found_once_is_recalled_whole(
         assert torch.equal(getattr(first.points, name), getattr(again.points, name))
 
 
-def test_any_change_that_matters_means_work(tmp_path: Path, photographs: list[Path]) -> None:
+def test_any_change_that_matters_means_a_new_estimate(tmp_path: Path, photographs: list[Path]) -> None:
     fake, store = Fake(), Store(tmp_path / "sparseags")
-    place_or_recall(fake, photographs, store)
+    estimate_or_load(fake, photographs, store)
     Image.new("RGB", (4, 4), (9, 9, 9)).save(photographs[0])
-    place_or_recall(fake, photographs, store)
-    place_or_recall(fake, photographs[1:], store)
-    place_or_recall(Fake(2.0, fake.calls), photographs, store)
+    estimate_or_load(fake, photographs, store)
+    estimate_or_load(fake, photographs[1:], store)
+    estimate_or_load(Fake(2.0, fake.calls), photographs, store)
     assert fake.calls == [3, 3, 2, 3]
-    place_or_recall(fake, photographs, store)
+    estimate_or_load(fake, photographs, store)
     assert len(fake.calls) == 4, "older results stay good"
 
 
-def test_what_answered_before_answers_again_whatever_is_installed_by_then(
-    tmp_path: Path, photographs: list[Path]
+def test_an_equal_request_has_the_same_result_whatever_is_installed_by_then(
+    tmp_path: Path, photographs: list[Path], choose: Callable[[Fake | None], None]
 ) -> None:
-    fake, store = Fake(), Store(tmp_path / "sparseags")
-
-    def uninstalled() -> Fake:
-        raise PoseInitError("not installed")
-
-    first, name = place_as_asked("auto", photographs, store, lambda: fake)
-    again, same = place_as_asked("auto", photographs, store, uninstalled)
-    assert name == same == "fake" and len(fake.calls) == 1 and torch.equal(first.confidence, again.confidence)
+    fake = Fake()
+    choose(fake)
+    first = estimate_poses(photographs)
+    choose(None)
+    again = estimate_poses(photographs, scene=tmp_path, store=Store(tmp_path / "sparseags"))
+    assert first.source == again.source == "fake" and len(fake.calls) == 1
+    assert torch.equal(first.confidence, again.confidence)
     with pytest.raises(PoseInitError):
-        place_as_asked("another", photographs, store, uninstalled)
+        estimate_poses(photographs, "another")
+    with pytest.raises(PoseInitError):
+        estimate_poses(photographs, weights="others")
     Image.new("RGB", (4, 4), (9, 9, 9)).save(photographs[0])
     with pytest.raises(PoseInitError):
-        place_as_asked("auto", photographs, store, uninstalled)
+        estimate_poses(photographs)
+
+
+def test_masks_make_another_request_for_an_estimator_that_uses_them(
+    tmp_path: Path, photographs: list[Path], choose: Callable[[Fake | None], None]
+) -> None:
+    choose(Fake())
+    for name in ("features", "id-pose"):
+        estimate_poses(photographs, name)
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "masks/a.png").write_bytes(b"1")
+    choose(None)
+    estimate_poses(photographs, "features")
+    with pytest.raises(PoseInitError):
+        estimate_poses(photographs, "id-pose")
+
+
+def test_no_photographs_are_refused() -> None:
+    with pytest.raises(PoseInitError, match="no photographs to estimate poses for"):
+        estimate_poses([])
 
 
 @dataclass(frozen=True)
 class Fails(Fake):
-    """Places one photograph, from which nothing can start."""
+    """Registers one photograph, from which nothing can start."""
 
-    @property
-    def name(self) -> str:
-        return "fails"
+    name: ClassVar[str] = "fails"
 
-    def place(self, photographs: Sequence[Path]) -> InitialPoses:
-        self.calls.append(len(photographs))
-        rest = len(photographs) - 1
-        return InitialPoses((frame(photographs[0], 0.0), *(None,) * rest), torch.tensor([0.5] + [0.0] * rest))
+    def estimate(self, photo_files: Sequence[Path]) -> InitialPoses:
+        self.calls.append(len(photo_files))
+        rest = len(photo_files) - 1
+        return InitialPoses((frame(photo_files[0], 0.0), *(None,) * rest), torch.tensor([0.5] + [0.0] * rest))
 
 
-def test_a_failure_is_kept_but_is_no_answer_another_initialiser_may_take_over(
-    tmp_path: Path, photographs: list[Path]
+def test_a_failure_is_kept_but_another_estimator_may_take_its_place(
+    photographs: list[Path], choose: Callable[[Fake | None], None]
 ) -> None:
-    fails, fake, store = Fails(), Fake(), Store(tmp_path / "sparseags")
+    fails = Fails()
+    choose(fails)
     for _ in range(2):
-        initial, name = place_as_asked("auto", photographs, store, lambda: fails)
-        assert name == "fails" and initial.placed == 1 and len(fails.calls) == 1
-    assert place_as_asked("auto", photographs, store, lambda: fake)[1] == "fake"
-    assert place_as_asked("auto", photographs, store, lambda: fails)[1] == "fake"
+        initial = estimate_poses(photographs)
+        assert initial.source == "fails" and initial.num_registered == 1 and len(fails.calls) == 1
+    choose(Fake())
+    assert estimate_poses(photographs).source == "fake"
+    choose(fails)
+    assert estimate_poses(photographs).source == "fake"
 
 
-def test_an_answer_whose_result_is_lost_or_damaged_is_found_anew(tmp_path: Path, photographs: list[Path]) -> None:
-    fake, store = Fake(), Store(tmp_path / "sparseags")
-    place_as_asked("auto", photographs, store, lambda: fake)
-    (file,) = store.folder.glob("poses-fake-*.json")
+def test_a_request_whose_result_is_lost_or_damaged_is_met_anew(
+    tmp_path: Path, photographs: list[Path], choose: Callable[[Fake | None], None]
+) -> None:
+    fake, folder = Fake(), tmp_path / "sparseags"
+    choose(fake)
+    estimate_poses(photographs)
+    (file,) = folder.glob("poses-fake-*.json")
     file.unlink()
-    place_as_asked("auto", photographs, store, lambda: fake)
-    (answer,) = store.folder.glob("asked-*.json")
-    answer.write_text("[]")
-    place_as_asked("auto", photographs, store, lambda: fake)
+    estimate_poses(photographs)
+    (request_file,) = folder.glob("request-*.json")
+    request_file.write_text("[]")
+    estimate_poses(photographs)
     assert len(fake.calls) == 2
 
 
@@ -165,25 +214,25 @@ def test_the_key_depends_on_settings_names_bytes_and_version(
     assert cache_key(Fake(), photographs) not in keys
 
 
-def test_a_damaged_result_is_found_anew(
+def test_a_damaged_result_is_estimated_anew(
     tmp_path: Path, photographs: list[Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     fake, store = Fake(), Store(tmp_path / "sparseags")
-    place_or_recall(fake, photographs, store)
+    estimate_or_load(fake, photographs, store)
     (file,) = store.folder.glob("poses-fake-*.json")
     file.write_text(file.read_text()[:100])
-    place_or_recall(fake, photographs, store)
+    estimate_or_load(fake, photographs, store)
     assert len(fake.calls) == 2 and "is damaged and found out anew" in capsys.readouterr().err
     file.with_suffix(".npz").unlink()
-    place_or_recall(fake, photographs, store)
+    estimate_or_load(fake, photographs, store)
     assert len(fake.calls) == 3
 
 
-def test_a_store_that_cannot_be_written_is_noticed_before_the_work(tmp_path: Path, photographs: list[Path]) -> None:
+def test_a_store_that_cannot_be_written_is_noticed_before_the_estimate(tmp_path: Path, photographs: list[Path]) -> None:
     fake = Fake()
     (tmp_path / "sparseags").touch()
     with pytest.raises(StoreError, match="or name another folder with the option cache-dir"):
-        place_or_recall(fake, photographs, Store(tmp_path / "sparseags"))
+        estimate_or_load(fake, photographs, Store(tmp_path / "sparseags"))
     assert fake.calls == []
 
 

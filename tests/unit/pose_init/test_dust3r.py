@@ -12,9 +12,9 @@ import pytest
 import torch
 from PIL import Image
 
-from sparseags_ns.pose_init.networks import dust3r, dust3r_package
-from sparseags_ns.pose_init.base import InitialPoses, PoseInitError
+from sparseags_ns.pose_init.base import InitialPoses, PoseInitError, PoseRequest
 from sparseags_ns.pose_init.choice import choose_estimator
+from sparseags_ns.pose_init.networks import dust3r, dust3r_package
 from sparseags_ns.pose_init.networks.dust3r import Dust3r, pose_confidence
 from sparseags_ns.pose_init.networks.dust3r_images import FittedImage, fitting, read_fitted
 from sparseags_ns.pose_init.networks.dust3r_package import constructor_arguments, find_weights, load_network
@@ -29,6 +29,10 @@ def empty_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(dust3r_package, "_in_hub", lambda name: None)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def request(scene: Path, count: int = 3, weights: str = "auto") -> PoseRequest:
+    return PoseRequest([scene / f"{k}.png" for k in range(count)], scene, Store(scene / "kept"), weights)
 
 
 @pytest.mark.parametrize(
@@ -55,9 +59,9 @@ def test_intrinsics_come_back_to_the_photograph_exactly() -> None:
     focal, center = 410.0, (250.0, 170.0)
     K = how.full_intrinsics(focal, center)
     for column, row in ((0, 0), (511, 335), (100, 200)):
-        # DUSt3R counts pixels from their middles; ours begin at their corners.
-        theirs = torch.tensor([(column - center[0]) / focal, (row - center[1]) / focal, 1.0], dtype=torch.float64)
-        place = K @ theirs
+        # DUSt3R measures from the middle of the first pixel, this project from its corner.
+        ray = torch.tensor([(column - center[0]) / focal, (row - center[1]) / focal, 1.0], dtype=torch.float64)
+        place = K @ ray
         assert place[0] == pytest.approx((column + 0.5 + 0) * 1000 / 512)
         assert place[1] == pytest.approx((row + 0.5 + 1) * 660 / 338)
 
@@ -75,46 +79,44 @@ def test_a_known_point_of_the_photograph_is_where_the_mapping_says(tmp_path: Pat
     assert found == pytest.approx([710.0, 410.0], abs=0.1)
 
 
-def test_what_is_missing_is_said_with_what_to_do(
+def test_messages_name_what_is_missing_and_what_to_do(
     empty_caches: Path, monkeypatch: pytest.MonkeyPatch, snapshot: Callable[..., None]
 ) -> None:
-    store = Store(empty_caches / "kept")
     monkeypatch.setattr(dust3r_package, "find_spec", lambda name: None)
     with pytest.raises(PoseInitError) as error:
-        choose_estimator("dust3r", 3, empty_caches, store)
+        choose_estimator("dust3r", request(empty_caches))
     snapshot(str(error.value), "package", FOLDER=empty_caches)
     monkeypatch.setattr(dust3r_package, "_root", lambda: "dust3r")
     monkeypatch.setattr(dust3r_package, "find_spec", lambda name: name)
     with pytest.raises(PoseInitError) as error:
-        choose_estimator("dust3r", 3, empty_caches, store)
+        choose_estimator("dust3r", request(empty_caches))
     snapshot(str(error.value), "weights", FOLDER=empty_caches)
     with pytest.raises(PoseInitError) as error:
-        choose_estimator("dust3r", 3, empty_caches, store, "mine.pth")
+        choose_estimator("dust3r", request(empty_caches, weights="mine.pth"))
     snapshot(str(error.value), "named_weights", FOLDER=empty_caches)
 
 
 def test_more_photographs_than_a_complete_graph_can_hold(empty_caches: Path, snapshot: Callable[..., None]) -> None:
     with pytest.raises(PoseInitError) as error:
-        choose_estimator("dust3r", 25, empty_caches, Store(empty_caches / "kept"))
+        choose_estimator("dust3r", request(empty_caches, count=25))
     snapshot(str(error.value), FOLDER=empty_caches)
 
 
-def test_auto_takes_dust3r_where_package_and_weights_are_here_and_says_so(
+def test_auto_takes_dust3r_where_package_and_weights_are_here_and_announces_it(
     empty_caches: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    store = Store(empty_caches / "kept")
     monkeypatch.setattr(dust3r_package, "_root", lambda: "dust3r")
     monkeypatch.setattr(dust3r_package, "find_spec", lambda name: name)
     file = empty_caches / "checkpoints" / "DUSt3R_ViTLarge_BaseDecoder_512_linear.pth"
     file.parent.mkdir()
     file.write_bytes(b"12345")
-    chosen = choose_estimator("auto", 3, empty_caches, store)
+    chosen = choose_estimator("auto", request(empty_caches))
     assert isinstance(chosen, Dust3r) and chosen.identity == f"{file.name} 5"
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "package and weights are here" in said
     file.unlink()
-    monkeypatch.setattr("sparseags_ns.pose_init.choice.Features.missing", staticmethod(lambda: None))
-    assert choose_estimator("auto", 3, empty_caches, store).name == "features"
+    monkeypatch.setattr("sparseags_ns.pose_init.choice.Features.missing", staticmethod(lambda request: None))
+    assert choose_estimator("auto", request(empty_caches)).name == "features"
     assert "not by dust3r: no DUSt3R weights on this machine)" in capsys.readouterr().err
 
 
@@ -206,9 +208,9 @@ def test_files_that_are_no_checkpoints(
     snapshot(str(error.value), "other_file", FOLDER=tmp_path)
 
 
-def test_a_view_is_as_sure_as_the_partner_that_knows_it_best() -> None:
-    def prediction(sure: float) -> dict[str, torch.Tensor]:
-        return {"conf_other": torch.full((2, 2), sure)}
+def test_confidence_in_a_pose_is_that_of_the_best_partner() -> None:
+    def prediction(confidence: float) -> dict[str, torch.Tensor]:
+        return {"conf_other": torch.full((2, 2), confidence)}
 
     pairs = {(0, 1): prediction(2.0), (2, 1): prediction(4.0), (1, 0): prediction(1.0), (0, 2): prediction(10.0)}
     assert pose_confidence(pairs, 3).tolist() == pytest.approx([0.0, 0.75, 0.9])
@@ -225,15 +227,15 @@ def test_an_interrupted_inference_goes_on_where_it_stopped(tmp_path: Path, monke
         Image.new("RGB", (64, 48), (80 * index, 0, 0)).save(path)
     work: list[int] = []
 
-    def ask(self: Dust3r, first: FittedImage, second: FittedImage) -> dict[str, torch.Tensor]:
+    def predict(self: Dust3r, first: FittedImage, second: FittedImage) -> dict[str, torch.Tensor]:
         work.append(len(work))
         if len(work) == 3:
             raise KeyboardInterrupt
-        names = (f"{way}_{name}" for way in ("forth", "back") for name in dust3r._NAMES)
+        names = (f"{direction}_{name}" for direction in ("forth", "back") for name in dust3r._NAMES)
         return {name: torch.ones(2, 2, 3) * 1e6 for name in names}
 
     kept: list[Any] = []
-    monkeypatch.setattr(Dust3r, "_ask", ask)
+    monkeypatch.setattr(Dust3r, "_predict", predict)
     monkeypatch.setattr(Dust3r, "_network", FakeNetwork())
     monkeypatch.setattr(Dust3r, "_align", lambda self, predictions: kept.append(predictions))
     monkeypatch.setattr(dust3r, "_frame", lambda scene, row, image, path: None)
@@ -241,16 +243,16 @@ def test_an_interrupted_inference_goes_on_where_it_stopped(tmp_path: Path, monke
     weights = tmp_path / "weights.pth"
     weights.touch()
 
-    def initialiser(paths: Sequence[Path]) -> InitialPoses:
-        return Dust3r.of(weights, Store(tmp_path / "kept")).estimate(paths)
+    def estimate(paths: Sequence[Path]) -> InitialPoses:
+        return Dust3r.create(PoseRequest(paths, tmp_path, Store(tmp_path / "kept"), str(weights))).estimate(paths)
 
     with pytest.raises(KeyboardInterrupt):
-        initialiser(paths)
-    initial = initialiser(paths)
+        estimate(paths)
+    initial = estimate(paths)
     assert len(work) == 4, "one pair was left"
     assert set(kept[0]) == {(0, 1), (1, 0), (0, 2), (2, 0), (1, 2), (2, 1)}
     assert all(value.isfinite().all() for value in kept[0][0, 1].values())
     assert initial.frames == (None,) * 3 and (initial.confidence == 0).all()
     Image.new("RGB", (64, 48), (1, 2, 3)).save(paths[0])
-    initialiser(paths)
+    estimate(paths)
     assert len(work) == 6, "the pairs of the changed photograph"

@@ -22,6 +22,7 @@ from torch import Tensor
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import look_at
 from sparseags_ns.geometry.pose_errors import pose_errors
+from sparseags_ns.pose_init.base import PoseRequest
 from sparseags_ns.pose_init.networks.dust3r import Dust3r
 from sparseags_ns.pose_init.networks.dust3r_images import read_fitted
 from sparseags_ns.pose_init.networks.dust3r_package import missing_package, package_module
@@ -132,7 +133,7 @@ def test_images_are_what_the_package_itself_would_load(tmp_path: Path) -> None:
         assert (ours["true_shape"] == theirs["true_shape"]).all()
 
 
-def test_three_photographs_become_a_scene_and_are_not_placed_twice(
+def test_three_photographs_become_a_scene_and_are_estimated_once(
     scene: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = ReadingOptions(pose_init="dust3r", pose_weights=str(scene / "small.pth"), masks="none", resolution=48)
@@ -149,14 +150,15 @@ def test_three_photographs_become_a_scene_and_are_not_placed_twice(
     onto = errors.alignment.apply_to_points(views.points.positions)
     assert onto.abs().amin(-1).quantile(0.9) < 0.25
     assert len(list((scene / "photographs/sparseags/dust3r").glob("pair-*.npz"))) == 3
-    monkeypatch.setattr(Dust3r, "place", lambda self, photographs: pytest.fail("placed again"))
+    monkeypatch.setattr(Dust3r, "estimate", lambda self, photo_files: pytest.fail("estimated again"))
     again = read_scene(scene / "photographs", options)
     assert torch.equal(again.views.cameras.T_camera_world, views.cameras.T_camera_world)
 
 
 def test_the_same_photographs_give_the_same_cameras(scene: Path, tmp_path: Path) -> None:
     paths = sorted((scene / "photographs").glob("*.png"))[:2]
-    of_stores = (Dust3r.of(scene / "small.pth", Store(tmp_path / name)) for name in ("first", "again"))
-    first, again = (replace(initialiser, iterations=20).place(paths) for initialiser in of_stores)
+    stores = Store(tmp_path / "first"), Store(tmp_path / "again")
+    requests = [PoseRequest(paths, scene, store, str(scene / "small.pth")) for store in stores]
+    first, again = (replace(Dust3r.create(request), iterations=20).estimate(paths) for request in requests)
     for one, other in zip(first.frames, again.frames, strict=True):
         assert one is not None and other is not None and torch.equal(one.T_camera_world, other.T_camera_world)

@@ -19,20 +19,20 @@ from sparseags_ns.formats.poses import read_poses
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import orbit
 from sparseags_ns.geometry.pose_errors import pose_errors
-from sparseags_ns.pose_init.features import features
 from sparseags_ns.pose_init.base import InitialPoses, PoseInitError
-from sparseags_ns.pose_init.features.features import Features, KeyPoints, pairs_to_match
+from sparseags_ns.pose_init.features import features
+from sparseags_ns.pose_init.features.features import Features, missing_packages
 from sparseags_ns.pose_init.features.mapping import VIRTUAL_PX, Shot, map_shots
-from sparseags_ns.pose_init.features.matching import ScoredMatches
+from sparseags_ns.pose_init.features.matching import KeyPoints, MatchingSettings, ScoredMatches, pairs_to_match
 from sparseags_ns.preprocess.store import Store
 from sparseags_ns.scene.reading import ReadingOptions, read_scene
-from sparseags_ns.scene.unregistered import UNPLACED, with_unplaced
+from sparseags_ns.scene.unregistered import UNREGISTERED, with_stand_ins
 
 FOCAL = 1100.0
 SIZE = (800, 600)
 
 needs_colmap = pytest.mark.skipif(find_spec("pycolmap") is None, reason="needs pycolmap (the extra `features`)")
-needs_all = pytest.mark.skipif(Features.missing() is not None, reason=f"features: {Features.missing()}")
+needs_all = pytest.mark.skipif(missing_packages() is not None, reason=f"features: {missing_packages()}")
 
 
 def ring(count: int) -> torch.Tensor:
@@ -91,7 +91,7 @@ def test_the_same_matches_give_the_same_cameras() -> None:
 
 
 @needs_colmap
-def test_a_photograph_of_something_else_is_not_placed() -> None:
+def test_a_photograph_of_something_else_is_not_registered() -> None:
     initial = map_shots(*shots_of(ring(4), stranger=True), seed=0)
     assert [frame is None for frame in initial.frames] == [False] * 4 + [True]
     assert initial.confidence[4] == 0
@@ -99,7 +99,7 @@ def test_a_photograph_of_something_else_is_not_placed() -> None:
 
 
 @needs_colmap
-def test_photographs_that_have_nothing_in_common_are_not_placed() -> None:
+def test_photographs_that_have_nothing_in_common_are_not_registered() -> None:
     shots, _ = shots_of(ring(3), stranger=False)
     none = {pair: np.zeros((0, 2), np.int64) for pair in combinations(range(3), 2)}
     assert map_shots(shots, none, seed=0).frames == (None,) * 3
@@ -115,10 +115,10 @@ def points_of(descriptors: np.ndarray) -> KeyPoints:
 def test_few_photographs_are_all_compared_and_many_with_their_likeliest_neighbours() -> None:
     generator = np.random.default_rng(0)
     families = [np.linalg.qr(generator.normal(size=(64, 64)))[0][:20].astype(np.float32) for _ in range(2)]
-    assert len(pairs_to_match([points_of(families[0])] * 5)) == 10
+    assert len(pairs_to_match([points_of(families[0])] * 5, MatchingSettings())) == 10
     # 24 photographs of two objects.
-    pairs = pairs_to_match([points_of(families[i % 2] + generator.normal(0, 0.02, (20, 64)).astype(np.float32))
-                            for i in range(24)])  # fmt: skip
+    points = [points_of(families[i % 2] + generator.normal(0, 0.02, (20, 64)).astype(np.float32)) for i in range(24)]
+    pairs = pairs_to_match(points, MatchingSettings())
     assert len(pairs) < 24 * 23 / 2
     assert all(a % 2 == b % 2 for a, b in pairs)
     assert all(a < b for a, b in pairs)
@@ -142,8 +142,8 @@ def test_an_interrupted_search_goes_on_where_it_stopped(tmp_path: Path, monkeypa
 
     monkeypatch.setattr(Features, "_extract", extract)
     monkeypatch.setattr(Features, "_match", match)
-    unplaced = InitialPoses((None,) * 3, torch.zeros(3))
-    monkeypatch.setattr(features, "map_shots", lambda shots, matches, seed: unplaced)
+    unregistered = InitialPoses((None,) * 3, torch.zeros(3))
+    monkeypatch.setattr(features, "map_shots", lambda shots, matches, seed: unregistered)
     with pytest.raises(KeyboardInterrupt):
         Features(Store(tmp_path / "kept")).estimate(paths)
     assert work == ["a.png", "b.png", "c.png", "pair", "pair"]
@@ -152,7 +152,7 @@ def test_an_interrupted_search_goes_on_where_it_stopped(tmp_path: Path, monkeypa
     assert work == ["pair"] * 5, "two pairs were left, and no photograph"
 
 
-def placed(paths: list[Path], count: int) -> InitialPoses:
+def registered(paths: list[Path], count: int) -> InitialPoses:
     frames = [
         Frame(path.stem, path.name, T, intrinsics_matrix(120.0, 120.0, 50.0, 40.0), 100, 80)
         for path, T in zip(paths[:count], ring(count), strict=True)
@@ -201,9 +201,9 @@ def test_photographs_that_could_not_be_placed_start_untrusted(
     paths = [tmp_path / f"{name}.png" for name in "abcd"]
     for path in paths:
         Image.new("RGB", (200, 160)).save(path)
-    initial = with_unplaced(paths, placed(paths, 3), "features")
+    initial = with_stand_ins(paths, registered(paths, 3), "features")
     stand_in = initial.frames[3]
-    assert stand_in is not None and not stand_in.trusted and stand_in.extra == {UNPLACED: True}
+    assert stand_in is not None and not stand_in.trusted and stand_in.extra == {UNREGISTERED: True}
     assert stand_in.intrinsics == pytest.approx((240.0, 240.0, 100.0, 80.0))
     surest = initial.frames[1]
     assert surest is not None and torch.equal(stand_in.T_camera_world, surest.T_camera_world)
@@ -214,20 +214,20 @@ def test_photographs_that_could_not_be_placed_start_untrusted(
 def test_too_few_photographs_placed(tmp_path: Path, snapshot: Callable[..., None]) -> None:
     paths = [tmp_path / f"{name}.png" for name in "abcd"]
     with pytest.raises(PoseInitError) as error:
-        with_unplaced(paths, placed(paths, 1), "features")
+        with_stand_ins(paths, registered(paths, 1), "features")
     snapshot(str(error.value), SCENE=tmp_path)
 
 
 def test_photographs_placed_side_by_side_looking_the_same_way(tmp_path: Path, snapshot: Callable[..., None]) -> None:
     """As the mapper does with a still background before which something moves."""
     paths = [tmp_path / f"{name}.png" for name in "abcd"]
-    initial = placed(paths, 4)
+    initial = registered(paths, 4)
     turned = [frame and replace(frame, T_camera_world=torch.eye(4).double()) for frame in initial.frames]
     for index, frame in enumerate(turned):
         assert frame is not None
         frame.T_camera_world[:3, :3] = se3.exp(torch.tensor([0, 0, 0, 0, 0.01 * index, 0]).double())[:3, :3]
     with pytest.raises(PoseInitError) as error:
-        with_unplaced(paths, replace(initial, frames=tuple(turned)), "features")
+        with_stand_ins(paths, replace(initial, frames=tuple(turned)), "features")
     snapshot(str(error.value), SCENE=tmp_path)
 
 
@@ -254,7 +254,7 @@ def fox(shared_data: Path, tmp_path: Path) -> Callable[[], tuple[Path, dict[str,
 
 @needs_all
 @pytest.mark.slow
-def test_real_photographs_of_several_sizes_and_turns_are_placed_and_read(
+def test_real_photographs_of_several_sizes_and_orientations_are_registered_and_read(
     fox: Callable[[], tuple[Path, dict[str, Frame]]],
 ) -> None:
     scene, truth = fox()

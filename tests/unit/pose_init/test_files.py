@@ -11,7 +11,7 @@ from sparseags_ns.formats.cameras_json import write_cameras_json
 from sparseags_ns.formats.frame import Frame, PoseFileError, intrinsics_matrix
 from sparseags_ns.formats.transforms_json import write_transforms_json
 from sparseags_ns.geometry.cameras import orbit
-from sparseags_ns.pose_init.base import InitialPoses, PoseInit
+from sparseags_ns.pose_init.base import InitialPoses
 from sparseags_ns.pose_init.files import FromFiles, find_pose_file
 
 
@@ -35,13 +35,15 @@ def test_a_folder_without_a_pose_file_has_none(scene: Path, capsys: pytest.Captu
 
 
 @pytest.mark.parametrize("name", ["cameras.json", "transforms.json"])
-def test_the_only_pose_file_is_taken_and_said(scene: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_only_pose_file_is_taken_and_announced(scene: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     (scene / name).touch()
     assert find_pose_file(scene, None) == scene / name
     assert capsys.readouterr().err == f"sparseags: poses: {name} (the only pose file in {scene})\n"
 
 
-def test_of_two_pose_files_the_authors_is_taken_and_said(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_authors_pose_file_goes_before_others_and_that_is_announced(
+    scene: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for name in ("cameras.json", "transforms.json"):
         (scene / name).touch()
     assert find_pose_file(scene, None) == scene / "cameras.json"
@@ -72,13 +74,12 @@ def test_a_file_that_was_asked_for_must_exist(scene: Path) -> None:
 def test_photographs_get_the_cameras_that_name_them(scene: Path, write: object) -> None:
     assert callable(write)
     write(scene / "poses.json", [frame("b", "images/b.png"), frame("a", "data/demo/images/a.png")])
-    initialiser: PoseInit = FromFiles(scene, scene / "poses.json")
+    pose_file = FromFiles(scene, scene / "poses.json")
     stranger = scene / "images/c.png"
-    initial = initialiser.place([scene / "images/a.png", stranger, scene / "images/b.png"])
+    initial = pose_file.initial_poses([scene / "images/a.png", stranger, scene / "images/b.png"])
     assert [None if found is None else found.name for found in initial.frames] == ["a", None, "b"]
     assert initial.confidence.tolist() == [1.0, 0.0, 1.0]
     assert initial.points is None
-    assert initialiser.name == "files"
 
 
 def test_the_scenes_photographs_are_meant_not_those_beside_the_file(scene: Path) -> None:
@@ -126,7 +127,7 @@ def test_the_model_of_a_scene_is_found_and_its_points_come_with_it(
     assert found == scene / place
     assert capsys.readouterr().err == f"sparseags: poses: {place} (the only pose file in {scene})\n"
     assert found is not None
-    initial = FromFiles(scene, found).place([scene / "images/a.png", scene / "images/b.png"])
+    initial = FromFiles(scene, found).initial_poses([scene / "images/a.png", scene / "images/b.png"])
     assert [None if frame is None else frame.name for frame in initial.frames] == ["a", "b"]
     assert initial.points is not None
     assert initial.points.positions.tolist() == [[0, 0, 1]] and initial.points.colors.tolist() == [[1, 0, 0]]
@@ -152,16 +153,16 @@ def test_a_model_may_know_more_photographs_than_the_scene_has(scene: Path, capsy
         FromFiles(scene, scene / "sparse/0").require_photographs(())
 
 
-def test_a_model_says_which_cameras_are_held_by_many_points(scene: Path) -> None:
+def test_cameras_of_a_model_are_fixed_by_many_points(scene: Path) -> None:
     folder = colmap_model(scene / "sparse/0", ["a.png", "b.png", "c.png"])
     photographs = [scene / f"images/{name}.png" for name in ("a", "b")]
-    pose_lr_scale = FromFiles(scene, folder).place(photographs).pose_lr_scale
+    pose_lr_scale = FromFiles(scene, folder).initial_poses(photographs).pose_lr_scale
     assert pose_lr_scale is not None and pose_lr_scale.tolist() == [1.0, 1.0], (
-        "one point that two photographs show holds nothing"
+        "one point that two photographs show fixes nothing"
     )
     (folder / "points3D.txt").write_text("1 0 0 1 255 0 0 0.8 1 0 2 0 3 0\n" * 100 + "1 0 0 1 9 9 9 0.8 2 0 2 1 2 2\n")
-    pose_lr_scale = FromFiles(scene, folder).place(photographs).pose_lr_scale
+    pose_lr_scale = FromFiles(scene, folder).initial_poses(photographs).pose_lr_scale
     assert pose_lr_scale is not None and pose_lr_scale.tolist() == [0.0, 0.0]
     (folder / "points3D.txt").write_text("1 0 0 1 255 0 0 0.8 1 0 2 0 3 0\n" * 25)
-    pose_lr_scale = FromFiles(scene, folder).place(photographs).pose_lr_scale
+    pose_lr_scale = FromFiles(scene, folder).initial_poses(photographs).pose_lr_scale
     assert pose_lr_scale is not None and pose_lr_scale.tolist() == [0.75, 0.75]

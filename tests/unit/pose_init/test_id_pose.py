@@ -1,7 +1,7 @@
-"""Poses by inverting a prior: the search on errors that are known, and with a small prior trained on the spot.
+"""Poses by inverting a prior: the search on known errors, and with a small prior that the tests train.
 
-The prior is asked through the same classes as a real one; only its UNet is a smaller one of our own, which learns in
-seconds. It has seen one object: a ball whose colours say which side of it one looks at.
+The small prior goes through the same classes as a real one; only its UNet is a smaller one, which learns in seconds. It
+has seen one object: a ball whose colours tell its sides apart.
 """
 
 from __future__ import annotations
@@ -20,18 +20,28 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
+from benchmarks.zero123_models import TINY
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.geometry.pose_errors import pairwise_rotation_errors_deg, pose_errors
 from sparseags_ns.guidance.embeddings import NUMBERS, Embedding
-from sparseags_ns.guidance.networks import TINY, Networks, build
+from sparseags_ns.guidance.networks import Networks, build
 from sparseags_ns.guidance.zero123 import Zero123, Zero123Options
-from sparseags_ns.pose_init.base import PoseInitError
+from sparseags_ns.pose_init.base import PoseInitError, PoseRequest
 from sparseags_ns.pose_init.choice import choose_estimator
-from sparseags_ns.pose_init.id_pose.id_pose import IdPose, confidence
-from sparseags_ns.pose_init.id_pose.noise_error import RADIUS, NoiseError, Questions, Samples, cameras_of, relative_numbers
+from sparseags_ns.pose_init.id_pose import id_pose
+from sparseags_ns.pose_init.id_pose.id_pose import IdPose, pose_confidence
+from sparseags_ns.pose_init.id_pose.noise_error import (
+    RADIUS,
+    NoiseError,
+    NoiseSamples,
+    PosedPairs,
+    PoseError,
+    cameras_of,
+    relative_numbers,
+)
 from sparseags_ns.pose_init.id_pose.object_images import read_objects
 from sparseags_ns.pose_init.id_pose.search import Candidates, grid, probe, refine, select
-from sparseags_ns.preprocess.recentre import object_window
+from sparseags_ns.preprocess.photo import object_window
 from sparseags_ns.preprocess.store import Store
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians
@@ -39,15 +49,19 @@ from sparseags_ns.scene.reading import ReadingOptions, read_scene
 
 SIDE = 64
 STEPS, BATCH, VIEWS = 450, 64, 96
-LENS = torch.tensor([[102.0, 0, SIDE / 2], [0, 102.0, SIDE / 2], [0, 0, 1]])
+INTRINSICS = torch.tensor([[102.0, 0, SIDE / 2], [0, 102.0, SIDE / 2], [0, 0, 1]])
 BORDER = 0.117
-"""Share of the picture's side that the ball leaves free through that lens; the small prior knows no other size."""
+"""Margin around the ball with those intrinsics, as a share of the image's side; the small prior knows no other size."""
 TRUTH = torch.tensor([[0.0, 20.0, RADIUS, 0.0], [130.0, 35.0, RADIUS, 0.0], [250.0, 5.0, RADIUS, 0.0]])
 """Azimuth, elevation, distance and roll of three photographs."""
 
 
+def request(scene: Path, weights: str = "auto") -> PoseRequest:
+    return PoseRequest([scene / f"{name}.png" for name in "abc"], scene, Store(scene / "kept"), weights)
+
+
 class SmallUNet(nn.Module):
-    """What diffusers' UNet takes and gives, with one level; its middle sees the whole image and the camera."""
+    """The interface of diffusers' UNet, with one level; its middle sees the whole image and the camera."""
 
     def __init__(self, alphas_cumprod: Tensor, context: int) -> None:
         super().__init__()
@@ -83,7 +97,7 @@ def ball() -> Gaussians:
 
 
 def photographs(poses: Tensor) -> Tensor:
-    cameras = Cameras(cameras_of(poses).T_camera_world, LENS.expand(len(poses), 3, 3), SIDE, SIDE)
+    cameras = Cameras(cameras_of(poses).T_camera_world, INTRINSICS.expand(len(poses), 3, 3), SIDE, SIDE)
     return rasterize(ball(), cameras, torch.ones(3)).rgb.clamp(0, 1)
 
 
@@ -143,7 +157,7 @@ def trained_prior(kind: Embedding) -> Zero123:
 
 
 @pytest.fixture
-def make_initialiser(tmp_path: Path) -> Callable[..., IdPose]:
+def make_estimator(tmp_path: Path) -> Callable[..., IdPose]:
     def make(**settings: Any) -> IdPose:
         quick = {"samples": 4, "times": (0.5, 0.95), "steps": 30, "nudged": 6, "reference_elevations_deg": (20.0, 0.0)}
         return IdPose(Store(tmp_path / "kept"), tmp_path, "tiny", **{**quick, **settings})
@@ -152,24 +166,24 @@ def make_initialiser(tmp_path: Path) -> Callable[..., IdPose]:
 
 
 @pytest.mark.parametrize("kind", ["vanilla", "6dof"])
-def test_a_trained_prior_turns_a_pair_right(kind: Embedding, make_initialiser: Callable[..., IdPose]) -> None:
+def test_a_trained_prior_finds_the_rotation_of_a_pair(kind: Embedding, make_estimator: Callable[..., IdPose]) -> None:
     """The two photographs show different sides: 130 degrees of azimuth lie between them."""
-    ask = NoiseError(trained_prior(kind), photographs(TRUTH[:2]))
-    poses, sure = make_initialiser().search(ask, 2, ["a", "b"])
+    error = NoiseError(trained_prior(kind), photographs(TRUTH[:2]))
+    poses, confidence = make_estimator().search(error, ["a", "b"])
     found, true = (cameras_of(some).T_camera_world for some in (poses, TRUTH[:2]))
     assert float(pairwise_rotation_errors_deg(found, true)[0, 1]) < 15
-    assert (sure > 0.5).all()
+    assert (confidence > 0.5).all()
 
 
-def test_three_photographs_are_turned_right_together(make_initialiser: Callable[..., IdPose]) -> None:
-    ask = NoiseError(trained_prior("vanilla"), photographs(TRUTH))
-    poses, _ = make_initialiser().search(ask, 3, ["a", "b", "c"])
+def test_the_rotations_of_three_photographs_are_found_together(make_estimator: Callable[..., IdPose]) -> None:
+    error = NoiseError(trained_prior("vanilla"), photographs(TRUTH))
+    poses, _ = make_estimator().search(error, ["a", "b", "c"])
     found, true = (cameras_of(some).T_camera_world for some in (poses, TRUTH))
     assert float(pairwise_rotation_errors_deg(found, true).max()) < 15
 
 
 def save_cut_out(poses: Tensor, folder: Path) -> None:
-    """RGBA photographs of the ball, larger than what the prior knows and not square; their lens is what is guessed."""
+    """RGBA photographs of the ball, larger than the prior's images and not square, with the guessed focal length."""
     width, height, focal = 128, 96, 1.2 * 128
     K = torch.tensor([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]]).expand(len(poses), 3, 3)
     cameras = Cameras(cameras_of(poses).T_camera_world, K, width, height)
@@ -181,30 +195,31 @@ def save_cut_out(poses: Tensor, folder: Path) -> None:
 
 
 def test_a_folder_of_photographs_becomes_a_scene(
-    tmp_path: Path, make_initialiser: Callable[..., IdPose], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, make_estimator: Callable[..., IdPose], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From RGBA files to views, with the trained prior in place of one that is loaded, and its size of the ball.
 
-    Shown the ball smaller by a sixth, from files or not, it was seen to be wrong by up to 95 degrees, and was not sure.
+    With the ball smaller by a sixth, from files or not, errors of up to 95 degrees were measured, at low confidence.
     """
     monkeypatch.setattr("sparseags_ns.preprocess.framing.object_window", partial(object_window, border=BORDER))
     save_cut_out(TRUTH, tmp_path)
     shown = read_objects(sorted(tmp_path.glob("*.png")), tmp_path, Store(tmp_path / "kept"), SIDE)
-    images = torch.stack([picture.image for picture in shown])
-    assert (images - photographs(TRUTH)).abs().mean() < 0.02, "the prior is shown what it was trained on"
+    images = torch.stack([crop.image for crop in shown])
+    assert (images - photographs(TRUTH)).abs().mean() < 0.02, "the images are those of the prior's training"
     monkeypatch.setattr(IdPose, "_model", lambda self: trained_prior("vanilla"))
-    monkeypatch.setattr(IdPose, "of", staticmethod(lambda scene, weights, store: make_initialiser()))
+    monkeypatch.setattr(IdPose, "missing", staticmethod(lambda request: None))
+    monkeypatch.setattr(IdPose, "create", staticmethod(lambda request: make_estimator()))
     found = read_scene(tmp_path, ReadingOptions(pose_init="id-pose", resolution=32))
     errors = pose_errors(found.views.cameras.T_camera_world, cameras_of(TRUTH).T_camera_world)
     assert errors.pairs_rotation_deg.max() < 15 and errors.center.max() < 0.3
     assert found.views.trusted.all() and found.pose_source == "the initialiser id-pose"
 
 
-def test_an_untrained_prior_is_not_sure_of_anything(make_initialiser: Callable[..., IdPose]) -> None:
+def test_an_untrained_prior_yields_low_confidence(make_estimator: Callable[..., IdPose]) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = Zero123(build(TINY).frozen("cpu", torch.float32), Zero123Options(image_size=SIDE))
-    ask = NoiseError(model, photographs(TRUTH[:2]))
+    error = NoiseError(model, photographs(TRUTH[:2]))
     quick: dict[str, Any] = {
         "azimuths": 4,
         "elevations_deg": (20.0,),
@@ -214,8 +229,8 @@ def test_an_untrained_prior_is_not_sure_of_anything(make_initialiser: Callable[.
         "samples": 1,
     }
     quick["reference_elevations_deg"] = (20.0,)
-    _, sure = make_initialiser(**quick).search(ask, 2, ["a", "b"])
-    assert (sure < 0.2).all()
+    _, confidence = make_estimator(**quick).search(error, ["a", "b"])
+    assert (confidence < 0.2).all()
 
 
 @dataclass
@@ -223,20 +238,20 @@ class KnownError:
     """An error whose least value is known: how far azimuths and elevations are from the truth, in a bowl."""
 
     truth: Tensor
-    rolls: bool = False
-    sees_elevation: bool = False
-    asked: int = 0
+    depends_on_roll: bool = False
+    depends_on_elevation: bool = False
+    evaluated: int = 0
 
-    def __call__(self, questions: Questions, samples: Samples) -> Tensor:
-        self.asked += len(questions.targets)
-        given, wanted = self.truth[questions.conditions], self.truth[questions.targets]
-        off = (questions.target_poses - questions.condition_poses) - (wanted - given)
-        turned = (1 - torch.cos(off[:, 0].deg2rad())) + (1 - torch.cos(off[:, 1].deg2rad()))
-        return 0.01 + turned
+    def __call__(self, pairs: PosedPairs, samples: NoiseSamples) -> Tensor:
+        self.evaluated += len(pairs.targets)
+        given, wanted = self.truth[pairs.conditions], self.truth[pairs.targets]
+        off = (pairs.target_poses - pairs.condition_poses) - (wanted - given)
+        rotated = (1 - torch.cos(off[:, 0].deg2rad())) + (1 - torch.cos(off[:, 1].deg2rad()))
+        return 0.01 + rotated
 
 
 def test_probing_keeps_the_best_of_a_grid_moved_towards_the_truth() -> None:
-    once = Samples((0.5,), 0)
+    once = NoiseSamples((0.5,), 0)
     found = probe(
         KnownError(TRUTH), 1, TRUTH[0], grid(8, (0.0, 30.0)), once, once,
         nudged=4, nudges=30, kept=2, lr_deg=2.0,
@@ -244,11 +259,11 @@ def test_probing_keeps_the_best_of_a_grid_moved_towards_the_truth() -> None:
     assert found.poses.shape == (2, 4) and (found.errors[1:] >= found.errors[:-1]).all()
     assert (found.poses[0] - TRUTH[1])[:2].abs().max() < 2
     assert found.typical > 10 * float(found.errors[0])
-    assert (found.poses[:, 3] == 0).all(), "a model that is told nothing of roll cannot find it"
+    assert (found.poses[:, 3] == 0).all(), "roll cannot be found where the error does not depend on it"
 
 
 def test_selection_prefers_what_fits_all_over_what_fits_best_alone() -> None:
-    """Each photograph's own best candidate is wrong here; the pairs among them tell."""
+    """Each photograph's own best candidate is wrong here; the pairwise errors show it."""
     single = [torch.tensor([1.0, 1.2]), torch.tensor([1.0, 1.2]), torch.tensor([1.0, 1.1])]
     wrong, right = 2.0, 0.5
     pairs = {pair: torch.full((2, 2), wrong) for pair in ((0, 1), (0, 2), (1, 2))}
@@ -258,12 +273,12 @@ def test_selection_prefers_what_fits_all_over_what_fits_best_alone() -> None:
     assert select(single[:1], {}) == [0]
 
 
-def test_refinement_holds_the_reference_and_moves_the_others_to_the_truth() -> None:
+def test_refinement_fixes_the_reference_and_moves_the_others_to_the_truth() -> None:
     start = TRUTH + torch.tensor([[0.0, 0, 0, 0], [12.0, -8, 0, 0], [-10.0, 6, 0, 0]])
     moving = torch.tensor([False, True, True])
     pairs = [(i, j) for i in range(3) for j in range(3) if i != j]
     poses = refine(
-        KnownError(TRUTH, rolls=True), torch.arange(3), start, moving, pairs, Samples((0.5,), 0),
+        KnownError(TRUTH, depends_on_roll=True), torch.arange(3), start, moving, pairs, NoiseSamples((0.5,), 0),
         steps=80, lr_deg=2.0, batch=4,
     )  # fmt: skip
     assert torch.equal(poses[0], TRUTH[0])
@@ -271,10 +286,10 @@ def test_refinement_holds_the_reference_and_moves_the_others_to_the_truth() -> N
 
 
 def test_the_error_reaches_the_pose_through_the_embedding_of_the_camera() -> None:
-    ask = NoiseError(trained_prior("vanilla"), photographs(TRUTH[:2]))
+    error = NoiseError(trained_prior("vanilla"), photographs(TRUTH[:2]))
     poses = TRUTH[1:2].clone().requires_grad_()
-    questions = Questions(torch.tensor([0]), torch.tensor([1]), TRUTH[:1], poses)
-    (gradient,) = torch.autograd.grad(ask(questions, Samples((0.9,), 0)).sum(), poses)
+    pairs = PosedPairs(torch.tensor([0]), torch.tensor([1]), TRUTH[:1], poses)
+    (gradient,) = torch.autograd.grad(error(pairs, NoiseSamples((0.9,), 0)).sum(), poses)
     assert (
         gradient.isfinite().all()
         and (gradient[0, :3] != 0).all()
@@ -291,31 +306,31 @@ def test_numbers_of_many_pairs_at_once_are_those_of_each_pair() -> None:
 
 
 def test_an_interrupted_search_goes_on_where_it_stopped(
-    make_initialiser: Callable[..., IdPose], monkeypatch: pytest.MonkeyPatch
+    make_estimator: Callable[..., IdPose], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    initialiser, known = make_initialiser(), KnownError(TRUTH)
+    estimator, known = make_estimator(), KnownError(TRUTH)
     work: list[int] = []
 
-    def candidates(self: IdPose, ask: Any, other: int, reference: Tensor, samples: Samples) -> Candidates:
+    def probe(error: PoseError, other: int, *_: object, **__: object) -> Candidates:
         work.append(other)
         if len(work) == 2:
             raise KeyboardInterrupt
         return Candidates(TRUTH[other].repeat(2, 1), torch.tensor([0.01, 0.02]), 0.5)
 
-    monkeypatch.setattr(IdPose, "_candidates", candidates)
+    monkeypatch.setattr(id_pose, "probe", probe)
     with pytest.raises(KeyboardInterrupt):
-        initialiser._probe(known, 3, ["a", "b", "c"], Samples((0.5,), 0))
-    _, found = initialiser._probe(known, 3, ["a", "b", "c"], Samples((0.5,), 0))
+        estimator._probe(known, ["a", "b", "c"], NoiseSamples((0.5,), 0))
+    _, found = estimator._probe(known, ["a", "b", "c"], NoiseSamples((0.5,), 0))
     assert work == [1, 2, 2], "the first photograph's candidates were kept"
-    initialiser._select(known, found, ["a", "b", "c"], Samples((0.5,), 0))
-    before = known.asked
-    initialiser._select(known, found, ["a", "b", "c"], Samples((0.5,), 0))
-    assert known.asked == before, "what pairs cost was kept"
+    estimator._select(known, found, ["a", "b", "c"], NoiseSamples((0.5,), 0))
+    before = known.evaluated
+    estimator._select(known, found, ["a", "b", "c"], NoiseSamples((0.5,), 0))
+    assert known.evaluated == before, "the errors of pairs were kept"
 
 
 def test_confidence_is_the_gain_over_a_wrong_pose() -> None:
     found = [Candidates(TRUTH[:2], torch.tensor([0.1, 0.4]), 0.5), Candidates(TRUTH[:2], torch.tensor([0.6, 0.6]), 0.5)]
-    assert confidence(found, [0, 1]).tolist() == pytest.approx([0.8, 0.8, 0.01])
+    assert pose_confidence(found, [0, 1]).tolist() == pytest.approx([0.8, 0.8, 0.01])
 
 
 def test_photographs_whose_object_nothing_tells_from_the_background(
@@ -336,17 +351,17 @@ def test_no_prior_on_this_machine(
     for name in ("find_base", "find_six_dof"):
         monkeypatch.setattr(f"sparseags_ns.pose_init.id_pose.id_pose.{name}", lambda: None)
     with pytest.raises(PoseInitError) as error:
-        choose_estimator("id-pose", 3, tmp_path, Store(tmp_path / "kept"))
+        choose_estimator("id-pose", request(tmp_path))
     snapshot(str(error.value), "weights", FOLDER=tmp_path)
     with pytest.raises(PoseInitError) as error:
-        IdPose.of(tmp_path, "none", Store(tmp_path / "kept")).estimate([])
+        IdPose.create(request(tmp_path, "none")).estimate([])
     snapshot(str(error.value), "none", FOLDER=tmp_path)
 
 
-def test_masks_that_change_make_another_answer(tmp_path: Path) -> None:
-    store = Store(tmp_path / "kept")
-    first = IdPose.of(tmp_path, "zero123", store)
+def test_masks_that_change_make_another_estimator(tmp_path: Path) -> None:
+    first = IdPose.create(request(tmp_path, "zero123"))
     (tmp_path / "masks").mkdir()
     (tmp_path / "masks/a.png").write_bytes(b"1")
-    assert IdPose.of(tmp_path, "zero123", store) != first
-    assert IdPose.of(tmp_path, "zero123", Store(tmp_path)) == IdPose.of(tmp_path, "zero123", store)
+    second = IdPose.create(request(tmp_path, "zero123"))
+    assert second != first
+    assert IdPose.create(PoseRequest([], tmp_path, Store(tmp_path), "zero123")) == second

@@ -1,4 +1,4 @@
-"""The id-pose suite: what it says without weights, its truth, and a run with a prior that knows nothing."""
+"""The id-pose suite: its messages without weights, its true poses, and a run with an untrained prior."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def options(folder: Path, random_prior: bool = False) -> argparse.Namespace:
     return argparse.Namespace(plots=folder, id_pose_weights="auto", random_prior=random_prior)
 
 
-def test_without_weights_nothing_is_measured_and_that_is_said(
+def test_without_weights_nothing_is_measured_and_that_is_reported(
     shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("find_base", "find_six_dof"):
@@ -53,7 +53,7 @@ def test_shares_count_all_pairs_of_all_scenes() -> None:
 
 
 @pytest.mark.slow
-def test_a_random_prior_runs_and_claims_nothing(
+def test_a_random_prior_runs_and_yields_no_figures(
     shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert suite(options(tmp_path, random_prior=True)).run(quick=True) == []
