@@ -416,12 +416,13 @@ class RunRecord:
         """
         try:
             content = converted(content, names)
-            version = content["summary"]["version"]
-            if version > FORMAT:
-                raise RecordError(f"the run was written in format {version}; this version reads up to {FORMAT}")
-            return cls._from_parts(content["summary"], content.get("history") or {}, content.get("searches") or {})
-        except (KeyError, IndexError, TypeError, AttributeError) as error:
+            if content["summary"]["version"] <= FORMAT:
+                return cls._from_parts(content["summary"], content.get("history") or {}, content.get("searches") or {})
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
             raise RecordError(f"this is no record of a run: {type(error).__name__}: {error}") from error
+        raise RecordError(
+            f"the run was written in format {content['summary']['version']}; this version reads up to {FORMAT}"
+        )
 
     @classmethod
     def _from_parts(
