@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import fields
 from typing import Any
 
+from sparseags_ns.plugin.quiet import greet_ns_train
+
+greet_ns_train(sys.argv)  # before the imports below, which take a second
+
+# ruff: noqa: E402
 import torch
-from nerfstudio.configs.base_config import LoggingConfig, MachineConfig, ViewerConfig
+from nerfstudio.configs.base_config import LocalWriterConfig, LoggingConfig, MachineConfig, ViewerConfig
 from nerfstudio.plugins.types import MethodSpecification
 
 from sparseags_ns.optimization.prior import PriorSettings
@@ -42,7 +48,8 @@ def method(name: str, description: str, prior: PriorSettings | None = None) -> M
         machine=MachineConfig(device_type="cuda" if torch.cuda.is_available() else "cpu"),
         # nerfstudio's viewer listens to the whole network by default; ours to this machine.
         viewer=ViewerConfig(websocket_host="127.0.0.1", num_rays_per_chunk=1 << 15),
-        logging=LoggingConfig(steps_per_log=10),
+        # The trainer shows its own progress; with `verbose` it turns nerfstudio's table of metrics on.
+        logging=LoggingConfig(steps_per_log=10, local_writer=LocalWriterConfig(enable=False), profiler="none"),
         vis="viewer",
     )
     return MethodSpecification(config, description=description)
@@ -59,3 +66,6 @@ sparseags_paper = method(
     # Beside a colour loss of 1e4 r and an alpha loss of 1e3 r, which the preset has; the prior's is not ramped.
     prior=PriorSettings(guidance_weight=1.0, guidance_every=1),
 )
+
+METHODS = {registered.config.method_name: registered for registered in (sparseags, sparseags_paper)}
+"""By the name that ns-train has them under."""

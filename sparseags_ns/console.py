@@ -20,6 +20,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
@@ -63,40 +64,47 @@ def hide_package_warnings() -> None:
 
 
 class Bar:
-    """How far a piece of work is. Calling it counts one more part as done."""
+    """The progress of a piece of work. Calling it counts one more part as done."""
 
     def __init__(self, what: str, total: int | None, done: int = 0, live: Progress | None = None) -> None:
-        self._what, self._total, self._done, self._first = what, total, done, done
+        self._what, self._total, self._done = what, total, done
         self._live = live
         self._task = TaskID(0) if live is None else live.add_task(what, total=total, completed=done)
         self._begun = time.monotonic()
         self._next_line = self._begun + FIRST_LINE_S
+        self._measured: tuple[float, int] | None = None
+        """Time and parts from which the speed is measured: the first update, then the last line."""
 
     def __call__(self) -> None:
         """One more part is done."""
         self.update(self._done + 1)
 
     def update(self, done: int, total: int | None = None) -> None:
-        """`done` of `total` parts are done; the total given last counts if there is none here."""
+        """`done` parts are done, of `total` or as many as were named before."""
         self._done, self._total = done, self._total if total is None else total
         if self._live is not None:
             self._live.update(self._task, completed=done, total=self._total)
-        elif time.monotonic() >= self._next_line:
-            self._print_line()
+            return
+        now = time.monotonic()
+        if now >= self._next_line:
+            self._print_line(now)
+        if self._measured is None:  # The first part may include compilation, which says nothing of the others.
+            self._measured = now, done
 
     def finish(self) -> None:
         """Remove the bar."""
         if self._live is not None:
             self._live.remove_task(self._task)
 
-    def _print_line(self) -> None:
-        seconds = time.monotonic() - self._begun
-        self._next_line += min(max(FIRST_LINE_S, seconds / 10), LONGEST_PAUSE_S)
-        parts, left, here = str(self._done), "", self._done - self._first
-        if self._total:
-            parts += f" of {self._total}"
-            left = f", about {seconds / here * (self._total - self._done):.0f} s left" if here > 0 else ""
+    def _print_line(self, now: float) -> None:
+        seconds, left = now - self._begun, ""
+        since, before = self._measured or (now, self._done)
+        if self._total and self._done > before:
+            left = f", about {(now - since) / (self._done - before) * (self._total - self._done):.0f} s left"
+        parts = f"{self._done} of {self._total}" if self._total else str(self._done)
         _CONSOLE.print(Text.assemble(("sparseags: ", "bold"), f"{self._what}: {parts} ({seconds:.0f} s{left})"))
+        self._next_line = now + min(max(FIRST_LINE_S, seconds / 10), LONGEST_PAUSE_S)
+        self._measured = now, self._done
 
 
 @contextmanager
@@ -118,6 +126,13 @@ def progress(what: str, total: int | None = None, done: int = 0) -> Iterator[Bar
             bar.finish()
 
 
+class _PartsColumn(MofNCompleteColumn):
+    """How many parts are done of how many; nothing for work that is not counted in parts."""
+
+    def render(self, task: Task) -> Text:
+        return Text() if task.total is None and task.completed == 0 else super().render(task)
+
+
 @contextmanager
 def _shared_display() -> Iterator[Progress]:
     """The display of all bars; the outermost block starts and ends it."""
@@ -125,7 +140,7 @@ def _shared_display() -> Iterator[Progress]:
     if _live is not None:
         yield _live
         return
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    columns = TextColumn("{task.description}"), BarColumn(), _PartsColumn(), TimeElapsedColumn()
     # The standard output stream belongs to the command: what is printed there must not move to this one.
     _live = Progress(*columns, TimeRemainingColumn(), console=_CONSOLE, transient=True, redirect_stdout=False)
     try:

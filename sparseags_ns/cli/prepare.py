@@ -20,11 +20,11 @@ from sparseags_ns.export.preparation import preparation_picture
 from sparseags_ns.formats.frame import PoseFileError
 from sparseags_ns.geometry.alignment import normalizing_similarity
 from sparseags_ns.pose_init.base import PoseInitError
-from sparseags_ns.preprocess.mask_checks import mask_complaints
-from sparseags_ns.preprocess.mask_ways import SHEET, MaskPlan
+from sparseags_ns.preprocess.mask_plan import SHEET, MaskPlan
+from sparseags_ns.preprocess.masks import mask_complaints
 from sparseags_ns.preprocess.store import store_of
 from sparseags_ns.runs.contact_sheet import save_image
-from sparseags_ns.scene.reading import ReadingOptions, ReadScene, read_bare_scene, read_scene
+from sparseags_ns.scene.reading import ReadingOptions, ReadScene, read_scene, read_unposed_scene
 from sparseags_ns.views import Views
 
 PICTURE = "prepare.png"
@@ -59,7 +59,7 @@ class Prepare:
         console.print(_table(scene, complaints))
         console.print(f"Poses from:  {scene.pose_source if no_poses is None else NO_POSES}")
         console.print(f"Masks:       {_masks(scene.mask_plan)}")
-        if scene.mask_plan.found:
+        if scene.mask_plan.computed:
             console.print(f"Mask sheet:  {store.folder / SHEET}")
         if scene.views.points is not None:
             console.print(f"Points:      {len(scene.views.points)}")
@@ -74,21 +74,21 @@ def _read(data: Path, options: ReadingOptions) -> tuple[ReadScene, ValueError | 
         return read_scene(data, options), None
     except (PoseInitError, PoseFileError) as error:
         warn("there are no poses to start from", "the reason stands at the end; the rest is prepared all the same")
-        return read_bare_scene(data, options), error
+        return read_unposed_scene(data, options), error
 
 
 def _masks(plan: MaskPlan) -> str:
     """Source and folder of the masks."""
     if plan.folder is None:
-        return f"{plan.way}, whole photographs"
-    if plan.found:
-        return f"{plan.way}, kept in {plan.folder}"
-    return f"{plan.way}, {plan.folder}" if plan.folder.is_dir() else f"{plan.way}, transparency"
+        return f"{plan.source}, whole photographs"
+    if plan.computed:
+        return f"{plan.source}, kept in {plan.folder}"
+    return f"{plan.source}, {plan.folder}" if plan.folder.is_dir() else f"{plan.source}, transparency"
 
 
 def _complaints(scene: ReadScene) -> list[list[str]]:
     """Suspicious properties of each mask; none where no masks are used."""
-    if scene.mask_plan.way == "none":
+    if scene.mask_plan.source == "none":
         return [[] for _ in scene.views.names]
     return [mask_complaints(mask) for mask in scene.views.masks]
 

@@ -22,9 +22,8 @@ from tyro.conf import Suppress
 from sparseags_ns.geometry.alignment import normalizing_similarity
 from sparseags_ns.geometry.cameras import Cameras, opengl_from_opencv
 from sparseags_ns.pose_init.choice import PoseInitName
-from sparseags_ns.preprocess.mask_ways import Masks
-from sparseags_ns.scene.fixed_cameras import Hold
-from sparseags_ns.scene.reading import ReadingOptions, read_scene
+from sparseags_ns.preprocess.mask_plan import Masks
+from sparseags_ns.scene.reading import FixCameras, ReadingOptions, read_scene
 from sparseags_ns.scene.unregistered import MissingPoses
 from sparseags_ns.views import Views
 
@@ -57,9 +56,9 @@ class SparseAGSDataParserConfig(DataParserConfig):
     """The masks in masks/ are white where photographs are to be left out (VGGSfM's convention)."""
     num_frames: int = 12
     """How many frames of a video are taken."""
-    hold: Hold = "auto"
-    """Which cameras stay as they are: auto holds those that were fitted to many points and, where photographs are
-    reconstructed whole, without masks, all that have a pose; all; or none, which refines all."""
+    fix_cameras: FixCameras = "auto"
+    """Which cameras are fixed, that is, not refined: auto fixes those that were fitted to many points and, where
+    photographs are reconstructed whole, without masks, all that have a pose; all; or none."""
     cache_dir: Path | None = None
     """Where poses, masks and key frames that were found are kept, instead of in sparseags/ inside the data folder."""
 

@@ -1,4 +1,7 @@
-"""nerfstudio's trainer with three promises: outputs beside every checkpoint, a clean Ctrl-C, an exact resume."""
+"""nerfstudio's trainer with outputs beside every checkpoint, a clean end on Ctrl-C and an exact resume.
+
+It prints automatic choices, progress, and at the end a table of the views; nerfstudio's own messages are hidden.
+"""
 
 from __future__ import annotations
 
@@ -6,27 +9,31 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 import torch
 from nerfstudio.configs.base_config import ViewerConfig
+from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackLocation
 from nerfstudio.engine.trainer import Trainer, TrainerConfig
 from nerfstudio.viewer.viewer import Viewer
 
-from sparseags_ns.console import announce
-from sparseags_ns.plugin.outlier_callback import SearchInterruptedError
-from sparseags_ns.plugin.pipeline import SparseAGSPipeline, SparseAGSPipelineConfig
+from sparseags_ns.console import Bar, announce, is_verbose, progress
+from sparseags_ns.plugin.pipeline import CheckpointError, SparseAGSPipeline, SparseAGSPipelineConfig
+from sparseags_ns.plugin.quiet import other_packages_hidden, prints_hidden
+from sparseags_ns.plugin.result import print_result
 from sparseags_ns.rasterizer.threads import torch_on_one_thread
 from sparseags_ns.report.writing import report_at_end
 from sparseags_ns.runs.history import PhaseClock
 from sparseags_ns.runs.outputs import FOLDER, RunState, write_run_outputs
+from sparseags_ns.runs.record import RunRecord
 from sparseags_ns.storage import replacing
 from sparseags_ns.viewer.address import command_line, kept_local
 from sparseags_ns.viewer.pacer import Pacer
+from sparseags_ns.viewer.request_queue import SearchInterruptedError
 
 
 @dataclass
@@ -38,11 +45,24 @@ class SparseAGSTrainerConfig(TrainerConfig):
     """Photographs and model."""
     report: bool = True
     """Write sparseags/report.html into the run's folder when the run is done."""
+    verbose: bool = False
+    """Show nerfstudio's messages too: the config, tables of metrics, warnings of other packages. SPARSEAGS_VERBOSE=1 in
+    the environment does the same."""
+
+    @property
+    def shows_all(self) -> bool:
+        """Whether the messages of other packages are shown."""
+        return self.verbose or is_verbose()
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """As usual; but ns-viewer, which replaces a run's viewer settings by its own, gets no other host by default."""
+        """Set a field. When ns-viewer replaces a run's viewer settings, keep it local unless a host was named."""
         replaced = name == "viewer" and "viewer" in vars(self) and isinstance(value, ViewerConfig)
         super().__setattr__(name, kept_local(value, command_line()) if replaced else value)
+
+    def print_to_terminal(self) -> None:
+        """Print the config, if all messages are shown."""
+        if self.shows_all:
+            super().print_to_terminal()
 
     def save_config(self) -> None:
         """Save the config with absolute paths, so that the ns- commands find the data from any folder."""
@@ -52,7 +72,8 @@ class SparseAGSTrainerConfig(TrainerConfig):
         self.data = None if self.data is None else self.data.absolute()
         if Path(self.pipeline.model.guidance).exists():
             self.pipeline.model.guidance = str(Path(self.pipeline.model.guidance).absolute())
-        super().save_config()
+        with other_packages_hidden(self.verbose):
+            super().save_config()
 
 
 class SparseAGSTrainer(Trainer):
@@ -63,16 +84,23 @@ class SparseAGSTrainer(Trainer):
 
     def __init__(self, config: SparseAGSTrainerConfig, local_rank: int = 0, world_size: int = 1) -> None:
         _announce_device(config.machine.device_type)
-        super().__init__(config, local_rank, world_size)
+        if config.shows_all:
+            config.logging.local_writer.enable = True
+        with other_packages_hidden(config.verbose):
+            super().__init__(config, local_rank, world_size)
         self.stop_training = False
         self._clock = PhaseClock()
         self._reported = False
         self._pacer = Pacer()
+        self._bar: Bar | None = None
+        self._display = ExitStack()
+        self._output: TextIO = sys.stdout
+        self._record: RunRecord | None = None
 
     def setup(self, test_mode: Literal["test", "val", "inference"] = "val") -> None:
-        """Set up; what is wrong with the user's input ends the program in one sentence."""
+        """Set up; an error in the user's input ends the program with one sentence."""
         try:
-            with self._clock.phase("preparation"):
+            with prints_hidden(self.config.verbose), self._clock.phase("preparation"):
                 super().setup(test_mode)
         except ValueError as error:
             if type(error).__module__.startswith("sparseags_ns."):
@@ -81,6 +109,7 @@ class SparseAGSTrainer(Trainer):
         except KeyboardInterrupt:
             sys.exit("sparseags: interrupted before the first step: nothing was trained, nothing is lost")
         self._clock.add(self.pipeline.model.record.seconds)
+        self.callbacks.append(TrainingCallback([TrainingCallbackLocation.AFTER_TRAIN], self._print_result))
 
     def train(self) -> None:
         """Train to `max_num_iterations`, counted from the first step of the first run."""
@@ -89,16 +118,61 @@ class SparseAGSTrainer(Trainer):
         self.config.max_num_iterations = max(whole - self._start_step, 0)
         self.step = self._start_step - 1
         try:
-            with self._stop_on_interrupt(), self._clock.phase("optimisation"), torch_on_one_thread():
-                super().train()
-        except SearchInterruptedError:
-            self._after_train()
+            with (
+                prints_hidden(self.config.verbose) as self._output,
+                self._stop_on_interrupt(),
+                self._clock.phase("optimisation"),
+                torch_on_one_thread(),
+                self._display,
+            ):
+                if not self.config.shows_all:  # nerfstudio's table of metrics shows the progress otherwise
+                    self._bar = self._display.enter_context(progress("optimisation", whole, self._start_step))
+                try:
+                    super().train()
+                except SearchInterruptedError:
+                    self._after_train()
+        except KeyboardInterrupt:
+            announce("stopped at once", f"the last checkpoint is in {self.checkpoint_dir}")
+            raise
         finally:
             self.config.max_num_iterations = whole
 
-    def phase(self, name: str) -> AbstractContextManager[None]:
-        """Count the time inside as a phase's."""
-        return self._clock.phase(name)
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Show the work inside as a phase of its own, and count its seconds as that phase's."""
+        with self._clock.phase(name), ExitStack() as display:
+            if not self.config.shows_all:
+                display.enter_context(progress(name))
+            yield
+
+    def _load_checkpoint(self) -> None:
+        """Load what --load-dir or --load-checkpoint names, and print which step the run continues from.
+
+        Raises:
+            CheckpointError: there is no checkpoint, or it does not fit the photographs.
+        """
+        folder, file = self.config.load_dir, self.config.load_checkpoint
+        if folder is not None and not any(folder.glob("step-*.ckpt")):
+            raise CheckpointError(f"{folder} holds no checkpoint: --load-dir is the nerfstudio_models/ folder of a run")
+        if file is not None and not file.is_file():
+            raise CheckpointError(f"no such checkpoint: {file}")
+        super()._load_checkpoint()
+        if self._start_step > 0:
+            steps = f"{self._start_step} of {self.config.max_num_iterations} steps are done"
+            announce(f"resumed: {steps}", str(folder or file))
+
+    def _after_train(self) -> None:
+        """Save, print the result and serve the viewer, if there is one."""
+        self._display.close()
+        self._bar = None
+        super()._after_train()
+
+    def _print_result(self, step: int) -> None:
+        """Print the table of views and where the outputs are."""
+        if self._record is not None:
+            print_result(self._record, self.base_dir, self._output)
+        if isinstance(self.viewer_state, Viewer) and not self.config.viewer.quit_on_train_completion:
+            announce("the viewer stays open", "Ctrl-C ends it; everything is saved")
 
     @contextmanager
     def _stop_on_interrupt(self) -> Iterator[None]:
@@ -122,7 +196,9 @@ class SparseAGSTrainer(Trainer):
             signal.signal(signal.SIGINT, previous)
 
     def _update_viewer_state(self, step: int) -> None:
-        """Let the viewer show this step, or let someone who moves its camera go first (viewer/pacing.py)."""
+        """Show this step in the progress bar and the viewer, which may take time from training (viewer/pacing.py)."""
+        if self._bar is not None:
+            self._bar.update(step + 1)
         if isinstance(self.viewer_state, Viewer):
             self._pacer.after_step(self.viewer_state, step)
 
@@ -178,7 +254,7 @@ class SparseAGSTrainer(Trainer):
                 record=model.record,
                 seconds=self._clock.seconds,
             )
-            write_run_outputs(self.outputs_dir, state, model.perceptual)
+            self._record = write_run_outputs(self.outputs_dir, state, model.perceptual)
 
     @property
     def outputs_dir(self) -> Path:
