@@ -17,11 +17,13 @@ from sparseags_ns.metrics.view_errors import view_errors
 from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.optimization.short_fits import Continuation, Fitter
 from sparseags_ns.outliers.detection import LeaveOneOutRule, Rule
-from sparseags_ns.outliers.fits import NO_LIMIT, median_rotation_deg, start_cost, view_losses
+from sparseags_ns.outliers.fits import median_rotation_deg, start_cost
 from sparseags_ns.outliers.registration_rule import RegistrationRule
-from sparseags_ns.pose_search.leave_one_out import GLANCE, Relocation, relocation
+from sparseags_ns.pose_search.leave_one_out import LeaveOneOut, leave_one_out
+from sparseags_ns.pose_search.losses import view_losses
 from sparseags_ns.pose_search.proxy import proxy
-from sparseags_ns.pose_search.search import SearchResult, SearchSettings
+from sparseags_ns.pose_search.search import SearchResult
+from sparseags_ns.pose_search.settings import QUICK_SEARCH, SearchSettings
 from sparseags_ns.views import Views
 
 
@@ -35,9 +37,9 @@ class RepairSettings:
     """What the rule's errors are measured with, at the working size; None for the squared error at `pixels`."""
     passes: int = 3
     """So often outliers are looked for, if there were some the time before."""
-    glances: int = 8
+    quick_searches: int = 8
     """So many of the worst explained views are glanced at in a round."""
-    glance: SearchSettings = GLANCE
+    quick_search: SearchSettings = QUICK_SEARCH
     """The search behind a glance."""
     thorough: SearchSettings = field(default_factory=SearchSettings)
     """The search of a suspect."""
@@ -93,7 +95,7 @@ class RepairContext:
         """What the rule sees: how badly each view is explained."""
         if self.settings.perceptual is None:
             return self.losses(fit)
-        visible = proxy(fit.gaussians, NO_LIMIT)
+        visible = proxy(fit.gaussians)
         cameras = fit.cameras.resized(self.views.cameras.width, self.views.cameras.height)
         return view_errors(visible, cameras, self.views, self.settings.perceptual, sh_degree=None).perceptual
 
@@ -105,13 +107,13 @@ class RepairContext:
         """Of the views that a fit trusts: what joint refinements are compared by."""
         return float(self.losses(fit)[fit.trusted].sum())
 
-    def relocation(self, fit: Reconstruction, view: int, settings: SearchSettings) -> Relocation:
+    def leave_one_out(self, fit: Reconstruction, view: int, settings: SearchSettings) -> LeaveOneOut:
         """Where a view would rather stand."""
-        return relocation(fit, self.views, view, settings)
+        return leave_one_out(fit, self.views, view, settings)
 
-    def thoroughly(self, fit: Reconstruction, view: int) -> Relocation:
+    def thoroughly(self, fit: Reconstruction, view: int) -> LeaveOneOut:
         """The same, by a thorough search that is kept."""
-        found = self.relocation(fit, view, self.settings.thorough)
+        found = self.leave_one_out(fit, view, self.settings.thorough)
         self.searches[view] = found.search
         return found
 

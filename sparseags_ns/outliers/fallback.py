@@ -18,7 +18,7 @@ from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.outliers.context import RepairContext, without
 from sparseags_ns.outliers.fits import realigned
 from sparseags_ns.pose_search.proxy import proxy
-from sparseags_ns.pose_search.search import refined
+from sparseags_ns.pose_search.search import refine_poses
 from sparseags_ns.pose_search.target import target_of
 from sparseags_ns.runs.record import Decision
 
@@ -113,5 +113,5 @@ def _losses_nearby(
     target = target_of(replace(place.views, cameras=faded.cameras), view, settings.fine_px)
     if target.area == 0:
         return torch.inf, torch.inf
-    _, losses = refined(proxy(faded.gaussians, settings.fine_gaussians), target, poses, settings, fine=True)
+    _, losses = refine_poses(proxy(faded.gaussians, settings.fine_gaussians), target, poses, settings, fine=True)
     return float(losses[0]), float(losses[1])

@@ -8,38 +8,15 @@ Frame: `world`, normalised. Losses are those of pose_search/search.py: squared e
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from sparseags_ns.geometry.alignment import Similarity
 from sparseags_ns.geometry.motion import drift, motion
 from sparseags_ns.optimization.reconstruct import Reconstruction
-from sparseags_ns.pose_search.proxy import proxy
-from sparseags_ns.pose_search.search import pose_losses
-from sparseags_ns.pose_search.target import target_of
-from sparseags_ns.views import Views
 
-NO_LIMIT = 1_000_000
-"""A proxy of so many Gaussians is the splat itself, without view-dependent colour and what is invisible."""
 SLIDE_DEG = 12.0
 """Where the median view was turned by this, a reconstruction must explain the photographs twice as well."""
-
-
-def view_losses(fit: Reconstruction, views: Views, pixels: int, mask_weight: float = 0.5) -> Float[Tensor, " views"]:
-    """Loss of every view at its pose; infinite for views that show no object."""
-    gaussians, placed = proxy(fit.gaussians, NO_LIMIT), replace(views, cameras=fit.cameras)
-    losses = []
-    for view in range(len(views)):
-        target = target_of(placed, view, pixels)
-        if target.area == 0:
-            losses.append(fit.gaussians.means.new_tensor(torch.inf))
-        else:
-            pose = fit.cameras.T_camera_world[view : view + 1]
-            losses.append(pose_losses(gaussians, target, pose, mask_weight)[0])
-    return torch.stack(losses)
 
 
 def median_rotation_deg(fit: Reconstruction, poses: Float[Tensor, "views 4 4"]) -> float:

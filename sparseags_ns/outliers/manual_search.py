@@ -15,7 +15,8 @@ import torch
 from sparseags_ns.geometry.pose_errors import pose_change
 from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.outliers.context import RepairContext, without
-from sparseags_ns.pose_search.leave_one_out import ELSEWHERE_DEG, candidates
+from sparseags_ns.pose_search.leave_one_out import candidate_poses
+from sparseags_ns.pose_search.settings import ELSEWHERE_DEG
 from sparseags_ns.runs.record import Decision
 
 FEWEST = 2
@@ -49,7 +50,7 @@ def search_manually(place: RepairContext, fit: Reconstruction, view: int) -> Man
         return _stays(view, "the photograph shows no object")
     own = alone.cameras.T_camera_world[view : view + 1]
     stay = place.best_joined(alone, view, own)
-    moved = place.best_joined(alone, view, candidates(found.search, own, place.settings.candidates))
+    moved = place.best_joined(alone, view, candidate_poses(found.search, own, place.settings.candidates))
     losses = [place.losses(one) for one in (stay, moved)]
     sums = [float(one[stay.trusted].sum()) for one in losses]
     rotation_deg, _ = pose_change(own, moved.cameras.T_camera_world[view : view + 1])

@@ -30,8 +30,9 @@ from sparseags_ns.optimization.short_fits import ShortFitter, coarse_preset
 from sparseags_ns.outliers.context import RepairContext
 from sparseags_ns.outliers.detection import PublishedRule
 from sparseags_ns.outliers.fallback import declared_wrong, fall_back
-from sparseags_ns.outliers.fits import median_rotation_deg, start_cost, view_losses
+from sparseags_ns.outliers.fits import median_rotation_deg, start_cost
 from sparseags_ns.outliers.repair import RepairResult, RepairSettings, repair
+from sparseags_ns.pose_search.losses import view_losses
 from sparseags_ns.pose_search.search import SearchResult
 from sparseags_ns.runs.record import Decision, PoseRepairRecord, Start
 from sparseags_ns.views import Views
@@ -140,5 +141,5 @@ def _at_pose_rate(preset: Preset, rate: float) -> Preset:
 def _repair_settings(settings: JointSettings) -> RepairSettings:
     """The published rule knows nothing of glances, and its threshold is meant for LPIPS."""
     if settings.outlier_rule == "published":
-        return RepairSettings(rule=PublishedRule(), perceptual=perceptual_error(), glances=0)
+        return RepairSettings(rule=PublishedRule(), perceptual=perceptual_error(), quick_searches=0)
     return RepairSettings()

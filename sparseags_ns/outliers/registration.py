@@ -19,8 +19,8 @@ from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.outliers.context import RepairContext
 from sparseags_ns.outliers.fits import realigned
 from sparseags_ns.outliers.registration_rule import RegistrationState, Trial, ended, judged, next_waiting
-from sparseags_ns.pose_search.leave_one_out import candidates
-from sparseags_ns.pose_search.search import SearchResult, search
+from sparseags_ns.pose_search.leave_one_out import candidate_poses
+from sparseags_ns.pose_search.search import SearchResult, search_view
 from sparseags_ns.runs.record import Decision
 
 
@@ -51,7 +51,7 @@ def register_views(place: RepairContext, fit: Reconstruction, waiting: Sequence[
         if view not in found or view in trials or state.placed:
             found[view] = _searched(place, fit, view)
         joined = place.best_joined(
-            fit, view, candidates(found[view], _known(place, fit, view), place.settings.candidates)
+            fit, view, candidate_poses(found[view], _known(place, fit, view), place.settings.candidates)
         )
         trials[view] = _trial(place, joined, alone, view, found[view])
         state = judged(state, view, trials[view], place.settings.admission)
@@ -67,7 +67,7 @@ def _searched(place: RepairContext, fit: Reconstruction, view: int) -> SearchRes
     """All around the object, and beside all known cameras: in a scene without masks, silhouettes say little."""
     seen = replace(place.views, cameras=fit.cameras)
     beside = fit.cameras.T_camera_world[fit.trusted]
-    return search(
+    return search_view(
         fit.gaussians,
         seen,
         view,

@@ -35,8 +35,8 @@ from sparseags_ns.outliers.fits import claimed, realigned
 from sparseags_ns.outliers.registration import register_views
 from sparseags_ns.outliers.second_look import placed_anew, reconstructed_anew
 from sparseags_ns.outliers.verdict import turned_against_given, verdict
-from sparseags_ns.pose_search.leave_one_out import ELSEWHERE_DEG
 from sparseags_ns.pose_search.search import SearchResult
+from sparseags_ns.pose_search.settings import ELSEWHERE_DEG
 from sparseags_ns.views import Views
 
 __all__ = ["RepairResult", "RepairSettings", "repair"]
@@ -148,8 +148,8 @@ def _glance(place: RepairContext, fit: Reconstruction) -> Evidence:
     elsewhere = torch.full_like(errors, torch.nan)
     asked = fit.trusted & ~place.views.fixed
     ranked = errors.masked_fill(~asked, -torch.inf).argsort(descending=True, stable=True).tolist()
-    for view in ranked[: min(place.settings.glances, int(asked.sum()))]:
-        elsewhere[view] = place.relocation(place.faded(fit, view), view, place.settings.glance).ratio
+    for view in ranked[: min(place.settings.quick_searches, int(asked.sum()))]:
+        elsewhere[view] = place.leave_one_out(place.faded(fit, view), view, place.settings.quick_search).ratio
     return Evidence(tuple(errors.tolist()), tuple(elsewhere.tolist()))
 
 

@@ -18,8 +18,10 @@ from torch import Tensor
 from sparseags_ns.geometry.pose_errors import pose_change
 from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.outliers.context import RepairContext, without
-from sparseags_ns.outliers.fits import claimed, realigned, view_losses
-from sparseags_ns.pose_search.leave_one_out import ELSEWHERE_DEG, candidates
+from sparseags_ns.outliers.fits import claimed, realigned
+from sparseags_ns.pose_search.leave_one_out import candidate_poses
+from sparseags_ns.pose_search.losses import view_losses
+from sparseags_ns.pose_search.settings import ELSEWHERE_DEG
 from sparseags_ns.runs.record import Decision
 
 FEWER_STEPS = 1.1
@@ -69,7 +71,7 @@ def placed_anew(place: RepairContext, fit: Reconstruction, view: int) -> tuple[R
     clean = clean.with_pose(view, realigned(clean, own)[view])
     place.thoroughly(clean, view)
     here = clean.cameras.T_camera_world[view : view + 1]
-    joined = place.best_joined(clean, view, candidates(place.searches[view], here, place.settings.candidates))
+    joined = place.best_joined(clean, view, candidate_poses(place.searches[view], here, place.settings.candidates))
     sharp, losses = place.sharpened(joined)
     rotation_deg, _ = pose_change(realigned(sharp, own)[view][None], sharp.cameras.T_camera_world[view : view + 1])
     after = float(losses[fit.trusted].sum())

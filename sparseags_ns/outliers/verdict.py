@@ -17,7 +17,8 @@ from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.outliers.context import RepairContext
 from sparseags_ns.outliers.detection import DetectionState
 from sparseags_ns.outliers.fits import claimed, realigned
-from sparseags_ns.pose_search.leave_one_out import ELSEWHERE_DEG, candidates
+from sparseags_ns.pose_search.leave_one_out import candidate_poses
+from sparseags_ns.pose_search.settings import ELSEWHERE_DEG
 from sparseags_ns.runs.record import Decision
 
 
@@ -65,7 +66,7 @@ def rejoined(
 
 def _joined(place: RepairContext, fit: Reconstruction, view: int, known: Float[Tensor, "known 4 4"]) -> Reconstruction:
     """The fit with a view added at the best of what its search found and of the known poses."""
-    return place.best_joined(fit, view, candidates(place.searches[view], known, place.settings.candidates))
+    return place.best_joined(fit, view, candidate_poses(place.searches[view], known, place.settings.candidates))
 
 
 def verdict(place: RepairContext, base: Reconstruction, inliers: Reconstruction, state: DetectionState) -> Verdict:

@@ -1,7 +1,7 @@
-"""Where a photograph may have been taken from: poses all around an object, each placed so that its silhouette fits.
+"""Hypotheses of a pose search: cameras all around an object, each placed so that the splat's silhouette fits the mask.
 
-Turns are enumerated (from every side, upright, leaning and upside down). Distance and position in the picture are not:
-they are solved, by making the splat's silhouette as large as the mask and putting it in the same place.
+Orientations are enumerated: from every side, upright, leaning and upside down. Distance and image position are solved
+for instead: each camera is moved until the silhouette of the splat has the area and the centroid of the mask.
 
 Frames: `world`, normalised (object near the origin, +y up); `camera`, OpenCV axes. Units: world units; degrees where a
 name ends in `_deg`; pixels.
@@ -22,18 +22,18 @@ from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians
 
 MAX_DISTANCE_FACTOR = 1.6
-"""Placing changes the distance by this factor at most: beyond it, a silhouette does not belong to this photograph."""
+"""Largest factor by which placing changes a distance; a silhouette that needs more is not that of the photograph."""
 
 _IN_FRAME = 1e-3
-"""Share of the picture that a silhouette has to cover to be placed by."""
+"""Least share of the image that mask and silhouette have to cover for a camera to be placed by them."""
 
 _BATCH = 512
 """Silhouettes rendered in one call."""
 
 
 @dataclass(frozen=True)
-class Turns:
-    """How cameras around an object are turned: where they stand, and their roll."""
+class Orientations:
+    """Orientations of cameras that look at an object: viewing direction and roll."""
 
     azimuth_deg: Float[Tensor, " hypotheses"]
     elevation_deg: Float[Tensor, " hypotheses"]
@@ -43,32 +43,37 @@ class Turns:
         return len(self.roll_deg)
 
     def poses(self, distance: float, center: Float[Tensor, " 3"]) -> Float[Tensor, "hypotheses 4 4"]:
-        """`T_camera_world` of these cameras at one distance, looking at `center`."""
+        """`T_camera_world` of these cameras at one distance from `center`, which they look at."""
         angles = (angle.to(center) for angle in (self.azimuth_deg, self.elevation_deg, self.roll_deg))
         azimuth, elevation, roll = angles
         return orbit(azimuth, elevation, distance, target=center, roll_deg=roll)
 
 
-def all_turns(spacing_deg: float, max_roll_deg: float = 180.0) -> Turns:
-    """Directions on rings of equal elevation, poles included, about `spacing_deg` apart; each with every roll.
+def all_orientations(spacing_deg: float, max_roll_deg: float = 180.0) -> Orientations:
+    """Viewing directions on rings of equal elevation, poles included, about `spacing_deg` apart; each with every roll.
 
     Args:
-        spacing_deg: of neighbours in azimuth, elevation and roll.
-        max_roll_deg: rolls up to this, to both sides; 180 is all of them.
+        spacing_deg: angle between neighbours in azimuth, elevation and roll, above 0 and up to 90.
+        max_roll_deg: largest roll to either side, 0 to 180; 180 gives all rolls.
+
+    Raises:
+        ValueError: an argument is out of range.
     """
     if not (0 < spacing_deg <= 90 and 0 <= max_roll_deg <= 180):
-        raise ValueError(f"all_turns: spacing {spacing_deg} degrees and roll up to {max_roll_deg} are out of range")
+        raise ValueError(
+            f"all_orientations: spacing {spacing_deg} degrees and roll up to {max_roll_deg} are out of range"
+        )
     azimuths, elevations = [], []
     rings = round(180 / spacing_deg)
     for ring in range(rings + 1):
         elevation = torch.tensor(-90 + 180 * ring / rings)
         count = max(round(float(360 * elevation.deg2rad().cos()) / spacing_deg), 1)
-        # Every second ring is turned by half a step, so that directions lie as in a honeycomb.
+        # Every second ring is rotated by half a step, so that directions lie as in a honeycomb.
         azimuths.append((torch.arange(count) + 0.5 * (ring % 2)) * 360 / count)
         elevations.append(elevation.expand(count))
     rolls = _rolls(spacing_deg, max_roll_deg)
     azimuth, elevation = torch.cat(azimuths), torch.cat(elevations)
-    return Turns(
+    return Orientations(
         azimuth.repeat_interleave(len(rolls)),
         elevation.repeat_interleave(len(rolls)),
         rolls.repeat(len(azimuth)),
@@ -83,7 +88,7 @@ def _rolls(spacing_deg: float, max_roll_deg: float) -> Float[Tensor, " rolls"]:
     return torch.arange(-each_side, each_side + 1) * (max_roll_deg / max(each_side, 1))
 
 
-def placed(
+def place_by_silhouette(
     poses: Float[Tensor, "hypotheses 4 4"],
     gaussians: Gaussians,
     mask: Float[Tensor, "height width"],
@@ -92,16 +97,19 @@ def placed(
     *,
     rounds: int = 2,
 ) -> Float[Tensor, "hypotheses 4 4"]:
-    """Poses moved, not turned, until the splat's silhouette has the mask's area and its centroid.
+    """Translate cameras, without rotating them, until the splat's silhouette has the area and the centroid of the mask.
 
-    Both are taken over the valid region only, so that a cut photograph is compared with a silhouette cut alike. Poses
-    that show nothing in the picture stay as they are; so do all of them if the mask is empty.
+    Both are taken over the valid region only, so that a photograph that is cut by its edge is compared with a
+    silhouette that is cut alike. Cameras that do not see the splat stay where they are; all stay if the mask is empty.
 
     Args:
+        poses: `T_camera_world`.
+        gaussians: the splat.
         mask: coverage of the object in the photograph, 0 to 1.
-        valid: 1 where the photograph says something.
+        valid: 1 where the photograph covers the pixel.
         K: intrinsics in pixels of the mask's size.
-        rounds: renders and corrections; the first is inexact where a silhouette reaches beyond the picture.
+        rounds: number of renders with a correction after each; the first correction is inexact where a silhouette
+            reaches beyond the image.
     """
     center = gaussians.visible_center
     area, centroid = _moments((mask * valid)[None])
@@ -117,6 +125,7 @@ def placed(
         areas, centroids = (torch.cat(parts) for parts in zip(*found, strict=True))
         seen = areas > _IN_FRAME * mask.numel()
         limits = first / MAX_DISTANCE_FACTOR, first * MAX_DISTANCE_FACTOR
+        # The area of a silhouette falls with the square of the distance.
         depths = (_depths(poses, center) * (areas / area).sqrt()).clamp(*limits)
         moved = _moved(poses, center, depths, centroid - centroids, K)
         poses = torch.where(seen[:, None, None], moved, poses)
@@ -130,7 +139,7 @@ def _moved(
     shift_px: Float[Tensor, "hypotheses 2"],
     K: Float[Tensor, "3 3"],
 ) -> Float[Tensor, "hypotheses 4 4"]:
-    """Poses that see `center` at these depths, and `shift_px` further in the picture than before."""
+    """Poses translated until they see `center` at these depths and `shift_px` from where they saw it."""
     seen = se3.transform_points(poses, center[None])[:, 0]
     focals = torch.stack([K[0, 0], K[1, 1]])
     across = (seen[:, :2] / seen[:, 2:] + shift_px / focals) * depths[:, None]
@@ -153,13 +162,18 @@ def _moments(
     return area, torch.stack([across, down], dim=-1) / area.clamp_min(1e-12)[:, None]
 
 
-def diverse(
+def select_diverse(
     poses: Float[Tensor, "hypotheses 4 4"], losses: Float[Tensor, " hypotheses"], count: int, min_apart_deg: float
 ) -> Int[Tensor, " kept"]:
-    """Indices of the best poses no two of which are turned by less than `min_apart_deg` against each other.
+    """Indices of the poses of least loss of which no two are rotated by less than `min_apart_deg` against each other.
+
+    They are taken greedily, best first; ties go to the lower index.
 
     Args:
-        count: at most so many; fewer where the poses run out.
+        poses: `T_camera_world`.
+        losses: by which they are ranked.
+        count: largest number of indices.
+        min_apart_deg: least angle between two selected orientations.
     """
     order, kept = losses.argsort(stable=True), []
     open_ = torch.ones(len(poses), dtype=torch.bool, device=poses.device)

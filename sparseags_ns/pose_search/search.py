@@ -1,17 +1,18 @@
-"""Finding the pose of one photograph on a splat of the others: many turns scored small, the best refined larger.
+"""The search for the pose of one photograph on a splat: many hypotheses scored small, the best refined larger.
 
-1. Every turn around the object, placed by its silhouette, is scored at `coarse_px` on a proxy of the splat.
-2. A shortlist of poses well apart is refined there by gradient descent.
-3. The finalists, again apart, are refined and ranked at `fine_px`, by colour and by structure.
+1. Cameras all around the object, placed by their silhouettes, are scored at `coarse_px` on a proxy of the splat.
+2. A shortlist of poses that are well apart is refined at that size by gradient descent.
+3. The finalists, again well apart, are refined and ranked at `fine_px`.
+
+It needs torch and numba only, and works on any splat of an object near the origin.
 
 Frames: `world`, normalised (object near the origin, +y up); `camera`, OpenCV axes. Units: world units; degrees where a
-name ends in `_deg`; pixels. Losses are mean squared errors over the mask's share of the picture.
+name ends in `_deg`; pixels. Losses are those of pose_search/losses.py.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from jaxtyping import Float
@@ -20,118 +21,38 @@ from torch import Tensor
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.alignment import NORMAL_DISTANCE
 from sparseags_ns.geometry.cameras import Cameras
-from sparseags_ns.metrics.images import ssim
-from sparseags_ns.optimization.observer import observer
-from sparseags_ns.pose_search.hypotheses import Turns, all_turns, diverse, placed
+from sparseags_ns.optimization.observer import SearchKind, observer
+from sparseags_ns.pose_search.hypotheses import all_orientations, place_by_silhouette, select_diverse
+from sparseags_ns.pose_search.losses import pose_losses
 from sparseags_ns.pose_search.proxy import proxy
-from sparseags_ns.pose_search.target import target_of
-from sparseags_ns.rasterizer import Target, rasterize, score_poses
+from sparseags_ns.pose_search.settings import THOROUGH_SEARCH, SearchSettings
+from sparseags_ns.pose_search.target import Target, make_target, target_of
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
-
-GRAY = 0.5
-"""Behind photographs and renders: neither bright nor dark objects vanish on it."""
-
-
-@dataclass(frozen=True)
-class SearchSettings:
-    """How thorough a search is."""
-
-    spacing_deg: float = 18.0
-    """Of neighbouring turns (authors: 15, without roll)."""
-    max_roll_deg: float = 180.0
-    """Cameras may be rolled by this; 180 searches upside down too (authors: 0)."""
-    coarse_px: int = 32
-    """Size at which all hypotheses are scored and the shortlist is refined."""
-    fine_px: int = 64
-    """Size at which the finalists are refined and ranked."""
-    proxy_gaussians: int = 600
-    """The coarse proxy has so many Gaussians at most."""
-    fine_gaussians: int = 2500
-    """The fine one."""
-    shortlist: int = 40
-    """Hypotheses that are refined (authors: all 5,000)."""
-    min_apart_deg: float = 20.0
-    """No two of the shortlist are turned by less against each other."""
-    finalists: int = 10
-    """Poses that are refined again at `fine_px`."""
-    finalists_apart_deg: float = 8.0
-    """No two of the finalists are turned by less against each other."""
-    coarse_steps: int = 50
-    """Gradient steps of the shortlist (authors: 128, 256, 256)."""
-    fine_steps: int = 40
-    """Gradient steps of the finalists."""
-    coarse_lr: float = 2e-2
-    """Step size of the shortlist, radians and world units (authors: 5e-3)."""
-    fine_lr: float = 8e-3
-    """Step size of the finalists (authors: 1e-3)."""
-    lr_decay: float = 0.15
-    """Factor by which a step size has fallen at the end."""
-    mask_weight: float = 0.5
-    """Of the squared error of alpha against that of the colour."""
-    structure_weight: float = 0.0
-    """Of (1 - SSIM) / 2 against the squared error when the finalists are ranked."""
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search found."""
+    """Poses that a search found, and all that it tried."""
 
     poses: Float[Tensor, "candidates 4 4"]
     """`T_camera_world` of the finalists, best first; none if the photograph shows no object."""
     losses: Float[Tensor, " candidates"]
-    """Theirs, at `fine_px`."""
-    turns: Turns
-    """All hypotheses."""
+    """Losses of the finalists at `fine_px`."""
     hypotheses: Float[Tensor, "hypotheses 4 4"]
-    """All hypotheses as placed and scored."""
+    """`T_camera_world` of all hypotheses, as placed and scored."""
     hypothesis_losses: Float[Tensor, " hypotheses"]
-    """Theirs, at `coarse_px`."""
+    """Losses of the hypotheses at `coarse_px`; infinite if the photograph shows no object."""
 
+    @property
+    def distinctness(self) -> float:
+        """Loss of the best pose over that of the next best: low where one pose stands out, 1 if there is no other."""
+        return float(self.losses[0] / self.losses[1]) if len(self.losses) > 1 else 1.0
 
-def search(
-    gaussians: Gaussians,
-    views: Views,
-    view: int,
-    distance: float,
-    settings: SearchSettings = SearchSettings(),
-    *,
-    extra: Float[Tensor, "extra 4 4"] | None = None,
-) -> SearchResult:
-    """Search the pose of one view.
-
-    Args:
-        gaussians: reconstructed without that view.
-        views: the photographs and their intrinsics; poses are only shown to who watches, trust does not count.
-        view: which of them.
-        distance: of a typical camera from the object, where the placing starts.
-        extra: poses that are refined along with the shortlist (the given one).
-    """
-    watching = observer()
-    watching.on_search_begin(view, "thorough" if settings.fine_steps > 0 else "quick", views.cameras)
-    coarse, fine = (target_of(views, view, px) for px in (settings.coarse_px, settings.fine_px))
-    small = proxy(gaussians, settings.proxy_gaussians)
-    turns = all_turns(settings.spacing_deg, settings.max_roll_deg)
-    poses = turns.poses(distance, small.visible_center)
-    if coarse.area == 0:
-        nothing = poses.new_zeros(0)
-        watching.on_search_end(poses[:0], nothing)
-        return SearchResult(poses[:0], nothing, turns, poses, poses.new_full((len(poses),), torch.inf))
-    poses = placed(poses, small, coarse.mask, coarse.valid, coarse.K)
-    losses = pose_losses(small, coarse, poses, settings.mask_weight)
-    watching.on_hypotheses(poses, losses)
-    chosen = poses[diverse(poses, losses, settings.shortlist, settings.min_apart_deg)]
-    if extra is not None:
-        chosen = torch.cat([chosen, extra.to(chosen)])
-    chosen, chosen_losses = refined(small, coarse, chosen, settings, fine=False)
-    best = chosen[diverse(chosen, chosen_losses, settings.finalists, settings.finalists_apart_deg)]
-    large = proxy(gaussians, settings.fine_gaussians)
-    best, best_losses = refined(large, fine, best, settings, fine=True)
-    if settings.structure_weight > 0:
-        best_losses = best_losses + settings.structure_weight * _structure_errors(large, fine, best)
-    order = diverse(best, best_losses, len(best), settings.finalists_apart_deg)
-    watching.on_search_end(best[order], best_losses[order])
-    return SearchResult(best[order], best_losses[order], turns, poses, losses)
+    @property
+    def arbitrary_loss(self) -> float:
+        """Loss at an arbitrary pose: the median over all hypotheses."""
+        return float(self.hypothesis_losses.quantile(0.5))
 
 
 def search_pose(
@@ -141,7 +62,7 @@ def search_pose(
     K: Float[Tensor, "3 3"],
     *,
     distance: float = NORMAL_DISTANCE,
-    settings: SearchSettings = SearchSettings(),
+    settings: SearchSettings = THOROUGH_SEARCH,
 ) -> SearchResult:
     """Search the pose of one photograph on a splat of the object that it shows; no pose is needed to start from.
 
@@ -156,51 +77,89 @@ def search_pose(
     Returns:
         Candidate poses, best first; none if the mask is empty.
     """
-    height, width = mask.shape
-    start = torch.eye(4).to(image)[None]
-    start[:, 2, 3] = distance
-    view = Views(
-        names=("photograph",),
-        paths=(Path(),),
-        images=image[None],
-        masks=mask[None],
-        valid=torch.ones_like(mask)[None],
-        cameras=Cameras(start, K[None], width, height),
-        trusted=torch.zeros(1, dtype=torch.bool, device=image.device),
-    )
-    return search(gaussians, view, 0, distance, settings)
+    start = Cameras(torch.eye(4).to(image)[None], K[None], mask.shape[1], mask.shape[0])
+    observer().on_search_begin(0, _kind(settings), start)
+    valid = torch.ones_like(mask)
+    coarse, fine = (make_target(image, mask, valid, K, px) for px in (settings.coarse_px, settings.fine_px))
+    return _search(gaussians, coarse, fine, distance, settings)
 
 
-def pose_losses(
+def search_view(
     gaussians: Gaussians,
-    target: Target,
-    poses: Float[Tensor, "hypotheses 4 4"],
-    mask_weight: float,
+    views: Views,
+    view: int,
+    distance: float,
+    settings: SearchSettings = THOROUGH_SEARCH,
     *,
-    batch: int = 512,
-) -> Float[Tensor, " hypotheses"]:
-    """Loss of each pose; differentiable with respect to the poses."""
-    losses = []
-    for part in poses.split(batch):
-        losses.append(
-            score_poses(gaussians, target, part, background=target.mask.new_full((3,), GRAY), mask_weight=mask_weight)
-        )
-        observer().pause()
-    return torch.cat(losses) / target.area
+    extra: Float[Tensor, "extra 4 4"] | None = None,
+) -> SearchResult:
+    """Search the pose of one of several views.
+
+    Args:
+        gaussians: a splat that was made without that view.
+        views: the photographs and their intrinsics; poses are only passed to the observer, and trust does not matter.
+        view: index of the view.
+        distance: of a typical camera from the object's centre, world units; the search starts there.
+        settings: thoroughness of the search.
+        extra: poses that are refined along with the shortlist, such as the given one.
+    """
+    observer().on_search_begin(view, _kind(settings), views.cameras)
+    coarse, fine = (target_of(views, view, px) for px in (settings.coarse_px, settings.fine_px))
+    return _search(gaussians, coarse, fine, distance, settings, extra)
 
 
-def refined(
+def _kind(settings: SearchSettings) -> SearchKind:
+    return "thorough" if settings.fine_steps > 0 else "quick"
+
+
+def _search(
+    gaussians: Gaussians,
+    coarse: Target,
+    fine: Target,
+    distance: float,
+    settings: SearchSettings,
+    extra: Float[Tensor, "extra 4 4"] | None = None,
+) -> SearchResult:
+    """Search the pose of the photograph of two targets, which are of `coarse_px` and `fine_px`."""
+    small = proxy(gaussians, settings.proxy_gaussians)
+    poses = all_orientations(settings.spacing_deg, settings.max_roll_deg).poses(distance, small.visible_center)
+    if coarse.area == 0:
+        nothing = poses.new_zeros(0)
+        observer().on_search_end(poses[:0], nothing)
+        return SearchResult(poses[:0], nothing, poses, poses.new_full((len(poses),), torch.inf))
+    poses = place_by_silhouette(poses, small, coarse.mask, coarse.valid, coarse.K)
+    losses = pose_losses(small, coarse, poses, settings.mask_weight)
+    observer().on_hypotheses(poses, losses)
+    chosen = poses[select_diverse(poses, losses, settings.shortlist, settings.min_apart_deg)]
+    if extra is not None:
+        chosen = torch.cat([chosen, extra.to(chosen)])
+    chosen, chosen_losses = refine_poses(small, coarse, chosen, settings, fine=False)
+    best = chosen[select_diverse(chosen, chosen_losses, settings.finalists, settings.finalists_apart_deg)]
+    best, best_losses = refine_poses(proxy(gaussians, settings.fine_gaussians), fine, best, settings, fine=True)
+    order = select_diverse(best, best_losses, len(best), settings.finalists_apart_deg)
+    observer().on_search_end(best[order], best_losses[order])
+    return SearchResult(best[order], best_losses[order], poses, losses)
+
+
+def refine_poses(
     gaussians: Gaussians,
     target: Target,
-    poses: Float[Tensor, "hypotheses 4 4"],
+    poses: Float[Tensor, "poses 4 4"],
     settings: SearchSettings,
     *,
     fine: bool,
-) -> tuple[Float[Tensor, "hypotheses 4 4"], Float[Tensor, " hypotheses"]]:
-    """Poses after gradient descent, and their losses.
+) -> tuple[Float[Tensor, "poses 4 4"], Float[Tensor, " poses"]]:
+    """Poses after gradient descent on a fixed splat, and their losses.
 
-    Each hypothesis has an Adam of its own whose second moment is the mean over its six numbers (optimization/pose_adam.py says
-    why). A tangent moves the world before the camera looks at it, so that a rotation orbits the object.
+    Each pose has an Adam optimiser of its own, whose second moment is the mean over the six numbers of its tangent
+    (optimization/pose_adam.py says why).
+
+    Args:
+        gaussians: the splat, plain RGB colours.
+        target: the photograph.
+        poses: `T_camera_world` to start from.
+        settings: steps and step sizes.
+        fine: whether those of the finalists apply, or those of the shortlist.
     """
     steps, lr = (settings.fine_steps, settings.fine_lr) if fine else (settings.coarse_steps, settings.coarse_lr)
     tangents = poses.new_zeros(len(poses), 6)
@@ -208,6 +167,8 @@ def refined(
     for step in range(steps):
         moving = tangents.requires_grad_()
         with torch.enable_grad():
+            # On the right of the pose, a tangent moves the world before the camera looks at it: its rotation orbits
+            # the object, which keeps it in the image.
             losses = pose_losses(gaussians, target, poses @ se3.exp(moving), settings.mask_weight)
             (gradient,) = torch.autograd.grad(losses.sum(), moving)
         mean = torch.lerp(gradient, mean, 0.9)
@@ -218,15 +179,3 @@ def refined(
     with torch.no_grad():
         final = poses @ se3.exp(tangents)
         return final, pose_losses(gaussians, target, final, settings.mask_weight)
-
-
-def _structure_errors(
-    gaussians: Gaussians, target: Target, poses: Float[Tensor, "candidates 4 4"]
-) -> Float[Tensor, " candidates"]:
-    """Structural dissimilarity of the renders from the photograph, over the mask's share."""
-    height, width = target.mask.shape
-    cameras = Cameras(poses, target.K.expand(len(poses), 3, 3), width, height)
-    rendered = rasterize(gaussians, cameras, target.mask.new_full((3,), GRAY)).rgb
-    shown = target.over(GRAY).expand_as(rendered)
-    known = target.valid[..., None]
-    return (1 - ssim(rendered * known, shown * known)) / 2 / target.area

@@ -19,7 +19,7 @@ from sparseags_ns.optimization.settings import SPARSEAGS
 from sparseags_ns.optimization.short_fits import Continuation
 from sparseags_ns.outliers.context import RepairContext, RepairSettings
 from sparseags_ns.outliers.manual_search import ManualSearch, search_manually
-from sparseags_ns.pose_search.search import SearchSettings
+from sparseags_ns.pose_search.settings import SearchSettings
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.runs.record import Decision, RunRecord
 from sparseags_ns.viewer import request_queue as desk_module
@@ -30,7 +30,7 @@ from sparseags_ns.views import Views
 QUICK = SearchSettings(
     spacing_deg=30.0, coarse_px=16, fine_px=32, shortlist=12, finalists=3, coarse_steps=20, fine_steps=12
 )
-SETTINGS = RepairSettings(glance=QUICK, thorough=QUICK, pixels=32, candidates=2)
+SETTINGS = RepairSettings(quick_search=QUICK, thorough=QUICK, pixels=32, candidates=2)
 MakeViews = Callable[..., Views]
 
 

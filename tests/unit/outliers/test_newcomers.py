@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from sparseags_ns.geometry.alignment import normalizing_similarity
-from sparseags_ns.geometry.motion import object_anchored
 from sparseags_ns.geometry.cameras import Cameras
+from sparseags_ns.geometry.motion import object_anchored
 from sparseags_ns.geometry.pose_errors import pose_change
 from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.optimization.short_fits import Continuation, ShortFitter, coarse_preset
 from sparseags_ns.outliers.registration_rule import RegistrationRule
 from sparseags_ns.outliers.repair import RepairResult, RepairSettings, repair
-from sparseags_ns.pose_search.search import SearchSettings
+from sparseags_ns.pose_search.settings import SearchSettings
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.sample import SampleConfig, render_sample
 from sparseags_ns.views import Views
@@ -28,7 +28,7 @@ QUICK = SearchSettings(
 SETTINGS = RepairSettings(
     thorough=QUICK,
     pixels=32,
-    glances=0,
+    quick_searches=0,
     candidates=2,
     admission=RegistrationRule(unlike_chance=0.2),  # The fake explains the others perfectly.
 )
@@ -106,7 +106,7 @@ def test_view_of_a_sample_without_a_pose_lands_within_10_degrees() -> None:
     sample = render_sample(SampleConfig(seed=2, size=64, num_views=7, num_test_views=1, level="dust3r"))
     views = without_poses(sample.views, 3)
     views = views.moved(normalizing_similarity(views.cameras.T_camera_world[views.posed])).to(torch.float32)
-    result = repair(views, ShortFitter(views, coarse_preset(share=0.25)), settings=RepairSettings(glances=0))
+    result = repair(views, ShortFitter(views, coarse_preset(share=0.25)), settings=RepairSettings(quick_searches=0))
     assert result.fit.trusted.all() and result.placed[3]
     true, fit = sample.true_cameras.T_camera_world, result.fit
     similarity = object_anchored(true, fit.cameras.T_camera_world, fit.gaussians.visible_center)

@@ -19,10 +19,11 @@ from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.optimization.short_fits import Continuation
 from sparseags_ns.outliers import few_views as few
 from sparseags_ns.outliers.detection import LeaveOneOutRule, PublishedRule
-from sparseags_ns.outliers.fits import NO_LIMIT, realigned, view_losses
+from sparseags_ns.outliers.fits import realigned
 from sparseags_ns.outliers.repair import RepairSettings, repair
+from sparseags_ns.pose_search.losses import view_losses
 from sparseags_ns.pose_search.proxy import proxy
-from sparseags_ns.pose_search.search import SearchSettings
+from sparseags_ns.pose_search.settings import SearchSettings
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
 
@@ -31,7 +32,7 @@ QUICK = SearchSettings(
 )
 RULE = LeaveOneOutRule(must_ease=1.15, suspect_below_wary=1.45)
 """With a perfect fitter nobody's absence eases the others."""
-SETTINGS = RepairSettings(rule=RULE, glance=QUICK, thorough=QUICK, pixels=32, glances=3, candidates=2)
+SETTINGS = RepairSettings(rule=RULE, quick_search=QUICK, thorough=QUICK, pixels=32, quick_searches=3, candidates=2)
 
 
 @dataclass
@@ -160,9 +161,9 @@ def test_published_rule_judges_by_the_perceptual_error(
     """And asks nobody where he would rather stand."""
     views, fitter = with_wrong(make_views(6, 32), _2=90.0), PerfectFitter(toy_gaussians)
     perceptual = PerceptualError("dssim", dssim)
-    settings = replace(SETTINGS, rule=PublishedRule(), perceptual=perceptual, glances=0)
+    settings = replace(SETTINGS, rule=PublishedRule(), perceptual=perceptual, quick_searches=0)
     result = repair(views, fitter, settings=settings)
-    errors = view_errors(proxy(toy_gaussians, NO_LIMIT), views.cameras, views, perceptual, sh_degree=None).perceptual
+    errors = view_errors(proxy(toy_gaussians), views.cameras, views, perceptual, sh_degree=None).perceptual
     assert result.decisions[0].action == "suspect" and result.decisions[0].view == 2
     assert result.decisions[0].numbers["error"] == pytest.approx(float(errors.max()), rel=1e-4)
     assert fitter.asked == ["from_scratch 6", "from_scratch 5"]  # No glance: nothing was faded.
@@ -197,6 +198,6 @@ def test_few_views_that_are_held_are_not_tried(make_views: Callable[..., Views],
 def test_the_published_rule_goes_its_own_way_with_few_views(
     make_views: Callable[..., Views], toy_gaussians: Gaussians
 ) -> None:
-    settings = replace(SETTINGS, rule=PublishedRule(), glances=0)
+    settings = replace(SETTINGS, rule=PublishedRule(), quick_searches=0)
     result = repair(make_views(4, 32), PerfectFitter(toy_gaussians), settings=settings)
     assert result.decisions[0].action == "suspect"

@@ -18,7 +18,7 @@ from sparseags_ns.outliers.detection import DetectionState
 from sparseags_ns.outliers.fits import median_rotation_deg, start_cost
 from sparseags_ns.outliers.second_look import placed_anew, reconstructed_anew
 from sparseags_ns.outliers.verdict import may_belong, moved_fit_better, verdict
-from sparseags_ns.pose_search.search import SearchSettings
+from sparseags_ns.pose_search.settings import SearchSettings
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
 
@@ -26,7 +26,7 @@ QUICK = SearchSettings(
     spacing_deg=30.0, coarse_px=16, fine_px=32, shortlist=12, finalists=3, coarse_steps=20, fine_steps=12
 )
 SETTINGS = RepairSettings(
-    glance=QUICK,
+    quick_search=QUICK,
     thorough=QUICK,
     pixels=32,
     candidates=2,

@@ -12,8 +12,8 @@ from sparseags_ns.geometry.cameras import orbit
 from sparseags_ns.geometry.pose_errors import pose_change
 from sparseags_ns.optimization.observer import Observer, observed_by
 from sparseags_ns.optimization.reconstruct import Reconstruction
-from sparseags_ns.pose_search.leave_one_out import candidates, relocation
-from sparseags_ns.pose_search.search import SearchResult, SearchSettings, search
+from sparseags_ns.pose_search.search import SearchResult
+from sparseags_ns.pose_search.settings import SearchSettings
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
@@ -37,10 +37,10 @@ def test_pose_is_found_even_upside_down_and_from_below(
     true = orbit(torch.tensor([77.0]), torch.tensor([elevation_deg]), 2.1, roll_deg=roll_deg)[0]
     true[:3, 3] += torch.tensor([0.05, -0.04, 0.0])
     views = photographed_from(make_views(2, 32), toy_gaussians, true)
-    found = search(toy_gaussians, views, 0, 1.85, QUICK)
+    found = search_view(toy_gaussians, views, 0, 1.85, QUICK)
     rotation_deg, moved = pose_change(found.poses[:1], true[None])
     assert rotation_deg.item() < 3.0 and moved.item() < 0.1
-    assert found.losses.argmin() == 0 and len(found.turns) == len(found.hypotheses) == len(found.hypothesis_losses)
+    assert found.losses.argmin() == 0 and len(found.hypotheses) == len(found.hypothesis_losses)
 
 
 def test_unknown_part_of_a_photograph_does_not_mislead(
@@ -50,7 +50,7 @@ def test_unknown_part_of_a_photograph_does_not_mislead(
     images, masks, valid = views.images.clone(), views.masks.clone(), views.valid.clone()
     images[:, :, :13], masks[:, :, :13], valid[:, :, :13] = 0.0, 0.0, 0.0
     cut = replace(views, images=images, masks=masks, valid=valid)
-    found = search(toy_gaussians, cut, 1, 1.85, QUICK)
+    found = search_view(toy_gaussians, cut, 1, 1.85, QUICK)
     rotation_deg, _ = pose_change(found.poses[:1], views.cameras.T_camera_world[1:2])
     assert rotation_deg.item() < 6.0
 
@@ -58,10 +58,10 @@ def test_unknown_part_of_a_photograph_does_not_mislead(
 def test_empty_mask_ends_at_once_and_finds_nothing(make_views: Callable[..., Views], toy_gaussians: Gaussians) -> None:
     views = make_views(2, 32)
     blank = replace(views, masks=torch.zeros_like(views.masks))
-    found = search(toy_gaussians, blank, 0, 1.85, QUICK)
+    found = search_view(toy_gaussians, blank, 0, 1.85, QUICK)
     assert len(found.poses) == 0 and found.hypothesis_losses.isinf().all()
     fit = Reconstruction(toy_gaussians, views.cameras, views.trusted)
-    assert relocation(fit, blank, 0, QUICK).ratio == 1.0
+    assert leave_one_out(fit, blank, 0, QUICK).ratio == 1.0
 
 
 def test_search_repeats_itself_and_lets_others_have_their_turn(
@@ -71,8 +71,8 @@ def test_search_repeats_itself_and_lets_others_have_their_turn(
     pauses = Observer()
     pauses.pause = lambda: calls.append(1)
     with observed_by(pauses):
-        first = search(toy_gaussians, views, 0, 1.85, QUICK)
-    second = search(toy_gaussians, views, 0, 1.85, QUICK)
+        first = search_view(toy_gaussians, views, 0, 1.85, QUICK)
+    second = search_view(toy_gaussians, views, 0, 1.85, QUICK)
     assert torch.equal(first.poses, second.poses) and torch.equal(first.losses, second.losses)
     assert len(calls) > QUICK.coarse_steps
 
@@ -82,17 +82,17 @@ def test_view_in_its_place_stays_and_a_view_out_of_place_would_rather_go(
 ) -> None:
     views = make_views(4, 32)
     fit = Reconstruction(toy_gaussians, views.cameras, views.trusted)
-    assert relocation(fit, views, 1, QUICK).ratio > 1.5
+    assert leave_one_out(fit, views, 1, QUICK).ratio > 1.5
     wrong = fit.with_pose(1, orbit(torch.tensor([270.0]), torch.tensor([0.0]), 1.85)[0])
-    assert relocation(wrong, views, 1, QUICK).ratio < 0.5
+    assert leave_one_out(wrong, views, 1, QUICK).ratio < 0.5
 
 
 def test_candidates_hold_the_best_and_the_given_pose_once(toy_gaussians: Gaussians) -> None:
     poses = orbit(torch.tensor([0.0, 50.0, 100.0]), torch.zeros(3), 1.0)
-    from sparseags_ns.pose_search.hypotheses import all_turns
+    from sparseags_ns.pose_search.hypotheses import all_orientations
 
-    turns = all_turns(90.0)
+    turns = all_orientations(90.0)
     found = SearchResult(poses, torch.tensor([0.1, 0.2, 0.3]), turns, poses[:0], torch.zeros(0))
     given = orbit(torch.tensor([0.5, 200.0]), torch.zeros(2), 1.0)
-    chosen = candidates(found, given, 2)
+    chosen = candidate_poses(found, given, 2)
     assert torch.equal(chosen, torch.stack([poses[0], poses[1], given[1]]))

@@ -10,7 +10,7 @@ import torch
 
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import orbit, project
-from sparseags_ns.pose_search.hypotheses import all_turns, diverse, placed
+from sparseags_ns.pose_search.hypotheses import all_orientations, select_diverse
 from sparseags_ns.pose_search.proxy import proxy
 from sparseags_ns.pose_search.target import target_of
 from sparseags_ns.rasterizer import rasterize
@@ -29,21 +29,21 @@ def random_rotations(count: int) -> torch.Tensor:
 
 
 def test_every_turn_has_a_hypothesis_nearby() -> None:
-    R = all_turns(18.0).poses(1.85, torch.zeros(3))[:, :3, :3]
+    R = all_orientations(18.0).poses(1.85, torch.zeros(3))[:, :3, :3]
     wanted = random_rotations(400)
     nearest = torch.stack([se3.rotation_angle(R @ turn.T).min() for turn in wanted]).rad2deg()
     assert nearest.max() < 18.0
 
 
 def test_limited_roll_still_sees_every_side() -> None:
-    turns = all_turns(20.0, max_roll_deg=20.0)
+    turns = all_orientations(20.0, max_roll_deg=20.0)
     assert turns.roll_deg.unique().tolist() == [-20.0, 0.0, 20.0]
     assert turns.elevation_deg.min() == -90.0 and turns.elevation_deg.max() == 90.0
 
 
 def test_bad_spacing_is_refused() -> None:
     with pytest.raises(ValueError, match="spacing"):
-        all_turns(0.0)
+        all_orientations(0.0)
 
 
 @pytest.mark.parametrize("cut", [False, True])
@@ -60,7 +60,7 @@ def test_silhouette_gives_distance_and_place(
     wrong = true.clone()
     wrong[:, :3, 3] = torch.tensor([0.0, 0.0, 1.85])
     for view in range(4):
-        found = placed(
+        found = place_by_silhouette(
             wrong[view : view + 1], toy_gaussians, masks[view] * valid[view], valid[view], views.cameras.K[view],
             rounds=6 if cut else 2,
         )  # fmt: skip
@@ -69,23 +69,23 @@ def test_silhouette_gives_distance_and_place(
 
 
 def test_empty_mask_places_nothing(toy_gaussians: Gaussians) -> None:
-    poses = all_turns(60.0).poses(1.85, torch.zeros(3))
+    poses = all_orientations(60.0).poses(1.85, torch.zeros(3))
     K = torch.tensor([[60.0, 0.0, 16.0], [0.0, 60.0, 16.0], [0.0, 0.0, 1.0]])
-    assert torch.equal(placed(poses, toy_gaussians, torch.zeros(32, 32), torch.ones(32, 32), K), poses)
+    assert torch.equal(place_by_silhouette(poses, toy_gaussians, torch.zeros(32, 32), torch.ones(32, 32), K), poses)
 
 
 def test_poses_that_show_nothing_stay(toy_gaussians: Gaussians) -> None:
     away = orbit(torch.tensor([0.0]), torch.tensor([0.0]), 1.85)
     away[0, 2, 3] = -5.0
     K = torch.tensor([[60.0, 0.0, 16.0], [0.0, 60.0, 16.0], [0.0, 0.0, 1.0]])
-    assert torch.equal(placed(away, toy_gaussians, torch.ones(32, 32), torch.ones(32, 32), K), away)
+    assert torch.equal(place_by_silhouette(away, toy_gaussians, torch.ones(32, 32), torch.ones(32, 32), K), away)
 
 
 def test_shortlist_keeps_the_best_and_its_distance() -> None:
     poses = orbit(torch.tensor([0.0, 5.0, 40.0, 43.0, 200.0]), torch.zeros(5), 1.0)
-    kept = diverse(poses, torch.tensor([0.2, 0.1, 0.5, 0.4, 0.3]), count=10, min_apart_deg=10.0)
+    kept = select_diverse(poses, torch.tensor([0.2, 0.1, 0.5, 0.4, 0.3]), count=10, min_apart_deg=10.0)
     assert kept.tolist() == [1, 4, 3]
-    assert diverse(poses, torch.zeros(5), count=2, min_apart_deg=10.0).tolist() == [0, 2]
+    assert select_diverse(poses, torch.zeros(5), count=2, min_apart_deg=10.0).tolist() == [0, 2]
 
 
 def test_proxy_is_small_and_looks_alike(make_views: Callable[..., Views], toy_gaussians: Gaussians) -> None:
