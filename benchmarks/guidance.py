@@ -20,10 +20,10 @@ import torch
 from benchmarks.metric import Metric
 from benchmarks.rasterizer import threads
 from benchmarks.timing import cpu_seconds
+from benchmarks.zero123_models import TINY, Layout, write_folder, write_projection
 from sparseags_ns.geometry.cameras import Cameras, orbit
-from sparseags_ns.guidance.folders import Layout, write_folder, write_projection
 from sparseags_ns.guidance.loading import load_folder
-from sparseags_ns.guidance.networks import TINY, ZERO123_XL, Architecture, Networks, build
+from sparseags_ns.guidance.networks import ZERO123_XL, Architecture, Networks, build
 from sparseags_ns.guidance.zero123 import Zero123, Zero123Options
 
 REPEATS = 2

@@ -1,7 +1,8 @@
-"""Checkpoints of the original (LDM) code, under the names of diffusers and transformers. Every key is accounted for.
+"""Checkpoints of the original (LDM) code, loaded into the networks of diffusers and transformers.
 
 Parts by prefix: `model.diffusion_model.` the UNet; `cc_projection.` the camera projection; `first_stage_model.` the
-VAE; `cond_stage_model.model.visual.` OpenAI's CLIP. Others (moving averages, CLIP's text half, losses) are not used.
+VAE; `cond_stage_model.model.visual.` OpenAI's CLIP. Others (moving averages, CLIP's text half, losses) are not used,
+but counted, so that a report accounts for every key.
 """
 
 from __future__ import annotations
@@ -25,25 +26,25 @@ PREFIXES = {
     "vae": "first_stage_model.",
     "image_encoder": "cond_stage_model.model.visual.",
 }
-"""What the keys of each part begin with."""
+"""Prefix of the keys of each part."""
 
 
 class CheckpointError(ValueError):
-    """A file of weights that cannot be used, and what to do about it."""
+    """A file of weights cannot be used; the message says what to do about it."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What became of every key of a checkpoint."""
+    """Account of every key of a checkpoint."""
 
     used: dict[str, int]
-    """How many of the checkpoint's keys went into each part."""
+    """Number of the checkpoint's keys that were loaded into each part."""
     unexpected: tuple[str, ...]
     """Keys of a used part that no network has a place for."""
     missing: tuple[str, ...]
     """Weights of a used part that the checkpoint does not give."""
     ignored: dict[str, int]
-    """How many keys of other kinds there were, by the first part of their name."""
+    """Number of other keys, by the first part of their name."""
 
     def line(self) -> str:
         """The report in one line."""
@@ -53,7 +54,7 @@ class Report:
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """The tensors of a `.safetensors` file or of a pickle; no code of the pickle is ever run.
+    """Tensors of a `.safetensors` file or of a pickle; no code of the pickle is ever run.
 
     Raises:
         CheckpointError: the file is absent or holds no tensors.
@@ -79,7 +80,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
 
 
 class _Inert:
-    """Stands in for the objects of other programs inside a pickle (a trainer's callbacks): does nothing."""
+    """Stand-in for the objects of other programs inside a pickle (a trainer's callbacks); does nothing."""
 
     def __init__(self, *_: object, **__: object) -> None: ...
 
@@ -97,9 +98,9 @@ def apply_checkpoint(state: State, modules: Mapping[str, nn.Module], layers_per_
     """Load an LDM checkpoint into networks of the same architecture: UNet and projection always, others if present.
 
     Args:
-        state: the checkpoint's tensors.
-        modules: `unet`, `vae`, `image_encoder`, `projection`.
-        layers_per_block: of the UNet's configuration.
+        state: tensors of the checkpoint.
+        modules: networks by the names in `PREFIXES`; changed in place.
+        layers_per_block: value in the UNet's configuration.
 
     Raises:
         CheckpointError: a part is incomplete, holds foreign keys, or has other shapes. Nothing is loaded then.
@@ -123,10 +124,10 @@ def apply_checkpoint(state: State, modules: Mapping[str, nn.Module], layers_per_
 
 
 def projection_of(state: State) -> nn.Linear:
-    """An unfilled camera projection of the checkpoint's shape, which says how many numbers its embedding has.
+    """A camera projection with random weights in the shape of the checkpoint's, which reveals its kind of embedding.
 
     Raises:
-        CheckpointError: there is none.
+        CheckpointError: the checkpoint has none.
     """
     weight = state.get(f"{PREFIXES['projection']}weight")
     if weight is None or weight.ndim != 2:
@@ -137,7 +138,7 @@ def projection_of(state: State) -> nn.Linear:
 
 
 def _converted(part: str, tensors: State, layers_per_block: int) -> tuple[dict[str, Tensor], list[str]]:
-    """A part's tensors under their new names, and the old names that have none."""
+    """Tensors of a part under their new names, and the old names that have no new one."""
     if part == "unet":
         return _renamed(tensors, lambda name: unet_name(name, layers_per_block))
     if part == "vae":
@@ -167,13 +168,13 @@ def _clip_renamed(part: State) -> tuple[dict[str, Tensor], list[str]]:
 
 
 def _vae_levels(part: State) -> int:
-    """How many resolutions the decoder has; LDM counts them from the finest, diffusers from the coarsest."""
+    """Number of resolutions of the decoder; LDM counts them from the finest, diffusers from the coarsest."""
     levels = [int(match[1]) for name in part if (match := re.match(r"decoder\.up\.(\d+)\.", name))]
     return 1 + max(levels, default=0)
 
 
 def _fitted(part: str, name: str, value: Tensor, target: Tensor) -> Tensor:
-    """The tensor in the target's shape and dtype: 1x1 convolutions and linear layers are one thing.
+    """The tensor in the target's shape and dtype; 1x1 convolutions and linear layers are interchangeable.
 
     Raises:
         CheckpointError: the shapes differ by more than that.

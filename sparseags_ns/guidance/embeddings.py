@@ -1,8 +1,8 @@
-"""Where a wanted view lies, as the numbers that Zero123 was trained on.
+"""Camera numbers of Zero123: the wanted view relative to a photograph, in the form that it was trained on.
 
 Frames: `world`, normalised (mean camera distance 1.85, +y up); `target` and `condition`, the cameras of the wanted view
-and of the photograph. OpenGL axes (x right, y up, z backward) inside the 6-DoF numbers, as in training. Angles in
-radians. Both cameras' focal lengths count in image sides, so images of different sizes may be compared.
+and of the photograph. The 6-DoF numbers are in OpenGL axes (x right, y up, z backward), as in training. Angles are in
+radians, focal lengths in image sides, so that images of different sizes can be compared.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from sparseags_ns.geometry.cameras import Cameras, opengl_from_opencv, orbit_ang
 Embedding = Literal["6dof", "vanilla", "stable"]
 
 NUMBERS: dict[Embedding, int] = {"6dof": 18, "vanilla": 4, "stable": 4}
-"""How many numbers each embedding has."""
+"""Count of numbers in each embedding."""
 
 
 def embed(kind: Embedding, target: Cameras, conditions: Cameras) -> Float[Tensor, "views numbers"]:
-    """The numbers of one wanted view for each photograph.
+    """Numbers of one wanted view relative to each photograph.
 
     Args:
-        kind: what the model was trained on.
-        target: one camera.
-        conditions: the photographs'.
+        kind: embedding that the model was trained on.
+        target: one camera, of the wanted view.
+        conditions: cameras of the photographs.
     """
     if kind == "6dof":
         return six_dof(target, conditions)
@@ -37,9 +37,9 @@ def embed(kind: Embedding, target: Cameras, conditions: Cameras) -> Float[Tensor
 
 
 def six_dof(target: Cameras, conditions: Cameras) -> Float[Tensor, "views 18"]:
-    """T_target_condition (OpenGL axes) row by row, then log(fx_target / fx_condition) and the same of fy.
+    """T_target_condition (OpenGL axes) row by row, then the logarithms of target over condition of fx and of fy.
 
-    The authors' code passes the target's fx in place of its fy; the model was trained on both.
+    The authors' inference code passes the target's fx in place of its fy; training used both.
     """
     T_target_condition = se3.inverse(opengl_from_opencv(target.T_camera_world)) @ opengl_from_opencv(
         conditions.T_camera_world
@@ -62,6 +62,6 @@ def spherical(target: Cameras, conditions: Cameras, *, stable: bool = False) -> 
 
 
 def relative_focal(cameras: Cameras) -> Float[Tensor, "views 2"]:
-    """Focal lengths in widths and heights of the image."""
+    """Focal lengths fx in widths and fy in heights of the image."""
     sides = torch.tensor([cameras.width, cameras.height], dtype=cameras.K.dtype, device=cameras.K.device)
     return cameras.K[:, [0, 1], [0, 1]] / sides

@@ -1,4 +1,4 @@
-"""What a weight of the original (LDM, OpenAI CLIP) code is called in diffusers and transformers. Pure; names only.
+"""Names in diffusers and transformers of the weights of the original code (LDM, OpenAI CLIP). Pure.
 
 The original UNet numbers its blocks straight through; diffusers groups them: with L layers to a resolution, block i of
 the way down (after the first convolution) is layer (i - 1) mod (L + 1) of resolution (i - 1) div (L + 1), the last of
@@ -64,7 +64,7 @@ _CLIP_LAYER = {
 
 
 def unet_name(name: str, layers_per_block: int) -> str | None:
-    """A UNet weight's name in diffusers; None if the architecture has no such weight."""
+    """Name of a UNet weight in diffusers; None if the architecture has no such weight."""
     fixed = _replaced(name, _UNET_FIXED)
     if fixed is not None:
         return _resnet(fixed) if ".resnets." in fixed else fixed
@@ -82,10 +82,11 @@ def unet_name(name: str, layers_per_block: int) -> str | None:
 
 
 def vae_name(name: str, levels: int) -> str | None:
-    """A VAE weight's name in diffusers; None if the architecture has no such weight.
+    """Name of a VAE weight in diffusers; None if the architecture has no such weight.
 
     Args:
-        levels: resolutions of the decoder, which the two codes count from opposite ends.
+        name: name in the LDM code, without the prefix of the VAE.
+        levels: number of resolutions of the decoder, which the two codes count from opposite ends.
     """
     if name.startswith(("quant_conv.", "post_quant_conv.")):
         return name
@@ -124,7 +125,7 @@ def clip_entries(name: str, value: Tensor) -> dict[str, Tensor]:
 
 
 def _replaced(name: str, table: dict[str, str]) -> str | None:
-    """The name with its beginning replaced by the table; None if the table does not know it."""
+    """The name with its beginning replaced by the table; None if no entry fits."""
     for old, new in table.items():
         if name.startswith(old):
             return new + name.removeprefix(old)

@@ -1,6 +1,12 @@
-"""From files to frozen networks: diffusers folders, hub names, and LDM checkpoints, alone or on top of a folder.
+"""Frozen Zero123 networks from files: folders in a diffusers layout, and LDM checkpoints, alone or on top of a folder.
 
-Safetensors are preferred; pickles are read with weights_only. A model that would be filled by half is refused.
+Published folder layouts:
+(a) `ashawkey/zero123-xl-diffusers`, `bennyguo/zero123-xl-diffusers`: `clip_camera_projection/` with the keys `proj.*`;
+(b) `kxic/zero123-*` (diffusers' community pipeline zero1to3): `cc_projection/` with the keys `projection.*`.
+Both have `unet/`, `vae/`, `image_encoder/`, `scheduler/`.
+
+Safetensors are preferred, pickles are read with weights_only, and no program in a folder is ever run. Weights that fill
+a network only in part are refused.
 """
 
 from __future__ import annotations
@@ -12,26 +18,55 @@ from typing import Any
 import torch
 from torch import nn
 
-from sparseags_ns.guidance.checkpoints import CheckpointError, Report, apply_checkpoint, projection_of, read_state
+from sparseags_ns.guidance.checkpoints import (
+    PREFIXES,
+    CheckpointError,
+    Report,
+    apply_checkpoint,
+    projection_of,
+    read_state,
+)
 from sparseags_ns.guidance.embeddings import NUMBERS, Embedding
-from sparseags_ns.guidance.folders import PROJECTIONS, projection_folder, weights_file
 from sparseags_ns.guidance.networks import ZERO123_XL, Architecture, Networks, build
-from sparseags_ns.guidance.sources import BASE_NAMES, SIX_DOF_SOURCE
+
+BASE_NAMES = ("ashawkey/zero123-xl-diffusers", "bennyguo/zero123-xl-diffusers", "kxic/zero123-xl")
+"""Zero123-XL on the model hub, the preferred name first."""
+
+SIX_DOF_FILE = "zero123_6dof_23k.ckpt"
+"""File name of the 6-DoF weights of the SparseAGS authors."""
+
+SIX_DOF_SOURCE = (
+    f"The 6-DoF weights ({SIX_DOF_FILE}) are linked in the README of github.com/QitaoZhao/SparseAGS; put them into "
+    "checkpoints/ or ~/.cache/sparseags_ns/"
+)
 
 PARTS = ("unet", "vae", "image_encoder", "scheduler")
+"""Subfolders of both layouts."""
+
+PROJECTIONS = {"clip_camera_projection": "proj", "cc_projection": "projection"}
+"""Subfolder of the camera projection in each layout, and the prefix of its keys."""
+
+WEIGHTS = {
+    "unet": "diffusion_pytorch_model",
+    "vae": "diffusion_pytorch_model",
+    "image_encoder": "model",
+    **dict.fromkeys(PROJECTIONS, "diffusion_pytorch_model"),
+}
+"""Stem of the weights' file in each subfolder; older pickles of the image encoder are `pytorch_model.bin`."""
 
 
 def load_folder(folder: Path, *, half: bool = False) -> Networks:
     """A model in a published diffusers layout, in the precision of its files.
 
     Args:
-        half: whether 16-bit files are wanted where there are both.
+        folder: folder with the layout's subfolders.
+        half: whether 16-bit files are preferred where there are both.
 
     Raises:
-        CheckpointError: something is missing, with the place to get it from.
+        CheckpointError: something is missing; the message says where to get it.
     """
     absent = [part for part in PARTS if not (folder / part).is_dir()]
-    where = projection_folder(folder)
+    where = _projection_folder(folder)
     if absent or where is None:
         lacking = [*absent, *([] if where else [" or ".join(PROJECTIONS)])]
         raise CheckpointError(
@@ -61,15 +96,16 @@ def load_checkpoint(
     """An LDM checkpoint, on top of a loaded model or, if it is complete, alone.
 
     Args:
-        base: gives what the checkpoint lacks; its UNet and projection are replaced.
-        architecture: of the networks if there is no base.
+        path: `.safetensors` file or pickle.
+        base: model that provides what the checkpoint lacks; its UNet and projection are replaced.
+        architecture: architecture of the networks if there is no base.
 
     Raises:
         CheckpointError: it does not fill the networks, or lacks the VAE or the image encoder and there is no base.
     """
     state = read_state(path)
     projection = projection_of(state)
-    complete = all(any(name.startswith(prefix) for name in state) for prefix in ("first_stage_model.", "cond_stage_"))
+    complete = all(any(key.startswith(PREFIXES[part]) for key in state) for part in ("vae", "image_encoder"))
     if base is None and not complete:
         raise CheckpointError(
             f"{path} has no VAE or no image encoder: name a diffusers folder or a hub name for them too "
@@ -78,12 +114,39 @@ def load_checkpoint(
     networks = build(architecture) if base is None else base
     width = networks.image_encoder.config.projection_dim
     networks = replace(networks, projection=projection, embedding=_embedding(projection, width, path.name))
-    layers = networks.unet.config["layers_per_block"]
-    return networks, apply_checkpoint(state, networks.modules(), layers)
+    return networks, apply_checkpoint(state, networks.modules(), networks.unet.config["layers_per_block"])
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether every network of a layout has its weights, in any precision."""
+    projection = _projection_folder(folder)
+    parts = [folder / part for part in PARTS if part != "scheduler"]
+    return projection is not None and all(weights_file(part, half=True) for part in [*parts, projection])
+
+
+def weights_file(folder: Path, half: bool) -> Path | None:
+    """File of weights in a subfolder: safetensors before pickles, then by precision; None if there is none.
+
+    Args:
+        folder: subfolder of a layout.
+        half: whether 16-bit weights (the variant `fp16`) are preferred where both exist.
+    """
+    stem = WEIGHTS[folder.name]
+    pickles = "pytorch_model" if folder.name == "image_encoder" else stem
+    variants = (".fp16", "") if half else ("", ".fp16")
+    names = [f"{stem}{variant}.safetensors" for variant in variants]
+    names += [f"{stem}{variant}.safetensors.index.json" for variant in variants]
+    names += [f"{pickles}{variant}.bin" for variant in variants]
+    return next((folder / name for name in names if (folder / name).is_file()), None)
+
+
+def _projection_folder(folder: Path) -> Path | None:
+    """Subfolder with the camera projection; None if there is none."""
+    return next((folder / name for name in PROJECTIONS if (folder / name).is_dir()), None)
 
 
 def _pretrained(kind: Any, folder: Path, half: bool) -> Any:
-    """A network from its subfolder, complete or refused."""
+    """The network of a subfolder, complete or refused."""
     file = weights_file(folder, half)
     if file is None or not (folder / "config.json").is_file():
         lacking = "config.json" if file else "weights (.safetensors or .bin)"
@@ -95,6 +158,7 @@ def _pretrained(kind: Any, folder: Path, half: bool) -> Any:
         output_loading_info=True,
         local_files_only=True,
     )
+    # from_pretrained leaves missing weights random and only warns.
     if info["missing_keys"] or info["mismatched_keys"] or info.get("error_msgs"):
         few = ", ".join(sorted(map(str, [*info["missing_keys"], *info["mismatched_keys"]]))[:3])
         raise CheckpointError(
@@ -105,12 +169,11 @@ def _pretrained(kind: Any, folder: Path, half: bool) -> Any:
 
 
 def _projection(folder: Path, half: bool) -> nn.Linear:
-    """The camera projection: a plain linear layer, whatever class the folder names."""
+    """The camera projection: a plain linear layer, whatever class the folder's config names."""
     file = weights_file(folder, half)
     if file is None:
         raise CheckpointError(f"{folder} has no weights; get them from {BASE_NAMES[0]}")
-    state = read_state(file)
-    prefix = PROJECTIONS[folder.name]
+    state, prefix = read_state(file), PROJECTIONS[folder.name]
     if set(state) != {f"{prefix}.weight", f"{prefix}.bias"}:
         raise CheckpointError(f"{file} must hold {prefix}.weight and {prefix}.bias, holds {', '.join(sorted(state))}")
     weight, bias = state[f"{prefix}.weight"], state[f"{prefix}.bias"]
@@ -120,6 +183,7 @@ def _projection(folder: Path, half: bool) -> nn.Linear:
 
 
 def _alphas(folder: Path) -> torch.Tensor:
+    """Cumulative signal variance of each time step."""
     from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
     scheduler: Any = DDIMScheduler.from_pretrained(folder / "scheduler", local_files_only=True)
@@ -130,7 +194,7 @@ def _alphas(folder: Path) -> torch.Tensor:
 
 
 def _embedding(projection: nn.Linear, clip_width: int, name: str) -> Embedding:
-    """What camera numbers a projection takes, by how many there are; Stable Zero123 by its name."""
+    """Kind of camera numbers that a projection takes, known by their count; Stable Zero123 by its name."""
     numbers = projection.in_features - clip_width
     if numbers == NUMBERS["6dof"]:
         return "6dof"

@@ -1,7 +1,7 @@
-"""The networks of a Zero123 model, and how large they are.
+"""Networks of a Zero123 model and their sizes.
 
-An image goes to the CLIP encoder (what is seen) and, as VAE latents, into the UNet's extra input channels (how it looks
-in detail); the projection mixes the CLIP embedding with the camera's numbers.
+A photograph goes to the CLIP encoder (its content) and, as VAE latents, into the UNet's extra input channels (its
+details); the projection mixes the CLIP embedding with the camera's numbers.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
-"""Of the pixels that CLIP was trained on."""
+"""Mean and standard deviation of the pixels that CLIP was trained on, red, green, blue."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ class Networks:
     """Frozen networks, all of one device and dtype."""
 
     unet: UNet2DConditionModel
-    """8 input channels: noisy latents, then the photograph's."""
+    """Denoiser with 8 input channels: noisy latents, then the latents of the photograph."""
     vae: AutoencoderKL
     image_encoder: CLIPVisionModelWithProjection
     projection: nn.Linear
-    """CLIP embedding and camera numbers to the UNet's context."""
+    """Maps CLIP embedding and camera numbers to the UNet's context."""
     alphas_cumprod: Float[Tensor, " steps"]
-    """Float32, on the CPU."""
+    """Share of the signal's variance left at each time step; float32, on the CPU."""
     embedding: Embedding
 
     def modules(self) -> dict[str, nn.Module]:
@@ -49,9 +49,9 @@ class Networks:
         }
 
     def frozen(self, device: torch.device | str, dtype: torch.dtype) -> Networks:
-        """The same networks, moved in place, without gradients."""
+        """Move the networks in place and switch their gradients off."""
         for module in self.modules().values():
-            # Torch's own `to`: that of diffusers warns of an empty list of layers to be kept in float32.
+            # Torch's own `to`: the one of diffusers warns of an empty list of layers to be kept in float32.
             nn.Module.to(module, device=torch.device(device), dtype=dtype).eval().requires_grad_(False)
         return self
 
@@ -62,12 +62,12 @@ class Networks:
 
     @property
     def device(self) -> torch.device:
-        """Where the networks are."""
+        """Device of the networks."""
         return self.projection.weight.device
 
     @property
     def dtype(self) -> torch.dtype:
-        """What the networks calculate in."""
+        """Precision of the networks."""
         return self.projection.weight.dtype
 
 
@@ -126,43 +126,9 @@ class Architecture:
 ZERO123_XL = Architecture()
 """About 860 million parameters in the UNet, 84 in the VAE, 304 in the image encoder."""
 
-TINY = Architecture(
-    unet={
-        "sample_size": 8,
-        "in_channels": 8,
-        "out_channels": 4,
-        "block_out_channels": (8, 16),
-        "down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D"),
-        "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"),
-        "layers_per_block": 1,
-        "attention_head_dim": 2,
-        "cross_attention_dim": 16,
-        "norm_num_groups": 4,
-    },
-    vae={
-        "sample_size": 64,
-        "latent_channels": 4,
-        "block_out_channels": (4, 8, 8, 8),
-        "down_block_types": ("DownEncoderBlock2D",) * 4,
-        "up_block_types": ("UpDecoderBlock2D",) * 4,
-        "layers_per_block": 1,
-        "norm_num_groups": 4,
-    },
-    image_encoder={
-        "hidden_size": 16,
-        "intermediate_size": 32,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "image_size": 16,
-        "patch_size": 8,
-        "projection_dim": 16,
-    },
-)
-"""The same classes with tens of thousands of parameters, for tests; images of 64 pixels suit it."""
-
 
 def build(architecture: Architecture, device: torch.device | str = "cpu") -> Networks:
-    """Networks with random weights; on the device `meta` they hold none."""
+    """Networks with random weights, drawn from torch's global generator; the device `meta` holds none."""
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
     from diffusers.schedulers.scheduling_ddim import DDIMScheduler

@@ -1,9 +1,9 @@
-"""Score distillation, pure: from a diffusion model's predictions to a gradient for the image that was noised.
+"""Score distillation: a gradient for a render from the noise that a diffusion model predicts. Pure.
 
-Letters: z latents of the render; t time step; a = alpha_bar[t], what is left of the signal's variance; e the noise that
-was added; e_hat the noise that the model predicts. z_t = sqrt(a) z + sqrt(1 - a) e. The gradient (DreamFusion, eq. 3,
-with the weighting of the authors' code) is g = w (e_hat - e), w = 1 - a. A model of N conditioning views predicts N
-times; the predictions are averaged before anything else.
+Letters: z latents of the render; t time step; a = alpha_bar[t], share of the signal's variance left at t; e the noise
+that was added; e_hat the noise that the model predicts. z_t = sqrt(a) z + sqrt(1 - a) e. The gradient (DreamFusion,
+eq. 3, with the weighting of the authors' code) is g = w (e_hat - e), w = 1 - a. A model of N conditioning views
+predicts N times; the predictions are averaged before anything else.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from torch import Tensor
 from sparseags_ns.geometry.cameras import Cameras
 
 LOWEST, HIGHEST = 0.02, 0.98
-"""Range of t as shares of the training steps: 20 to 980 of 1000 (paper)."""
+"""Range of t as shares of the model's time steps: 20 to 980 of 1000 (paper)."""
 
 Predict = Callable[[Tensor, int], Tensor]
-"""Noisy latents [1 channels rows columns] and t to the noise that each conditioning view predicts [views ...]."""
+"""Maps noisy latents [1 channels rows columns] and t to the noise predicted from each conditioning view [views ...]."""
 
 
 @dataclass(frozen=True)
 class Moment:
-    """When in the diffusion a step works, and how much signal is left there."""
+    """A time step of the diffusion and the share of the signal's variance left there."""
 
     t: int
     alpha_bar: float
@@ -38,7 +38,7 @@ class Guidance(Protocol):
     """A prior for renders of one scene."""
 
     def condition(self, images: Float[Tensor, "views height width 3"]) -> Any:
-        """What is computed once of the photographs (over white, 0 to 1); an index picks some of the views."""
+        """Encodings of the photographs (over white, 0 to 1), computed once; an index picks some of the views."""
         ...
 
     def __call__(
@@ -54,32 +54,25 @@ class Guidance(Protocol):
 
         Args:
             rendered: 0 to 1, over white or black.
-            camera: one; where it was rendered from.
-            conditions: of the photographs that may condition.
-            cameras: of those photographs, where they are believed to stand now.
+            camera: one camera, of the render.
+            conditions: encodings of the photographs that condition it.
+            cameras: present cameras of those photographs.
             ratio: share of the run done.
-            generator: of all noise; on the CPU, so that a run is the same on every device.
+            generator: source of all noise; on the CPU, so that a run is the same on every device.
         """
         ...
 
 
-def annealed_step(ratio: float, steps: int) -> int:
-    """Time step that falls with the run: (1 - ratio) steps, kept in range (paper)."""
-    return min(max(round((1 - ratio) * steps), round(LOWEST * steps)), round(HIGHEST * steps))
-
-
-def random_step(steps: int, generator: torch.Generator) -> int:
-    """Time step uniform in range (DreamFusion)."""
-    return int(torch.randint(round(LOWEST * steps), round(HIGHEST * steps) + 1, (1,), generator=generator))
-
-
 def choose_step(how: Literal["annealed", "random"], ratio: float, steps: int, generator: torch.Generator) -> int:
-    """Time step of one evaluation."""
-    return annealed_step(ratio, steps) if how == "annealed" else random_step(steps, generator)
+    """Time step of one evaluation: (1 - ratio) steps, kept in range (paper), or uniform in range (DreamFusion)."""
+    lowest, highest = round(LOWEST * steps), round(HIGHEST * steps)
+    if how == "annealed":
+        return min(max(round((1 - ratio) * steps), lowest), highest)
+    return int(torch.randint(lowest, highest + 1, (1,), generator=generator))
 
 
 def add_noise(latents: Tensor, noise: Tensor, alpha_bar: float) -> Tensor:
-    """z_t of z and e."""
+    """Noisy latents z_t of z and e."""
     return alpha_bar**0.5 * latents + (1 - alpha_bar) ** 0.5 * noise
 
 
@@ -93,21 +86,21 @@ def distillation_gradient(
     noise: Float[Tensor, "1 channels rows columns"],
     alpha_bar: float,
 ) -> Float[Tensor, "1 channels rows columns"]:
-    """g = (1 - a) (mean of the views' e_hat - e)."""
+    """Gradient g = (1 - a) (e_hat - e), with e_hat averaged over the views."""
     return (1 - alpha_bar) * (predictions.mean(0, keepdim=True) - noise)
 
 
 def distillation_loss(latents: Tensor, gradient: Tensor) -> Float[Tensor, ""]:
-    """0.5 || z - stopgrad(z - g) ||^2, whose derivative by z is g."""
+    """Loss 0.5 || z - stopgrad(z - g) ||^2, whose derivative by z is g."""
     target = (latents - gradient).detach()
     return 0.5 * (latents - target).square().sum()
 
 
 def inverted_noise(latents: Tensor, predict: Predict, times: list[Moment]) -> Tensor:
-    """The noise that leads from z to z_t along the model's own path, instead of a random one (SDI).
+    """Noise that leads from z to z_t along the model's own path, in place of a random one (SDI).
 
-    DDIM inversion from the clean latents through `times` (rising; Lukoianov et al. 2024, section 5): each step adds
-    the noise that the model predicts where it stands. e follows from the z_t that is reached.
+    DDIM inversion from the clean latents through rising `times` (Lukoianov et al. 2024, section 5): each step adds the
+    noise that the model predicts at the point reached. e follows from the last z_t.
     """
     path, alpha_bar = latents, 1.0
     for moment in times:

@@ -1,9 +1,9 @@
-"""Zero123, vanilla and 6-DoF, as a guidance: what it believes a render should look like, given each photograph.
+"""Zero123, vanilla and 6-DoF, as a guidance: the change to a render that makes it likely given each photograph.
 
-Of N photographs the UNet is evaluated N + 1 times: without a photograph its prediction is the same for all of them, so
-classifier-free guidance needs it once, where the authors' code computes it N times with the same result.
+For N photographs the UNet is evaluated N + 1 times: the prediction without a photograph is the same for all of them, so
+classifier-free guidance needs it once; the authors' code computes it N times with the same result.
 
-Images are 0 to 1, resized to squares of `image_size`; cameras' focal lengths count in image sides (embeddings.py).
+Images are 0 to 1 and resized to squares of `image_size`; focal lengths are in image sides (embeddings.py).
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from sparseags_ns.guidance.sds import Moment, choose_step, classifier_free, dist
 
 @dataclass(frozen=True)
 class Zero123Options:
-    """How Zero123 is asked."""
+    """Settings of an evaluation."""
 
     scale: float = 5.0
-    """Classifier-free guidance (paper: 5)."""
+    """Scale of classifier-free guidance (paper: 5)."""
     timesteps: Literal["annealed", "random"] = "annealed"
-    """How t is chosen: falling with the run (paper), or uniform in its range."""
+    """Choice of the time step t: falling with the run (paper), or uniform in its range."""
     noise: Literal["random", "inverted"] = "random"
     """The noise added: a new sample (paper), or the model's own inversion of the render (SDI)."""
     inversion_steps: int = 10
@@ -37,17 +37,17 @@ class Zero123Options:
     max_batch: int = 16
     """Images in one pass of a network; more are split."""
     image_size: int = 256
-    """Side of the images the model was trained on, pixels (paper: 256)."""
+    """Side of the images that the model was trained on, pixels (paper: 256)."""
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """What is computed once of the photographs."""
+    """Encodings of the photographs, computed once."""
 
     image_embeds: Float[Tensor, "views features"]
-    """Of the CLIP encoder."""
+    """Output of the CLIP encoder."""
     latents: Float[Tensor, "views channels rows columns"]
-    """Of the VAE, not multiplied by its scaling factor."""
+    """Output of the VAE's encoder, not multiplied by its scaling factor."""
 
     def __len__(self) -> int:
         return len(self.latents)
@@ -58,7 +58,7 @@ class Conditions:
 
 
 class Zero123:
-    """A loaded model and how it is asked. Not a module: it never enters a checkpoint."""
+    """A loaded model with its settings; implements `sds.Guidance`. Not a module, so that it enters no checkpoint."""
 
     def __init__(self, networks: Networks, options: Zero123Options) -> None:
         self.networks = networks
@@ -82,10 +82,10 @@ class Zero123:
         ratio: float,
         generator: torch.Generator,
     ) -> tuple[Float[Tensor, ""], dict[str, float]]:
-        """Score-distillation loss of a render; see `sds.Guidance`.
+        """Score-distillation loss of a render; `sds.Guidance` documents the arguments.
 
         Raises:
-            ValueError: no photograph is left to condition, or their number is not that of the cameras.
+            ValueError: there are no photographs, or their number is not that of the cameras.
         """
         if not len(conditions) == len(cameras) > 0:
             raise ValueError(
@@ -94,29 +94,31 @@ class Zero123:
             )
         latents = self.encode(rendered, generator)
         context = self.context(camera, conditions, cameras)
-        moment = self._moment(choose_step(self.options.timesteps, ratio, self._steps, generator))
+        steps = len(self.networks.alphas_cumprod)
+        moment = self._moment(choose_step(self.options.timesteps, ratio, steps, generator))
         if self.options.noise == "inverted":
+            count = self.options.inversion_steps
+            path = [self._moment(round(moment.t * (k + 1) / count)) for k in range(count)]
             with torch.no_grad():
-                path = [self._moment(round(moment.t * (k + 1) / self._path)) for k in range(self._path)]
                 noise = inverted_noise(
                     latents.detach(), lambda z, t: self.predict(z, t, conditions, context, 1.0), path
                 )
         else:
-            noise = self._noise(latents, generator)
+            noise = _noise(latents, generator)
         return distill(latents, lambda z, t: self.predict(z, t, conditions, context, self.options.scale), moment, noise)
 
     def encode(
         self, rendered: Float[Tensor, "height width 3"], generator: torch.Generator
     ) -> Float[Tensor, "1 channels rows columns"]:
-        """Scaled latents of a render, one sample of the VAE's posterior, float32; gradients flow."""
+        """Scaled latents of a render, one sample of the VAE's posterior, float32; differentiable."""
         posterior = self.networks.posterior(self._square(rendered[None]))
         mean, deviation = posterior.mean.float(), posterior.std.float()
-        sample = mean + deviation * self._noise(mean, generator)
+        sample = mean + deviation * _noise(mean, generator)
         return sample * self.networks.vae.config["scaling_factor"]
 
     @torch.no_grad()
     def context(self, camera: Cameras, conditions: Conditions, cameras: Cameras) -> Float[Tensor, "views 1 features"]:
-        """The UNet's context for each photograph: the image's embedding and where the wanted view lies from it."""
+        """The UNet's context for each photograph: its embedding, mixed with the wanted camera relative to its own."""
         numbers = embed(self.networks.embedding, camera, cameras).to(conditions.image_embeds)
         return self.networks.projection(torch.cat([conditions.image_embeds, numbers], dim=-1))[:, None]
 
@@ -129,10 +131,10 @@ class Zero123:
         context: Float[Tensor, "views 1 features"],
         scale: float,
     ) -> Float[Tensor, "views channels rows columns"]:
-        """Noise that each photograph predicts, with classifier-free guidance; float32."""
+        """Noise predicted from each photograph, with classifier-free guidance; float32."""
         views = conditions.latents
         if scale != 1.0:
-            # The last row knows no photograph: zeros in place of its latents and of its context.
+            # The last row is unconditional: zeros in place of a photograph's latents and of its context.
             views = torch.cat([views, torch.zeros_like(views[:1])])
             context = torch.cat([context, torch.zeros_like(context[:1])])
         inputs = torch.cat([noisy.to(views).expand(len(views), -1, -1, -1), views], dim=1)
@@ -142,7 +144,7 @@ class Zero123:
         return noise if scale == 1.0 else classifier_free(noise[:-1], noise[-1:], scale)
 
     def _square(self, images: Float[Tensor, "views height width 3"]) -> Float[Tensor, "views 3 side side"]:
-        """Images as the networks want them: channels first, one size, their dtype."""
+        """Images in the networks' form: channels first, squares of `image_size`, the networks' dtype."""
         pixels = images.permute(0, 3, 1, 2).to(self.networks.device, torch.float32)
         size = (self.options.image_size, self.options.image_size)
         if tuple(pixels.shape[2:]) != size:
@@ -157,16 +159,10 @@ class Zero123:
         mean, std = (pixels.new_tensor(v, dtype=torch.float32)[:, None, None] for v in (CLIP_MEAN, CLIP_STD))
         return ((resized.clamp(0, 1) - mean) / std).to(pixels.dtype)
 
-    def _noise(self, like: Tensor, generator: torch.Generator) -> Tensor:
-        return torch.randn(like.shape, generator=generator).to(like.device)
-
-    @property
-    def _steps(self) -> int:
-        return len(self.networks.alphas_cumprod)
-
-    @property
-    def _path(self) -> int:
-        return self.options.inversion_steps
-
     def _moment(self, t: int) -> Moment:
         return Moment(t, float(self.networks.alphas_cumprod[t]))
+
+
+def _noise(like: Tensor, generator: torch.Generator) -> Tensor:
+    """Standard normal noise, drawn on the CPU, so that it is the same on every device."""
+    return torch.randn(like.shape, generator=generator).to(like.device)

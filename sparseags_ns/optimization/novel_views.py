@@ -1,7 +1,7 @@
-"""Where the prior looks from: a camera between and around the photographs', framed on the object as the model knows it.
+"""Cameras that the diffusion prior's renders are taken from: around the object, with the splat centred in the frame.
 
-The paper moves the principal point and the focal length again and again, up to ten times, until a render's mask is
-centred and fills the frame. Here both are solved for: the projected Gaussians' bounding box says them at once.
+The paper moves the principal point and the focal length up to ten times, until the mask of a render is centred and
+fills the frame. Here both follow at once from the bounding box of the projected Gaussians.
 
 Frames: `world`, normalised (the object at the origin, +y up); `camera`, OpenCV. Screen coordinates u, v are x / z and
 y / z in the camera, so that pixel = focal * u + principal point.
@@ -21,53 +21,59 @@ from sparseags_ns.geometry.cameras import Cameras, orbit, orbit_angles
 from sparseags_ns.rasterizer.types import Gaussians
 
 MARGIN_DEG, STEEPEST_DEG = 60.0, 80.0
-"""How far beyond the photographs' elevations, and how steeply at most (paper)."""
+"""Margin around the photographs' elevations, and the steepest elevation (paper)."""
 
 FILL = 1.2
-"""The frame's side in sizes of the object (paper)."""
+"""Side of the frame over the size of the object (paper)."""
 
 OUTLYING = 0.002
-"""Share of the visible mass beyond each side of the bounding box: a few stray Gaussians do not frame the object."""
+"""Share of the visible mass that may lie beyond each side of the bounding box, so that stray Gaussians do not count."""
 
 EDGE = 1.0
-"""Where a Gaussian ends, in standard deviations: about where one of high opacity covers a pixel by half."""
+"""Extent of a Gaussian in standard deviations: one of high opacity covers a pixel by about half there."""
 
 ZOOM = 6.0
-"""The focal length stays within this factor of the photographs'."""
+"""Largest factor between the focal length and that of the photographs, either way."""
 
 EMPTY_RADIUS = 0.3
-"""Radius of what is framed while nothing is visible, world units: the ball of the first Gaussians (paper)."""
+"""Radius of the ball that is framed while nothing is visible, world units: that of the first Gaussians (paper)."""
 
 
 @dataclass(frozen=True)
 class NovelView:
-    """What is rendered for the prior."""
+    """Camera and background of a render for the prior."""
 
     camera: Cameras
-    """One, square."""
+    """One square camera."""
     background: Float[Tensor, "1 3"]
     """White or black."""
 
 
+@torch.no_grad()
 def sample_novel_view(gaussians: Gaussians, cameras: Cameras, side_px: int, generator: torch.Generator) -> NovelView:
-    """A camera on a sphere around the object, and a background; no gradient passes.
+    """Draw a camera on a sphere around the object and a background; not differentiable.
 
     Args:
-        gaussians: what is to be framed.
-        cameras: of the trusted photographs, one or more.
+        gaussians: splat to frame.
+        cameras: cameras of the trusted photographs, one or more.
         side_px: width and height of the render.
         generator: on the CPU.
+
+    Raises:
+        ValueError: there are no cameras.
     """
-    with torch.no_grad():
-        pose = sample_pose(cameras, generator)
-        usual = float((cameras.K[:, [0, 1], [0, 1]] / max(cameras.width, cameras.height)).mean())
-        K = framing_intrinsics(gaussians, pose, side_px, usual * side_px)
-        background = torch.randint(0, 2, (1, 1), generator=generator).expand(1, 3)
+    pose = sample_pose(cameras, generator)
+    usual = float((cameras.K[:, [0, 1], [0, 1]] / max(cameras.width, cameras.height)).mean())
+    K = framing_intrinsics(gaussians, pose, side_px, usual * side_px)
+    background = torch.randint(0, 2, (1, 1), generator=generator).expand(1, 3)
     return NovelView(Cameras(pose, K, side_px, side_px), background.to(gaussians.means))
 
 
 def sample_pose(cameras: Cameras, generator: torch.Generator) -> Float[Tensor, "1 4 4"]:
-    """`T_camera_world` of an upright camera: azimuth uniform, elevation near the photographs', mean radius."""
+    """`T_camera_world` of an upright camera at the photographs' mean distance.
+
+    The azimuth is uniform, the elevation uniform in the photographs' range and a margin around it.
+    """
     if len(cameras) == 0:
         raise ValueError("a novel view is placed by the trusted photographs' cameras, and there are none")
     _, elevations, radii = orbit_angles(cameras.centers.detach())
@@ -80,13 +86,13 @@ def sample_pose(cameras: Cameras, generator: torch.Generator) -> Float[Tensor, "
 def framing_intrinsics(
     gaussians: Gaussians, T_camera_world: Float[Tensor, "1 4 4"], side_px: int, usual_focal_px: float
 ) -> Float[Tensor, "1 3 3"]:
-    """The one focal length and the principal point that centre the object and make it fill the frame.
+    """Intrinsics that centre the object and make it fill the frame, with one focal length for both axes.
 
     Args:
-        gaussians: the object.
-        T_camera_world: where the camera stands.
-        side_px: of the square image.
-        usual_focal_px: of the photographs at that size; the result is within `ZOOM` of it.
+        gaussians: splat of the object.
+        T_camera_world: pose of the camera.
+        side_px: side of the square image.
+        usual_focal_px: focal length of the photographs at that size; the result is within `ZOOM` of it.
     """
     low, high = screen_box(gaussians, T_camera_world)
     extent = float((high - low).amax())
@@ -101,16 +107,16 @@ def framing_intrinsics(
 def screen_box(
     gaussians: Gaussians, T_camera_world: Float[Tensor, "1 4 4"]
 ) -> tuple[Float[Tensor, " 2"], Float[Tensor, " 2"]]:
-    """Least and greatest u, v of what is visible, a few strays left out.
+    """Least and greatest u, v of the visible Gaussians, without a few strays.
 
-    Each Gaussian counts by opacity squared times area on screen: mass that covers, with faint ones all but ignored.
+    Each Gaussian weighs opacity squared times area on screen, so that faint ones hardly count.
     """
     center, deviation, area = _on_screen(gaussians, T_camera_world)
     mass = gaussians.opacities.square() * area
     counts = torch.isfinite(center).all(-1) & torch.isfinite(deviation).all(-1) & torch.isfinite(mass) & (mass > 0)
     if not counts.any():
         distance = float(T_camera_world[0, :3, 3].norm())
-        # The origin projects to u = v = 0 for an upright camera that looks at it.
+        # An upright camera that looks at the origin sees it at u = v = 0.
         half = center.new_full((2,), EMPTY_RADIUS / max(distance, EMPTY_RADIUS))
         return -half, half
     center, reach, mass = center[counts], EDGE * deviation[counts], mass[counts]
@@ -124,14 +130,15 @@ def screen_box(
 def _on_screen(
     gaussians: Gaussians, T_camera_world: Float[Tensor, "1 4 4"]
 ) -> tuple[Float[Tensor, "gaussians 2"], Float[Tensor, "gaussians 2"], Float[Tensor, " gaussians"]]:
-    """Centre and standard deviations in u, v, and the area of one standard deviation; 0 behind the camera."""
+    """Centre and standard deviations in u, v, and the area within one standard deviation; area 0 behind the camera."""
     point = se3.transform_points(T_camera_world[0], gaussians.means)
     depth = point[:, 2:]
     seen = depth > 0.05 * T_camera_world[0, :3, 3].norm()
     safe = torch.where(seen, depth, torch.ones_like(depth))
     center = point[:, :2] / safe
     axes = T_camera_world[0, :3, :3] @ _rotations(gaussians.quats) * gaussians.scales[:, None, :]
-    # d(x / z) = (dx - u dz) / z, for each of the Gaussian's three axes.
+    # First-order change of u = x / z along each of the Gaussian's three axes: du = (dx - u dz) / z. The projected
+    # covariance is the sum of the outer products of these changes.
     spread = (axes[:, :2] - center[:, :, None] * axes[:, 2:]) / safe[:, :, None]
     covariance = spread @ spread.mT
     area = torch.det(covariance).clamp_min(0).sqrt() * seen[:, 0]

@@ -1,7 +1,7 @@
-"""The prior's part of a step: look at the model from a new place, ask the guidance, hand its gradient to the Gaussians.
+"""The diffusion prior's part of a step: render a novel view and pass the guidance's gradient on to the Gaussians.
 
-A pure function of settings, seed and step, so that a resumed run repeats an unbroken one. Nothing of it is a module or
-part of a checkpoint. The prior moves Gaussians, and no poses unless it is asked to.
+A pure function of settings, seed and step, so that a resumed run repeats an uninterrupted one. Nothing here is a module
+or part of a checkpoint. The prior moves Gaussians; it moves poses only with `guidance_moves_poses`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
 
 SIZES_UNTIL = (0.3, 0.6)
-"""Shares of the run until which the first and the second size of render are used (paper)."""
+"""Shares of the run at which renders change to the second and the third size (paper)."""
 
 
 @dataclass
@@ -38,14 +38,14 @@ class PriorSettings:
     """auto (where a CUDA device and the weights are at hand), none, zero123-6dof, zero123, a folder in a diffusers
     layout, an LDM checkpoint, or a name on the model hub (docs/prior.md)."""
     guidance_base: str | None = None
-    """Folder or hub name that gives what a checkpoint lacks: VAE, image encoder, scheduler."""
+    """Folder or hub name of a model that provides what a checkpoint lacks: VAE, image encoder, scheduler."""
     guidance_weight: float = 0.012
     """Weight of the prior's loss (paper: 1, beside a colour loss of 1e4 r). The paper's ratio at half the run, times
     `guidance_every`."""
     guidance_every: int = 3
-    """The prior is asked every so many steps (paper: 1); with 1,540 steps about as often as in the paper's 500."""
+    """Steps between two evaluations of the prior (paper: 1); with 1,540 steps about as many as in the paper's 500."""
     guidance_warmup: float = 0.0
-    """Share of the run before the prior is first asked (paper: 0)."""
+    """Share of the run before the prior is first evaluated (paper: 0)."""
     guidance_scale: float = 5.0
     """Classifier-free guidance (paper: 5)."""
     guidance_timesteps: Literal["annealed", "random"] = "annealed"
@@ -59,9 +59,9 @@ class PriorSettings:
     guidance_max_batch: int = 16
     """Images in one pass of a network; fewer need less memory."""
     guidance_precision: Precision = "auto"
-    """Of the networks: auto is fp16 on CUDA and fp32 on the CPU."""
+    """Precision of the networks: auto is fp16 on CUDA and fp32 on the CPU."""
     guidance_moves_poses: bool = False
-    """Every other time, look through a trusted photograph's own camera and let the gradient reach its pose (paper:
+    """Every other time, render from a trusted photograph's own camera and let the gradient reach its pose (paper:
     no)."""
 
 
@@ -70,7 +70,7 @@ class PriorSettingsError(ValueError):
 
 
 class Prior:
-    """A guidance and the photographs it is conditioned on."""
+    """A guidance with the photographs that condition it."""
 
     def __init__(self, guidance: Guidance, views: Views, settings: PriorSettings, seed: int = 0) -> None:
         self._guidance, self._views, self._settings, self._seed = guidance, views, settings, seed
@@ -89,14 +89,14 @@ class Prior:
         step: int,
         sh_degree: int | None = None,
     ) -> tuple[Float[Tensor, ""], dict[str, float]]:
-        """The weighted loss of one look at the Gaussians, and diagnostics.
+        """Weighted loss of one novel view, and diagnostics.
 
         Args:
-            gaussians: gradients reach them.
-            cameras: of all views, as refined so far.
+            gaussians: splat to render; differentiable.
+            cameras: cameras of all views, as refined so far.
             trusted: views that condition the prior.
             ratio: share of the run done.
-            step: decides all that is random.
+            step: seed of all that is random, with the run's seed.
             sh_degree: bands to render with.
         """
         generator = torch.Generator().manual_seed((self._seed * 1_000_003 + step) ^ 0x5EED)
@@ -104,13 +104,14 @@ class Prior:
         side = render_side(ratio, self._settings.guidance_sizes)
         view, others = self._look(gaussians, cameras, index, side, generator)
         rendered = rasterize(gaussians, view.camera, view.background, sh_degree=sh_degree).rgb[0].clamp(0, 1)
-        # The guidance's backward pass runs here, at its own scale and precision, and its graph is gone afterwards.
+        # The guidance's backward pass runs here, at its own scale and precision, so that its graph can be freed.
         image = rendered.detach().requires_grad_()
-        standing = square_cameras(replace(cameras, T_camera_world=cameras.T_camera_world.detach())[others])
+        sources = square_cameras(replace(cameras, T_camera_world=cameras.T_camera_world.detach())[others])
         camera = replace(view.camera, T_camera_world=view.camera.T_camera_world.detach(), K=view.camera.K.detach())
         with torch_on_all_threads():
-            value, diagnostics = self._guidance(image, camera, self._conditions[others], standing, ratio, generator)
+            value, diagnostics = self._guidance(image, camera, self._conditions[others], sources, ratio, generator)
             (gradient,) = torch.autograd.grad(value, image)
+        # A term with the value of the guidance's loss whose derivative by the render is the guidance's gradient.
         pull = (rendered * torch.nan_to_num(gradient, posinf=0.0, neginf=0.0)).sum()
         loss = self._settings.guidance_weight * (value.detach() + pull - pull.detach())
         return loss, {f"guidance_{name}": number for name, number in diagnostics.items()}
@@ -118,7 +119,7 @@ class Prior:
     def _look(
         self, gaussians: Gaussians, cameras: Cameras, index: Tensor, side: int, generator: torch.Generator
     ) -> tuple[NovelView, Tensor]:
-        """What is rendered, and which views condition it."""
+        """The view to render, and the indices of the views that condition it."""
         view = sample_novel_view(gaussians, cameras[index], side, generator)
         if not self._settings.guidance_moves_poses or len(index) < 2:
             return view, index
@@ -132,19 +133,19 @@ class Prior:
 
     @cached_property
     def _conditions(self) -> Any:
-        """Embeddings and latents of all photographs, over white; computed when first needed, then kept."""
+        """Embeddings and latents of all photographs, over white; computed when first needed."""
         masks = self._views.masks[..., None]
         return self._guidance.condition(square_images(self._views.images * masks + (1 - masks)))
 
 
 def build_prior(settings: PriorSettings, views: Views, device: torch.device | str, seed: int = 0) -> Prior | None:
-    """The prior that the settings ask for, or None; loading says in one line what was chosen and why.
+    """The prior that the settings ask for, or None; announces in one line what was chosen and why.
 
     Raises:
         PriorSettingsError: a setting is out of range.
     """
     if settings.guidance_every < 1:
-        raise PriorSettingsError(f"guidance-every is {settings.guidance_every}: it counts steps and starts at 1")
+        raise PriorSettingsError(f"guidance-every is {settings.guidance_every}: it must be 1 step or more")
     options = Zero123Options(
         scale=settings.guidance_scale,
         timesteps=settings.guidance_timesteps,
@@ -163,12 +164,12 @@ def build_prior(settings: PriorSettings, views: Views, device: torch.device | st
 
 
 def render_side(ratio: float, sizes: tuple[int, int, int]) -> int:
-    """Side of the novel render, pixels."""
+    """Side of the novel render at this share of the run, pixels."""
     return sizes[sum(ratio > until for until in SIZES_UNTIL)]
 
 
 def square_images(images: Float[Tensor, "views height width 3"]) -> Float[Tensor, "views side side 3"]:
-    """Images in the middle of white squares."""
+    """Images padded to squares with white, centred."""
     height, width = images.shape[1:3]
     side = max(height, width)
     left, top = (side - width) // 2, (side - height) // 2
@@ -177,7 +178,7 @@ def square_images(images: Float[Tensor, "views height width 3"]) -> Float[Tensor
 
 
 def square_cameras(cameras: Cameras) -> Cameras:
-    """The cameras of `square_images`; exact, the principal point moves with the padding."""
+    """Cameras of `square_images`: the principal point moves with the padding."""
     side = max(cameras.height, cameras.width)
     offset = cameras.K.new_zeros(3, 3)
     offset[0, 2], offset[1, 2] = (side - cameras.width) // 2, (side - cameras.height) // 2

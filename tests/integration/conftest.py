@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from sparseags_ns.guidance.folders import write_folder
-from sparseags_ns.guidance.networks import TINY, build
+from benchmarks.zero123_models import TINY, write_folder
+from sparseags_ns.guidance.networks import build
 from sparseags_ns.method_configs.sparseags import sparseags, sparseags_paper
 from sparseags_ns.plugin.trainer import SparseAGSTrainer, SparseAGSTrainerConfig
 from sparseags_ns.sample import SampleConfig, make_sample

@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from benchmarks.zero123_models import TINY
 from sparseags_ns.geometry.cameras import Cameras, orbit
-from sparseags_ns.guidance.networks import TINY, Networks, build
+from sparseags_ns.guidance.networks import Networks, build
 
 
 @pytest.fixture(autouse=True)

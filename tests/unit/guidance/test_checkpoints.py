@@ -17,9 +17,10 @@ from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint, con
 from safetensors.torch import save_file
 from torch import Tensor
 
+from benchmarks.zero123_models import TINY
 from sparseags_ns.guidance.checkpoints import CheckpointError, apply_checkpoint, projection_of, read_state
 from sparseags_ns.guidance.ldm_names import unet_name, vae_name
-from sparseags_ns.guidance.networks import TINY, ZERO123_XL, Networks, build
+from sparseags_ns.guidance.networks import ZERO123_XL, Networks, build
 
 MakeState = Callable[..., dict[str, Tensor]]
 

@@ -1,4 +1,4 @@
-"""Which prior a run gets, and what is said about it. No network and no GPU: what is on the machine is pretended."""
+"""Choice and announcement of the prior, on machines that are simulated: no network and no GPU is used."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from sparseags_ns.guidance import choice, sources
+from benchmarks.zero123_models import TINY, write_folder
+from sparseags_ns.guidance import choice
 from sparseags_ns.guidance.checkpoints import CheckpointError
 from sparseags_ns.guidance.choice import choose_guidance
-from sparseags_ns.guidance.folders import write_folder
-from sparseags_ns.guidance.networks import TINY, Networks
+from sparseags_ns.guidance.networks import Networks
 from sparseags_ns.guidance.zero123 import Zero123Options
 
 OPTIONS = Zero123Options(image_size=64)
@@ -30,7 +30,7 @@ def folder(tiny: Networks, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def bare_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A machine that has no weights and reaches nobody."""
+    """A machine without weights and without network."""
 
     def refuse(*_: object, **__: object) -> str:
         raise OSError("no route")
@@ -41,39 +41,39 @@ def bare_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def said(capsys: pytest.CaptureFixture[str]) -> str:
+def announced(capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().err.strip()
 
 
-def test_auto_on_a_cpu_is_off_and_says_so_in_one_line(bare_machine: None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_auto_on_a_cpu_is_off_and_announced_in_one_line(bare_machine: None, capsys: pytest.CaptureFixture[str]) -> None:
     assert choose_guidance("auto", "cpu", OPTIONS) is None
-    line = said(capsys)
+    line = announced(capsys)
     assert line.count("\n") == 0 and "diffusion prior: off" in line and "no CUDA device" in line
     assert "--pipeline.model.guidance PATH" in line
 
 
 def test_auto_without_weights_is_off_and_names_them(bare_machine: None, capsys: pytest.CaptureFixture[str]) -> None:
     assert choose_guidance("auto", "cuda", OPTIONS) is None
-    assert "no Zero123 weights on this machine: hf download ashawkey/zero123-xl-diffusers" in said(capsys)
+    assert "no Zero123 weights on this machine: hf download ashawkey/zero123-xl-diffusers" in announced(capsys)
 
 
-def test_auto_takes_a_download_that_is_whole_and_no_half_of_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_takes_a_complete_download_and_no_partial_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda name, **how: str(folder))
-    assert sources.find_base() == folder
+    assert choice.find_base() == folder
     (folder / "unet" / "diffusion_pytorch_model.safetensors").unlink()
-    assert sources.find_base() is None
+    assert choice.find_base() is None
 
 
 def test_none_is_off(capsys: pytest.CaptureFixture[str]) -> None:
     assert choose_guidance("none", "cuda", OPTIONS) is None
-    assert "diffusion prior: off (guidance is none)" in said(capsys)
+    assert "diffusion prior: off (guidance is none)" in announced(capsys)
 
 
 def test_a_folder_is_used_on_a_cpu_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     guidance = choose_guidance(str(folder), "cpu", OPTIONS)
     assert guidance is not None and guidance.networks.dtype == torch.float32
     assert not any(p.requires_grad for module in guidance.networks.modules().values() for p in module.parameters())
-    assert f"diffusion prior: 6dof Zero123 (weights from {folder}, float32 on cpu)" in said(capsys)
+    assert f"diffusion prior: 6dof Zero123 (weights from {folder}, float32 on cpu)" in announced(capsys)
 
 
 def test_precision_can_be_named(folder: Path) -> None:
@@ -81,21 +81,21 @@ def test_precision_can_be_named(folder: Path) -> None:
     assert guidance is not None and guidance.networks.dtype == torch.bfloat16
 
 
-def test_a_checkpoint_with_a_base_says_what_became_of_its_keys(
+def test_a_checkpoint_with_a_base_reports_the_use_of_its_keys(
     folder: Path, tiny: Networks, capsys: pytest.CaptureFixture[str], make_ldm_state: Callable[..., dict[str, Tensor]]
 ) -> None:
     path = folder.parent / "six.ckpt"
     torch.save({"state_dict": make_ldm_state(tiny, whole=False)}, path)
     assert choose_guidance(str(path), "cpu", OPTIONS, base=str(folder)) is not None
-    text = said(capsys)
+    text = announced(capsys)
     assert "six.ckpt loaded (keys used: unet" in text and f"weights from {path} on {folder}" in text
 
 
-def test_auto_prefers_the_authors_weights_where_both_are_at_hand(
+def test_auto_prefers_the_authors_weights_where_both_exist(
     folder: Path, tiny: Networks, monkeypatch: pytest.MonkeyPatch, make_ldm_state: Callable[..., dict[str, Tensor]]
 ) -> None:
     (folder.parent / "checkpoints").mkdir()
-    torch.save({"state_dict": make_ldm_state(tiny, whole=False)}, folder.parent / "checkpoints" / sources.SIX_DOF_FILE)
+    torch.save({"state_dict": make_ldm_state(tiny, whole=False)}, folder.parent / "checkpoints" / choice.SIX_DOF_FILE)
     monkeypatch.chdir(folder.parent)
     monkeypatch.setattr(choice, "find_base", lambda: folder)
     monkeypatch.setattr(choice, "_why_not", lambda device: None)

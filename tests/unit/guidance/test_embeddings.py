@@ -71,7 +71,7 @@ def test_focal_ratios_do_not_depend_on_the_sizes_of_the_images() -> None:
 
 
 def test_six_dof_keeps_a_camera_that_looks_past_the_object() -> None:
-    """Six degrees of pose_lr_scale, unlike the vanilla numbers: a turned head is in them."""
+    """The six numbers of a pose, unlike the vanilla numbers, include a rotation of the camera on the spot."""
     pose = look_at(torch.tensor([0.0, 0, 1.85]), torch.tensor([0.4, 0, 0]), roll_deg=20.0)[None]
     condition = cameras_at([0.0], [0.0], [1.85])
     turned = condition.with_poses(pose)

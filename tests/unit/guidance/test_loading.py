@@ -13,10 +13,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from benchmarks.zero123_models import TINY, write_folder
 from sparseags_ns.guidance.checkpoints import CheckpointError
-from sparseags_ns.guidance.folders import weights_file, write_folder
-from sparseags_ns.guidance.loading import load_checkpoint, load_folder
-from sparseags_ns.guidance.networks import TINY, Networks, build
+from sparseags_ns.guidance.loading import load_checkpoint, load_folder, weights_file
+from sparseags_ns.guidance.networks import Networks, build
 
 LAYOUTS = ["clip_camera_projection", "cc_projection"]
 

@@ -1,4 +1,4 @@
-"""The prior's step from end to end: UNet, VAE, rasterizer, Gaussians; and what it leaves alone."""
+"""The prior's step from end to end: gradients through UNet, VAE and rasterizer reach Gaussians, and nothing else."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import torch
 
+from benchmarks.zero123_models import TINY, write_folder
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import Cameras, project
-from sparseags_ns.guidance.folders import write_folder
-from sparseags_ns.guidance.networks import TINY, Networks
+from sparseags_ns.guidance.networks import Networks
 from sparseags_ns.guidance.zero123 import Zero123, Zero123Options
 from sparseags_ns.optimization.prior import (
     Prior,
@@ -63,7 +63,7 @@ def test_gradients_flow_from_the_unet_into_every_tensor_of_the_gaussians(
 
 
 class Spy(Zero123):
-    """Notes what it is asked."""
+    """Zero123 that records the arguments of its last call."""
 
     asked: dict[str, Any]
 
@@ -72,7 +72,7 @@ class Spy(Zero123):
         return super().__call__(rendered, camera, conditions, cameras, ratio, generator)
 
 
-def test_the_gradient_is_that_of_one_unbroken_graph(tiny: Networks, views: Views, toy_gaussians: Gaussians) -> None:
+def test_the_gradient_equals_that_of_one_graph(tiny: Networks, views: Views, toy_gaussians: Gaussians) -> None:
     """The backward pass in two parts equals the plain chain rule through render, VAE and loss."""
     spy, gaussians = Spy(tiny, Zero123Options(image_size=64)), leaves(toy_gaussians)
     prior = Prior(spy, views, replace(SMALL, guidance_weight=0.25))
@@ -97,7 +97,7 @@ def test_poses_are_not_moved(prior: Prior, views: Views, toy_gaussians: Gaussian
         assert torch.autograd.grad(loss, tangents, allow_unused=True) == (None,)
 
 
-def test_poses_are_moved_if_asked_each_by_what_the_others_say(
+def test_poses_are_moved_if_asked_each_conditioned_on_the_other_views(
     tiny: Networks, views: Views, toy_gaussians: Gaussians
 ) -> None:
     prior = Prior(Zero123(tiny, Zero123Options(image_size=64)), views, replace(SMALL, guidance_moves_poses=True))
@@ -170,7 +170,7 @@ def test_renders_grow_with_the_run() -> None:
     assert sizes == [128, 128, 256, 256, 512, 512]
 
 
-def test_pictures_that_are_not_square_are_padded_with_white_and_their_cameras_know(
+def test_images_that_are_not_square_are_padded_with_white_and_their_principal_points_move(
     make_cameras: Callable[..., Cameras],
 ) -> None:
     cameras = make_cameras([0.0, 40.0], size=60)
@@ -197,6 +197,6 @@ def test_photographs_without_masks_are_warned_of(
     assert "knows objects on white" in capsys.readouterr().err
 
 
-def test_a_prior_that_is_asked_every_zeroth_step_is_refused(views: Views) -> None:
-    with pytest.raises(PriorSettingsError, match="guidance-every is 0: it counts steps and starts at 1"):
+def test_an_interval_of_no_steps_is_refused(views: Views) -> None:
+    with pytest.raises(PriorSettingsError, match="guidance-every is 0: it must be 1 step or more"):
         build_prior(PriorSettings(guidance="none", guidance_every=0), views, "cpu")

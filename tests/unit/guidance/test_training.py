@@ -12,9 +12,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from benchmarks.zero123_models import TINY
 from sparseags_ns.geometry.cameras import Cameras, orbit
 from sparseags_ns.guidance.embeddings import embed
-from sparseags_ns.guidance.networks import TINY, Networks, build
+from sparseags_ns.guidance.networks import Networks, build
 from sparseags_ns.guidance.zero123 import Zero123, Zero123Options
 from sparseags_ns.optimization.novel_views import sample_novel_view
 from sparseags_ns.optimization.prior import Prior, PriorSettings

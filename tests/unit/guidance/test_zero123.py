@@ -10,9 +10,10 @@ import pytest
 import torch
 from transformers import CLIPImageProcessor
 
+from benchmarks.zero123_models import TINY
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.guidance.embeddings import embed
-from sparseags_ns.guidance.networks import TINY, Networks, build
+from sparseags_ns.guidance.networks import Networks, build
 from sparseags_ns.guidance.sds import Guidance
 from sparseags_ns.guidance.zero123 import Conditions, Zero123, Zero123Options
 
