@@ -17,7 +17,7 @@ REPO = Path(__file__).parents[1]
 settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy machine")
 
-NUMBA = re.compile(r"^(?:import|from) (?:numba\b|sparseags_ns\.\S*\bjit\b|sparseags_ns\S* import jit\b)", re.MULTILINE)
+NUMBA = re.compile(r"^(?:(?:import|from) numba\b|from \S+ import (?:compiler|jit|kernel)\b)", re.MULTILINE)
 
 
 def _is_checked(module: str) -> bool:

@@ -16,11 +16,10 @@ from jaxtyping import Float
 
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.sample import layout as at
-from sparseags_ns.sample.jit import kernel
-from sparseags_ns.sample.light import film, shade
+from sparseags_ns.sample.layout import kernel
 from sparseags_ns.sample.model import Tables
 from sparseags_ns.sample.sdf import distance
-from sparseags_ns.sample.surface_color import bumped, surface_color
+from sparseags_ns.sample.shading import bumped, film, shade, surface_color
 
 STEP = 0.85  # some of the solids' distances are estimates that can be a little too long
 ROWS = 16  # rows of a photograph that one thread takes at a time

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from sparseags_ns.sample import layout as at
-from sparseags_ns.sample.jit import kernel
+from sparseags_ns.sample.layout import kernel
 from sparseags_ns.sample.patterns import glyph, hash01, noise
 
 NONE, A, B, C = -1, 0, 1, 2

@@ -1,13 +1,23 @@
-"""Where each number of a sample's object lies in the flat tables that the compiled kernels read.
+"""What the sample's compiled kernels share: their compiler, and the columns of the tables that describe the object.
 
-The object is described with `Model` (model.py) and packed into three float64 tables, one row for each part, material
-and decal. Kernels take plain arrays because numba compiles those fastest.
+An object is built with `Model` (model.py) and packed into float64 tables: one row for each part, material, decal and
+light. Kernels take plain arrays because numba compiles those fastest.
 
-Frames: `object`, the frame in which a family draws (+y up, +z the object's front, its own unit of length); `part`,
-the own frame of a solid. Rows of R are the part's axes seen from the object frame.
+Frames: `object`, the frame in which a family builds (+y up, +z the object's front, its own unit of length); `part`,
+the frame of one solid. The rows of a part's rotation are its axes in the object frame.
 """
 
 from __future__ import annotations
+
+from pathlib import Path
+
+from sparseags_ns.numba_cache import compiler
+
+# Fast math may reorder sums and contract products: the photographs' last bits depend on this flag.
+kernel = compiler(
+    "sample-kernels", *sorted(Path(__file__).parent.glob("*.py")), nogil=True, fastmath=True, error_model="numpy"
+)
+"""Decorator that compiles a function to machine code that runs without the interpreter's lock."""
 
 # Kinds of solids; lengths that each reads from SIZES on.
 BOX = 0  # half x, half y, half z, edge radius
@@ -37,7 +47,7 @@ MAP_SOLID, MAP_CYLINDER, MAP_BOX = 0, 1, 2
 # Patterns.
 PLAIN, STRIPES, DOTS, WOOD, PATCHES, BRICKS, PANELS, CHECKS, SHINGLES, GLYPHS, CELLS, BANDS = range(12)
 
-# Columns of the table of decals: small flat pictures pressed onto the parts of one group.
+# Columns of the table of decals, small flat pictures pressed onto the parts of one group.
 DECAL_KIND, DECAL_GROUP, DECAL_ROTATION, DECAL_ORIGIN = 0, 1, 2, 11
 DECAL_HALF_U, DECAL_HALF_V, DECAL_DEPTH = 14, 15, 16
 DECAL_A, DECAL_B, DECAL_C = 17, 20, 23
@@ -46,6 +56,10 @@ DECAL_COLUMNS = 30
 
 # Kinds of decals.
 PLATE, DISC, TEXT, WINDOW, STAR, GAUGE, GRILLE, DOOR, FLOWER = range(9)
+
+# Columns of the table of lights: row 0 is the key light, the other rows are soft boxes.
+LIGHT_DIRECTION, LIGHT_RADIANCE, LIGHT_HALF_COS = 0, 3, 6
+LIGHT_COLUMNS = 7
 
 PROFILE_POINTS, PROFILE_CHUNK = 49, 6
 """Radii stored for each lathe profile, equally spaced in height; pieces between them that make one chunk."""

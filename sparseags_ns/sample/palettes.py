@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import colorsys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 
 _SETS = (
     "c8452f f2e3c6 2f5d73 e8a33d 3a2e2a",
@@ -25,8 +27,6 @@ _SETS = (
 )
 WOODS = ("a9713f 7b4a26", "c99a63 a3743f", "8a5430 5c351c", "d8b07a b98a52", "6e4226 472815")
 METALS = ("#c9c7c2", "#b9a06a", "#a8adb3", "#c98d5e", "#8d9096")
-PANE = ("#2c4654", "#7fa3b5")
-"""Glass of a window, and the reflection in it."""
 FURS = (
     "d79a52 f6ead5 5b3a22",
     "8a8178 e9e4dc 3c3733",
@@ -34,6 +34,8 @@ FURS = (
     "4a3a30 c7a27a 1f1a17",
     "c8b08a 6e5238 2e241c",
 )
+NAMED = {"black": "#000000", "brass": "#c9a24a", "pane": "#2c4654", "shine": "#7fa3b5"}
+"""Colours that several families use whatever the palette: `pane` is a window's glass, `shine` the reflection in it."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +48,20 @@ class Palette:
     accent: str
     dark: str
 
-    @property
-    def label(self) -> list[str]:
-        """Ground, letters and rim of a lettered plate."""
-        return [self.pale, self.dark, self.accent]
+    def colors(self, names: str | Sequence[str]) -> list[str]:
+        """Hex strings of roles, `NAMED` colours and hex strings, as in "main pale #d04a35"."""
+        names = names.split() if isinstance(names, str) else names
+        return [str(name) if name.startswith("#") else NAMED.get(name) or getattr(self, name) for name in names]
+
+
+def linear(color: str) -> Float[np.ndarray, " 3"]:
+    """Linear RGB of an sRGB hex string such as "#d04a35"."""
+    srgb = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255.0
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
 
 
 def _shifted(color: str, hue: float, light: float) -> str:
-    """The colour with its hue turned (share of the circle) and its lightness scaled a little."""
+    """The colour with its hue shifted (by a share of the circle) and its lightness scaled."""
     red, green, blue = (int(color[i : i + 2], 16) / 255.0 for i in (0, 2, 4))
     h, value, s = colorsys.rgb_to_hls(red, green, blue)
     rgb = colorsys.hls_to_rgb((h + hue) % 1.0, min(max(value * light, 0.0), 1.0), s)
@@ -61,7 +69,7 @@ def _shifted(color: str, hue: float, light: float) -> str:
 
 
 def draw_palette(rng: np.random.Generator) -> Palette:
-    """One of the sets, its strong colours in random roles and every colour a little shifted."""
+    """One of the sets, with its strong colours in random roles and every colour shifted a little."""
     main, pale, second, accent, dark = _SETS[rng.integers(len(_SETS))].split()
     strong = rng.permutation([main, second, accent])
     hue = rng.uniform(-0.03, 0.03)

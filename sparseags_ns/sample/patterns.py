@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from sparseags_ns.sample import layout as at
-from sparseags_ns.sample.jit import kernel
+from sparseags_ns.sample.layout import kernel
 
 # Block letters on a grid of 3 x 3 nodes (0 to 8 row by row from the top left): the strokes of A C E F H I J K L M N O
 # P S T U V X Y Z and 1 4 7, as pairs of nodes.

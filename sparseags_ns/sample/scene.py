@@ -21,9 +21,8 @@ from sparseags_ns.sample.config import SampleConfig
 from sparseags_ns.sample.families import draw_object
 from sparseags_ns.sample.faults import Photographs, padded, with_mask_faults
 from sparseags_ns.sample.noise import RoughCameras, roughen
-from sparseags_ns.sample.studio import draw_lights, fitted
-from sparseags_ns.sample.surface import seen_by, surface
-from sparseags_ns.sample.viewpoints import draw_cameras
+from sparseags_ns.sample.studio import draw_cameras, draw_lights
+from sparseags_ns.sample.surface import fitted, seen_by, surface
 from sparseags_ns.views import Views
 
 Progress = Callable[[int, int], None]

@@ -1,62 +1,129 @@
-"""The light of one sample and where its object stands: drawn by seed, then fitted to the sphere of radius 0.5.
+"""The studio in which a sample is photographed: its light, and the true cameras of photographs and held-out views.
 
-Frames: `object` and `world` as in model.py.
+Frame: `world`, the object in the sphere of radius 0.5 around the origin, +y up; azimuth 0 is +z, pi / 2 is +x.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
+import torch
 from jaxtyping import Float
 
+from sparseags_ns.geometry import se3
+from sparseags_ns.geometry.cameras import Cameras, look_at, project
 from sparseags_ns.sample import layout as at
-from sparseags_ns.sample.light import DIRECTION, HALF_COS, LIGHT_COLUMNS, RADIANCE
-from sparseags_ns.sample.model import Tables
-from sparseags_ns.sample.surface import surface
+from sparseags_ns.sample.config import SampleConfig
 
-RADIUS = 0.5
-
-
-def _direction(azimuth_deg: float, elevation_deg: float) -> Float[np.ndarray, " 3"]:
-    a, e = np.radians(azimuth_deg), np.radians(elevation_deg)
-    return np.array([np.cos(e) * np.sin(a), np.sin(e), np.cos(e) * np.cos(a)])
+MARGIN = 0.97
+"""Share of the half photograph within which the object stays, unless it is to be cut."""
+Poses = Float[torch.Tensor, "views 4 4"]
+"""T_camera_world."""
+Points = Float[torch.Tensor, "points 3"]
 
 
 def draw_lights(rng: np.random.Generator) -> Float[np.ndarray, "lights light_columns"]:
     """A key light from above the front, a large soft box on each side of it, slightly warm or cool."""
-    lights = np.zeros((3, LIGHT_COLUMNS))
-    azimuth = rng.uniform(-60.0, 60.0)
-    warmth = rng.uniform(-0.06, 0.1)
+    azimuth, warmth = rng.uniform(-60.0, 60.0), rng.uniform(-0.06, 0.1)
     tint = np.array([1.0 + warmth, 1.0, 1.0 - warmth])
-    angles = [
-        (azimuth, rng.uniform(40, 60)),
-        (azimuth - rng.uniform(80, 120), 35.0),
-        (azimuth + rng.uniform(110, 160), 25.0),
-    ]
+    angles_deg = [(azimuth, rng.uniform(40, 60))]
+    angles_deg += [(azimuth - rng.uniform(80, 120), 35.0), (azimuth + rng.uniform(110, 160), 25.0)]
     strengths = [rng.uniform(0.72, 0.85), rng.uniform(1.8, 2.4), rng.uniform(1.2, 1.7)]
-    for row, ((a, e), strength) in enumerate(zip(angles, strengths, strict=True)):
-        lights[row, DIRECTION : DIRECTION + 3] = _direction(a, e)
-        lights[row, RADIANCE : RADIANCE + 3] = strength * (tint if row == 0 else 2.0 - tint)
-        lights[row, HALF_COS] = np.cos(np.radians(rng.uniform(16, 24)))
+    lights = np.zeros((3, at.LIGHT_COLUMNS))
+    for row, ((a, e), strength) in enumerate(zip(angles_deg, strengths, strict=True)):
+        lights[row, at.LIGHT_DIRECTION : at.LIGHT_DIRECTION + 3] = _outward(a, e)
+        lights[row, at.LIGHT_RADIANCE : at.LIGHT_RADIANCE + 3] = strength * (tint if row == 0 else 2.0 - tint)
+        lights[row, at.LIGHT_HALF_COS] = np.cos(np.radians(rng.uniform(16, 24)))
     return lights
 
 
-def enclosing_ball(points: Float[np.ndarray, "points 3"]) -> tuple[Float[np.ndarray, " 3"], float]:
-    """Centre and radius of nearly the smallest ball around the points (Badoiu and Clarkson 2003)."""
-    center = 0.5 * (points.min(0) + points.max(0))
-    for step in range(1, 400):
-        away = points - center
-        center = center + away[np.argmax((away**2).sum(1))] / (step + 1)
-    return center, float(np.sqrt(((points - center) ** 2).sum(1).max()))
+def draw_cameras(
+    config: SampleConfig, points: Float[np.ndarray, "points 3"], rng: np.random.Generator
+) -> tuple[Cameras, Cameras]:
+    """Cameras of the photographs and of the held-out views; one focal length, principal point in the middle.
+
+    Args:
+        points: the object's surface, which shall fill 70 to 80% of the photographs.
+    """
+    distance, middle = rng.uniform(2.05, 2.4), rng.uniform(0.0, 360.0)
+    inputs, tests = _input_poses(config, middle, distance, rng), _test_poses(config, middle, distance, rng)
+    surface = torch.from_numpy(points)
+    focal = _focal(torch.cat([inputs, tests]), len(inputs), surface, rng.uniform(0.72, 0.8))
+    K = torch.tensor([[focal, 0.0, 0.5], [0.0, focal, 0.5], [0.0, 0.0, 1.0]], dtype=torch.float64)
+    K[:2] *= config.size
+    cameras, test_cameras = (
+        Cameras(poses, K.expand(len(poses), 3, 3).clone(), config.size, config.size) for poses in (inputs, tests)
+    )
+    if config.cut > 0 and config.cut_style == "aim":
+        cameras = cameras.with_poses(_aimed_past(cameras, surface, config.cut, rng))
+    return cameras, test_cameras
 
 
-def fitted(tables: Tables) -> Tables:
-    """The same object with the centre and scale that put it into the sphere of radius 0.5 around the origin."""
-    bounds = tables.parts[tables.parts[:, at.CARVE] == 0, at.BOUND : at.BOUND_RADIUS + 1]
-    center = 0.5 * ((bounds[:, :3] - bounds[:, 3:]).min(0) + (bounds[:, :3] + bounds[:, 3:]).max(0))
-    reach = float((np.linalg.norm(bounds[:, :3] - center, axis=1) + bounds[:, 3]).max())
-    rough = replace(tables, center=center, scale=RADIUS / reach)
-    points, _ = surface(rough, 20000, np.random.default_rng(0))
-    ball, radius = enclosing_ball(points / rough.scale + center)
-    return replace(tables, center=ball, scale=RADIUS / (1.01 * radius))
+def _input_poses(config: SampleConfig, middle_deg: float, distance: float, rng: np.random.Generator) -> Poses:
+    """Cameras at elevations from -5 to 45 degrees, aimed a little off the centre, rolled a little."""
+    count = config.num_views
+    azimuth = _azimuths(config, count, middle_deg, 10.0, rng)
+    eyes = _eyes(azimuth, rng.uniform(-5.0, 45.0, count), distance, rng)
+    off = rng.normal(size=(count, 3))
+    off *= 0.04 * rng.uniform(0.0, 1.0, (count, 1)) ** (1 / 3) / np.linalg.norm(off, axis=1, keepdims=True)
+    roll_deg = torch.from_numpy(rng.uniform(-5.0, 5.0, count))
+    return look_at(eyes, torch.from_numpy(off), roll_deg=roll_deg)
+
+
+def _test_poses(config: SampleConfig, middle_deg: float, distance: float, rng: np.random.Generator) -> Poses:
+    """Upright cameras that look at the centre, at elevations from -10 to 60 degrees, in the order of their azimuth."""
+    azimuth = np.sort(_azimuths(config, config.num_test_views, middle_deg, 3.0, rng))
+    eyes = _eyes(azimuth, rng.uniform(-10.0, 60.0, config.num_test_views), distance, rng)
+    return look_at(eyes, torch.zeros_like(eyes))
+
+
+def _azimuths(
+    config: SampleConfig, count: int, middle_deg: float, jitter_deg: float, rng: np.random.Generator
+) -> Float[np.ndarray, " views"]:
+    """Azimuths in degrees, evenly spread over the arc with jitter, in random order."""
+    step = config.arc_deg / max(count, 1)
+    jitter = rng.uniform(-1.0, 1.0, count) * min(jitter_deg, 0.22 * step)
+    return rng.permutation(middle_deg + (np.arange(count) + 0.5) * step - 0.5 * config.arc_deg + jitter)
+
+
+def _eyes(
+    azimuth_deg: Float[np.ndarray, " views"],
+    elevation_deg: Float[np.ndarray, " views"],
+    distance: float,
+    rng: np.random.Generator,
+) -> Float[torch.Tensor, "views 3"]:
+    """Camera centres at the distance, give or take 10%."""
+    distances = distance * rng.uniform(0.9, 1.1, len(azimuth_deg))
+    return torch.from_numpy(_outward(azimuth_deg, elevation_deg) * distances[:, None])
+
+
+def _outward(
+    azimuth_deg: Float[np.ndarray, "*views"] | float, elevation_deg: Float[np.ndarray, "*views"] | float
+) -> Float[np.ndarray, "*views 3"]:
+    """Unit vectors away from the origin."""
+    a, e = np.radians(azimuth_deg), np.radians(elevation_deg)
+    return np.stack([np.cos(e) * np.sin(a), np.sin(e), np.cos(e) * np.cos(a)], -1)
+
+
+def _focal(poses: Poses, inputs: int, points: Points, fill: float) -> float:
+    """Focal length in photograph widths: the object fills a share of the input views, and stays inside all views."""
+    in_camera = se3.transform_points(poses, points)
+    places = in_camera[..., :2] / in_camera[..., 2:]
+    extents = (places.amax(1) - places.amin(1)).amax(-1)[:inputs].mean()
+    return float(min(fill / extents, 0.5 * MARGIN / places.abs().max()))
+
+
+def _aimed_past(cameras: Cameras, points: Points, cut: float, rng: np.random.Generator) -> Poses:
+    """The poses rotated on the spot until a share of the object's extent lies beyond a random edge of each view."""
+    pixels, _ = project(cameras, points)
+    low, high = pixels.amin(1), pixels.amax(1)
+    poses = []
+    for view in range(len(cameras)):
+        axis, beyond = int(rng.integers(2)), bool(rng.integers(2))
+        extent, size = high[view, axis] - low[view, axis], float(cameras.width)
+        shift = size + cut * extent - high[view, axis] if beyond else -low[view, axis] - cut * extent
+        angle = torch.atan(shift / cameras.K[view, 0, 0])
+        tangent = torch.zeros(6, dtype=torch.float64)
+        # Rotating the camera left (about its y axis, which points down) moves the image of the object to the right.
+        tangent[3 + (1 - axis)] = angle if axis == 0 else -angle
+        poses.append(se3.exp(tangent) @ cameras.T_camera_world[view])
+    return torch.stack(poses)

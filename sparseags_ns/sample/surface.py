@@ -1,29 +1,32 @@
-"""Points on the true surface of the sample's object, evenly by area.
+"""Points on the true surface of the sample's object, evenly by area, and its fit into the unit sphere.
 
-Frame: `world`. Random straight lines meet a surface in proportion to its area (Cauchy and Crofton's formula), so all
-crossings of lines drawn evenly through the bounding sphere are an even sample.
+Frame: `world` (model.py). Random straight lines meet a surface in proportion to its area (Cauchy and Crofton's
+formula), so all crossings of lines drawn evenly through the bounding sphere are an even sample.
 """
 
 from __future__ import annotations
 
 import math
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from sparseags_ns.geometry.cameras import Cameras
+from sparseags_ns.sample import layout as at
 from sparseags_ns.sample.caster import candidates, march, normal_at, threads
-from sparseags_ns.sample.jit import kernel
+from sparseags_ns.sample.layout import kernel
 from sparseags_ns.sample.model import Tables
 from sparseags_ns.sample.sdf import distance
 
 LINES = 4096  # lines drawn at a time
+RADIUS = 0.5  # of the sphere that every object fits
 
 
 @kernel
 def _crossings(parts, profiles, size, origins, directions, out, out_normals):
-    """All points where the lines enter or leave the object; returns their number."""
+    """Write all points where the lines enter or leave the object, and the normals there; returns their number."""
     ids, found = np.empty(parts.shape[0], np.int64), 0
     for line in range(origins.shape[0]):
         o = (origins[line, 0], origins[line, 1], origins[line, 2])
@@ -33,6 +36,7 @@ def _crossings(parts, profiles, size, origins, directions, out, out_normals):
         while count > 0 and way < far and found < out.shape[0]:
             x, y, z = o[0] + way * d[0], o[1] + way * d[1], o[2] + way * d[2]
             here, _ = distance(parts, profiles, ids, count, x, y, z)
+            # A change of sign is a crossing: halve the step until the point is found.
             if (here < 0.0) != (before < 0.0):
                 low, high = way - step, way
                 for _ in range(30):
@@ -87,7 +91,7 @@ def surface(
 
 @kernel
 def _count_views(parts, profiles, size, points, normals, centers, counts):
-    """For each point, the number of centres from which it is not hidden by the object itself."""
+    """Add to each point's count the number of centres from which the object itself does not hide it."""
     ids = np.empty(parts.shape[0], np.int64)
     for i in range(points.shape[0]):
         off = 2e-3 * size
@@ -109,7 +113,7 @@ def seen_by(
     normals: Float[np.ndarray, "points 3"],
     cameras: Cameras,
 ) -> Int[np.ndarray, " points"]:
-    """How many of the cameras see each surface point (the frame of their photographs does not matter)."""
+    """How many of the cameras each surface point is visible to, whether or not it lies inside their photographs."""
     centers = cameras.centers.double().cpu().numpy() / tables.scale + tables.center
     where = points / tables.scale + tables.center
     counts = np.zeros(len(points), np.int64)
@@ -121,3 +125,24 @@ def seen_by(
     with ThreadPoolExecutor(threads()) as pool:
         list(pool.map(work, slices))
     return counts
+
+
+def _enclosing_ball(points: Float[np.ndarray, "points 3"]) -> tuple[Float[np.ndarray, " 3"], float]:
+    """Centre and radius of nearly the smallest ball around the points (Badoiu and Clarkson 2003)."""
+    # Each step moves the centre towards the farthest point, by ever smaller shares of the way.
+    center = 0.5 * (points.min(0) + points.max(0))
+    for step in range(1, 400):
+        away = points - center
+        center = center + away[np.argmax((away**2).sum(1))] / (step + 1)
+    return center, float(np.sqrt(((points - center) ** 2).sum(1).max()))
+
+
+def fitted(tables: Tables) -> Tables:
+    """The tables with the centre and scale that put the object into the sphere of radius 0.5 around the origin."""
+    bounds = tables.parts[tables.parts[:, at.CARVE] == 0, at.BOUND : at.BOUND_RADIUS + 1]
+    center = 0.5 * ((bounds[:, :3] - bounds[:, 3:]).min(0) + (bounds[:, :3] + bounds[:, 3:]).max(0))
+    reach = float((np.linalg.norm(bounds[:, :3] - center, axis=1) + bounds[:, 3]).max())
+    rough = replace(tables, center=center, scale=RADIUS / reach)
+    points, _ = surface(rough, 20000, np.random.default_rng(0))
+    ball, radius = _enclosing_ball(points / rough.scale + center)
+    return replace(tables, center=ball, scale=RADIUS / (1.01 * radius))

@@ -17,6 +17,7 @@ SOURCES = sorted((ROOT / "sparseags_ns").rglob("*.py")) + sorted((ROOT / "method
 DOWNSTREAM = (
     "console",
     "storage",
+    "numba_cache",
     "geometry",
     "rasterizer",
     "views",
@@ -44,13 +45,13 @@ DOWNSTREAM = (
 
 NARROW = {
     "geometry": set(),
-    "rasterizer": {"geometry"},
+    "rasterizer": {"numba_cache", "geometry"},
     "views": {"geometry"},
     "metrics": {"console", "geometry", "rasterizer", "views"},
     "formats": {"storage", "geometry"},
     "guidance": {"console", "storage", "geometry"},
     "pose_search": {"console", "geometry", "rasterizer", "views", "optimization"},
-    "sample": {"console", "storage", "geometry", "views", "formats"},
+    "sample": {"console", "storage", "numba_cache", "geometry", "views", "formats"},
 }
 """Rooms that may use less than the order allows, so that each can be tested with ten lines and swapped."""
 

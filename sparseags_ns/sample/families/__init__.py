@@ -7,29 +7,31 @@ from typing import Literal
 
 import numpy as np
 
-from sparseags_ns.sample.families import symmetric, thin
-from sparseags_ns.sample.families.aeroplanes import aeroplane
-from sparseags_ns.sample.families.birds import bird
-from sparseags_ns.sample.families.boats import sailing_boat, steamer
-from sparseags_ns.sample.families.cacti import cactus
-from sparseags_ns.sample.families.engines import engine
-from sparseags_ns.sample.families.guitars import guitar
-from sparseags_ns.sample.families.houses import house
-from sparseags_ns.sample.families.lamps import desk_lamp
-from sparseags_ns.sample.families.lanterns import lantern
-from sparseags_ns.sample.families.mills import windmill
-from sparseags_ns.sample.families.quadrupeds import quadruped
-from sparseags_ns.sample.families.radios import radio
+from sparseags_ns.sample.families.animals import bird, quadruped
+from sparseags_ns.sample.families.buildings import house, windmill
+from sparseags_ns.sample.families.craft import aeroplane, sailing_boat, steamer
+from sparseags_ns.sample.families.lamps import desk_lamp, lantern
 from sparseags_ns.sample.families.robots import robot
-from sparseags_ns.sample.families.vehicles import car
+from sparseags_ns.sample.families.symmetric import bottle, globe, tin, vase
+from sparseags_ns.sample.families.thin import bicycle, bird_cage, chair
+from sparseags_ns.sample.families.things import cactus, guitar, radio
+from sparseags_ns.sample.families.vehicles import car, engine
 from sparseags_ns.sample.families.vessels import mug, teapot, watering_can
 from sparseags_ns.sample.model import Model
 
 Family = Literal[
     "any", "vehicle", "robot", "vessel", "house", "animal", "lamp", "craft", "thing", "thin", "near_symmetric"
 ]
+Builder = Callable[[Model], None]
 
-FAMILIES: dict[str, tuple[Callable[[Model], None], ...]] = {
+EASY: tuple[Builder, ...] = (
+    *(car, teapot, robot, house, quadruped, desk_lamp, sailing_boat, radio, bird),
+    *(engine, mug, cactus, aeroplane, windmill, lantern, steamer, watering_can, guitar),
+)
+"""What `any` draws, in this order with rising seed, so that neighbouring seeds show different things."""
+
+FAMILIES: dict[str, tuple[Builder, ...]] = {
+    "any": EASY,
     "vehicle": (car, engine),
     "robot": (robot,),
     "vessel": (teapot, mug, watering_can),
@@ -38,37 +40,15 @@ FAMILIES: dict[str, tuple[Callable[[Model], None], ...]] = {
     "lamp": (desk_lamp, lantern),
     "craft": (sailing_boat, aeroplane, steamer),
     "thing": (radio, cactus, guitar),
-    "thin": (thin.bicycle, thin.chair, thin.bird_cage),
-    "near_symmetric": (symmetric.vase, symmetric.tin, symmetric.bottle, symmetric.globe),
+    "thin": (bicycle, chair, bird_cage),
+    "near_symmetric": (vase, tin, bottle, globe),
 }
-"""What each family can draw. `thin` and `near_symmetric` are hard to reconstruct and only come when asked for."""
-
-EASY = (
-    car,
-    teapot,
-    robot,
-    house,
-    quadruped,
-    desk_lamp,
-    sailing_boat,
-    radio,
-    bird,
-    engine,
-    mug,
-    cactus,
-    aeroplane,
-    windmill,
-    lantern,
-    steamer,
-    watering_can,
-    guitar,
-)
-"""What family `any` draws, in this order with rising seed, so that neighbouring seeds show different things."""
+"""The objects of each family. `thin` and `near_symmetric` are hard to reconstruct and not part of `any`."""
 
 
 def draw_object(family: Family, seed: int) -> tuple[str, Model]:
-    """Build the object of a seed; returns what it is and its model."""
-    choices = EASY if family == "any" else FAMILIES[family]
+    """Build the object of a seed; returns its name and its model."""
+    choices = FAMILIES[family]
     build = choices[seed % len(choices)]
     model = Model(np.random.default_rng([seed, 0]))
     build(model)

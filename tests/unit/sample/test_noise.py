@@ -14,7 +14,7 @@ from sparseags_ns.geometry.pose_errors import pose_errors
 from sparseags_ns.sample import NOISE, Noise, SampleConfig
 from sparseags_ns.sample.config import Level, OutlierKind
 from sparseags_ns.sample.noise import RoughCameras, roughen
-from sparseags_ns.sample.viewpoints import draw_cameras
+from sparseags_ns.sample.studio import draw_cameras
 
 BALL = np.random.default_rng(0).normal(size=(300, 3))
 BALL *= 0.5 / np.linalg.norm(BALL, axis=1, keepdims=True)

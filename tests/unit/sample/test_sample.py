@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,11 +15,9 @@ from sparseags_ns.geometry.cameras import Cameras, orbit, project
 from sparseags_ns.sample import HARD, Sample, SampleConfig, SampleError, hard_sample, render_sample
 from sparseags_ns.sample.caster import photograph
 from sparseags_ns.sample.families import EASY, FAMILIES
-from sparseags_ns.sample.jit import kernel
 from sparseags_ns.sample.model import Model, Tables
-from sparseags_ns.sample.solids import ball
-from sparseags_ns.sample.studio import draw_lights, fitted
-from sparseags_ns.sample.surface import surface
+from sparseags_ns.sample.studio import draw_lights
+from sparseags_ns.sample.surface import fitted, surface
 
 SMALL = SampleConfig(seed=2, num_views=4, num_test_views=2, size=48, surface_points=8000)
 
@@ -137,7 +134,7 @@ def test_a_highlight_moves_over_a_glossy_surface_with_the_camera() -> None:
     def plain(gloss: float) -> Tables:
         model = Model(np.random.default_rng(0))
         model.new_group()
-        ball(model, 1.0, (0.0, 0.0, 0.0), model.material("#a03028", gloss=gloss, mottle=(0.0, 1.0)))
+        model.ball(1.0, (0.0, 0.0, 0.0), model.material("#a03028", gloss=gloss, mottle=(0.0, 1.0)))
         return fitted(model.tables(draw_lights(np.random.default_rng(3))))
 
     cameras = around(8, 48)
@@ -225,22 +222,3 @@ def test_hard_samples_are_made(kind: Any) -> None:
 def test_impossible_settings_are_refused(wrong: dict[str, Any], part: str) -> None:
     with pytest.raises(SampleError, match=part):
         SampleConfig(**wrong)
-
-
-def test_kernels_compile_where_nothing_can_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sparseags_ns.sample.jit._cache_folder", lambda: None)
-    assert kernel(lambda x: x + 1.0)(2.0) == 3.0
-
-
-def test_kernels_are_kept_in_the_next_folder_where_one_cannot_be_written(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    from sparseags_ns.sample import jit
-
-    blocked = tmp_path / "file"
-    blocked.write_text("")
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(blocked))
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    folder = jit._cache_folder.__wrapped__()
-    assert folder is not None and tmp_path in folder.parents and blocked not in folder.parents
