@@ -50,10 +50,9 @@ class Job:
     steps: int | None = None
 
     @property
-    def settles(self) -> bool:
+    def repairs_poses(self) -> bool:
         """Whether other starts or the outlier search take part."""
-        settings = self.recipe.preset.settings
-        return self.poses == "refined" and (bool(settings.other_pose_rates) or settings.outlier_rule != "off")
+        return self.poses == "refined" and self.recipe.preset.settings.repairs_poses
 
     @property
     def key(self) -> str:
@@ -65,7 +64,7 @@ class Job:
             "poses": self.poses,
             "steps": self.steps,
             "model": code_version("model"),
-            "outliers": code_version("outliers") if self.settles else "",
+            "outliers": code_version("outliers") if self.repairs_poses else "",
             "sample": code_version("sample") if self.scene.is_sample else "",
         }
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:24]
@@ -104,7 +103,7 @@ def run_job(job: Job) -> dict[str, Any]:
         scene = load_scene(job.scene, code_version("sample"))
     start = scene.true if job.poses == "true" else scene.views.cameras
     began, cpu = time.monotonic(), time.process_time()
-    result, settled, settling_seconds = _reconstruct(job, in_normal_frame(scene.views, start))
+    result, repair, repair_seconds = _reconstruct(job, in_normal_frame(scene.views, start))
     seconds, cpu_seconds = time.monotonic() - began, time.process_time() - cpu
     before, after = (_errors(scene, cameras) for cameras in (start, result.cameras))
     return {
@@ -113,7 +112,7 @@ def run_job(job: Job) -> dict[str, Any]:
         "poses": job.poses,
         "seconds": round(seconds, 2),
         "cpu_seconds": round(cpu_seconds, 2),
-        "settling_cpu_seconds": round(settling_seconds, 2),
+        "pose_repair_cpu_seconds": round(repair_seconds, 2),
         "method_seed": job.recipe.preset.settings.seed,
         "gaussians": len(result.gaussians.means),
         "before": before.summary(),
@@ -122,7 +121,7 @@ def run_job(job: Job) -> dict[str, Any]:
         "novel": _novel(scene, result, after),
         "regularity": _regularity(scene, result, after),
         "trusted": result.trusted.tolist(),
-        "settled": None if settled is None else settled.to_json(scene.views.names),
+        "pose_repair": None if repair is None else repair.record.to_json(scene.views.names),
     }
 
 
@@ -131,7 +130,7 @@ def _reconstruct(job: Job, views: Views) -> tuple[Reconstruction, PoseRepair | N
 
     Poses that are to stay are neither refined nor searched.
     """
-    if not job.settles:
+    if not job.repairs_poses:
         refine = job.poses == "refined"
         return reconstruct(views, job.recipe.preset, steps=job.steps, refine_poses=refine), None, 0.0
     kept: list[tuple[PoseRepair, float]] = []
@@ -139,13 +138,13 @@ def _reconstruct(job: Job, views: Views) -> tuple[Reconstruction, PoseRepair | N
     def decide(standing: Reconstruction) -> Reconstruction:
         begun = time.process_time()
         steps = job.recipe.preset.steps if job.steps is None else job.steps
-        settled = repair_poses(views, replace(job.recipe.preset, steps=steps), standing)
-        kept.append((settled, time.process_time() - begun))
-        return settled.reconstruction
+        repair = repair_poses(views, replace(job.recipe.preset, steps=steps), standing)
+        kept.append((repair, time.process_time() - begun))
+        return repair.reconstruction
 
     result = reconstruct(views, job.recipe.preset, steps=job.steps, repair_poses=decide)
-    settled, seconds = kept[0] if kept else (None, 0.0)
-    return result, settled, seconds
+    repair, seconds = kept[0] if kept else (None, 0.0)
+    return result, repair, seconds
 
 
 def in_normal_frame(views: Views, cameras: Cameras) -> Views:

@@ -20,7 +20,7 @@ RIGHT_DEG = 10.0
 """A given pose whose rotation is wrong by less is right."""
 LIMITS_DEG = (5.0, 10.0, 20.0)
 HEAD = ("scenes", "level", "runs", "outliers", "found (%)", "declared rightly (%)", "wrongly")
-HEAD = (*HEAD, *(f"within {limit:.0f} deg (%)" for limit in LIMITS_DEG), "s a run (cpu)", "of it settling")
+HEAD = (*HEAD, *(f"within {limit:.0f} deg (%)" for limit in LIMITS_DEG), "s a run (cpu)", "of it pose repair")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Tally:
     """Outliers that end within each of LIMITS_DEG."""
     cpu_seconds: float
     """Mean of a run."""
-    settling_cpu_seconds: float
+    pose_repair_cpu_seconds: float
     """The part of it that goes into other starts, detection, searches and verdicts."""
 
 
@@ -50,12 +50,12 @@ def tally(records: Sequence[Record]) -> Tally:
     for record in records:
         before, after = (record["views"][when]["rotation_deg"] for when in ("before", "after"))
         wrong = {view for view, error in enumerate(before) if error > GROSS_DEG}
-        corrected = {int(name) for name in record["settled"]["corrected"]}
+        corrected = {int(name) for name in record["pose_repair"]["corrected"]}
         outliers, found, declared = outliers + len(wrong), found + len(wrong & corrected), declared + len(corrected)
         false += sum(before[view] < RIGHT_DEG or after[view] >= before[view] for view in corrected)
         for position, limit in enumerate(LIMITS_DEG):
             within[position] += sum(after[view] <= limit for view in wrong)
-    seconds = (_mean(records, kind) for kind in ("cpu_seconds", "settling_cpu_seconds"))
+    seconds = (_mean(records, kind) for kind in ("cpu_seconds", "pose_repair_cpu_seconds"))
     return Tally(len(records), outliers, found, declared, false, tuple(within), *seconds)
 
 
@@ -67,7 +67,7 @@ def outlier_groups(records: Sequence[Record]) -> dict[tuple[str, str], list[Reco
     """Runs whose outliers were searched by kind of scenes and level, near-symmetric scenes apart too."""
     groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for record in records:
-        if record["poses"] == "refined" and record.get("settled") is not None and _is_numbered(record):
+        if record["poses"] == "refined" and record.get("pose_repair") is not None and _is_numbered(record):
             scene, suffix = record["scene"], "" if record["recipe"] == "sparseags" else f" ({record['recipe']})"
             groups[scene["family"] + suffix, scene["level"]].append(record)
             if scene["name"] in NEAR_SYMMETRIC:
@@ -84,7 +84,7 @@ def outlier_table(records: Sequence[Record]) -> str | None:
 
 
 def _is_numbered(record: Record) -> bool:
-    return all(name.isdigit() for name in record["settled"]["corrected"])
+    return all(name.isdigit() for name in record["pose_repair"]["corrected"])
 
 
 def _row(counts: Tally) -> list[str]:
@@ -98,5 +98,5 @@ def _row(counts: Tally) -> list[str]:
         str(counts.false_corrections),
         *(percent(near, counts.outliers) for near in counts.within),
         f"{counts.cpu_seconds:.0f}",
-        f"{counts.settling_cpu_seconds:.0f}",
+        f"{counts.pose_repair_cpu_seconds:.0f}",
     ]

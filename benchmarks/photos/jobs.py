@@ -30,6 +30,7 @@ from sparseags_ns.optimization.settings import SPARSEAGS
 from sparseags_ns.outliers.pose_repair import PoseRepair, repair_poses
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.runs.contact_sheet import contact_sheet, save_image
+from sparseags_ns.runs.record import RunRecord
 from sparseags_ns.scene.reading import ReadingOptions, ReadScene, read_scene
 from sparseags_ns.views import Views
 
@@ -87,12 +88,12 @@ def run_case(case: Case) -> dict[str, Any]:
     if case.steps == 0:
         return record
     began = time.monotonic()
-    result, settled = _reconstruct(case, scene.views)
+    result, repair = _reconstruct(case, scene.views)
     record["seconds"] = round(time.monotonic() - began, 1)
     record["after"] = _figures(result.cameras, true, known & result.trusted)
     record["after_same"] = _figures(result.cameras, true, known & result.trusted & scene.views.posed)
     record["trusted"] = int(result.trusted.sum())
-    record["settled"] = None if settled is None else settled.to_json(scene.views.names)
+    record["pose_repair"] = None if repair is None else repair.record.to_json(scene.views.names)
     record["psnr"] = _picture(case, scene.views, result)
     return record
 
@@ -141,6 +142,7 @@ def _picture(case: Case, views: Views, result: Reconstruction) -> float:
     renders = rasterize(result.gaussians, result.cameras, torch.ones(3), sh_degree=result.sh_degree).rgb.clamp(0, 1)
     figures = [float(psnr(renders[i : i + 1], views.images[i : i + 1])) for i in range(len(views))]
     labels = [f"{name}  {figure:.1f} dB" for name, figure in zip(views.names, figures, strict=True)]
-    sheet = contact_sheet(views.images, renders, labels, result.trusted)
+    statuses = RunRecord(views.names).statuses(result.trusted.tolist(), views.posed.tolist())
+    sheet = contact_sheet(views.images, renders, labels, statuses)
     save_image(sheet, WORK / f"{case.name.replace(', ', '-').replace(' ', '_')}-{case.resolution}.png")
     return statistics.fmean(f for f, trusted in zip(figures, result.trusted.tolist(), strict=True) if trusted)

@@ -22,15 +22,15 @@ def options(*arguments: str) -> argparse.Namespace:
 def searched(before: list[float], after: list[float], corrected: list[str]) -> dict[str, Any]:
     views = {"before": {"rotation_deg": before}, "after": {"rotation_deg": after}}
     scene = {"family": "synthetic", "name": "cup_and_saucer", "level": "outlier1"}
-    settled = {"corrected": corrected}
+    repair = {"corrected": corrected}
     return {
         "poses": "refined",
         "recipe": "sparseags",
         "scene": scene,
         "views": views,
-        "settled": settled,
+        "pose_repair": repair,
         "cpu_seconds": 50.0,
-        "settling_cpu_seconds": 20.0,
+        "pose_repair_cpu_seconds": 20.0,
     }
 
 
@@ -40,10 +40,10 @@ def test_outliers_are_counted_as_found_missed_and_falsely_moved() -> None:
     counts = outliers.tally([found, missed])
     assert (counts.runs, counts.outliers, counts.found, counts.declared) == (2, 2, 1, 2)
     assert counts.false_corrections == 1 and counts.within == (1, 1, 1)
-    assert (counts.cpu_seconds, counts.settling_cpu_seconds) == (50, 20)
+    assert (counts.cpu_seconds, counts.pose_repair_cpu_seconds) == (50, 20)
     table = outliers.outlier_table([found, missed])
     assert table is not None and table.count("cup_and_saucer") == 1 and "| 50 " in table
-    assert outliers.outlier_table([found | {"settled": None}]) is None
+    assert outliers.outlier_table([found | {"pose_repair": None}]) is None
 
 
 def test_a_pose_that_was_wrong_but_not_grossly_is_declared_rightly_only_if_it_gets_better() -> None:
