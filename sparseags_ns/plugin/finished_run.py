@@ -25,11 +25,6 @@ from sparseags_ns.runs.opening import CHECKPOINTS, CONFIG, read_run_config
 
 Config = TypeVar("Config")
 
-RENAMED = {"hold": "fix_cameras"}
-"""Settings of 0.1.0 that have another name now."""
-RENAMED_VALUES = {("outlier_rule", "relocation"): "leave-one-out"}
-"""Values of 0.1.0, by setting, that have another name now."""
-
 
 def config_of_run(run: Path, method: TrainerConfig) -> SparseAGSTrainerConfig:
     """The config of a run, from config.yml as plain data.
@@ -52,7 +47,6 @@ def with_settings(config: Config, saved: Mapping[str, Any]) -> Config:
 
     Fields that hold other objects than configs, numbers, texts, paths and tuples of these keep their defaults.
     """
-    saved = {RENAMED.get(name, name): value for name, value in saved.items()}
     copy = type(config).__new__(type(config))
     for field in fields(config):  # pyright: ignore[reportArgumentType]
         present = getattr(config, field.name)
@@ -63,7 +57,7 @@ def with_settings(config: Config, saved: Mapping[str, Any]) -> Config:
             value = tuple(with_settings(present[0], one) for one in value)
         elif field.name.startswith("_") or isinstance(present, dict):
             value = present
-        object.__setattr__(copy, field.name, RENAMED_VALUES.get((field.name, str(value)), value))
+        object.__setattr__(copy, field.name, value)
     return copy
 
 

@@ -1,4 +1,4 @@
-"""Run records of sparseags_ns 0.1.0 in the present JSON form (runs/record.py)."""
+"""Records and settings of runs of sparseags_ns 0.1.0, in the present form (runs/record.py, config.yml)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ _KEYS = {
 _ACTIONS = {"keep": "reject", "replace": "re-search", "place": "register"}
 _PHASES = {"starts and outlier search": "start selection and outlier repair"}
 _KINDS = {"glance": "quick"}
+_SETTINGS = {"hold": "fix_cameras"}
+_VALUES = {("outlier_rule", "relocation"): "leave-one-out"}
+"""Values of settings that have another name now."""
 _COLUMNS = ("errors", "turned_deg", "moved_percent", "trusted")
 
 
@@ -47,6 +50,15 @@ def converted(content: Mapping[str, Any], names: Sequence[str] | None = None) ->
     if searches is not None:
         searches["searches"] = [_search(one) for one in searches["searches"]]
     return {"summary": {"version": 1, **summary}, "history": history, "searches": searches}
+
+
+def converted_config(config: dict[str, Any]) -> dict[str, Any]:
+    """The plain content of a config.yml with the present names of settings and of their values."""
+    renamed = {_SETTINGS.get(name, name): value for name, value in config.items()}
+    return {
+        name: converted_config(value) if isinstance(value, dict) else _VALUES.get((name, str(value)), value)
+        for name, value in renamed.items()
+    }
 
 
 def _files_of_state(state: Mapping[str, Any], names: list[str]) -> dict[str, Any]:

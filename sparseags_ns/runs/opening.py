@@ -29,6 +29,7 @@ from sparseags_ns.geometry.alignment import Similarity
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.optimization.parameters import activate
 from sparseags_ns.rasterizer.types import Gaussians
+from sparseags_ns.runs.format_0_1_0 import converted_config
 from sparseags_ns.runs.outputs import FOLDER, VALID_FOLDER, anchored
 from sparseags_ns.runs.record import Outcome, RecordError, RunRecord
 from sparseags_ns.views import Views
@@ -240,7 +241,7 @@ def read_run_config(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} cannot be read: {error}") from error
     if not isinstance(config, dict) or "pipeline" not in config:
         raise ValueError(f"{path} is no run's config: expected the config.yml that ns-train writes into a run's folder")
-    return config
+    return converted_config(config)
 
 
 def _plain(loader: _PlainLoader, suffix: str, node: yaml.Node) -> Any:
