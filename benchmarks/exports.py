@@ -29,7 +29,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from sparseags_ns.evaluation import compare_pose_files
+from sparseags_ns.evaluation.cameras import compare_pose_files
 from sparseags_ns.export.maps import read_colmap_map
 from sparseags_ns.formats.poses import read_poses
 from sparseags_ns.geometry.cameras import Cameras

@@ -19,8 +19,10 @@ from typing import Any, Literal
 import torch
 
 from benchmarks.accuracy.recipes import Recipe
+from benchmarks.accuracy.regularity import measure_regularity
 from benchmarks.accuracy.scenes import REPO, LoadedScene, Scene, load_scene
-from sparseags_ns.evaluation import CameraErrors, focal_ratio, measure_regularity, novel_view_errors
+from sparseags_ns.evaluation.cameras import CameraErrors, focal_ratio
+from sparseags_ns.evaluation.held_out import novel_view_errors
 from sparseags_ns.geometry.alignment import normalizing_similarity
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.geometry.pose_errors import pose_errors
@@ -30,11 +32,11 @@ from sparseags_ns.optimization.reconstruct import Reconstruction, reconstruct
 from sparseags_ns.outliers.pose_repair import PoseRepair, repair_poses
 from sparseags_ns.views import Views
 
-RECORD_VERSION = 4
+RECORD_VERSION = 5
 """Raise it when records get other fields: older ones are then made again."""
 
-NERFSTUDIO_ONLY = ("sparseags.py", "config.py", "camera_deltas.py", "callback.py", "prior.py", "novel_views.py")
-"""Wiring and the prior, which take no part in `reconstruct`."""
+PRIOR = ("prior.py", "novel_views.py")
+"""Files of `optimization/` that take no part in `reconstruct`."""
 
 Poses = Literal["refined", "frozen", "true"]
 """Given poses, refined; given poses as they are; true poses (and intrinsics) as they are."""
@@ -63,8 +65,8 @@ class Job:
             "preset": asdict(self.recipe.preset),
             "poses": self.poses,
             "steps": self.steps,
-            "model": code_version("model"),
-            "outliers": code_version("outliers") if self.repairs_poses else "",
+            "optimization": code_version("optimization"),
+            "outliers": [code_version(room) for room in ("pose_search", "outliers") if self.repairs_poses],
             "sample": code_version("sample") if self.scene.is_sample else "",
         }
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:24]
@@ -72,10 +74,10 @@ class Job:
 
 @cache
 def code_version(room: str) -> str:
-    """Hash of a room's code; comments, docstrings and what only nerfstudio runs do not count."""
+    """Hash of a room's code; comments, docstrings and the diffusion prior do not count."""
     digest = hashlib.sha256()
     for path in sorted((REPO / "sparseags_ns" / room).rglob("*.py")):
-        if path.name in NERFSTUDIO_ONLY:
+        if path.name in PRIOR:
             continue
         digest.update(f"{path.relative_to(REPO)}\n{_bare_code(path)}\n".encode())
     return digest.hexdigest()[:16]

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 
 from benchmarks.accuracy.options import HARD
-from sparseags_ns.evaluation import HeldOut, frames_by_photograph, read_held_out
+from sparseags_ns.evaluation.cameras import frames_by_photograph
+from sparseags_ns.evaluation.held_out import HeldOut, read_held_out
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.metrics.images import over_white
 from sparseags_ns.sample import SampleConfig, hard_sample, render_sample

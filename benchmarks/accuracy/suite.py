@@ -74,7 +74,7 @@ def report(records: Sequence[Record]) -> str:
         "machine that may be busy.\n\n" + tables.accuracy_table(found),
         f"Made worse ({tables.WORSE}): {len(worse)} of {total} runs ({100 * len(worse) / max(total, 1):.1f}%)\n"
         + "\n".join(worse),
-        "Regularity of the splats (terms: sparseags_ns/evaluation/regularity.py):\n\n" + tables.regularity_table(found),
+        "Regularity of the splats (terms: benchmarks/accuracy/regularity.py):\n\n" + tables.regularity_table(found),
     ]
     searched = outlier_table(records)
     if searched is not None:

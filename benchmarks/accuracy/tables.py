@@ -1,7 +1,7 @@
 """Means and spreads over scenes, with the published figures beside them, as Markdown.
 
 Rates are in percent, rotation errors in degrees, focal errors |log(f / f_true)| in percent; what the figures of
-regularity mean: `sparseags_ns.evaluation.regularity`.
+regularity mean: benchmarks/accuracy/regularity.py.
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ from rich.table import Table
 from tyro.conf import Positional
 
 from sparseags_ns.console import announce
-from sparseags_ns.evaluation import CameraErrors, NovelViewErrors, compare_pose_files
+from sparseags_ns.evaluation.cameras import CameraErrors, compare_pose_files
+from sparseags_ns.evaluation.held_out import NovelViewErrors
 from sparseags_ns.pose_init.files import POSE_FILES
 from sparseags_ns.runs.outputs import FOLDER
 from sparseags_ns.storage import write_json
@@ -65,7 +66,7 @@ def run_novel_views(run: Path, scene: Path, errors: CameraErrors) -> NovelViewEr
     """Errors of a run's splat on the held-out photographs of a scene, None where it has none."""
     import torch
 
-    from sparseags_ns.evaluation import novel_view_errors, read_held_out
+    from sparseags_ns.evaluation.held_out import novel_view_errors, read_held_out
     from sparseags_ns.metrics.perceptual import perceptual_error
     from sparseags_ns.runs.opening import open_run
 

@@ -26,11 +26,11 @@ class CameraErrors:
     """Errors of the cameras of some photographs."""
 
     names: tuple[str, ...]
-    """The photographs, by file name without ending; everything else is in their order."""
+    """File names of the photographs without ending, in the order of all figures."""
     poses: PoseErrors
     focal_ratio: Float[Tensor, " views"] | None
-    """Focal length over the true one; None where the two belong to photographs of different sizes (a crop's focal
-    length says nothing about the original's)."""
+    """Focal length over the true one; None if the two belong to photographs of different sizes (the focal length of a
+    crop does not tell that of the original)."""
 
     @property
     def focal_error(self) -> Float[Tensor, " views"] | None:
@@ -52,7 +52,7 @@ class CameraErrors:
         return figures
 
     def views(self) -> list[dict[str, Any]]:
-        """The errors of each view."""
+        """Errors of each view."""
         rows = [
             {"name": name, "rotation_error_deg": float(rotation), "center_error": float(center)}
             for name, rotation, center in zip(self.names, self.poses.rotation_deg, self.poses.center, strict=True)
@@ -67,7 +67,7 @@ def compare_pose_files(predicted: Path, true: Path) -> CameraErrors:
     """Errors of the cameras in one pose file against those in another.
 
     Raises:
-        PoseFileError: a file cannot be used, or names photographs alike.
+        PoseFileError: a file cannot be used, or two of its photographs have the same name.
         ValueError: a predicted view has no true camera, or fewer than two views are left.
     """
     by_name, true_by_name = frames_by_photograph(predicted), frames_by_photograph(true)
@@ -85,7 +85,11 @@ def compare_pose_files(predicted: Path, true: Path) -> CameraErrors:
 
 
 def frames_by_photograph(path: Path) -> dict[str, Frame]:
-    """The views of a pose file by the file name of their photograph, without its ending."""
+    """Views of a pose file by the file name of their photograph without its ending.
+
+    Raises:
+        PoseFileError: the file cannot be used, or two of its photographs have the same name.
+    """
     frames: dict[str, Frame] = {}
     for frame in read_poses(path):
         if frame.stem in frames:
@@ -101,7 +105,7 @@ def focal_ratio(K_predicted: Float[Tensor, "views 3 3"], K_true: Float[Tensor, "
 
 
 def _focal_ratios(predicted: Sequence[Frame], true: Sequence[Frame]) -> Float[Tensor, " views"] | None:
-    """A file that gives no size is taken to mean photographs of the other's size."""
+    """Focal ratios, or None if sizes differ; a file without sizes is taken to have those of the other file."""
     for a, b in zip(predicted, true, strict=True):
         if a.width is not None and b.width is not None and (a.width, a.height) != (b.width, b.height):
             return None

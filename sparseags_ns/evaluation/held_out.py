@@ -1,57 +1,68 @@
-"""Photographs of a scene that were kept back, to judge novel views by.
+"""Held-out photographs of a scene, and how close renders of the splat come to them.
 
-On disk: `gt/transforms_test.json` with their true cameras, `test_images/` with the photographs. File paths in the JSON
-are relative to the scene; only the names count, the folder is always `test_images/`: photographs of the same names in
-`images/` are other photographs.
+On disk: `gt/transforms_test.json` holds their true cameras, `test_images/` the photographs. File paths in the JSON are
+relative to the scene; only the names count and the folder is always `test_images/`, because photographs of the same
+names in `images/` are input views.
+
+Frames: the true `world`, in which the held-out cameras are known; the splat's `world`, aligned to it by the similarity
+that fits the input views' camera centres. Images are compared over white.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from sparseags_ns.console import announce
-from sparseags_ns.formats.frame import Frame, PoseFileError
-from sparseags_ns.formats.image_paths import PHOTO_ENDINGS
+from sparseags_ns.formats.frame import PHOTO_ENDINGS, Frame, PoseFileError
 from sparseags_ns.formats.json_entries import read_json
 from sparseags_ns.formats.transforms_json import read_transforms_json
+from sparseags_ns.geometry.alignment import Similarity
 from sparseags_ns.geometry.cameras import Cameras
-from sparseags_ns.metrics.images import over_white
-from sparseags_ns.preprocess.framing import compose, require_one_size
-from sparseags_ns.preprocess.photographs import read_photograph
-from sparseags_ns.preprocess.picture import Picture
+from sparseags_ns.metrics.images import over_white, ssim
+from sparseags_ns.metrics.perceptual import PerceptualError
+from sparseags_ns.preprocess.framing import compose
+from sparseags_ns.preprocess.photo import Photo
+from sparseags_ns.preprocess.photo_files import read_pixels
+from sparseags_ns.preprocess.posed_photo_files import require_one_size
+from sparseags_ns.rasterizer import rasterize
+from sparseags_ns.rasterizer.types import Gaussians
 
 CAMERAS = Path("gt") / "transforms_test.json"
 PHOTOGRAPHS = "test_images"
 
+MIN_MSE = 1e-10
+"""PSNR is limited to 100 dB by it, so that means over views stay finite."""
+
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Held-out photographs and where they were taken."""
+    """Held-out photographs and their true cameras."""
 
     names: tuple[str, ...]
     images: Float[Tensor, "views height width 3"]
     """The object over white, sRGB, 0 to 1."""
     valid: Float[Tensor, "views height width"]
-    """1 where the photograph covers the pixel; elsewhere nothing is known."""
+    """1 where the photograph covers the pixel, 0 elsewhere."""
     cameras: Cameras
-    """True ones, in the true world."""
+    """True cameras, in the true world."""
     masks: Float[Tensor, "views height width"] | None = None
-    """Coverage of the object; None where a photograph is opaque, so that its silhouette is not known."""
+    """Coverage of the object, 0 to 1; None if a photograph is opaque, so that its silhouette is unknown."""
 
     def __len__(self) -> int:
         return len(self.names)
 
 
 def read_held_out(scene: Path) -> HeldOut | None:
-    """The held-out photographs of a scene, None where it has none; says why there are none.
+    """The held-out photographs of a scene; None, with an announcement of the reason, if it has none.
 
     Raises:
-        ValueError: a photograph that the file names is not there or cannot be used.
+        ValueError: a photograph that the file names is absent or cannot be used.
     """
     file, folder = scene / CAMERAS, scene / PHOTOGRAPHS
     missing = next((path for path in (file, folder) if not path.exists()), None)
@@ -63,10 +74,10 @@ def read_held_out(scene: Path) -> HeldOut | None:
         return None
     frames = read_transforms_json(file, scene)
     paths = [_photograph(frame, file, folder) for frame in frames]
-    photographs = [read_photograph(path) for path in paths]
-    pictures = [compose(p, p.alpha, frame) for p, frame in zip(photographs, frames, strict=True)]
-    require_one_size([picture.size for picture in pictures], paths, "Give held-out photographs of one size")
-    return _batch(frames, pictures, all(photograph.alpha is not None for photograph in photographs))
+    pixels = [read_pixels(path) for path in paths]
+    photos = [compose(p, p.alpha, frame) for p, frame in zip(pixels, frames, strict=True)]
+    require_one_size([photo.size for photo in photos], paths, "Give held-out photographs of one size")
+    return _batch(frames, photos, all(p.alpha is not None for p in pixels))
 
 
 def _photograph(frame: Frame, file: Path, folder: Path) -> Path:
@@ -80,17 +91,80 @@ def _photograph(frame: Frame, file: Path, folder: Path) -> Path:
     return path
 
 
-def _batch(frames: list[Frame], pictures: list[Picture], masked: bool) -> HeldOut:
-    width, height = pictures[0].size
+def _batch(frames: list[Frame], photos: list[Photo], masked: bool) -> HeldOut:
+    width, height = photos[0].size
     return HeldOut(
         names=tuple(frame.stem for frame in frames),
-        images=torch.stack([over_white(picture.rgb, picture.mask) for picture in pictures]),
-        valid=torch.stack([picture.valid for picture in pictures]),
+        images=torch.stack([over_white(photo.rgb, photo.mask) for photo in photos]),
+        valid=torch.stack([photo.valid for photo in photos]),
         cameras=Cameras(
             T_camera_world=torch.stack([frame.T_camera_world for frame in frames]),
-            K=torch.stack([picture.K for picture in pictures]),
+            K=torch.stack([photo.K for photo in photos]),
             width=width,
             height=height,
         ),
-        masks=torch.stack([picture.mask for picture in pictures]) if masked else None,
+        masks=torch.stack([photo.mask for photo in photos]) if masked else None,
+    )
+
+
+@dataclass(frozen=True)
+class NovelViewErrors:
+    """Errors of the renders against the held-out photographs, view by view."""
+
+    names: tuple[str, ...]
+    psnr: Float[Tensor, " views"]
+    """In dB, over the valid pixels."""
+    ssim: Float[Tensor, " views"]
+    perceptual: Float[Tensor, " views"]
+    """LPIPS or its stand-in, lower is better."""
+    perceptual_name: str
+    renders: Float[Tensor, "views height width 3"]
+
+    def summary(self) -> dict[str, float]:
+        """Means over the views by name of the metric."""
+        return {
+            "psnr": float(self.psnr.mean()),
+            "ssim": float(self.ssim.mean()),
+            self.perceptual_name: float(self.perceptual.mean()),
+        }
+
+    def views(self) -> list[dict[str, Any]]:
+        """Figures of each view by name."""
+        columns = zip(self.names, self.psnr.tolist(), self.ssim.tolist(), self.perceptual.tolist(), strict=True)
+        return [{"name": n, "psnr": p, "ssim": s, self.perceptual_name: d} for n, p, s, d in columns]
+
+
+@torch.no_grad()
+def novel_view_errors(
+    gaussians: Gaussians,
+    held_out: HeldOut,
+    splat_to_truth: Similarity,
+    perceptual: PerceptualError,
+    *,
+    sh_degree: int | None,
+) -> NovelViewErrors:
+    """Render the splat from the held-out cameras, with their true intrinsics, and compare with the photographs.
+
+    Args:
+        gaussians: splat, in its own world.
+        held_out: photographs and their cameras, in the true world.
+        splat_to_truth: maps the splat's world to the true one: `PoseErrors.alignment` of the splat's cameras.
+        perceptual: perceptual metric.
+        sh_degree: bands to render with; None if the Gaussians' colours are plain RGB.
+    """
+    cameras = held_out.cameras
+    in_splat = cameras.with_poses(splat_to_truth.inverse().apply_to_poses(cameras.T_camera_world))
+    raster = rasterize(gaussians, in_splat.to(gaussians.means), gaussians.means.new_ones(3), sh_degree=sh_degree)
+    photographs, valid = held_out.images.to(raster.rgb), held_out.valid.to(raster.rgb)[..., None]
+    renders = raster.rgb.clamp(0, 1)
+    # Pixels outside the photograph are copied from it, so that they add nothing to any error.
+    compared = renders * valid + photographs * (1 - valid)
+    squared = (compared - photographs).square().sum((1, 2, 3)) / (3 * valid.sum((1, 2, 3)).clamp_min(1))
+    return NovelViewErrors(
+        names=held_out.names,
+        psnr=-10 * squared.clamp_min(MIN_MSE).log10(),
+        ssim=ssim(compared, photographs),
+        perceptual=perceptual(compared, photographs),
+        perceptual_name=perceptual.name,
+        renders=renders,
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sparseags_ns.cli.eval import Eval
-from sparseags_ns.evaluation import compare_pose_files
+from sparseags_ns.evaluation.cameras import compare_pose_files
 from sparseags_ns.plugin.trainer import SparseAGSTrainer
 
 

@@ -11,7 +11,7 @@ import torch
 import yaml
 from PIL import Image
 
-from sparseags_ns.evaluation import compare_pose_files
+from sparseags_ns.evaluation.cameras import compare_pose_files
 from sparseags_ns.formats.poses import read_poses
 from sparseags_ns.plugin.trainer import SparseAGSTrainer, SparseAGSTrainerConfig
 from sparseags_ns.sample import SampleConfig, make_sample

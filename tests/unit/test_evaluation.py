@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from sparseags_ns.evaluation import compare_pose_files
+from sparseags_ns.evaluation.cameras import compare_pose_files
 from sparseags_ns.formats.cameras_json import write_cameras_json
 from sparseags_ns.formats.frame import Frame, intrinsics_matrix
 from sparseags_ns.formats.transforms_json import write_transforms_json

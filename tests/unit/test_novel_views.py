@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from sparseags_ns.evaluation import HeldOut, novel_view_errors, read_held_out
+from sparseags_ns.evaluation.held_out import HeldOut, novel_view_errors, read_held_out
 from sparseags_ns.formats.frame import Frame, intrinsics_matrix
 from sparseags_ns.formats.transforms_json import write_transforms_json
 from sparseags_ns.geometry.alignment import Similarity

@@ -9,8 +9,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from sparseags_ns.evaluation.held_out import HeldOut
-from sparseags_ns.evaluation.regularity import (
+from benchmarks.accuracy.regularity import (
     NEEDLE_RATIO,
     Silhouettes,
     alpha_iou,
@@ -18,6 +17,7 @@ from sparseags_ns.evaluation.regularity import (
     measure_regularity,
     outside_hull,
 )
+from sparseags_ns.evaluation.held_out import HeldOut
 from sparseags_ns.geometry.alignment import Similarity
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views

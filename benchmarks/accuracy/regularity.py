@@ -1,8 +1,8 @@
-"""How clean a splat is: silhouettes that fit, nothing beside the object, no needles.
+"""Regularity of a splat: fit of its silhouettes, Gaussians beside the object, needles.
 
 Frames: the splat's `world`; the true `world`, in which the true cameras are known. Shares lie between 0 and 1.
 
-- Alpha IoU: sum of min(rendered alpha, mask) over sum of max, over the pixels that are known; 1 is a perfect fit.
+- Alpha IoU: sum of min(rendered alpha, mask) over sum of max, over the valid pixels; 1 is a perfect fit.
 - Outside the hull: share of the splat whose centres lie outside the visual hull of the true silhouettes, each grown by
   `HULL_SLACK` of the photograph's longer side. A centre that a photograph does not see is not outside for it.
 - Needles: share of the splat in Gaussians whose largest standard deviation is over `NEEDLE_RATIO` times the middle one.
@@ -34,28 +34,28 @@ HULL_SLACK = 0.015
 
 @dataclass(frozen=True)
 class Silhouettes:
-    """Masks of the object with the cameras that saw it."""
+    """Masks of the object with their cameras."""
 
     masks: Float[Tensor, "views height width"]
     valid: Float[Tensor, "views height width"]
-    """1 where something is known."""
+    """1 where the photograph covers the pixel, 0 elsewhere."""
     cameras: Cameras
 
 
 @dataclass(frozen=True)
 class Regularity:
-    """The figures of one splat; IoUs are means over the views."""
+    """Figures of one splat; IoUs are means over the views."""
 
     input_iou: float
-    """Input photographs, from the splat's own cameras."""
+    """Alpha IoU in the input photographs, from the splat's own cameras."""
     novel_iou: float | None
-    """Held-out photographs, from their true cameras; None where there are none with silhouettes."""
+    """Alpha IoU in the held-out photographs, from their true cameras; None if they have no silhouettes."""
     outside_hull: float
     outside_hull_area: float
     needles: float
 
     def summary(self) -> dict[str, float | None]:
-        """The figures by name."""
+        """Figures by name."""
         return asdict(self)
 
 
@@ -63,15 +63,17 @@ class Regularity:
 def measure_regularity(
     gaussians: Gaussians, views: Views, true: Cameras, held_out: HeldOut | None, splat_to_truth: Similarity
 ) -> Regularity:
-    """All figures of a splat.
+    """Figures of a splat.
 
-    The hull is that of the held-out silhouettes, since masks of input views may be faulty; of the input views' masks
-    where there are none.
+    The hull is that of the held-out silhouettes, because masks of input views may be faulty, or that of the input
+    views' masks if there are none.
 
     Args:
-        views: the input photographs, with the cameras that belong to the splat.
-        true: the input photographs' true cameras.
-        splat_to_truth: from the splat's world to the true one: `PoseErrors.alignment` of the splat's cameras.
+        gaussians: splat, in its own world.
+        views: input photographs, with the splat's cameras.
+        true: true cameras of the input photographs.
+        held_out: held-out photographs, if the scene has some.
+        splat_to_truth: maps the splat's world to the true one: `PoseErrors.alignment` of the splat's cameras.
     """
     shown = Silhouettes(views.masks, views.valid, views.cameras)
     kept = None if held_out is None else held_silhouettes(held_out)
@@ -90,13 +92,13 @@ def measure_regularity(
 
 
 def held_silhouettes(held_out: HeldOut) -> Silhouettes | None:
-    """The silhouettes of held-out photographs, None where they have none."""
+    """Silhouettes of held-out photographs; None if they have none."""
     return None if held_out.masks is None else Silhouettes(held_out.masks, held_out.valid, held_out.cameras)
 
 
 def rendered_iou(gaussians: Gaussians, silhouettes: Silhouettes) -> Float[Tensor, " views"]:
     """Alpha IoU of each view, rendered from the silhouettes' cameras."""
-    flat = replace(gaussians, colors=torch.zeros_like(gaussians.means))  # Only alpha is asked for.
+    flat = replace(gaussians, colors=torch.zeros_like(gaussians.means))  # Only alpha is used.
     cameras = silhouettes.cameras.to(gaussians.means)
     alpha = rasterize(flat, cameras, gaussians.means.new_zeros(3)).alpha
     return alpha_iou(alpha, silhouettes.masks.to(alpha), silhouettes.valid.to(alpha))
@@ -114,7 +116,7 @@ def alpha_iou(
 
 
 def outside_hull(points: Float[Tensor, "points 3"], silhouettes: Silhouettes) -> Bool[Tensor, " points"]:
-    """Whether any view rules a point of the silhouettes' world out."""
+    """Whether any view rules out a point of the silhouettes' world."""
     slack_px = max(1, round(HULL_SLACK * max(silhouettes.masks.shape[1:])))
     maps = torch.stack([dilate(silhouettes.masks, slack_px), silhouettes.valid], dim=-1)
     pixels, depth = project(silhouettes.cameras.to(points), points)
@@ -130,7 +132,7 @@ def are_needles(scales: Float[Tensor, "gaussians 3"]) -> Bool[Tensor, " gaussian
 
 
 def _share(weights: Float[Tensor, " gaussians"], chosen: Bool[Tensor, " gaussians"]) -> float:
-    """Share of the weight that the chosen ones have; 0 where there is no weight."""
+    """Share of the weight in the chosen Gaussians; 0 if there is no weight."""
     return float((weights * chosen).sum() / weights.sum().clamp_min(1e-12))
 
 
