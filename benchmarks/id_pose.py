@@ -34,6 +34,7 @@ from sparseags_ns.guidance.networks import build
 from sparseags_ns.pose_init.base import PoseInitError, PoseRequest
 from sparseags_ns.pose_init.choice import choose_estimator
 from sparseags_ns.pose_init.id_pose.id_pose import IdPose
+from sparseags_ns.pose_init.id_pose.search import SearchSettings
 from sparseags_ns.preprocess.store import Store
 
 FOLDER = SHARED / "omni3d"
@@ -129,8 +130,8 @@ def _random(scenes: Sequence[Path], folder: Path) -> list[Float[Tensor, " pairs"
     found = []
     for scene in scenes:
         estimator = _estimator(scene, str(folder / "prior"), Store(folder / "kept"))
-        little = replace(estimator, azimuths=4, elevations_deg=(15.0,), samples=1, nudged=2, nudges=1, steps=2)
-        found.append(_errors(little, scene))
+        little = SearchSettings(azimuths=4, elevations_deg=(15.0,), samples=1, nudged=2, nudges=1, steps=2)
+        found.append(_errors(replace(estimator, settings=little), scene))
     return found
 
 

@@ -32,14 +32,12 @@ from sparseags_ns.guidance.zero123 import Zero123, Zero123Options
 from sparseags_ns.pose_init.base import InitialPoses, PoseInitError, PoseRequest, stored_arrays
 from sparseags_ns.pose_init.id_pose.noise_error import RADIUS, NoiseError, NoiseSamples, PoseError
 from sparseags_ns.pose_init.id_pose.object_images import photograph_camera, read_objects
-from sparseags_ns.pose_init.id_pose.search import Candidates, grid, pair_errors, probe, refine, select
+from sparseags_ns.pose_init.id_pose.search import Candidates, SearchSettings, pair_errors, probe, refine, select
 from sparseags_ns.preprocess.store import Store, fingerprint
 
 FOLDER = "id_pose"
 
 _MIN_CONFIDENCE = 0.01
-_GRADIENT_SAMPLES = 2
-_BATCH = 4
 
 
 @dataclass(frozen=True)
@@ -59,27 +57,7 @@ class IdPose:
     """Weights of the prior, as `guidance.choice` takes them."""
     masks: str = ""
     """Fingerprint of the scene's masks, which the result depends on."""
-    azimuths: int = 12
-    """Number of azimuths that are probed (ID-Pose: 8)."""
-    elevations_deg: tuple[float, ...] = (-10.0, 15.0, 40.0, 65.0)
-    """Elevations that are probed."""
-    reference_elevations_deg: tuple[float, ...] = (20.0, 0.0, 45.0)
-    """Elevations of the reference: the first where the model cannot tell, else the one with the least error."""
-    samples: int = 8
-    """Samples of noise for each error (ID-Pose: 16)."""
-    times: tuple[float, float] = (0.2, 0.95)
-    """Interval of the noise's times, as shares of the model's diffusion steps."""
-    nudged: int = 12
-    """Number of probed poses that are moved by gradient (ID-Pose: half of them)."""
-    nudges: int = 10
-    """Gradient steps of each of those (ID-Pose: 10)."""
-    kept: int = 5
-    """Number of candidates of each photograph in the selection (ID-Pose: 5)."""
-    steps: int = 300
-    """Steps of the refinement for each photograph besides the reference (ID-Pose: 600)."""
-    lr_deg: float = 2.0
-    """Learning rate of all gradient steps at their start."""
-    seed: int = 0
+    settings: SearchSettings = field(default_factory=SearchSettings)
 
     @staticmethod
     def missing(request: PoseRequest) -> str | None:
@@ -117,29 +95,16 @@ class IdPose:
         Args:
             prints: fingerprint of each photograph and all settings, to file intermediate results under.
         """
-        count, samples = len(prints), self._samples(self.samples)
-        reference, candidates = self._probe(error, prints, samples)
-        choice = self._select(error, candidates, prints, samples)
+        count = len(prints)
+        reference, candidates = self._probe(error, prints)
+        choice = self._select(error, candidates, prints)
         poses = torch.stack([reference, *(one.poses[k] for one, k in zip(candidates, choice, strict=True))])
         pairs = [(i, j) for i in range(count) for j in range(count) if i != j]
-        steps = self.steps * (count - 1)
+        steps, batch = self.settings.steps * (count - 1), self.settings.batch
         with progress("id-pose: refinement", steps) as step:
-            poses = refine(
-                error,
-                torch.arange(count),
-                poses,
-                torch.arange(count) > 0,
-                pairs,
-                self._samples(_GRADIENT_SAMPLES),
-                steps=steps,
-                lr_deg=self.lr_deg,
-                batch=_BATCH,
-                on_step=step,
-            )
+            photographs = torch.arange(count)
+            poses = refine(error, photographs, poses, pairs, self.settings, steps=steps, batch=batch, on_step=step)
         return poses, pose_confidence(candidates, choice)
-
-    def _samples(self, count: int) -> NoiseSamples:
-        return NoiseSamples.spread(count, *self.times, self.seed)
 
     def _model(self) -> Zero123:
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -150,68 +115,44 @@ class IdPose:
             raise PoseInitError(f"id-pose needs a prior, and its weights are '{self.weights}'")
         return model
 
-    def _probe(
-        self, error: PoseError, prints: Sequence[str], samples: NoiseSamples
-    ) -> tuple[Float[Tensor, " 4"], list[Candidates]]:
+    def _probe(self, error: PoseError, prints: Sequence[str]) -> tuple[Float[Tensor, " 4"], list[Candidates]]:
         """The reference's pose and the candidates of the other photographs."""
-        elevations = self.reference_elevations_deg[: None if error.depends_on_elevation else 1]
+        elevations = self.settings.reference_elevations_deg[: None if error.depends_on_elevation else 1]
         references = [torch.tensor([0.0, elevation, RADIUS, 0.0]) for elevation in elevations]
         tried: list[list[Candidates]] = []
         with progress("id-pose: probing", len(references) * (len(prints) - 1)) as step:
-            for reference in references:
+            for reference, elevation in zip(references, elevations, strict=True):
                 found = []
                 for other in range(1, len(prints)):
-                    found.append(self._candidates(error, other, reference, prints, samples))
+                    name = f"{FOLDER}/probe-{prints[0]}-{prints[other]}-{elevation:g}.npz"
+                    compute = partial(_candidates, error, other, reference, self.settings)
+                    arrays = stored_arrays(self.store, name, compute)
+                    poses, errors = torch.from_numpy(arrays["poses"]), torch.from_numpy(arrays["errors"])
+                    found.append(Candidates(poses, errors, float(arrays["typical"])))
                     step()
                 tried.append(found)
         best = min(range(len(tried)), key=lambda k: sum(float(one.errors.min()) for one in tried[k]))
         return references[best], tried[best]
 
-    def _candidates(
-        self,
-        error: PoseError,
-        other: int,
-        reference: Float[Tensor, " 4"],
-        prints: Sequence[str],
-        samples: NoiseSamples,
-    ) -> Candidates:
-        def compute() -> dict[str, Any]:
-            return vars(
-                probe(
-                    error,
-                    other,
-                    reference,
-                    grid(self.azimuths, self.elevations_deg),
-                    samples,
-                    self._samples(_GRADIENT_SAMPLES),
-                    nudged=self.nudged,
-                    nudges=self.nudges,
-                    kept=self.kept,
-                    lr_deg=self.lr_deg,
-                )
-            )
-
-        key = f"probe-{prints[0]}-{prints[other]}-{float(reference[1]):g}"
-        arrays = stored_arrays(self.store, f"{FOLDER}/{key}.npz", compute)
-        return Candidates(
-            torch.from_numpy(arrays["poses"]), torch.from_numpy(arrays["errors"]), float(arrays["typical"])
-        )
-
-    def _select(
-        self, error: PoseError, found: Sequence[Candidates], prints: Sequence[str], samples: NoiseSamples
-    ) -> list[int]:
+    def _select(self, error: PoseError, found: Sequence[Candidates], prints: Sequence[str]) -> list[int]:
         """Index of the selected candidate of each photograph besides the reference."""
         tables = {}
         pairs = list(combinations(range(len(found)), 2))
+        samples = self.settings.noise(self.settings.samples)
         with progress("id-pose: comparing candidates", len(pairs)) as step:
             for i, j in pairs:
-                # The candidates of a pair depend on the reference, the first of all prints, too.
-                key = f"pair-{fingerprint(*prints)}-{prints[i + 1]}-{prints[j + 1]}"
+                # The candidates of a pair depend on the reference too, the first of all prints.
+                name = f"{FOLDER}/pair-{fingerprint(*prints)}-{prints[i + 1]}-{prints[j + 1]}.npz"
                 compute = partial(_pair_table, error, (i + 1, j + 1), found[i].poses, found[j].poses, samples)
-                errors = stored_arrays(self.store, f"{FOLDER}/{key}.npz", compute)["errors"]
-                tables[i, j] = torch.from_numpy(errors)
+                tables[i, j] = torch.from_numpy(stored_arrays(self.store, name, compute)["errors"])
                 step()
         return select([one.errors for one in found], tables)
+
+
+def _candidates(
+    error: PoseError, other: int, reference: Float[Tensor, " 4"], settings: SearchSettings
+) -> dict[str, Any]:
+    return vars(probe(error, other, reference, settings))
 
 
 def _pair_table(

@@ -50,11 +50,6 @@ class NoiseSamples:
     """Shares of the model's diffusion steps."""
     seed: int
 
-    @staticmethod
-    def spread(count: int, low: float, high: float, seed: int) -> NoiseSamples:
-        """Times that are evenly spread over an interval."""
-        return NoiseSamples(tuple(low + (high - low) * (k + 0.5) / count for k in range(count)), seed)
-
 
 @runtime_checkable
 class PoseError(Protocol):

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from sparseags_ns.pose_init.id_pose.noise_error import RADIUS, NoiseSamples, PosedPairs, PoseError
@@ -29,6 +29,42 @@ _GRADIENT_SCALE = 1024.0
 """Factor on the error that keeps gradients of some hundredths above the least number of 16 bits; Adam is invariant."""
 _GRADIENT_PAIRS = 4
 """Pairs whose activations are kept at a time: a full-size model takes a gigabyte or so for each."""
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """Settings of the search; the paper's are given as (ID-Pose: ...)."""
+
+    azimuths: int = 12
+    """Number of azimuths that are probed (ID-Pose: 8)."""
+    elevations_deg: tuple[float, ...] = (-10.0, 15.0, 40.0, 65.0)
+    """Elevations that are probed."""
+    reference_elevations_deg: tuple[float, ...] = (20.0, 0.0, 45.0)
+    """Elevations of the reference: the first where the model cannot tell, else the one with the least error."""
+    samples: int = 8
+    """Samples of noise for errors that are compared (ID-Pose: 16)."""
+    gradient_samples: int = 2
+    """Samples of noise for gradients, where fewer suffice."""
+    times: tuple[float, float] = (0.2, 0.95)
+    """Interval of the noise's times, as shares of the model's diffusion steps."""
+    nudged: int = 12
+    """Number of probed poses that are moved by gradient (ID-Pose: half of them)."""
+    nudges: int = 10
+    """Gradient steps of each of those (ID-Pose: 10)."""
+    kept: int = 5
+    """Number of candidates of each photograph in the selection (ID-Pose: 5)."""
+    steps: int = 300
+    """Steps of the refinement for each photograph besides the reference (ID-Pose: 600)."""
+    batch: int = 4
+    """Pairs in each step of the refinement."""
+    lr_deg: float = 2.0
+    """Learning rate of all gradient steps at their start."""
+    seed: int = 0
+
+    def noise(self, count: int) -> NoiseSamples:
+        """Samples of noise at `count` evenly spread times."""
+        low, high = self.times
+        return NoiseSamples(tuple(low + (high - low) * (k + 0.5) / count for k in range(count)), self.seed)
 
 
 @dataclass(frozen=True)
@@ -62,42 +98,23 @@ def pair_errors(
     return (forth + back) / 2
 
 
-def probe(
-    error: PoseError,
-    photograph: int,
-    reference: Float[Tensor, " 4"],
-    poses: Float[Tensor, "poses 4"],
-    samples: NoiseSamples,
-    gradient_samples: NoiseSamples,
-    *,
-    nudged: int,
-    nudges: int,
-    kept: int,
-    lr_deg: float,
-) -> Candidates:
-    """The best poses of a photograph relative to the reference.
-
-    Args:
-        poses: the grid.
-        gradient_samples: samples for the gradient; fewer suffice than for errors that are compared.
-        nudged: number of the grid's best poses that are moved by gradient, `nudges` steps each.
-        kept: number of candidates among those.
-    """
+def probe(error: PoseError, photograph: int, reference: Float[Tensor, " 4"], settings: SearchSettings) -> Candidates:
+    """The best poses of a photograph relative to the reference."""
+    poses, samples = grid(settings.azimuths, settings.elevations_deg), settings.noise(settings.samples)
     errors = pair_errors(error, (0, photograph), reference.expand_as(poses), poses, samples)
     typical = float(errors.median())
-    chosen = poses[errors.argsort()[:nudged]]
+    chosen = poses[errors.argsort()[: settings.nudged]]
     start = torch.cat([reference[None], chosen])
     indices = torch.tensor([0] + [photograph] * len(chosen))
     pairs = [pair for k in range(1, len(start)) for pair in ((0, k), (k, 0))]
-    moving = torch.arange(len(start)) > 0
-    moved = refine(error, indices, start, moving, pairs, gradient_samples, steps=nudges, lr_deg=lr_deg)[1:]
+    moved = refine(error, indices, start, pairs, settings, steps=settings.nudges)[1:]
     # Moves that increased the error are undone.
     both = torch.cat([moved, chosen])
     errors = pair_errors(error, (0, photograph), reference.expand_as(both), both, samples)
     better = errors[: len(chosen)] < errors[len(chosen) :]
     best = torch.where(better[:, None], moved, chosen)
     errors = torch.minimum(errors[: len(chosen)], errors[len(chosen) :])
-    order = errors.argsort()[:kept]
+    order = errors.argsort()[: settings.kept]
     return Candidates(best[order], errors[order], typical)
 
 
@@ -127,12 +144,10 @@ def refine(
     error: PoseError,
     photographs: Int[Tensor, " poses"],
     poses: Float[Tensor, "poses 4"],
-    moving: Bool[Tensor, " poses"],
     pairs: Sequence[tuple[int, int]],
-    samples: NoiseSamples,
+    settings: SearchSettings,
     *,
     steps: int,
-    lr_deg: float,
     batch: int | None = None,
     on_step: Callable[[], None] = lambda: None,
 ) -> Float[Tensor, "poses 4"]:
@@ -140,31 +155,32 @@ def refine(
 
     Args:
         photographs: index of the photograph in each pose.
-        moving: which poses are free.
+        poses: the first one, that of the reference, is fixed.
         pairs: indices of the poses of condition and target.
-        samples: times; each step draws its own noise.
         batch: number of pairs in each step, drawn at random; None takes all.
     """
     units = torch.tensor([*_UNITS, 1.0 if error.depends_on_roll else 0.0])
     shift = torch.zeros_like(poses, requires_grad=True)
-    optimizer = torch.optim.Adam([shift], lr=lr_deg, betas=(0.9, 0.99))
-    generator = torch.Generator().manual_seed(samples.seed)
+    free = torch.arange(len(poses))[:, None] > 0
+    optimizer = torch.optim.Adam([shift], lr=settings.lr_deg, betas=(0.9, 0.99))
+    generator = torch.Generator().manual_seed(settings.seed)
     every = torch.tensor(pairs)
     for done in range(steps):
         for group in optimizer.param_groups:
-            group["lr"] = lr_deg * (1 - done / steps)
+            group["lr"] = settings.lr_deg * (1 - done / steps)
         drawn = every if batch is None else every[torch.randint(len(every), (batch,), generator=generator)]
         optimizer.zero_grad()
         for part in drawn.split(_GRADIENT_PAIRS):
             one, other = part.unbind(-1)
-            for time in samples.times:
-                now = _clamped(poses + torch.where(moving[:, None], shift, 0.0) * units)
+            for time in settings.noise(settings.gradient_samples).times:
+                now = _clamped(poses + torch.where(free, shift, 0.0) * units)
                 trial = PosedPairs(photographs[one], photographs[other], now[one], now[other])
-                errors = error(trial, NoiseSamples((time,), samples.seed + 1 + done))
+                # Each step draws its own noise, the same for all pairs.
+                errors = error(trial, NoiseSamples((time,), settings.seed + 1 + done))
                 (_GRADIENT_SCALE * errors.sum()).backward()
         optimizer.step()
         on_step()
-    return _clamped(poses + torch.where(moving[:, None], shift.detach(), 0.0) * units)
+    return _clamped(poses + torch.where(free, shift.detach(), 0.0) * units)
 
 
 def _clamped(poses: Float[Tensor, "poses 4"]) -> Float[Tensor, "poses 4"]:

@@ -40,7 +40,7 @@ from sparseags_ns.pose_init.id_pose.noise_error import (
     relative_numbers,
 )
 from sparseags_ns.pose_init.id_pose.object_images import read_objects
-from sparseags_ns.pose_init.id_pose.search import Candidates, grid, probe, refine, select
+from sparseags_ns.pose_init.id_pose.search import Candidates, SearchSettings, probe, refine, select
 from sparseags_ns.preprocess.photo import object_window
 from sparseags_ns.preprocess.store import Store
 from sparseags_ns.rasterizer import rasterize
@@ -159,8 +159,8 @@ def trained_prior(kind: Embedding) -> Zero123:
 @pytest.fixture
 def make_estimator(tmp_path: Path) -> Callable[..., IdPose]:
     def make(**settings: Any) -> IdPose:
-        quick = {"samples": 4, "times": (0.5, 0.95), "steps": 30, "nudged": 6, "reference_elevations_deg": (20.0, 0.0)}
-        return IdPose(Store(tmp_path / "kept"), tmp_path, "tiny", **{**quick, **settings})
+        quick = SearchSettings(samples=4, times=(0.5, 0.95), steps=30, nudged=6, reference_elevations_deg=(20.0, 0.0))
+        return IdPose(Store(tmp_path / "kept"), tmp_path, "tiny", settings=replace(quick, **settings))
 
     return make
 
@@ -220,16 +220,10 @@ def test_an_untrained_prior_yields_low_confidence(make_estimator: Callable[..., 
         torch.manual_seed(0)
         model = Zero123(build(TINY).frozen("cpu", torch.float32), Zero123Options(image_size=SIDE))
     error = NoiseError(model, photographs(TRUTH[:2]))
-    quick: dict[str, Any] = {
-        "azimuths": 4,
-        "elevations_deg": (20.0,),
-        "nudges": 1,
-        "nudged": 2,
-        "steps": 2,
-        "samples": 1,
-    }
-    quick["reference_elevations_deg"] = (20.0,)
-    _, confidence = make_estimator(**quick).search(error, ["a", "b"])
+    estimator = make_estimator(
+        azimuths=4, elevations_deg=(20.0,), reference_elevations_deg=(20.0,), nudges=1, nudged=2, steps=2, samples=1
+    )
+    _, confidence = estimator.search(error, ["a", "b"])
     assert (confidence < 0.2).all()
 
 
@@ -251,11 +245,8 @@ class KnownError:
 
 
 def test_probing_keeps_the_best_of_a_grid_moved_towards_the_truth() -> None:
-    once = NoiseSamples((0.5,), 0)
-    found = probe(
-        KnownError(TRUTH), 1, TRUTH[0], grid(8, (0.0, 30.0)), once, once,
-        nudged=4, nudges=30, kept=2, lr_deg=2.0,
-    )  # fmt: skip
+    settings = SearchSettings(azimuths=8, elevations_deg=(0.0, 30.0), samples=1, nudged=4, nudges=30, kept=2)
+    found = probe(KnownError(TRUTH), 1, TRUTH[0], settings)
     assert found.poses.shape == (2, 4) and (found.errors[1:] >= found.errors[:-1]).all()
     assert (found.poses[0] - TRUTH[1])[:2].abs().max() < 2
     assert found.typical > 10 * float(found.errors[0])
@@ -275,12 +266,9 @@ def test_selection_prefers_what_fits_all_over_what_fits_best_alone() -> None:
 
 def test_refinement_fixes_the_reference_and_moves_the_others_to_the_truth() -> None:
     start = TRUTH + torch.tensor([[0.0, 0, 0, 0], [12.0, -8, 0, 0], [-10.0, 6, 0, 0]])
-    moving = torch.tensor([False, True, True])
     pairs = [(i, j) for i in range(3) for j in range(3) if i != j]
-    poses = refine(
-        KnownError(TRUTH, depends_on_roll=True), torch.arange(3), start, moving, pairs, NoiseSamples((0.5,), 0),
-        steps=80, lr_deg=2.0, batch=4,
-    )  # fmt: skip
+    error, settings = KnownError(TRUTH, depends_on_roll=True), SearchSettings(gradient_samples=1)
+    poses = refine(error, torch.arange(3), start, pairs, settings, steps=80, batch=4)
     assert torch.equal(poses[0], TRUTH[0])
     assert (poses - TRUTH)[:, :2].abs().max() < 2
 
@@ -311,7 +299,7 @@ def test_an_interrupted_search_goes_on_where_it_stopped(
     estimator, known = make_estimator(), KnownError(TRUTH)
     work: list[int] = []
 
-    def probe(error: PoseError, other: int, *_: object, **__: object) -> Candidates:
+    def probe(error: PoseError, other: int, *_: object) -> Candidates:
         work.append(other)
         if len(work) == 2:
             raise KeyboardInterrupt
@@ -319,12 +307,12 @@ def test_an_interrupted_search_goes_on_where_it_stopped(
 
     monkeypatch.setattr(id_pose, "probe", probe)
     with pytest.raises(KeyboardInterrupt):
-        estimator._probe(known, ["a", "b", "c"], NoiseSamples((0.5,), 0))
-    _, found = estimator._probe(known, ["a", "b", "c"], NoiseSamples((0.5,), 0))
+        estimator._probe(known, ["a", "b", "c"])
+    _, found = estimator._probe(known, ["a", "b", "c"])
     assert work == [1, 2, 2], "the first photograph's candidates were kept"
-    estimator._select(known, found, ["a", "b", "c"], NoiseSamples((0.5,), 0))
+    estimator._select(known, found, ["a", "b", "c"])
     before = known.evaluated
-    estimator._select(known, found, ["a", "b", "c"], NoiseSamples((0.5,), 0))
+    estimator._select(known, found, ["a", "b", "c"])
     assert known.evaluated == before, "the errors of pairs were kept"
 
 

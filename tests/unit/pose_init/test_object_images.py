@@ -102,7 +102,7 @@ def mean_focal(crops: Sequence[ObjectImage]) -> float:
 
 
 def true_poses(crops: Sequence[ObjectImage]) -> Float[Tensor, "views 4"]:
-    """The poses that the prior should find: of cameras with shared intrinsics that see the ball as large as the crops."""
+    """The poses that the prior should find: cameras with shared intrinsics that see the ball as large as the crops."""
     poses = STRAIGHT.clone()
     poses[:, 2] *= mean_focal(crops) / torch.tensor([crop.relative_focal for crop in crops])
     return poses
