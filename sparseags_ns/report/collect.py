@@ -5,6 +5,7 @@ Frame: the run's `world`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from statistics import median
@@ -19,7 +20,7 @@ from sparseags_ns.metrics.images import over_white
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.report import decisions, plots, sentences
 from sparseags_ns.report.command import command
-from sparseags_ns.report.content import Fact, Mark, Pictures, Report, Share, Tone, ViewRow
+from sparseags_ns.report.content import Fact, Mark, Pictures, Report, Share, Tone, ViewRow, percent
 from sparseags_ns.report.pictures import difference_colors, turntable, view_picture
 from sparseags_ns.runs.opening import OpenedRun
 
@@ -78,8 +79,8 @@ def _tiles(findings: sentences.Findings) -> tuple[Fact, ...]:
     trusted = [view for view in views if view.trusted] or views
     posed = [view for view in trusted if view.posed]
     rotation_deg = [view.rotation_deg for view in posed] or [0.0]
-    now = sentences.percent(median(view.mse_after for view in trusted))
-    given = sentences.percent(median(view.mse_before for view in posed)) if posed else None
+    now = percent(median(view.mse_after for view in trusted))
+    given = percent(median(view.mse_before for view in posed)) if posed else None
     return (
         Fact("photographs trusted", f"{sum(view.trusted for view in views)} / {len(views)}"),
         Fact("colour error, median", f"{now:.1f}%", "" if given is None else f"as given: {given:.0f}%"),
@@ -105,27 +106,11 @@ def _findings(run: OpenedRun) -> sentences.Findings:
 
 def _view_rows(run: OpenedRun, verdicts: Sequence[tuple[Mark, str]], tones: Sequence[Tone]) -> tuple[ViewRow, ...]:
     views = run.outcome.views
-    longest = sentences.percent(max(view.mse_after for view in views)) or 1.0
+    longest = max(view.mse_after for view in views) or 1.0
+    rows = zip(run.views.names, views, verdicts, tones, _pictures(run), strict=True)
     return tuple(
-        ViewRow(
-            name=name,
-            mark=mark,
-            tone=tone,
-            verdict=verdict,
-            pictures=pictures,
-            posed=view.posed,
-            error_before=sentences.percent(view.mse_before),
-            error_after=sentences.percent(view.mse_after),
-            perceptual_before=view.perceptual_before,
-            perceptual_after=view.perceptual_after,
-            rotation_deg=view.rotation_deg,
-            moved=view.camera_moved,
-            squared_after=view.mse_after,
-            bar_percent=round(100 * sentences.percent(view.mse_after) / longest, 2),
-        )
-        for name, view, (mark, verdict), tone, pictures in zip(
-            run.views.names, views, verdicts, tones, _pictures(run), strict=True
-        )
+        ViewRow(name, mark, tone, verdict, pictures, view, round(100 * math.sqrt(view.mse_after / longest), 2))
+        for name, view, (mark, verdict), tone, pictures in rows
     )
 
 

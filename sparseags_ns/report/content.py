@@ -6,14 +6,22 @@ record's squared error. Angles in degrees, lengths in world units.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from sparseags_ns.runs.record import ViewOutcome
 
 Mark = Literal["good", "note", "bad"]
 """How a sentence is meant: as asked for; worth a look; not to be trusted."""
 
 Tone = Literal["plain", "found", "note", "bad"]
 """How a view is drawn: as usual; at a pose that was found for it; worth a look; not in use."""
+
+
+def percent(squared_error: float) -> float:
+    """Root mean square difference of colour over the object, in percent of full scale."""
+    return 100 * math.sqrt(max(squared_error, 0.0))
 
 
 @dataclass(frozen=True)
@@ -55,18 +63,19 @@ class ViewRow:
     verdict: str
     """Its status, or what deserves a look, in two or three words."""
     pictures: Pictures
-    posed: bool
-    """Whether it came with a pose; if not, the figures of the given camera mean nothing."""
-    error_before: float
-    error_after: float
-    perceptual_before: float
-    perceptual_after: float
-    rotation_deg: float
-    moved: float
-    squared_after: float
-    """The record's `mse_after`."""
+    outcome: ViewOutcome
     bar_percent: float
     """Length of the error's bar, in percent of the longest."""
+
+    @property
+    def error_before(self) -> float:
+        """Error through the given camera, percent."""
+        return percent(self.outcome.mse_before)
+
+    @property
+    def error_after(self) -> float:
+        """Error through the refined camera, percent."""
+        return percent(self.outcome.mse_after)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ Angles in degrees; azimuth 0 is +z, 90 is +x of the run's world (+y up), around 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +14,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from sparseags_ns.report.content import Mark, Statement, Tone
+from sparseags_ns.report.content import Mark, Statement, Tone, percent
 from sparseags_ns.runs.record import Action, Outcome, RunRecord, ViewStatus
 
 WORSE_FACTOR = 1.6
@@ -165,11 +164,6 @@ def statements(findings: Findings) -> tuple[Statement, ...]:
     said = [*_unfinished(findings), *_views(findings), *_surroundings(findings), *_fall(findings)]
     order = {"bad": 0, "note": 1, "good": 2}
     return (*sorted(said, key=lambda statement: order[statement.mark]), Statement("note", UNPROVEN))
-
-
-def percent(squared_error: float) -> float:
-    """Root mean square difference of colour over the object, in percent of full scale."""
-    return 100 * math.sqrt(max(squared_error, 0.0))
 
 
 def _unfinished(findings: Findings) -> Iterable[Statement]:

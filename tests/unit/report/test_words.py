@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from sparseags_ns.report.command import changed_options, command
+from sparseags_ns.report.content import percent
 from sparseags_ns.report.decisions import ACTIONS, starts, steps
 from sparseags_ns.report.sentences import (
     UNPROVEN,
     Findings,
     Gap,
     headline,
-    percent,
     statements,
     tone,
     verdicts,
