@@ -30,8 +30,8 @@ from rich.text import Text
 
 VERBOSE = "SPARSEAGS_VERBOSE"
 """Environment variable: anything but an empty string or 0 shows the messages of other packages."""
-FIRST_LINE_S, LONGEST_PAUSE_S = 10.0, 60.0
-"""In a log file: seconds until long work prints its first line, and at most between two lines."""
+FIRST_LINE_S, SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 10.0, 60.0
+"""In a log file: seconds until long work prints its first line, and at least and at most between two lines."""
 
 _CONSOLE = Console(stderr=True, soft_wrap=True)
 _live: Progress | None = None
@@ -103,7 +103,7 @@ class Bar:
             left = f", about {(now - since) / (self._done - before) * (self._total - self._done):.0f} s left"
         parts = f"{self._done} of {self._total}" if self._total else str(self._done)
         _CONSOLE.print(Text.assemble(("sparseags: ", "bold"), f"{self._what}: {parts} ({seconds:.0f} s{left})"))
-        self._next_line = now + min(max(FIRST_LINE_S, seconds / 10), LONGEST_PAUSE_S)
+        self._next_line = now + min(max(SHORTEST_PAUSE_S, seconds / 10), LONGEST_PAUSE_S)
         self._measured = now, self._done
 
 

@@ -1,8 +1,8 @@
 """Learnable corrections of pose and focal length (optimization/corrections.py) as a nerfstudio camera optimizer.
 
-nerfstudio (training, viewer, ns-export) knows a correction as a 3x4 matrix multiplied onto the right of the OpenGL
-camera-to-world pose; `forward` and `apply_to_camera` speak that language, so that all of them agree. It knows no
-correction of a focal length: whoever renders a photograph's camera takes the model's `cameras`.
+In nerfstudio (training, viewer, ns-export) a correction is a 3x4 matrix that is multiplied onto the right of the OpenGL
+camera-to-world pose; `forward` and `apply_to_camera` return corrections in that form. nerfstudio has no correction of
+focal lengths: to render a photograph's camera with its refined focal length, take it from the model's `cameras`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from sparseags_ns.optimization.settings import RefineFocal
 
 @dataclass
 class CameraDeltasConfig(CameraOptimizerConfig):
-    """Configuration of the learnable corrections; their settings are the model's stages and `refine_focal`."""
+    """Configuration of the corrections; it has no settings, which are the model's stages and `refine_focal`."""
 
     _target: type = field(default_factory=lambda: CameraDeltas)
     # The base class learns nothing in this mode: the corrections are ours.
@@ -50,43 +50,43 @@ class CameraDeltas(CameraOptimizer):
         refine_focal: RefineFocal,
         pose_lr_scale: Float[Tensor, " views"] | None = None,
     ) -> None:
-        """Set up.
+        """Make corrections of zero.
 
         Args:
-            cameras: the cameras that nerfstudio's datasets hold.
+            cameras: cameras in nerfstudio's datasets, to which corrections are applied.
             refine_focal: which focal factors are learned.
-            pose_lr_scale: factor on the corrections of each camera; None is 1 for all.
+            pose_lr_scale: factor on the learning rate of each camera; None means 1 for all.
         """
         super().__init__(config, num_cameras=num_cameras, device=device)
         self.corrections = CameraCorrections(cameras, refine_focal, pose_lr_scale=pose_lr_scale)
         self.register_buffer("T_camera_known", cameras.T_camera_world.clone())
 
     def start_from(self, cameras: Cameras) -> None:
-        """nerfstudio's datasets now hold these cameras; forget all corrections."""
+        """Reset all corrections to zero, relative to these cameras, which nerfstudio's datasets hold from now on."""
         self.T_camera_known.copy_(cameras.T_camera_world)
         self.corrections.start_from(cameras)
 
     def forward(self, indices: Int[Tensor, " cameras"]) -> Float[Tensor, "cameras 3 4"]:
-        """Corrections D such that the corrected OpenGL camera-to-world pose is known @ D."""
+        """Corrections D: the corrected OpenGL camera-to-world pose is `known @ D`, with the pose in the datasets."""
         indices = indices.to(self.T_camera_known.device)
         known = opengl_from_opencv(self.T_camera_known[indices])
         refined = opengl_from_opencv(self.corrections.cameras().T_camera_world[indices])
         return (se3.inverse(known) @ refined)[:, :3]
 
     def apply_to_camera(self, camera: NerfstudioCameras) -> Float[Tensor, "cameras 3 4"]:
-        """Corrected camera-to-world poses (OpenGL) of a training camera; others (the viewer's) stay as they are."""
+        """Corrected camera-to-world pose (OpenGL) of a training camera; unchanged for others, as the viewer's."""
         if camera.metadata is None or "cam_idx" not in camera.metadata:
             return camera.camera_to_worlds
         index = torch.as_tensor(camera.metadata["cam_idx"], device=self.T_camera_known.device).reshape(-1)
         return nerfstudio_poses.multiply(camera.camera_to_worlds, self(index).to(camera.camera_to_worlds))
 
     def get_param_groups(self, param_groups: dict[str, list[nn.Parameter]]) -> None:
-        """The tangents are the group `camera_opt`, the focal factors `focal_opt`."""
+        """Add the tangents as the group `camera_opt` and the focal factors as `focal_opt`."""
         param_groups["camera_opt"] = [self.corrections.tangents]
         param_groups["focal_opt"] = [self.corrections.log_focal]
 
     def get_metrics_dict(self, metrics_dict: dict[str, Any]) -> None:
-        """How far the poses have moved since the stage began, and the factor on the focal length."""
+        """Add the largest motion of a pose since the stage began, and the mean factor on the focal length."""
         tangents = self.corrections.tangents.detach()
         metrics_dict["pose_moved_deg_max"] = tangents[:, 3:].norm(dim=-1).max().rad2deg()
         metrics_dict["pose_moved_units_max"] = tangents[:, :3].norm(dim=-1).max()

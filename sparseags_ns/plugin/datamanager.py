@@ -1,4 +1,4 @@
-"""Hands the photographs to nerfstudio; the model takes its own copy of them once, through the dataset's metadata."""
+"""nerfstudio's datamanager for `Views`; the model takes the photographs once, from the dataset's metadata."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from sparseags_ns.plugin.dataset import ViewsDataset
 
 @dataclass
 class SparseAGSDataManagerConfig(FullImageDatamanagerConfig):
-    """Photographs and initial poses."""
+    """Configuration of the datamanager."""
 
     _target: type = field(default_factory=lambda: SparseAGSDataManager)
     data: Path | None = None
     """Folder of the photographs."""
     dataparser: SparseAGSDataParserConfig = field(default_factory=SparseAGSDataParserConfig)
-    """How the folder is read."""
-    # "cpu" would pin memory, which raises where there is no driver; "gpu" means the training device.
+    """Reading of the folder."""
+    # "cpu" would pin memory, which raises an error without a CUDA driver; "gpu" means the training device.
     cache_images: Suppress[Literal["cpu", "gpu"]] = "gpu"
 
 
 class SparseAGSDataManager(FullImageDatamanager[ViewsDataset]):
-    """Every trusted view takes part in every step, so nothing is sampled here."""
+    """Datamanager without sampling: every trusted view takes part in every step."""
 
     config: SparseAGSDataManagerConfig
 
     @cached_property
     def dataset_type(self) -> type[ViewsDataset]:
-        """The dataset that both splits use."""
+        """Dataset class of both splits."""
         return ViewsDataset
 
     def get_train_rays_per_batch(self) -> int:
-        """Pixels of one training step: all views."""
+        """Number of pixels in a training step, over all views."""
         cameras = self.train_dataset.views.cameras
         return len(cameras) * cameras.width * cameras.height

@@ -1,8 +1,8 @@
-"""From a folder of photographs to nerfstudio's dataparser outputs.
+"""nerfstudio's dataparser: from a folder of photographs to `Views` in the normalised world.
 
-Frames: the file's world, in which the poses were given; the normalised world (origin where the optical axes meet, mean
-camera distance 1.85, +y up), in which everything is optimised. The similarity between them is handed on as
-nerfstudio's dataparser transform and scale.
+Frames: the given world, that of the pose file or estimator; the normalised world (origin where the optical axes meet,
+mean camera distance 1.85, +y up), in which everything is optimised. The similarity between them goes into nerfstudio's
+dataparser transform and scale.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from sparseags_ns.views import Views
 
 @dataclass
 class SparseAGSDataParserConfig(DataParserConfig):
-    """Where photographs and initial poses come from."""
+    """Source of photographs, masks and initial poses."""
 
     _target: type = field(default_factory=lambda: SparseAGSDataParser)
     data: Suppress[Path] = Path()
@@ -64,13 +64,13 @@ class SparseAGSDataParserConfig(DataParserConfig):
 
 
 class SparseAGSDataParser(DataParser):
-    """Reads the views once and serves them for every split: every photograph is trained on and evaluated."""
+    """Dataparser that reads the views once, for all splits: every photograph is trained on and evaluated."""
 
     config: SparseAGSDataParserConfig
 
     @cached_property
     def outputs(self) -> DataparserOutputs:
-        """The dataparser outputs; `metadata["views"]` holds the Views in the normalised world."""
+        """nerfstudio's outputs; `metadata["views"]` holds the `Views` in the normalised world."""
         config = self.config
         options = {field.name: getattr(config, field.name) for field in fields(ReadingOptions)}
         views = read_scene(config.data, ReadingOptions(**options)).views
@@ -92,12 +92,12 @@ class SparseAGSDataParser(DataParser):
 
 
 def as_float32(views: Views) -> Views:
-    """The views in the precision that everything is optimised in."""
+    """The views in float32, the precision of the optimisation."""
     return views.to(torch.float32)
 
 
 def nerfstudio_cameras(cameras: Cameras) -> NerfstudioCameras:
-    """The cameras as nerfstudio holds them (OpenGL camera-to-world)."""
+    """The cameras in nerfstudio's form (OpenGL camera-to-world)."""
     K = cameras.K.float()
     return NerfstudioCameras(
         camera_to_worlds=opengl_from_opencv(cameras.T_camera_world)[:, :3].float(),
@@ -108,6 +108,6 @@ def nerfstudio_cameras(cameras: Cameras) -> NerfstudioCameras:
         width=cameras.width,
         height=cameras.height,
         camera_type=CameraType.PERSPECTIVE,
-        # ns-export cameras writes into it and fails on None.
+        # ns-export cameras writes into the dictionary and fails on None.
         metadata={},
     )

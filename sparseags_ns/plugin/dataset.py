@@ -1,4 +1,4 @@
-"""nerfstudio's view of the working photographs: cropped and masked, from memory instead of from the files."""
+"""nerfstudio's dataset of the working photographs: cropped and masked, in memory instead of in files."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from sparseags_ns.views import Views
 
 
 class ViewsDataset(InputDataset):
-    """Serves RGBA images out of `metadata["views"]`."""
+    """RGBA images from `metadata["views"]`."""
 
     @property
     def views(self) -> Views:
-        """The photographs behind the dataset."""
+        """The views that the dataset serves."""
         return self.metadata["views"]
 
     def get_numpy_image(self, image_idx: int) -> npt.NDArray[np.uint8]:
-        """One working photograph, height x width x RGBA, straight alpha."""
+        """A working photograph, height x width x RGBA, not multiplied by alpha."""
         rgb, alpha = self.views.images[image_idx], self.views.masks[image_idx, ..., None]
         rgba = np.concatenate([rgb.numpy(), alpha.numpy()], axis=-1)
         return (rgba * 255).round().astype(np.uint8)

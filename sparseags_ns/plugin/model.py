@@ -1,4 +1,4 @@
-"""The SparseAGS model: splatfacto's Gaussians and our cameras, optimised together. Wiring around pure code.
+"""nerfstudio's model: splatfacto's Gaussians and the camera corrections, wired to the code of `optimization/`.
 
 Frames: the normalised world (optimization/seeding.py); cameras OpenCV inside, nerfstudio's OpenGL at the border.
 """
@@ -41,8 +41,8 @@ from sparseags_ns.views import Views
 class SparseAGSModel(SplatfactoModel):
     """Gaussians and camera corrections of one scene.
 
-    Learned: Gaussians and deltas. Buffers in every checkpoint: initial cameras, trust. The photographs are
-    handed in once, through `metadata["views"]`, and stay out of the checkpoints.
+    Learned are Gaussians and corrections. Buffers in every checkpoint are initial cameras and trust. The photographs
+    come through `metadata["views"]` and stay out of the checkpoints.
     """
 
     config: SparseAGSModelConfig
@@ -52,7 +52,7 @@ class SparseAGSModel(SplatfactoModel):
     trusted: Tensor
 
     def populate_modules(self) -> None:
-        """Replaces splatfacto's, which downloads LPIPS and seeds on CUDA only."""
+        """Make parameters and buffers. Splatfacto's own method downloads LPIPS and seeds on CUDA only."""
         self.step = 0
         self.steps_done = 0
         self.crop_box: OrientedBox | None = None
@@ -77,7 +77,7 @@ class SparseAGSModel(SplatfactoModel):
         self.room_behind = 0.0
 
     def _set_length(self, num_steps: int) -> None:
-        """Make the schedule of a run of so many steps."""
+        """Make the schedule of a run of this length."""
         self.run = Run(self.config, num_steps)
         self.record.num_steps = num_steps
         self.record.phases = phases_of(self.config, num_steps, max(self.views.images.shape[1:3]))
@@ -85,7 +85,7 @@ class SparseAGSModel(SplatfactoModel):
     # --- state ---
 
     def get_extra_state(self) -> dict[str, Any]:
-        """What checkpoints keep besides parameters and buffers: densification statistics and the run's record."""
+        """State of checkpoints besides parameters and buffers: densification statistics and the run's record."""
         strategy = {key: value for key, value in self.densification.state.items() if value is not None}
         return {"strategy": strategy, "record": self.record.to_json()}
 
@@ -99,7 +99,7 @@ class SparseAGSModel(SplatfactoModel):
     def load_state_dict(self, dict: dict[str, Any], strict: bool = True, **kwargs: Any) -> Any:  # type: ignore
         """Resize the Gaussians in place (the optimizers already hold these parameters), then load.
 
-        Splatfacto makes new parameters here, and after a resume nothing moves.
+        Splatfacto makes new parameters here, which the optimizers of a resumed run would not know.
         """
         for name, param in self.gauss_params.items():
             param.data = torch.zeros(dict[f"gauss_params.{name}"].shape, device=self.device)
@@ -112,20 +112,20 @@ class SparseAGSModel(SplatfactoModel):
         return activate({name: value[crop] for name, value in self.gauss_params.items()})
 
     def cameras(self) -> Cameras:
-        """All input views, refined; differentiable in the deltas."""
+        """Refined cameras of all views; differentiable in the corrections."""
         return self.camera_optimizer.corrections.cameras()
 
     def initial_cameras(self) -> Cameras:
-        """All input views as pose init gave them."""
+        """Initial cameras of all views, as pose initialisation gave them."""
         template = self.views.cameras
         return Cameras(self.T_camera_initial, self.K_initial, template.width, template.height)
 
     def reconstruction(self) -> Reconstruction:
-        """Where the optimisation stands, detached."""
+        """The present state of the optimisation, detached."""
         gaussians = activate({name: value.detach() for name, value in self.gauss_params.items()})
         return Reconstruction(gaussians, self.cameras().detach(), self.trusted.clone())
 
-    def go_on_from(self, fit: Reconstruction, optimizers: dict[str, torch.optim.Optimizer]) -> None:
+    def continue_from(self, fit: Reconstruction, optimizers: dict[str, torch.optim.Optimizer]) -> None:
         """Replace Gaussians, cameras and trust."""
         restart(fit, self.gauss_params, self.camera_optimizer.corrections, optimizers)
         self.trusted.copy_(fit.trusted)
@@ -135,9 +135,9 @@ class SparseAGSModel(SplatfactoModel):
     def get_training_callbacks(
         self, training_callback_attributes: TrainingCallbackAttributes
     ) -> list[TrainingCallback]:
-        """Before each step: schedule and splits; after it: densification, where the preset densifies.
+        """Callbacks before each step (schedule, splits) and after it (densification, if the preset densifies).
 
-        Only a trainer asks for them, so this is where the prior is loaded, and where a bad one ends the program.
+        They are needed in training only, so the prior is loaded here, and an unusable one ends the program here.
         """
         trainer, optimizers = training_callback_attributes.trainer, training_callback_attributes.optimizers
         assert trainer is not None and optimizers is not None
@@ -163,8 +163,10 @@ class SparseAGSModel(SplatfactoModel):
 
     @cached_property
     def prior(self) -> Prior | None:
-        """The diffusion prior, if there is one. Off the module tree: its networks never enter a checkpoint, and what
-        only looks at a finished run never loads them."""
+        """The diffusion prior, or None; loaded at the first use, which is training.
+
+        It is no submodule, so that its networks enter no checkpoint.
+        """
         return build_prior(self.config, self.views.to(self.device), self.device, self.config.seed)
 
     def joint_step(self, step: int) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -194,18 +196,18 @@ class SparseAGSModel(SplatfactoModel):
         self.record.rows.append(row_of_step(step, raster, background, *state))
 
     def end_step(self, step: int) -> None:
-        """Densify where the preset says so, and count the step as done."""
+        """Densify, if the preset does, and count the step as done."""
         self.densification.after_step(step, self.gauss_params, self.optimizers, self.info)
         self.steps_done = step + 1
 
     def update_to_step(self, step: int) -> None:
-        """A checkpoint taken after `step` was loaded."""
+        """Continue counting after `step`, whose checkpoint was loaded."""
         self.step, self.steps_done = step, step + 1
 
     # --- rendering for the viewer and nerfstudio's commands ---
 
     def get_outputs(self, camera: NerfstudioCameras) -> dict[str, Any]:
-        """Render one nerfstudio camera, as splatfacto does: rgb, depth, accumulation, background."""
+        """Render a nerfstudio camera; returns rgb, depth, accumulation and background, as splatfacto does."""
         width, height = int(camera.width.item()), int(camera.height.item())
         background = self._eval_background()
         crop = None
@@ -233,7 +235,7 @@ class SparseAGSModel(SplatfactoModel):
     def get_image_metrics_and_images(
         self, outputs: dict[str, Tensor], batch: dict[str, Any]
     ) -> tuple[dict[str, float], dict[str, Tensor]]:
-        """PSNR, SSIM and the perceptual error over the render's background, and photograph beside render."""
+        """PSNR, SSIM and perceptual error over the render's background, and an image of photograph beside render."""
         photograph = self.composite_with_background(self.get_gt_img(batch["image"]), outputs["background"])
         rendered = outputs["rgb"]
         pair = rendered[None], photograph[None]
@@ -246,7 +248,7 @@ class SparseAGSModel(SplatfactoModel):
 
     @cached_property
     def perceptual(self) -> PerceptualError:
-        """Built at first use and off the module tree: its weights never enter a checkpoint."""
+        """The perceptual error, made at the first use; no submodule, so that its weights enter no checkpoint."""
         return perceptual_error(self.device)
 
     def _get_downscale_factor(self) -> int:

@@ -1,4 +1,4 @@
-"""The model's nerfstudio config: our settings as flat flags, splatfacto's unused ones hidden."""
+"""nerfstudio config of the model: settings of optimisation and prior as flags, unused ones of splatfacto hidden."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def _model() -> type:
 
 @dataclass
 class SparseAGSModelConfig(PriorSettings, JointSettings, SplatfactoModelConfig):
-    """Joint optimisation of Gaussians and cameras, and the diffusion prior."""
+    """Settings of the joint optimisation of Gaussians and cameras, and of the diffusion prior."""
 
     _target: type = field(default_factory=_model)
     camera_optimizer: CameraOptimizerConfig = field(default_factory=CameraDeltasConfig)
     """Learnable pose corrections."""
 
-    # Splatfacto's fields that this model has no use for: hidden, so that nobody sets them in vain.
+    # Fields of splatfacto that have no effect here are hidden from the command line.
     enable_collider: Suppress[bool] = False
     collider_params: Suppress[dict[str, float] | None] = None
     loss_coefficients: Suppress[dict[str, float]] = field(default_factory=dict)

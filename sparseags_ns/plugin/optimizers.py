@@ -1,4 +1,4 @@
-"""nerfstudio's configs of our optimizers: Adam with betas, which its own config leaves out, and PoseAdam."""
+"""nerfstudio configs of the optimizers: Adam with betas, which nerfstudio's own config lacks, and PoseAdam."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ class AdamConfig(OptimizerConfig):
 
     _target: type = field(default_factory=lambda: torch.optim.Adam)
     lr: float = 1e-3
-    """Learning rate before the model's schedule."""
+    """Learning rate, which the model's schedule scales."""
     eps: float = 1e-15
-    """Added to the denominator (3D Gaussian splatting and the authors' code: 1e-15)."""
+    """Term added to the denominator (3D Gaussian splatting and the authors' code: 1e-15)."""
     betas: tuple[float, float] = (0.9, 0.999)
     """Decay rates of the moments."""
 
 
 @dataclass
 class PoseAdamConfig(AdamConfig):
-    """Adam with one step size for all camera tangents (optimization/pose_adam.py: why)."""
+    """Adam with one step size for all six numbers of a camera's tangent (optimization/pose_adam.py)."""
 
     _target: type = field(default_factory=lambda: PoseAdam)
     betas: tuple[float, float] = (0.9, 0.99)

@@ -1,8 +1,8 @@
-"""The outlier search as a nerfstudio training callback; wiring only.
+"""Start selection and outlier repair as a nerfstudio training callback.
 
-It runs before the first step of the fine stages, on a checkpoint of its own. A run that is stopped or killed meanwhile
-resumes from there and comes to the same end: everything here is a pure function of the photographs, the given poses and
-where the coarse stages ended. A later checkpoint holds what was decided.
+The callback works before the first step of the fine stages and saves a checkpoint first. A run that is stopped or
+killed meanwhile resumes from that checkpoint and comes to the same result: repair is a pure function of the
+photographs, the given poses and the state at the end of the coarse stages. Later checkpoints hold its decisions.
 """
 
 from __future__ import annotations
@@ -25,29 +25,33 @@ if TYPE_CHECKING:
     from sparseags_ns.plugin.model import SparseAGSModel
 
 BY_HAND = "asked for in the viewer"
-"""Name of the phase in which requests from the viewer are carried out, among the seconds of the run's record."""
+"""Phase, in the seconds of the run's record, in which requests from the viewer are carried out."""
 
 
 @runtime_checkable
 class Run(Protocol):
-    """What is needed of the trainer (plugin/trainer.py), which lies downstream."""
+    """The part of the trainer that the callback uses (plugin/trainer.py imports this module)."""
 
     train_lock: Any  # threading.Lock, which is no type to be checked against.
     stop_training: bool
 
     def save_checkpoint(self, step: int) -> None:
-        """Save where the run stands."""
+        """Save the present state."""
         ...
 
     def phase(self, name: str) -> AbstractContextManager[None]:
-        """Count the time inside as a phase's."""
+        """Show and time the work inside as a phase of this name."""
         ...
 
 
 def pose_repair_callback(
-    model: SparseAGSModel, attributes: TrainingCallbackAttributes, desk: RequestQueue | None = None
+    model: SparseAGSModel, attributes: TrainingCallbackAttributes, requests: RequestQueue | None = None
 ) -> TrainingCallback:
-    """The callback; it does nothing where the model's settings, and nobody at the desk, ask for anything."""
+    """The callback, which carries out requests from the viewer, and repairs poses at the end of the coarse stages.
+
+    Args:
+        requests: of the viewer; None makes a queue that stays empty.
+    """
     trainer, optimizers = attributes.trainer, attributes.optimizers
     assert trainer is not None and optimizers is not None
     run = cast(Run, trainer)
@@ -60,21 +64,21 @@ def pose_repair_callback(
         steps=trainer.config.max_num_iterations,
     )
 
-    def goes_on() -> bool:
+    def is_training() -> bool:
         return model.steps_done < preset.steps and trainer.training_state != "completed"
 
-    desk = desk or RequestQueue(model)
-    desk.training = Training(preset, optimizers.optimizers, goes_on)
-    live, yielding = desk.live, LockYielder(run.train_lock, lambda: run.stop_training)
+    requests = requests or RequestQueue(model)
+    requests.training = Training(preset, optimizers.optimizers, is_training)
+    live, yielding = requests.live, LockYielder(run.train_lock, lambda: run.stop_training)
 
     def say(what: str) -> None:
         live.says(what)
         announce(what, "between the coarse and the fine stages")
 
     def before_step(step: int) -> None:
-        if desk.has_work:
+        if requests.has_work:
             with run.phase(BY_HAND), observed_by(yielding):
-                desk.work()
+                requests.work()
         if step == coarse_end(model.config.stages, preset.steps) and model.config.repairs_poses:
             run.save_checkpoint(step)
             log = SearchLog(step)
@@ -83,7 +87,7 @@ def pose_repair_callback(
             _announce(repaired, model.views.names)
             model.record.pose_repair = repaired.record
             model.record.searches += log.decided(repaired.reconstruction.cameras)
-            model.go_on_from(repaired.reconstruction, optimizers.optimizers)
+            model.continue_from(repaired.reconstruction, optimizers.optimizers)
 
     return TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], before_step)
 
@@ -96,7 +100,7 @@ def _announce(repair: PoseRepair, names: tuple[str, ...]) -> None:
         )
         announce(
             f"start chosen: {repair.chosen.pose_rate:g} times the pose learning rate",
-            f"it explains the photographs best for how far it turned the views (sum of errors: {others})",
+            f"lowest cost of errors and rotations; sums of errors: {others}",
         )
     for decision in repair.decisions:
         view = "all views" if decision.view is None else f"view {names[decision.view]}"

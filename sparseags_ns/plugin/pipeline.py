@@ -1,4 +1,4 @@
-"""The pipeline: joint steps instead of batches, strict loading, refined cameras for everything that only looks."""
+"""nerfstudio's pipeline: joint steps instead of batches, strict loading, refined cameras outside of training."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MODEL_PREFIX = "_model."
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that does not belong to the data."""
+    """A checkpoint is missing, or was trained on other photographs."""
 
 
 @dataclass
@@ -36,15 +36,15 @@ class SparseAGSPipelineConfig(VanillaPipelineConfig):
 
 
 class SparseAGSPipeline(VanillaPipeline):
-    """Every step renders every trusted view; evaluation looks through the refined cameras."""
+    """Pipeline in which every step renders every trusted view and evaluation uses the refined cameras."""
 
     config: SparseAGSPipelineConfig
     datamanager: SparseAGSDataManager
 
     def __init__(self, config: SparseAGSPipelineConfig, device: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(config, device, *args, **kwargs)
-        self.desk = RequestQueue(self.model)
-        self.sparseags_viewer = SparseAGSViewer(self.model, self.desk)
+        self.requests = RequestQueue(self.model)
+        self.sparseags_viewer = SparseAGSViewer(self.model, self.requests)
 
     @property
     def model(self) -> SparseAGSModel:
@@ -53,16 +53,21 @@ class SparseAGSPipeline(VanillaPipeline):
         return self._model
 
     def get_training_callbacks(self, attributes: TrainingCallbackAttributes) -> list[TrainingCallback]:
-        """The model's, after the outlier search's: where the run goes on from is decided before the step begins."""
-        return [pose_repair_callback(self.model, attributes, self.desk), *super().get_training_callbacks(attributes)]
+        """Pose repair, which may replace the state before a step begins, then the callbacks of the model."""
+        repair = pose_repair_callback(self.model, attributes, self.requests)
+        return [repair, *super().get_training_callbacks(attributes)]
 
     def get_train_loss_dict(self, step: int) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-        """One joint step: (no outputs), losses, metrics."""
+        """Run the forward pass of a joint step; returns no outputs, losses and metrics."""
         losses, metrics = self.model.joint_step(step)
         return {}, losses, metrics
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool | None = None) -> Any:
-        """Load the model's part, strictly: nerfstudio retries a failed load leniently and in silence."""
+        """Load the model's part of a checkpoint, strictly: nerfstudio would silently retry a failed load leniently.
+
+        Raises:
+            CheckpointError: it was trained on another number of photographs.
+        """
         model_state = {k[len(MODEL_PREFIX) :]: v for k, v in state_dict.items() if k.startswith(MODEL_PREFIX)}
         saved, present = len(model_state["trusted"]), len(self.model.trusted)
         if saved != present:
@@ -73,7 +78,7 @@ class SparseAGSPipeline(VanillaPipeline):
         return self.model.load_state_dict(model_state, strict=True)
 
     def load_pipeline(self, loaded_state: dict[str, Any], step: int) -> None:
-        """Load a checkpoint; where nothing is trained any more, put the refined cameras in place of the given ones."""
+        """Load a checkpoint; outside of training, put the refined cameras into the datasets."""
         super().load_pipeline(loaded_state, step)
         if self.test_mode != "val":
             self._bake_refined_cameras()

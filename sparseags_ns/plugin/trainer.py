@@ -125,6 +125,9 @@ class SparseAGSTrainer(Trainer):
                 torch_on_one_thread(),
                 self._display,
             ):
+                stages = [phase for phase in self.pipeline.model.record.phases if phase.pixels is not None]
+                sizes = f"{len(stages)} stages, {stages[0].pixels} to {stages[-1].pixels} pixels"
+                announce(f"optimisation: {self.config.max_num_iterations} steps", sizes)
                 if not self.config.shows_all:  # nerfstudio's table of metrics shows the progress otherwise
                     self._bar = self._display.enter_context(progress("optimisation", whole, self._start_step))
                 try:

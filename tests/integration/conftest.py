@@ -54,8 +54,11 @@ def _start(config: SparseAGSTrainerConfig) -> SparseAGSTrainer:
 
 @pytest.fixture(scope="session")
 def make_config() -> Callable[..., SparseAGSTrainerConfig]:
-    """`make_config(scene, output_dir, steps=, paper=, repair_poses=, prior=)`: the config of a short run; only with `repair_poses`
-    does it make other starts and search for outliers, which takes most of the time. `prior`: a model's folder."""
+    """`make_config(scene, output_dir, steps=, paper=, repair_poses=, prior=)`: the config of a short run.
+
+    Start selection and outlier repair, which take most of the time, are done with `repair_poses` only. `prior` is the
+    folder of a diffusion model.
+    """
     return _config
 
 

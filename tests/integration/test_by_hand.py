@@ -19,8 +19,8 @@ MakeConfig = Callable[..., SparseAGSTrainerConfig]
 def asked(scene: Path, tmp_path_factory: pytest.TempPathFactory, make_config: MakeConfig, start: Start) -> Path:
     """The outputs of a short run in which one view was searched and another left out."""
     trainer = start(make_config(scene, tmp_path_factory.mktemp("asked"), steps=16))
-    trainer.pipeline.desk.ask(Request("search", 2))
-    trainer.pipeline.desk.ask(Request("leave out", 1))
+    trainer.pipeline.requests.ask(Request("search", 2))
+    trainer.pipeline.requests.ask(Request("leave out", 1))
     trainer.train()
     return trainer.outputs_dir
 

@@ -108,7 +108,7 @@ def test_views_that_the_search_drops_condition_no_more(
     model.prior = Prior(recorder, model.views, model.config)
     model.joint_step(0)
     dropped = replace(model.reconstruction(), trusted=torch.tensor([True, True, False, True, True]))
-    model.go_on_from(dropped, trainer.optimizers.optimizers)
+    model.continue_from(dropped, trainer.optimizers.optimizers)
     model.joint_step(3)
     assert recorder.asked == [([0, 1, 2, 3, 4], 5), ([0, 1, 3, 4], 4)]
 

@@ -100,6 +100,15 @@ def test_a_finished_run_resumed_does_nothing_more(
     assert torch.equal(resumed.pipeline.model.means, run.pipeline.model.means)
 
 
+def test_a_folder_without_checkpoints_is_refused(
+    scene: Path, tmp_path: Path, make_config: MakeConfig, start: Start
+) -> None:
+    config = make_config(scene, tmp_path / "out")
+    config.load_dir = tmp_path
+    with pytest.raises(SystemExit, match=r"holds no checkpoint: --load-dir is the nerfstudio_models/ folder of a run"):
+        start(config)
+
+
 def test_a_checkpoint_of_other_photographs_is_refused(
     run: SparseAGSTrainer, scene: Path, tmp_path: Path, make_config: MakeConfig, start: Start
 ) -> None:
@@ -126,7 +135,7 @@ def test_ctrl_c_leaves_a_checkpoint_and_outputs(scene: Path, tmp_path: Path) -> 
     with open(tmp_path / "log", "w") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         try:
-            wait_for(lambda: "% Done" in (tmp_path / "log").read_text(), process)
+            wait_for(lambda: " of 100000 (" in (tmp_path / "log").read_text(), process)
             process.send_signal(signal.SIGINT)
             assert process.wait(timeout=60) == 0
         finally:
@@ -137,6 +146,10 @@ def test_ctrl_c_leaves_a_checkpoint_and_outputs(scene: Path, tmp_path: Path) -> 
     done = json.loads((base / "sparseags" / "summary.json").read_text())["steps_done"]
     assert 0 < done < 100_000
     assert [path.name for path in (base / "nerfstudio_models").iterdir()] == [f"step-{done - 1:09d}.ckpt"]
+    ours = text[text.index("sparseags: ") :]  # nerfstudio imports itself first, with warnings that come before our code
+    assert "5 of 5 views in use" in ours and f"Run:              {base}" in ours
+    for noise in ("\x1b", "Warning", "SparseAGSTrainerConfig(", "% Done", "Saving", "Training Finished"):
+        assert noise not in ours, noise
 
 
 def wait_for(condition: Callable[[], bool], process: subprocess.Popen, seconds: float = 120) -> None:

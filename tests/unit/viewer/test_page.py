@@ -14,7 +14,6 @@ from viser._messages import ThemeConfigurationMessage
 from viser.infra import WebsockServer
 from viser.theme import TitlebarConfig, TitlebarImage
 
-from sparseags_ns.cli.view import NoRunError, config_of
 from sparseags_ns.method_configs.sparseags import sparseags
 from sparseags_ns.plugin.trainer import SparseAGSTrainerConfig
 from sparseags_ns.viewer import address
@@ -121,12 +120,3 @@ def test_one_line_says_how_to_open_it(monkeypatch: pytest.MonkeyPatch) -> None:
     tell_address("0.0.0.0", 7007)
     assert "http://127.0.0.1:7007" in said[0][0] and "ssh -N -L 7007:127.0.0.1:7007" in said[0][1]
     assert "whole network" in said[1][0] and tunnel("127.0.0.1", 7007) in said[0][1]
-
-
-def test_a_run_is_found_from_any_of_its_places(tmp_path: Path) -> None:
-    (tmp_path / "sparseags").mkdir()
-    config = tmp_path / "config.yml"
-    with pytest.raises(NoRunError, match=r"expected config\.yml"):
-        config_of(tmp_path)
-    config.write_text("")
-    assert config_of(tmp_path) == config_of(config) == config_of(tmp_path / "sparseags") == config

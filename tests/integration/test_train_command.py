@@ -1,0 +1,105 @@
+"""`sparseags train` and `sparseags view`: the whole way from the command line, and what they print."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from sparseags_ns.cli import main
+from sparseags_ns.console import VERBOSE
+from sparseags_ns.method_configs.sparseags import sparseags
+from sparseags_ns.plugin import finished_run
+from sparseags_ns.plugin.trainer import SparseAGSTrainer
+
+SHORT = (
+    *("--no-viewer", "--steps", "12", "--name", "run", "--pipeline.model.num-gaussians", "200"),
+    *("--pipeline.datamanager.dataparser.resolution", "32", "--pipeline.model.outlier-rule", "off"),
+    *("--pipeline.model.other-pose-rates", "--report", "False", "--timestamp"),
+)
+
+
+def test_train_prints_choices_and_a_table(scene: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    main(["train", str(scene), "-o", str(tmp_path), *SHORT, "now"])
+    printed = capfd.readouterr()
+    run = tmp_path / "run" / "sparseags" / "now"
+    assert json.loads((run / "sparseags" / "summary.json").read_text())["steps_done"] == 12
+    assert "5 of 5 views in use, " in printed.out and "12 of 12 steps" in printed.out
+    assert f"sparseags view {run}" in printed.out
+    for line in printed.err.splitlines():
+        assert line.startswith("sparseags: ") and "\x1b" not in line, line
+
+
+def test_verbose_shows_what_nerfstudio_prints(
+    scene: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VERBOSE, "")  # to be set by the command, and restored after the test
+    main(["train", str(scene), "-o", str(tmp_path), "--verbose", *SHORT, "now"])
+    printed = capfd.readouterr().out
+    for text in ("SparseAGSTrainerConfig(", "% Done", "Training Finished", "5 of 5 views in use"):
+        assert text in printed, text
+
+
+def test_a_run_is_restored_from_plain_data(run: SparseAGSTrainer) -> None:
+    """With other class names in its config.yml, as another version would have them."""
+    text = (run.base_dir / "config.yml").read_text()
+    assert "sparseags_ns.plugin." in text
+    moved = run.base_dir.parent / "earlier"
+    moved.mkdir(exist_ok=True)
+    (moved / "config.yml").write_text(text.replace("sparseags_ns.plugin.", "sparseags_ns.long_gone."))
+    config = finished_run.config_of_run(moved, sparseags.config)
+    assert config.pipeline == run.config.pipeline and config.data == run.config.data
+    assert config.load_dir == moved / "nerfstudio_models"
+
+
+def test_settings_of_the_first_version_have_their_present_names() -> None:
+    saved = {
+        "data": Path("/photographs"),
+        "pipeline": {
+            "datamanager": {"dataparser": {"hold": "all", "resolution": 128}},
+            "model": {"outlier_rule": "relocation", "stages": [{"share": 1.0, "pixels": 16}], "no_longer": 1},
+        },
+    }
+    config: Any = finished_run.with_settings(sparseags.config, saved)
+    assert config.data == Path("/photographs")
+    assert config.pipeline.datamanager.dataparser.fix_cameras == "all"
+    assert config.pipeline.datamanager.dataparser.resolution == 128
+    assert config.pipeline.model.outlier_rule == "leave-one-out"
+    assert [(stage.share, stage.pixels) for stage in config.pipeline.model.stages] == [(1.0, 16)]
+    assert sparseags.config.pipeline.datamanager.dataparser.resolution == 256, "the method's own config is unchanged"
+
+
+def test_view_serves_the_refined_cameras_of_a_run(
+    run: SparseAGSTrainer, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    served: list[Any] = []
+
+    class Viewer:
+        def __init__(self, config: Any, log: Path, data: Path, pipeline: Any, train_lock: Any) -> None:
+            served.extend((config, pipeline))
+
+        def init_scene(self, train_dataset: Any, train_state: str, eval_dataset: Any) -> None:
+            served.append(train_dataset)
+
+        def update_scene(self, step: int) -> None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(finished_run, "Viewer", Viewer)
+    main(["view", str(run.base_dir), "--port", "7123"])
+    config, pipeline, dataset = served
+    assert (config.websocket_host, config.websocket_port) == ("127.0.0.1", 7123)
+    assert torch.equal(pipeline.model.means, run.pipeline.model.means)
+    torch.testing.assert_close(
+        dataset.cameras.get_intrinsics_matrices(), run.pipeline.model.cameras().K.detach(), atol=1e-4, rtol=1e-6
+    )
+    assert capfd.readouterr().out == ""
+
+
+@pytest.mark.parametrize("name", ["nowhere", "empty"])
+def test_view_refuses_what_is_no_run(name: str, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SystemExit, match=r"sparseags: error: .*(no such run|is no run)"):
+        main(["view", str(tmp_path / name)])
