@@ -28,7 +28,7 @@ from sparseags_ns.export.orientation import OrientedRun
 from sparseags_ns.export.places import ExportError
 from sparseags_ns.export.visible import Progress, seen_points
 from sparseags_ns.formats.cameras_json import write_cameras_json
-from sparseags_ns.formats.colmap_writing import SeenPoints, write_colmap
+from sparseags_ns.formats.colmap import SeenPoints, write_colmap
 from sparseags_ns.formats.frame import Frame
 from sparseags_ns.formats.json_entries import read_json
 from sparseags_ns.formats.ply import point_columns, write_ply

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sparseags_ns.formats.colmap_writing import SeenPoints
+from sparseags_ns.formats.colmap import SeenPoints
 from sparseags_ns.geometry.cameras import Cameras, project
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.reference import view_colors

@@ -1,9 +1,9 @@
 """The authors' `cameras.json`: one entry for each view, keyed by the view's name.
 
-`R`, `T` are PyTorch3D's; `focal_length` and `principal_point` are in pixels of the processed photograph (256x256);
-`flag` is 1 for trusted poses; `filepath` is relative to the authors' repository, so `image_paths.find_image` resolves
-it by the scene folder and the basename. `image_size_crop` is [width, height] of the processed photograph. The format
-has no lens distortion; where a frame has one it is kept under our own key `distortion`.
+`R`, `T` follow PyTorch3D; `focal_length` and `principal_point` are in pixels of the processed photo (256 x 256); `flag`
+is 1 for trusted poses; `filepath` is relative to the authors' repository, so `frame.find_image` resolves it by the
+scene folder and the file name. `image_size_crop` is [width, height] of the processed photo. The format has no lens
+distortion; that of a frame is written under our own key `distortion`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,11 @@ def looks_like_cameras_json(content: dict[str, Any]) -> bool:
 
 
 def read_cameras_json(path: Path) -> list[Frame]:
-    """The views of a `cameras.json`, in its order."""
+    """The frames of a `cameras.json`, in its order.
+
+    Raises:
+        PoseFileError: the file cannot be read, or an entry cannot be used.
+    """
     content = read_json(path)
     if not content:
         raise Entry(path, content).error("holds no views")
@@ -38,7 +42,11 @@ def read_cameras_json(path: Path) -> list[Frame]:
 
 
 def write_cameras_json(path: Path, frames: Sequence[Frame]) -> None:
-    """Write views as a `cameras.json`; file paths are written as the frames have them."""
+    """Write frames as a `cameras.json`, with their file paths unchanged.
+
+    Raises:
+        ValueError: names repeat.
+    """
     names = [frame.name for frame in frames]
     if len(set(names)) != len(names):
         raise ValueError(f"cannot write {path}: views must have different names, got {names}")
@@ -68,7 +76,7 @@ def _frame(path: Path, name: str, fields: object) -> Frame:
 
 
 def _pose(entry: Entry) -> Float[Tensor, "4 4"]:
-    """The pose; where R is slightly off, the optical centre that R and T give together is kept, not T."""
+    """The pose. Where R is slightly off a rotation, the optical centre that R and T give together is kept, not T."""
     written, T = entry.numbers("R", 3, 3), entry.numbers("T", 3)
     R = entry.rotation("R", written)
     # X_camera = X_world @ R + T is zero at the centre.

@@ -1,8 +1,9 @@
-"""COLMAP's sparse models, text and binary: what COLMAP itself, VGGSfM, VGGT, MASt3R-SfM and InstantSplat write.
+"""COLMAP's sparse models, text and binary: the format of COLMAP, VGGSfM, VGGT, MASt3R-SfM and InstantSplat.
 
 A model is a folder with `cameras`, `images` and, where points were found, `points3D`, all `.bin` or all `.txt`. Its
 cameras are world-to-camera with OpenCV axes, quaternions w x y z, and its pixels are ours: (0, 0) is the corner of the
-photograph. Newer versions add `rigs` and `frames`, which repeat what `images` says and are not read.
+photo. COLMAP 3.12 and later also write `rigs` and `frames`, which repeat the content of `images`: they are neither read
+nor written, and COLMAP makes them itself where they are missing.
 """
 
 from __future__ import annotations
@@ -11,20 +12,22 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from sparseags_ns.formats.colmap_records import CameraRecord, ImageRecord, PointRecord, read_records
-from sparseags_ns.formats.frame import Distortion, Frame, PoseFileError, intrinsics_matrix
+from sparseags_ns.formats.colmap_records import CameraRecord, ImageRecord, PointRecord, read_records, write_records
+from sparseags_ns.formats.frame import Distortion, Frame, PoseFileError, default_names, intrinsics_matrix
+from sparseags_ns.geometry import se3
 
 MODEL_FOLDERS = ("sparse/0", "sparse", "colmap/sparse/0", "colmap/sparse", "colmap")
-"""Where a scene's model may lie, in the order in which it is looked for."""
+"""Folders of a scene that may hold its model, in the order in which they are tried."""
 
 _QUATERNION_TOLERANCE = 1e-2
+"""Largest deviation of a quaternion's length from 1."""
 
-# Model -> (number of focal lengths, names of what follows the principal point, whether it is a fisheye lens).
 LENSES: dict[str, tuple[int, tuple[str, ...], bool]] = {
     "SIMPLE_PINHOLE": (1, (), False),
     "PINHOLE": (2, (), False),
@@ -38,15 +41,19 @@ LENSES: dict[str, tuple[int, tuple[str, ...], bool]] = {
     "SIMPLE_RADIAL_FISHEYE": (1, ("k1",), True),
     "RADIAL_FISHEYE": (1, ("k1", "k2"), True),
 }
+"""Supported camera models: number of focal lengths, names of the parameters that follow the principal point, fisheye or
+not."""
 
+RELIABLE_TRACK_LENGTH = 3
+"""Photos that must show a point for it to count as reliable: two rays always nearly meet, a third one confirms."""
 
-AGREE = 3
-EXACT_PX = 2.0
+RELIABLE_ERROR_PX = 2.0
+"""Largest reprojection error of a reliable point."""
 
 
 @dataclass(frozen=True)
 class ColmapPoints:
-    """The points of a model, in its world."""
+    """The points of a model, in the model's world."""
 
     positions: Float[Tensor, "points 3"]
     colors: Float[Tensor, "points 3"]
@@ -54,10 +61,25 @@ class ColmapPoints:
     errors_px: Float[Tensor, " points"]
     """Mean reprojection errors."""
     track_lengths: Int[Tensor, " points"]
-    """How many photographs show each point."""
+    """Number of photos that show each point."""
     support: dict[str, int]
-    """How many points hold each photograph in its place, by its path: those that at least `AGREE` photographs show,
-    with an error of at most `EXACT_PX`; an error of exactly 0 was not measured."""
+    """Number of reliable points in each photo, by its path: points in at least `RELIABLE_TRACK_LENGTH` photos with a
+    reprojection error of at most `RELIABLE_ERROR_PX`. An error of exactly 0 means that it was not measured."""
+
+
+@dataclass(frozen=True)
+class SeenPoints:
+    """Points to be written, and where the photos show them."""
+
+    positions: Float[Tensor, "points 3"]
+    colors: Float[Tensor, "points 3"]
+    """sRGB, 0 to 1."""
+    pixels: Float[Tensor, "views points 2"]
+    """Column and row in each photo; undefined where the point is not seen."""
+    seen: Bool[Tensor, "views points"]
+
+    def __len__(self) -> int:
+        return len(self.positions)
 
 
 def is_colmap_model(folder: Path) -> bool:
@@ -66,10 +88,10 @@ def is_colmap_model(folder: Path) -> bool:
 
 
 def read_colmap(folder: Path) -> list[Frame]:
-    """The cameras of a model, by the names of their photographs.
+    """The cameras of a model, sorted by the paths of their photos.
 
     Raises:
-        PoseFileError: a file is damaged, or a camera is of a kind that cannot be straightened.
+        PoseFileError: a file is damaged, or a camera has lens distortion that cannot be undone.
     """
     ending = _require_ending(folder)
     cameras_file, images_file = folder / f"cameras{ending}", folder / f"images{ending}"
@@ -95,16 +117,64 @@ def read_colmap_points(folder: Path) -> ColmapPoints | None:
     points = read_records(file, PointRecord) if file.is_file() else []
     if not points:
         return None
-    sure = [point for point in points if len(point.seen_by) >= AGREE and 0 < point.error_px <= EXACT_PX]
-    counts = Counter(number for point in sure for number in set(point.seen_by))
+    reliable = [
+        point
+        for point in points
+        if len(point.image_ids) >= RELIABLE_TRACK_LENGTH and 0 < point.error_px <= RELIABLE_ERROR_PX
+    ]
+    counts = Counter(image_id for point in reliable for image_id in set(point.image_ids))
     images = read_records(folder / f"images{ending}", ImageRecord)
     return ColmapPoints(
         positions=torch.tensor([point.position for point in points], dtype=torch.float64),
         colors=torch.tensor([point.color for point in points], dtype=torch.float64) / 255,
         errors_px=torch.tensor([point.error_px for point in points], dtype=torch.float64),
-        track_lengths=torch.tensor([len(point.seen_by) for point in points]),
+        track_lengths=torch.tensor([len(point.image_ids) for point in points]),
         support={image.name: counts[image.id] for image in images},
     )
+
+
+def write_colmap(folder: Path, frames: Sequence[Frame], points: SeenPoints, kind: Literal["bin", "txt"]) -> None:
+    """Write a model into a folder, with a PINHOLE camera for each photo, since each has its own intrinsics.
+
+    Args:
+        frames: the photos in order; their file paths become the images' names. Without lens distortion.
+        points: exact projections, so that their reprojection errors are zero.
+
+    Raises:
+        ValueError: a photo's size is not known, or it is distorted.
+    """
+    cameras = []
+    for number, frame in enumerate(frames, start=1):
+        if frame.width is None or frame.height is None or not frame.distortion.is_none:
+            raise ValueError(f"cannot write {folder}: view '{frame.name}' must have a size and no lens distortion")
+        cameras.append(CameraRecord(number, "PINHOLE", frame.width, frame.height, frame.intrinsics))
+    images, point_records = _image_and_point_records(frames, points)
+    write_records(folder / f"cameras.{kind}", cameras)
+    write_records(folder / f"images.{kind}", images)
+    write_records(folder / f"points3D.{kind}", point_records)
+
+
+def _image_and_point_records(
+    frames: Sequence[Frame], points: SeenPoints
+) -> tuple[list[ImageRecord], list[PointRecord]]:
+    """Images and points that refer to each other; ids count from 1, and image i has camera i."""
+    tracks: list[list[int]] = [[] for _ in range(len(points))]
+    images = []
+    for view, frame in enumerate(frames):
+        shown = points.seen[view].nonzero().flatten().tolist()
+        places = points.pixels[view, points.seen[view]].double().tolist()
+        for index, point in enumerate(shown):
+            tracks[point] += (view + 1, index)
+        T = frame.T_camera_world.double()
+        quaternion = tuple(se3.quats_from_rotations(T[:3, :3]).tolist())
+        points_2d = tuple((x, y, point + 1) for (x, y), point in zip(places, shown, strict=True))
+        images.append(ImageRecord(view + 1, frame.file_path, view + 1, quaternion, tuple(T[:3, 3].tolist()), points_2d))
+    positions = points.positions.double().tolist()
+    colors = (points.colors.clamp(0, 1) * 255).round().to(torch.uint8).tolist()
+    return images, [
+        PointRecord(number, tuple(position), tuple(color), 0.0, tuple(track))
+        for number, (position, color, track) in enumerate(zip(positions, colors, tracks, strict=True), start=1)
+    ]
 
 
 def _ending(folder: Path) -> str | None:
@@ -122,12 +192,11 @@ def _require_ending(folder: Path) -> str:
 
 
 def _names(file: Path, paths: Sequence[str]) -> list[str]:
-    """A name for each photograph: its own without the ending; its path where photographs' names repeat."""
+    """A unique name for each photo; refuses paths that repeat."""
     repeated = [path for path, count in Counter(paths).items() if count > 1]
     if repeated:
         raise PoseFileError(file, "occurs more than once; names must differ", repeated[0])
-    stems = [path.replace("\\", "/").rsplit("/", 1)[-1].rsplit(".", 1)[0] for path in paths]
-    return stems if len(set(stems)) == len(stems) else list(paths)
+    return default_names(paths)
 
 
 def _frame(file: Path, image: ImageRecord, name: str, cameras_file: Path, camera: CameraRecord) -> Frame:
@@ -149,22 +218,11 @@ def _pose(file: Path, image: ImageRecord) -> Float[Tensor, "4 4"]:
         raise PoseFileError(file, "its pose holds NaN or infinity", image.name)
     if abs(float(q.norm()) - 1) > _QUATERNION_TOLERANCE:
         raise PoseFileError(file, f"its quaternion must have length 1, has {float(q.norm()):.3g}", image.name)
-    w, x, y, z = (q / q.norm()).tolist()
-    T = torch.eye(4, dtype=torch.float64)
-    T[:3, :3] = torch.tensor(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-        ],
-        dtype=torch.float64,
-    )
-    T[:3, 3] = t
-    return T
+    return se3.pose(se3.rotations_from_quats(q), t)
 
 
 def _lens(file: Path, camera: CameraRecord) -> tuple[int, tuple[str, ...], bool]:
-    """What the camera's parameters mean, after making sure that they are all there."""
+    """The entry of `LENSES` of a camera, after a check of its parameters."""
     if camera.model not in LENSES:
         raise PoseFileError(
             file,

@@ -1,20 +1,20 @@
-"""The records of COLMAP's model files, as they are written, text or binary.
+"""The records of COLMAP's model files `cameras`, `images` and `points3D`, read and written, text or binary.
 
 Binary files are little-endian: the number of records, then one after the other. In the text files `#` starts a comment
-line, and each photograph takes two lines, the second of which, its 2D points, may be empty.
+line, and each image takes two lines, the second of which, its 2D points, may be empty.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sparseags_ns.formats.frame import PoseFileError
+from sparseags_ns.storage import write_bytes
 
-# COLMAP's numbers for its camera models, with how many parameters each has.
 MODELS: dict[int, tuple[str, int]] = {
     0: ("SIMPLE_PINHOLE", 3),
     1: ("PINHOLE", 4),
@@ -34,6 +34,7 @@ MODELS: dict[int, tuple[str, int]] = {
     15: ("FISHEYE", 4),
     16: ("EUCM", 6),
 }
+"""COLMAP's camera models by number: name, and number of parameters."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class CameraRecord:
 
 @dataclass(frozen=True)
 class ImageRecord:
-    """One photograph of `images`, without its 2D points."""
+    """One image of `images`: a photo and its pose."""
 
     id: int
     name: str
@@ -57,25 +58,34 @@ class ImageRecord:
     quaternion: tuple[float, ...]
     """w x y z of the rotation from the world to the camera."""
     translation: tuple[float, ...]
+    points: tuple[tuple[float, float, int], ...] = ()
+    """2D points: column and row in pixels, and the id of their 3D point. `read_records` leaves them out."""
 
 
 @dataclass(frozen=True)
 class PointRecord:
     """One point of `points3D`."""
 
+    id: int
     position: tuple[float, ...]
     color: tuple[int, ...]
     """0 to 255."""
     error_px: float
-    seen_by: tuple[int, ...]
-    """Numbers of the photographs that show it."""
+    """Mean reprojection error."""
+    track: tuple[int, ...]
+    """Alternately the id of an image that shows the point, and the index of the image's 2D point."""
+
+    @property
+    def image_ids(self) -> tuple[int, ...]:
+        """Ids of the images that show the point."""
+        return self.track[::2]
 
 
 Record = TypeVar("Record", CameraRecord, ImageRecord, PointRecord)
 
 
 class _Bytes:
-    """A binary file, read from front to back."""
+    """Sequential reader of a binary file."""
 
     def __init__(self, file: Path) -> None:
         self.file, self._content, self._at = file, file.read_bytes(), 0
@@ -98,10 +108,13 @@ class _Bytes:
 
 
 def read_records(file: Path, kind: type[Record]) -> list[Record]:
-    """All records of a `.bin` or `.txt` file of one kind.
+    """All records of a `.bin` or `.txt` file.
+
+    Args:
+        kind: class of the file's records.
 
     Raises:
-        PoseFileError: it cannot be read, is cut off or is not what its name says.
+        PoseFileError: the file cannot be read, is cut off or holds something else.
     """
     binary, text = _READERS[kind]
     try:
@@ -137,9 +150,8 @@ def _image_from_bytes(source: _Bytes) -> ImageRecord:
 
 
 def _point_from_bytes(source: _Bytes) -> PointRecord:
-    _, *position, red, green, blue, error, length = source.take("Q3d3BdQ")
-    track = source.take(f"{2 * length}i")
-    return PointRecord(tuple(position), (red, green, blue), error, track[::2])
+    number, *position, red, green, blue, error, length = source.take("Q3d3BdQ")
+    return PointRecord(number, tuple(position), (red, green, blue), error, source.take(f"{2 * length}i"))
 
 
 def _cameras_from_lines(lines: Iterator[str]) -> Iterator[CameraRecord]:
@@ -159,9 +171,9 @@ def _images_from_lines(lines: Iterator[str]) -> Iterator[ImageRecord]:
 
 def _points_from_lines(lines: Iterator[str]) -> Iterator[PointRecord]:
     for line in filter(None, lines):
-        _, x, y, z, red, green, blue, error, *track = line.split()
-        color = int(red), int(green), int(blue)
-        yield PointRecord((float(x), float(y), float(z)), color, float(error), tuple(map(int, track[::2])))
+        number, x, y, z, red, green, blue, error, *track = line.split()
+        position, color = (float(x), float(y), float(z)), (int(red), int(green), int(blue))
+        yield PointRecord(int(number), position, color, float(error), tuple(map(int, track)))
 
 
 _READERS: dict[type, tuple[Callable[[_Bytes], Any], Callable[[Iterator[str]], Iterator[Any]]]] = {
@@ -169,3 +181,37 @@ _READERS: dict[type, tuple[Callable[[_Bytes], Any], Callable[[Iterator[str]], It
     ImageRecord: (_image_from_bytes, _images_from_lines),
     PointRecord: (_point_from_bytes, _points_from_lines),
 }
+
+
+def write_records(file: Path, records: Sequence[CameraRecord | ImageRecord | PointRecord]) -> None:
+    """Write records of one kind to a `.bin` or `.txt` file, as COLMAP itself writes them."""
+    if file.suffix == ".bin":
+        write_bytes(file, struct.pack("<Q", len(records)) + b"".join(map(_to_bytes, records)))
+    else:
+        write_bytes(file, "".join(f"{_to_text(record)}\n" for record in records).encode())
+
+
+def _to_bytes(record: CameraRecord | ImageRecord | PointRecord) -> bytes:
+    if isinstance(record, CameraRecord):
+        number = next(number for number, (name, _) in MODELS.items() if name == record.model)
+        layout = f"<iiQQ{len(record.params)}d"
+        return struct.pack(layout, record.id, number, record.width, record.height, *record.params)
+    if isinstance(record, ImageRecord):
+        head = struct.pack("<i7di", record.id, *record.quaternion, *record.translation, record.camera_id)
+        points = b"".join(struct.pack("<ddq", *point) for point in record.points)
+        return head + record.name.encode() + b"\0" + struct.pack("<Q", len(record.points)) + points
+    head = (record.id, *record.position, *record.color, record.error_px, len(record.track) // 2)
+    return struct.pack(f"<Q3d3BdQ{len(record.track)}i", *head, *record.track)
+
+
+def _to_text(record: CameraRecord | ImageRecord | PointRecord) -> str:
+    if isinstance(record, CameraRecord):
+        return _joined(record.id, record.model, record.width, record.height, *record.params)
+    if isinstance(record, ImageRecord):
+        head = _joined(record.id, *record.quaternion, *record.translation, record.camera_id, record.name)
+        return head + "\n" + " ".join(_joined(*point) for point in record.points)
+    return _joined(record.id, *record.position, *record.color, record.error_px, *record.track)
+
+
+def _joined(*values: object) -> str:
+    return " ".join(repr(value) if isinstance(value, float) else str(value) for value in values)

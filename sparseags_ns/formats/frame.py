@@ -1,11 +1,15 @@
-"""What a pose file says about one photograph, whatever the format of the file.
+"""`Frame`, the entry of one photo in a pose file of any format, and the search for that photo on the disk.
 
-Frames: `world`, as the file has it; `camera`, OpenCV axes. Units: pixels for intrinsics. Everything is float64, because
-files hold decimal numbers and must come back as they were.
+Frames: `world`, as in the file; `camera`, OpenCV axes. Units: pixels for intrinsics. Tensors are float64, because files
+hold decimal numbers that must survive reading and writing.
+
+Pose files are moved about: the authors' `cameras.json` names photos relative to their repository, nerfstudio's
+`transforms.json` relative to its own folder, other files relative to the scene. Only the file name is reliable.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -14,9 +18,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+HEIC_ENDINGS = (".heic", ".heif")
+PHOTO_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", *HEIC_ENDINGS)
+"""Endings of photo files, in lower case; a path without one of them is tried with each."""
+
+PHOTO_FOLDERS = ("processed", "images")
+"""Folders of a scene that may hold the photos, in the order in which they are searched."""
+
 
 class PoseFileError(ValueError):
-    """A pose file that cannot be used; says which file, which view, and what was expected."""
+    """A pose file that cannot be used; the message names the file, the view, and what was expected."""
 
     def __init__(self, file: Path, problem: str, view: str | None = None) -> None:
         where = f"{file}: " if view is None else f"{file}: view '{view}': "
@@ -38,37 +49,37 @@ class Distortion:
 
     @property
     def coefficients(self) -> dict[str, float]:
-        """The numbers by name, without the model."""
+        """Coefficients by name, without `fisheye`."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "fisheye"}
 
     @property
     def is_none(self) -> bool:
-        """Whether the photograph is that of a plain pinhole camera. A fisheye lens never is."""
+        """Whether the camera is a plain pinhole camera; false for every fisheye lens."""
         return not self.fisheye and not any(self.coefficients.values())
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One photograph's entry in a pose file.
+    """One photo's entry in a pose file.
 
-    `K` describes the photograph only together with `distortion`. Where `distortion.is_none` is false, whoever reads the
-    photograph has to undistort it first: nothing in this package renders a distorted camera.
+    `K` describes the photo only together with `distortion`. Where `distortion.is_none` is false, the photo must be
+    undistorted before use: nothing in this package renders a distorted camera.
     """
 
     name: str
     """Unique in its file."""
     file_path: str
-    """The photograph's path as the file writes it; `image_paths.find_image` resolves it."""
+    """Path of the photo as written in the file; `find_image` resolves it."""
     T_camera_world: Float[Tensor, "4 4"]
     K: Float[Tensor, "3 3"]
     width: int | None = None
-    """Size of the photograph that K belongs to; None where the file does not say."""
+    """Size in pixels of the photo that K belongs to; None if the file does not state it."""
     height: int | None = None
     trusted: bool = True
-    """The authors' `flag`: whether the pose may be used."""
+    """Whether the pose may be used (`flag` in the authors' files)."""
     distortion: Distortion = Distortion()
     extra: dict[str, Any] = field(default_factory=dict)
-    """What else the file says about the view, kept as it was."""
+    """All other fields of the entry, unchanged."""
 
     def __post_init__(self) -> None:
         fx, fy, cx, cy = self.intrinsics
@@ -85,10 +96,38 @@ class Frame:
 
     @property
     def stem(self) -> str:
-        """The photograph's file name without its ending."""
+        """File name of the photo without its ending."""
         return PurePosixPath(self.file_path.replace("\\", "/")).stem
 
 
 def intrinsics_matrix(fx: float, fy: float, cx: float, cy: float) -> Float[Tensor, "3 3"]:
     """K of a pinhole camera, float64."""
     return torch.tensor([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], dtype=torch.float64)
+
+
+def default_names(paths: Sequence[str]) -> list[str]:
+    """A name for each photo: its file name without ending, or the whole path of each photo if file names repeat."""
+    stems = [path.replace("\\", "/").rsplit("/", 1)[-1].rsplit(".", 1)[0] for path in paths]
+    return stems if len(set(stems)) == len(stems) else list(paths)
+
+
+def find_image(file_path: str, pose_file: Path, scene: Path) -> Path | None:
+    """The photo file that `file_path` of a pose file refers to, None if it is in none of the likely places.
+
+    Args:
+        pose_file: the file that holds `file_path`.
+        scene: folder of the scene; the pose file may lie elsewhere.
+    """
+    return next((path for path in image_candidates(file_path, pose_file, scene) if path.is_file()), None)
+
+
+def image_candidates(file_path: str, pose_file: Path, scene: Path) -> list[Path]:
+    """Paths that `find_image` tries, in order."""
+    written = Path(file_path.replace("\\", "/"))
+    places = [pose_file.parent / written, scene / written]
+    places += [scene / folder / written.name for folder in PHOTO_FOLDERS]
+    places = list(dict.fromkeys(places))
+    if written.suffix.lower() in PHOTO_ENDINGS:
+        return places
+    endings = ("", *PHOTO_ENDINGS, *(ending.upper() for ending in PHOTO_ENDINGS))
+    return [place.with_name(place.name + ending) for place in places for ending in endings]

@@ -1,6 +1,6 @@
-"""JSON on disk, and checked access to the fields of one of its objects.
+"""Reading of JSON files, and checked access to the fields of one JSON object.
 
-Every complaint names the file, the view and what was expected.
+Every error message names the file, the view and what was expected.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from sparseags_ns.formats.frame import PoseFileError
 from sparseags_ns.geometry import se3
 
 ROTATION_TOLERANCE = 0.01
-"""Largest entry of |R R^T - I| that still passes for a rotation; the nearest rotation takes its place."""
+"""Largest entry of |R R^T - I| of a matrix that is accepted as a rotation, and replaced by the nearest one."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One JSON object of a pose file, and where it stands."""
+    """One JSON object of a pose file, with the file and the view that it belongs to."""
 
     file: Path
     fields: dict[str, Any]
     view: str | None = None
 
     def error(self, problem: str) -> PoseFileError:
-        """A complaint about this entry, to be raised."""
+        """An error about this entry, to be raised by the caller."""
         return PoseFileError(self.file, problem, self.view)
 
     def get(self, key: str) -> Any:
-        """The value of a key that must be there."""
+        """The value of a required key."""
         if key not in self.fields:
             raise self.error(f"'{key}' is missing; found {', '.join(map(repr, self.fields)) or 'nothing'}")
         return self.fields[key]
 
     def text(self, key: str) -> str:
-        """A string that is not empty."""
+        """A string, not empty."""
         value = self.get(key)
         if not isinstance(value, str) or not value:
             raise self.error(f"'{key}' must be a string, is {_short(value)}")
@@ -69,7 +69,7 @@ class Entry:
         return value
 
     def pixels(self, key: str) -> int | None:
-        """A number of pixels, None where the key is absent; files write 540 as well as 540.0."""
+        """A whole number of pixels, written as 540 or 540.0; None if the key is absent."""
         if self.fields.get(key) is None:
             return None
         value = self.positive(key)
@@ -78,14 +78,14 @@ class Entry:
         return int(value)
 
     def flag(self, key: str, default: bool) -> bool:
-        """A truth value, written as true, false, 1 or 0."""
+        """A Boolean, written as true, false, 1 or 0."""
         value = self.fields.get(key, default)
         if not isinstance(value, (bool, int, float)) or value not in (0, 1):
             raise self.error(f"'{key}' must be 1 or 0, is {_short(value)}")
         return bool(value)
 
     def rotation(self, key: str, matrix: Float[Tensor, "3 3"]) -> Float[Tensor, "3 3"]:
-        """The rotation nearest to the matrix that the file holds under `key`; refuses what is far from any."""
+        """The rotation nearest to the matrix under `key`; an error if none is within `ROTATION_TOLERANCE`."""
         deviation = float((matrix @ matrix.T - torch.eye(3, dtype=matrix.dtype)).abs().max())
         determinant = float(torch.det(matrix))
         if deviation > ROTATION_TOLERANCE or determinant < 0:
@@ -97,7 +97,11 @@ class Entry:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object that a file holds; a key that occurs twice is an error."""
+    """The JSON object of a file.
+
+    Raises:
+        PoseFileError: the file cannot be read, is not JSON or no object, or a key occurs twice in an object.
+    """
 
     def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         keys = [key for key, _ in pairs]

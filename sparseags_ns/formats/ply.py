@@ -1,7 +1,7 @@
 """Writing PLY files, binary and little-endian: splats as the 3DGS paper's code and nerfstudio write them, and points.
 
 A splat's properties: x y z, nx ny nz (zero), f_dc_0..2, f_rest_0.. (all of red, then green, then blue), opacity
-(logit), scale_0..2 (logarithms), rot_0..3 (w x y z). The header's comments say what frame it is in.
+(logit), scale_0..2 (logarithms), rot_0..3 (w x y z). Comments in the header state the frame.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def splat_columns(
     opacities: Float[Tensor, " n"],
     coefficients: Float[Tensor, "n bases 3"],
 ) -> dict[str, np.ndarray]:
-    """The properties of Gaussians that are ready to render, in the order of the file."""
+    """Properties of activated Gaussians, in the order of the file."""
     groups = {
         ("x", "y", "z"): means,
         ("nx", "ny", "nz"): torch.zeros_like(means),
@@ -42,7 +42,7 @@ def splat_columns(
 
 
 def point_columns(positions: Float[Tensor, "n 3"], colors: Float[Tensor, "n 3"]) -> dict[str, np.ndarray]:
-    """The properties of coloured points.
+    """Properties of coloured points.
 
     Args:
         colors: sRGB, 0 to 1.
@@ -53,7 +53,12 @@ def point_columns(positions: Float[Tensor, "n 3"], colors: Float[Tensor, "n 3"])
 
 
 def write_ply(path: Path, columns: dict[str, np.ndarray], comments: Sequence[str] = ()) -> None:
-    """Write vertices with the given properties, floats or bytes."""
+    """Write vertices.
+
+    Args:
+        columns: properties by name, float32 or uint8, of one length.
+        comments: lines of the header.
+    """
     names = {np.dtype(np.float32): "float", np.dtype(np.uint8): "uchar"}
     count = len(next(iter(columns.values())))
     table = np.empty(count, dtype=[(name, column.dtype) for name, column in columns.items()])

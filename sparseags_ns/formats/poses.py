@@ -1,4 +1,4 @@
-"""Read a pose file, or a folder with a COLMAP model, of any format that we know.
+"""Pose files of any supported format: `transforms.json`, `cameras.json`, or a folder with a COLMAP model.
 
 `ply_file_path` of a `transforms.json` names a point cloud in the world of its cameras (nerfstudio's convention), by a
 path relative to the file's folder or to the scene's.
@@ -18,13 +18,13 @@ POINTS_KEY = "ply_file_path"
 
 
 def read_poses(path: Path, scene: Path | None = None) -> list[Frame]:
-    """The views of a pose file, in its order; its format is recognised by its content. A folder is a COLMAP model.
+    """The frames of a pose file, in its order. The format is recognised by the content; a folder is a COLMAP model.
 
     Args:
-        scene: folder of the scene, where it is not the file's own.
+        scene: folder of the scene, if it is not the file's own.
 
     Raises:
-        PoseFileError: the file is of neither format, or what it holds cannot be used.
+        PoseFileError: the file is of neither format, or its content cannot be used.
     """
     if path.is_dir():
         return read_colmap(path)
@@ -41,10 +41,10 @@ def read_poses(path: Path, scene: Path | None = None) -> list[Frame]:
 
 
 def points_candidates(path: Path, scene: Path | None = None) -> list[Path]:
-    """The places where the point cloud may lie that a pose file names; empty if it names none.
+    """Paths where the point cloud named by a pose file may lie; empty if it names none.
 
     Args:
-        scene: folder of the scene, where it is not the file's own.
+        scene: folder of the scene, if it is not the file's own.
     """
     content = read_json(path)
     if not looks_like_transforms_json(content) or content.get(POINTS_KEY) is None:

@@ -1,12 +1,12 @@
 """nerfstudio's `transforms.json`: OpenGL camera-to-world matrices, intrinsics for each frame or for all.
 
-Read: `fl_x, fl_y, cx, cy, w, h` or `camera_angle_x` (radians), per frame before global; a missing principal point is
-the middle of the photograph; `file_path` with or without an ending, relative to the file's folder or to the scene's.
-Written: intrinsics with every frame. `name` (where it is not the photograph's) and `flag` (0: pose not trusted) are our
-own additions to a frame, which other readers pass over.
+Read: `fl_x, fl_y, cx, cy, w, h` or `camera_angle_x` (radians), a frame's own before those of the file; a missing
+principal point is the middle of the photo; `file_path` with or without an ending, relative to the file's folder or to
+the scene's. Written: intrinsics with every frame. `name` (if it differs from the photo's file name) and `flag` (0: pose
+not trusted) are our additions to a frame, which other readers ignore.
 
-Lens distortion (`k1` to `k4`, `p1`, `p2`) is kept in `Frame.distortion` and nowhere applied: K then describes the
-photograph only after whoever reads it has undistorted it.
+Lens distortion (`k1` to `k4`, `p1`, `p2`) is stored in `Frame.distortion` and applied nowhere in this module: K
+describes the photo only after it has been undistorted.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ from jaxtyping import Float
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from sparseags_ns.formats.frame import Distortion, Frame, intrinsics_matrix
-from sparseags_ns.formats.image_paths import find_image
+from sparseags_ns.formats.frame import Distortion, Frame, default_names, find_image, intrinsics_matrix
 from sparseags_ns.formats.json_entries import Entry, read_json
 from sparseags_ns.geometry.cameras import opencv_from_opengl, opengl_from_opencv
 from sparseags_ns.storage import write_json
@@ -47,8 +46,12 @@ def read_transforms_json(path: Path, scene: Path | None = None) -> list[Frame]:
     """The frames of a `transforms.json`, in its order.
 
     Args:
-        scene: folder of the scene, where it is not the file's own. Photographs are looked up only to learn the size of
-            those whose size the file leaves out but needs (`camera_angle_x` alone, or no principal point).
+        scene: folder of the scene, if it is not the file's own. A photo is opened only for its size, where the file
+        omits
+            the size but needs it (`camera_angle_x` alone, or no principal point).
+
+    Raises:
+        PoseFileError: the file cannot be read, or an entry cannot be used.
     """
     content = read_json(path)
     listed = Entry(path, content).get("frames")
@@ -66,9 +69,10 @@ def read_transforms_json(path: Path, scene: Path | None = None) -> list[Frame]:
 
 
 def write_transforms_json(path: Path, frames: Sequence[Frame]) -> None:
-    """Write views as a `transforms.json`; file paths are written as the frames have them.
+    """Write frames as a `transforms.json`, with their file paths unchanged.
 
-    The camera model stands for the whole file, so fisheye and other lenses cannot be mixed.
+    Raises:
+        ValueError: fisheye and other lenses are mixed; the file has one camera model for all frames.
     """
     if len({frame.distortion.fisheye for frame in frames}) > 1:
         raise ValueError(f"cannot write {path}: fisheye and other lenses in one transforms.json")
@@ -78,14 +82,12 @@ def write_transforms_json(path: Path, frames: Sequence[Frame]) -> None:
 
 
 def _names(entries: list[Entry]) -> list[str]:
-    """A name for each frame: its `name`, else its photograph's; the whole file path where photographs' names repeat."""
+    """A unique name for each frame: its `name` if it has one, else the default name of its photo."""
     paths = [entry.text("file_path") for entry in entries]
     for path, count in Counter(paths).items():
         if count > 1:
             raise Entry(entries[0].file, {}, path).error(f"occurs {count} times in 'frames'; file paths must differ")
-    stems = [path.replace("\\", "/").rsplit("/", 1)[-1].rsplit(".", 1)[0] for path in paths]
-    defaults = stems if len(set(stems)) == len(stems) else paths
-    pairs = zip(entries, defaults, strict=True)
+    pairs = zip(entries, default_names(paths), strict=True)
     names = [entry.text("name") if "name" in entry.fields else default for entry, default in pairs]
     for name, count in Counter(names).items():
         if count > 1:
@@ -109,7 +111,7 @@ def _frame(entry: Entry, name: str, scene: Path) -> Frame:
 
 
 def _size(entry: Entry, scene: Path) -> tuple[int | None, int | None]:
-    """Width and height as the file has them; from the photograph where the intrinsics cannot do without."""
+    """Width and height of the file, or of the photo if the intrinsics depend on a size that the file omits."""
     width, height = entry.pixels("w"), entry.pixels("h")
     complete = {"fl_x", "cx", "cy"} <= set(entry.fields)
     if complete or (width is not None and height is not None):
@@ -139,7 +141,7 @@ def _intrinsics(entry: Entry, width: int | None, height: int | None) -> Float[Te
 
 
 def _focal(entry: Entry, key: str, angle_key: str, size: int | None) -> float | None:
-    """The focal length along one axis in pixels, None where the file does not say."""
+    """Focal length along one axis in pixels, None if the file does not state it."""
     if key in entry.fields:
         return entry.positive(key)
     if angle_key not in entry.fields or size is None:

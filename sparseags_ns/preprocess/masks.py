@@ -1,7 +1,7 @@
-"""Where the object's mask comes from: a photograph's own transparency, else a folder of masks; and its valid region.
+"""Masks and valid regions from files, and what is suspicious about a mask.
 
 A mask is coverage of the object, 0 to 1, of the size of its photograph. A valid region is coverage by the photograph:
-0 on pixels that were added around it, where the object may go on although its mask is 0.
+0 on pixels that were padded around it, where the object may continue although its mask is 0.
 """
 
 from __future__ import annotations
@@ -9,26 +9,38 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from jaxtyping import Float
+from scipy.ndimage import label
 from torch import Tensor
 
-from sparseags_ns.formats.image_paths import PHOTO_ENDINGS
-from sparseags_ns.preprocess.photographs import (
-    Photograph,
-    PhotographError,
+from sparseags_ns.formats.frame import PHOTO_ENDINGS
+from sparseags_ns.preprocess.photo_files import (
+    PhotoError,
+    PhotoFile,
+    Pixels,
     listed,
-    read_header,
     read_mask,
-    read_photograph,
+    read_photo_file,
+    read_pixels,
 )
 
-_COLOURED = 0.1
-_KNOWN = 0.5
+Plane = Float[Tensor, "height width"]
+
+_MAX_GREY_SPREAD = 0.1
+"""Largest difference between a pixel's channels in an image that counts as black and white."""
+_IS_OBJECT = 0.5
+_IS_KNOWN = 0.5
+_MIN_TOUCHED = 0.02
+"""Share of an edge from which a mask touches it."""
+_MIN_TOUCHED_EDGES = 3
+_MIN_AREA, _MAX_AREA = 0.02, 0.9
+_MIN_LARGEST_PIECE = 0.8
 
 
-def find_mask(photograph: Path, folder: Path) -> Path | None:
-    """The mask that belongs to a photograph: `000.png` for `000.jpg`; COLMAP's `000.jpg.png` is found too."""
-    for name in (photograph.stem, photograph.name):
+def find_mask(photo_file: Path, folder: Path) -> Path | None:
+    """The mask of a photograph: `000.png` for `000.jpg`, or COLMAP's `000.jpg.png`; None if there is none."""
+    for name in (photo_file.stem, photo_file.name):
         for suffix in PHOTO_ENDINGS:
             path = folder / f"{name}{suffix}"
             if path.is_file():
@@ -36,79 +48,97 @@ def find_mask(photograph: Path, folder: Path) -> Path | None:
     return None
 
 
-def require_masks(photographs: Sequence[Path], folder: Path) -> None:
-    """Raise a PhotographError that names the photographs that have neither transparency nor a mask in the folder."""
-    bare = [path for path in photographs if not read_header(path).has_alpha and find_mask(path, folder) is None]
+def require_masks(photo_files: Sequence[PhotoFile], folder: Path) -> None:
+    """Raise a PhotoError that names the photographs with neither transparency nor a mask in the folder."""
+    bare = [file.path for file in photo_files if not file.has_alpha and find_mask(file.path, folder) is None]
     if bare:
-        raise PhotographError(
-            f"{len(bare)} of {len(photographs)} photographs in {bare[0].parent} have no mask: "
+        raise PhotoError(
+            f"{len(bare)} of {len(photo_files)} photographs in {bare[0].parent} have no mask: "
             f"{listed([path.name for path in bare])}. {_remedy(bare[0], folder)}"
         )
 
 
 def read_masked(
-    path: Path, folder: Path, *, upright: bool = True, most_px: int | None = None, drop: bool = False
-) -> tuple[Photograph, Float[Tensor, "height width"]]:
-    """A photograph and its mask, from its transparency if it has any, else from the folder.
+    photo_file: PhotoFile, folder: Path, *, max_px: int | None = None, drop: bool = False
+) -> tuple[Pixels, Plane]:
+    """A photograph and its mask: its transparency if it has any, else from the folder.
 
     Args:
-        most_px: as of `read_photograph`.
-        drop: the folder's masks are white where the photograph shows what is to be left out (VGGSfM's convention).
+        max_px: see `read_pixels`.
+        drop: whether masks of the folder are white where the photograph is to be left out (VGGSfM's convention).
 
     Raises:
-        PhotographError: there is neither, or the mask in the folder has another size.
+        PhotoError: there is no mask, or the mask in the folder has another size.
     """
-    photograph = read_photograph(path, upright=upright, most_px=most_px)
-    if photograph.alpha is not None:
-        return photograph, photograph.alpha
-    mask_path = find_mask(path, folder)
-    if mask_path is None:
-        raise PhotographError(f"{path} has no mask: it is opaque everywhere. {_remedy(path, folder)}")
-    header, photo_header = read_header(mask_path), read_header(path)
-    size, full_size = (header.upright, photo_header.upright) if upright else (header.stored, photo_header.stored)
-    if size != full_size:
-        raise PhotographError(
-            f"{mask_path} is {size[0]}x{size[1]} pixels, but its photograph {path.name} is "
-            f"{full_size[0]}x{full_size[1]}; a mask must have its photograph's size"
+    upright = photo_file.upright
+    pixels = read_pixels(photo_file.path, upright=upright, max_px=max_px)
+    if pixels.alpha is not None:
+        return pixels, pixels.alpha
+    path = find_mask(photo_file.path, folder)
+    if path is None:
+        raise PhotoError(f"{photo_file.path} has no mask: it is opaque everywhere. {_remedy(photo_file.path, folder)}")
+    header = read_photo_file(path)
+    size = header.upright_size if upright else header.stored_size
+    if size != photo_file.size:
+        raise PhotoError(
+            f"{path} is {size[0]}x{size[1]} pixels, but its photograph {photo_file.path.name} is "
+            f"{photo_file.size[0]}x{photo_file.size[1]}; a mask must have its photograph's size"
         )
-    mask = read_mask(mask_path, upright=upright, most_px=most_px)
-    return photograph, 1 - mask if drop else mask
+    mask = read_mask(path, upright=upright, max_px=max_px)
+    return pixels, 1 - mask if drop else mask
 
 
-def read_valid(
-    path: Path, size: tuple[int, int], folder: Path, *, upright: bool = True, most_px: int | None = None
-) -> Float[Tensor, "height width"] | None:
-    """The valid region of a photograph from a folder of them, which are found as masks are; None if it has none.
+def read_valid(photo_file: PhotoFile, folder: Path, *, max_px: int | None = None) -> Plane | None:
+    """The valid region of a photograph from a folder, found like a mask; None if there is none.
 
     Args:
-        size: (width, height) of the photograph, before it is reduced.
-        most_px: as of `read_photograph`.
+        max_px: see `read_pixels`.
 
     Raises:
-        PhotographError: it has another size, is in colour, or says that nothing of the photograph is valid.
+        PhotoError: the region has another size than the photograph, is in colour, or is black everywhere.
     """
-    valid_path = find_mask(path, folder)
-    if valid_path is None:
+    path = find_mask(photo_file.path, folder)
+    if path is None:
         return None
-    image = read_photograph(valid_path, upright=upright, most_px=most_px)
-    full_size = image.full_size or image.size
-    if full_size != size:
-        raise PhotographError(
-            f"{valid_path} is {full_size[0]}x{full_size[1]} pixels, but its photograph {path.name} is "
+    name, size = photo_file.path.name, photo_file.size
+    image = read_pixels(path, upright=photo_file.upright, max_px=max_px)
+    if image.full_size != size:
+        raise PhotoError(
+            f"{path} is {image.full_size[0]}x{image.full_size[1]} pixels, but its photograph {name} is "
             f"{size[0]}x{size[1]}; a valid region must have its photograph's size"
         )
-    if image.alpha is None and float((image.rgb.amax(-1) - image.rgb.amin(-1)).max()) > _COLOURED:
-        raise PhotographError(
-            f"{valid_path} is in colour, so it is no valid region: expected black and white (white = the photograph "
+    if image.alpha is None and float((image.rgb.amax(-1) - image.rgb.amin(-1)).max()) > _MAX_GREY_SPREAD:
+        raise PhotoError(
+            f"{path} is in colour, so it is no valid region: expected black and white (white = the photograph "
             f"covers this pixel). If {folder} holds something else, rename it"
         )
-    valid = read_mask(valid_path, upright=upright, most_px=most_px)
-    if float(valid.max()) < _KNOWN:
-        raise PhotographError(
-            f"{valid_path} is black everywhere, so nothing is known of {path.name}: draw it again (white = the "
-            "photograph covers this pixel), or take the photograph out of the folder and out of the pose file"
+    valid = read_mask(path, upright=photo_file.upright, max_px=max_px)
+    if float(valid.max()) < _IS_KNOWN:
+        raise PhotoError(
+            f"{path} is black everywhere, so nothing is known of {name}: draw it again (white = the photograph covers "
+            "this pixel), or take the photograph out of the folder and out of the pose file"
         )
     return valid
+
+
+def mask_complaints(mask: Plane) -> list[str]:
+    """What is suspicious about a mask, in words; empty for a mask that looks like an object's."""
+    inside = mask.detach().cpu().numpy() >= _IS_OBJECT
+    area, found = float(inside.mean()), []
+    edges = {"top": inside[0], "bottom": inside[-1], "left": inside[:, 0], "right": inside[:, -1]}
+    touched = [name for name, edge in edges.items() if edge.mean() > _MIN_TOUCHED]
+    if len(touched) >= _MIN_TOUCHED_EDGES:
+        found.append(f"touches the photograph's edge at the {', '.join(touched[:-1])} and {touched[-1]}")
+    if area < _MIN_AREA:
+        found.append(f"covers only {area:.1%} of the photograph")
+    elif area > _MAX_AREA:
+        found.append(f"covers {area:.0%} of the photograph")
+    if area > 0:
+        labels, count = label(inside)  # pyright: ignore[reportGeneralTypeIssues]
+        largest = np.bincount(labels.ravel())[1:].max() / inside.sum()
+        if largest < _MIN_LARGEST_PIECE:
+            found.append(f"falls apart into {count} pieces, the largest {largest:.0%} of it")
+    return found
 
 
 def _remedy(path: Path, folder: Path) -> str:

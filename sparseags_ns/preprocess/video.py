@@ -1,7 +1,7 @@
-"""Key frames of a video: sharp ones, spread evenly along the way that the picture moves.
+"""Key frames of a video in place of photographs: sharp ones, spread evenly over the camera's motion.
 
-Whoever films an object stands still, hurries and shakes. So frames are chosen by how far the picture has moved since
-the beginning, not by time, and among neighbours the sharpest is taken.
+People who film an object stop, hurry and shake. So frames are spaced by how far the image has moved since the
+beginning, not by time, and the sharpest of each interval is taken.
 """
 
 from __future__ import annotations
@@ -13,15 +13,22 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from sparseags_ns.console import announce
+from sparseags_ns.formats.frame import PHOTO_FOLDERS
+from sparseags_ns.preprocess.photo_files import list_photo_files
+from sparseags_ns.preprocess.store import Store, fingerprint
+
 VIDEO_ENDINGS = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm")
 
-FEWEST_FRAMES = 2
+MIN_FRAMES = 2
 
 _CANDIDATES = 400
-_SHARP_PX = 640
-_GREY_PX = 160
-# Time counts a little too: pictures that stand still are spread over it, not heaped at one end.
+_SHARPNESS_PX = 640
+"""Longer side at which sharpness is measured."""
+_MOTION_PX = 160
+"""Longer side at which motion is measured."""
 _TIME_SHARE = 0.1
+"""Motion added to each step, in mean steps: frames of a still image are then spread over time, not at one end."""
 
 Grey = UInt8[np.ndarray, "height width"]
 
@@ -30,57 +37,74 @@ class VideoError(ValueError):
     """A video cannot be used."""
 
 
-def write_key_frames(video: Path, count: int, folder: Path) -> None:
-    """Write so many frames as PNG files, named by their place in the video, into a new folder: all of them or none.
+def photographs_folder(scene: Path, store: Store, num_frames: int) -> Path:
+    """The folder of a scene's photographs: its own, or that of the key frames of its video, which are taken once.
 
     Raises:
-        VideoError: the video cannot be read, or has too few frames.
+        VideoError: there are several videos, or the only one cannot be used.
     """
-    if count < FEWEST_FRAMES:
-        raise VideoError(f"{count} of a video's frames make no scene; ask for {FEWEST_FRAMES} or more (num-frames)")
-    places, sharpness, greys = _candidates(video)
-    if len(places) < count:
+    video = _video_of(scene)
+    if video is None:
+        return scene
+    folder = store.folder / f"frames-{fingerprint('frames', str(num_frames), video)}"
+    if not folder.is_dir():
+        store.new_file(folder.name)
+        write_key_frames(video, num_frames, folder)
+    announce(f"photographs: {num_frames} key frames of {video.name}", f"kept in {folder}")
+    return folder
+
+
+def write_key_frames(video: Path, count: int, folder: Path) -> None:
+    """Write key frames as PNG files, named by their position in the video, into a new folder: all of them or none.
+
+    Raises:
+        VideoError: the video cannot be read, or has fewer than `count` frames.
+    """
+    if count < MIN_FRAMES:
+        raise VideoError(f"{count} of a video's frames make no scene; ask for {MIN_FRAMES} or more (num-frames)")
+    positions, sharpness, greys = _candidates(video)
+    if len(positions) < count:
         raise VideoError(
-            f"{video} has {len(places)} frames that can be read, fewer than the {count} that were asked for; ask for "
-            "fewer (num-frames)"
+            f"{video} has {len(positions)} frames that can be read, fewer than the {count} that were asked for; ask "
+            "for fewer (num-frames)"
         )
     steps = np.array([0.0, *(_motion(greys[i - 1], greys[i]) for i in range(1, len(greys)))])
-    chosen = {places[index] for index in choose_frames(np.array(sharpness), steps, count)}
+    chosen = {positions[index] for index in choose_frames(np.array(sharpness), steps, count)}
     part = folder.with_name(folder.name + ".part")
     part.mkdir(parents=True, exist_ok=True)
-    for place, pixels in _frames(video):
-        if place in chosen:
-            cv2.imwrite(str(part / f"frame_{place:06d}.png"), pixels)
+    for position, bgr in _frames(video):
+        if position in chosen:
+            cv2.imwrite(str(part / f"frame_{position:06d}.png"), bgr)
     part.replace(folder)
 
 
 def choose_frames(
     sharpness: Float[np.ndarray, " frames"], steps: Float[np.ndarray, " frames"], count: int
 ) -> list[int]:
-    """Indices of frames, in their order: the way is cut into equal parts, and each gives its sharpest.
+    """Indices of the sharpest frame of each of `count` equal parts of the motion, in ascending order.
 
     Args:
         sharpness: any measure that is higher for sharper frames.
-        steps: how far the picture moved since the frame before.
+        steps: how far the image moved since the frame before.
     """
     steps = steps + _TIME_SHARE * max(float(steps.mean()), 1e-6)
-    way = steps.cumsum() - steps[0]
-    middles = (np.arange(count) + 0.5) / count * way[-1]
-    part = np.abs(way[:, None] - middles).argmin(axis=1)
+    motion = steps.cumsum() - steps[0]
+    middles = (np.arange(count) + 0.5) / count * motion[-1]
+    part = np.abs(motion[:, None] - middles).argmin(axis=1)
     chosen: list[int] = []
     for index, middle in enumerate(middles):
         inside = np.flatnonzero(part == index)
         if len(inside):
             chosen.append(int(inside[sharpness[inside].argmax()]))
             continue
-        # The picture jumped over this part: the nearest frame that nobody else takes.
-        free = np.setdiff1d(np.arange(len(way)), chosen)
-        chosen.append(int(free[np.abs(way[free] - middle).argmin()]))
-    return sorted(_distinct(chosen, len(way)))
+        # The image jumped over this part, so the nearest frame that is still free is taken.
+        free = np.setdiff1d(np.arange(len(motion)), chosen)
+        chosen.append(int(free[np.abs(motion[free] - middle).argmin()]))
+    return sorted(_distinct(chosen, len(motion)))
 
 
 def _distinct(chosen: list[int], frames: int) -> list[int]:
-    """The same, with another free frame for each that is there twice."""
+    """The chosen indices, each repeated one replaced by the nearest free one."""
     taken: list[int] = []
     for index in chosen:
         free = [other for other in range(frames) if other not in taken]
@@ -89,14 +113,14 @@ def _distinct(chosen: list[int], frames: int) -> list[int]:
 
 
 def _candidates(video: Path) -> tuple[list[int], list[float], list[Grey]]:
-    """Places, sharpness and small grey pictures of a few hundred frames, evenly in time."""
-    places, sharpness, greys = [], [], []
-    for place, pixels in _frames(video, stride=max(1, _length(video) // _CANDIDATES)):
-        grey = _shrunk(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), _SHARP_PX)
-        places.append(place)
+    """Positions, sharpness and small grey images of a few hundred frames, evenly spaced in time."""
+    positions, sharpness, greys = [], [], []
+    for position, bgr in _frames(video, stride=max(1, _length(video) // _CANDIDATES)):
+        grey = _shrunk(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), _SHARPNESS_PX)
+        positions.append(position)
         sharpness.append(float(cv2.Laplacian(grey, cv2.CV_32F).var()))
-        greys.append(_shrunk(grey, _GREY_PX))
-    return places, sharpness, greys
+        greys.append(_shrunk(grey, _MOTION_PX))
+    return positions, sharpness, greys
 
 
 def _shrunk(grey: Grey, side: int) -> Grey:
@@ -105,7 +129,7 @@ def _shrunk(grey: Grey, side: int) -> Grey:
 
 
 def _length(video: Path) -> int:
-    """How many frames the video says it has; 0 where it does not say."""
+    """Number of frames by the video's header; 0 if it does not tell."""
     capture = _open(video)
     try:
         return max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
@@ -114,16 +138,16 @@ def _length(video: Path) -> int:
 
 
 def _frames(video: Path, stride: int = 1) -> Iterator[tuple[int, UInt8[np.ndarray, "height width 3"]]]:
-    """Every so many-th frame (BGR) with its place; OpenCV turns it as the video's tag asks."""
+    """Every `stride`-th readable frame (BGR) with its position; OpenCV applies the rotation of the video's header."""
     capture = _open(video)
     try:
-        place = 0
+        position = 0
         while capture.grab():
-            if place % stride == 0:
-                readable, pixels = capture.retrieve()
+            if position % stride == 0:
+                readable, bgr = capture.retrieve()
                 if readable:
-                    yield place, np.asarray(pixels, dtype=np.uint8)
-            place += 1
+                    yield position, np.asarray(bgr, dtype=np.uint8)
+            position += 1
     finally:
         capture.release()
 
@@ -136,7 +160,25 @@ def _open(video: Path) -> cv2.VideoCapture:
 
 
 def _motion(before: Grey, after: Grey) -> float:
-    """Mean length of the optical flow, in pixels of the small pictures."""
+    """Mean length of the optical flow (Farneback 2003), in pixels of the small images."""
     flow = np.zeros((*before.shape, 2), np.float32)
     flow = cv2.calcOpticalFlowFarneback(before, after, flow, 0.5, 3, 15, 2, 5, 1.2, 0)
     return float(np.linalg.norm(flow, axis=-1).mean())
+
+
+def _video_of(scene: Path) -> Path | None:
+    """The video in place of photographs: the scene itself, or the only video of a folder without photographs."""
+    if scene.is_file():
+        return scene if scene.suffix.lower() in VIDEO_ENDINGS else None
+    if not scene.is_dir():
+        return None
+    videos = sorted(path for path in scene.iterdir() if path.suffix.lower() in VIDEO_ENDINGS and path.is_file())
+    folders = [folder for folder in (scene, *(scene / name for name in PHOTO_FOLDERS)) if folder.is_dir()]
+    if not videos or any(list_photo_files(folder) for folder in folders):
+        return None
+    if len(videos) > 1:
+        raise VideoError(
+            f"{len(videos)} videos and no photographs in {scene}: name the one that is meant as the data, for example "
+            f"{videos[0]}"
+        )
+    return videos[0]

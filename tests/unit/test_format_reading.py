@@ -10,8 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from sparseags_ns.formats.frame import PoseFileError
-from sparseags_ns.formats.image_paths import find_image
+from sparseags_ns.formats.frame import PoseFileError, find_image
 from sparseags_ns.formats.poses import read_poses
 
 IDENTITY = [[1.0, 0, 0, 0], [0, 1.0, 0, 0], [0, 0, 1.0, 4.0], [0, 0, 0, 1.0]]

@@ -10,8 +10,7 @@ import pytest
 import torch
 
 from sparseags_ns.formats.cameras_json import read_cameras_json, write_cameras_json
-from sparseags_ns.formats.frame import Distortion, Frame, intrinsics_matrix
-from sparseags_ns.formats.image_paths import find_image
+from sparseags_ns.formats.frame import Distortion, Frame, find_image, intrinsics_matrix
 from sparseags_ns.formats.poses import read_poses
 from sparseags_ns.formats.transforms_json import read_transforms_json, write_transforms_json
 from sparseags_ns.geometry.cameras import opencv_from_opengl, orbit

@@ -17,8 +17,7 @@ from sparseags_ns.export.cameras import write_cameras
 from sparseags_ns.export.orientation import oriented
 from sparseags_ns.export.places import ExportError
 from sparseags_ns.export.visible import seen_points
-from sparseags_ns.formats.colmap import read_colmap, read_colmap_points
-from sparseags_ns.formats.colmap_writing import write_colmap
+from sparseags_ns.formats.colmap import read_colmap, read_colmap_points, write_colmap
 from sparseags_ns.formats.frame import Distortion, Frame, intrinsics_matrix
 from sparseags_ns.formats.poses import points_candidates, read_poses
 from sparseags_ns.geometry.cameras import project
