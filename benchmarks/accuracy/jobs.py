@@ -1,4 +1,4 @@
-"""One scene with one recipe: what identifies it, and the figures it yields.
+"""A job of the benchmark, one scene with one recipe: its key and its record of figures.
 
 Units: degrees; s (see geometry/pose_errors.py) for centres; dB.
 """
@@ -33,18 +33,18 @@ from sparseags_ns.outliers.pose_repair import PoseRepair, repair_poses
 from sparseags_ns.views import Views
 
 RECORD_VERSION = 5
-"""Raise it when records get other fields: older ones are then made again."""
+"""Version of the records' fields; raising it discards older records."""
 
 PRIOR = ("prior.py", "novel_views.py")
 """Files of `optimization/` that take no part in `reconstruct`."""
 
 Poses = Literal["refined", "frozen", "true"]
-"""Given poses, refined; given poses as they are; true poses (and intrinsics) as they are."""
+"""refined: given poses, refined; frozen: given poses as they are; true: true poses and intrinsics as they are."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What to run."""
+    """A scene, a recipe, and the kind of poses to reconstruct it with."""
 
     scene: Scene
     recipe: Recipe
@@ -58,7 +58,7 @@ class Job:
 
     @property
     def key(self) -> str:
-        """The same for the same scene, settings and code; the recipe's name does not count."""
+        """Key that is equal for equal scene, settings and code; the recipe's name does not count."""
         identity = {
             "version": RECORD_VERSION,
             "scene": asdict(self.scene),
@@ -99,9 +99,9 @@ def _is_text(statement: ast.AST) -> bool:
 
 
 def run_job(job: Job) -> dict[str, Any]:
-    """Reconstruct and compare with the truth; the record but for its key, ready for JSON."""
+    """Reconstruct a scene and compare with the truth; returns the record without its key, ready for JSON."""
     torch.set_num_threads(1)
-    with contextlib.redirect_stderr(io.StringIO()):  # What readers announce would break the progress bar.
+    with contextlib.redirect_stderr(io.StringIO()):  # Announcements of the readers would break the progress bar.
         scene = load_scene(job.scene, code_version("sample"))
     start = scene.true if job.poses == "true" else scene.views.cameras
     began, cpu = time.monotonic(), time.process_time()
@@ -128,9 +128,9 @@ def run_job(job: Job) -> dict[str, Any]:
 
 
 def _reconstruct(job: Job, views: Views) -> tuple[Reconstruction, PoseRepair | None, float]:
-    """As ns-train does it, and the CPU seconds of other starts and the outlier search.
+    """Reconstruct as ns-train does; returns CPU seconds of start selection and outlier repair too.
 
-    Poses that are to stay are neither refined nor searched.
+    Frozen and true poses are neither refined nor searched.
     """
     if not job.repairs_poses:
         refine = job.poses == "refined"
@@ -150,8 +150,8 @@ def _reconstruct(job: Job, views: Views) -> tuple[Reconstruction, PoseRepair | N
 
 
 def in_normal_frame(views: Views, cameras: Cameras) -> Views:
-    """The photographs with these cameras, as `reconstruct` wants them."""
-    points = views.points if cameras is views.cameras else None  # They belong to the cameras they came with.
+    """Views with these cameras, in float32 and in the normalised world, as `reconstruct` expects them."""
+    points = views.points if cameras is views.cameras else None  # Points belong to the cameras they came with.
     placed = replace(views, cameras=cameras, points=points)
     return placed.moved(normalizing_similarity(cameras.T_camera_world)).to(torch.float32)
 
@@ -167,7 +167,7 @@ def _rounded(errors: CameraErrors) -> dict[str, list[float]]:
 
 
 def _novel(scene: LoadedScene, result: Reconstruction, errors: CameraErrors) -> dict[str, float] | None:
-    """PSNR and SSIM with the true intrinsics of the held-out cameras."""
+    """PSNR and SSIM of the held-out views; None if there are none."""
     if scene.held_out is None:
         return None
     stand_in = PerceptualError("dssim", dssim)
@@ -177,7 +177,7 @@ def _novel(scene: LoadedScene, result: Reconstruction, errors: CameraErrors) -> 
 
 
 def _regularity(scene: LoadedScene, result: Reconstruction, errors: CameraErrors) -> dict[str, float | None]:
-    """Silhouettes, what lies outside the true hull, needles."""
+    """Figures of regularity by name, rounded."""
     views = replace(scene.views, cameras=result.cameras)
     found = measure_regularity(result.gaussians, views, scene.true, scene.held_out, errors.poses.alignment)
     return {name: None if value is None else round(value, 5) for name, value in found.summary().items()}

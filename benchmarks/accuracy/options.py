@@ -1,4 +1,4 @@
-"""Options of the accuracy suite; imports nothing heavy, so that `--help` is quick."""
+"""Options of the accuracy suite; imports nothing heavy, so that `--help` is fast."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ OUTLIERS = (
     "wrong-dust3r",
     "wrong-raydiff",
 )
-"""Samples with grossly wrong poses; scenes.py says what each sets."""
+"""Samples with grossly wrong poses, defined in scenes.py."""
 FAMILIES = ("synthetic", "real", "sample", "counts", *HARD, *OUTLIERS)
 LEVELS = ("dust3r", "raydiff", "outlier1", "outlier2")
 SEARCH_SEEDS = (0, 1, 2)
-"""Of the method, for `--search`."""
+"""Seeds of the method for `--search`."""
 NARROWING = (
     "families",
     "levels",
@@ -35,18 +35,18 @@ NARROWING = (
     "references",
     "method_seeds",
 )
-"""Options that make a selection of its own, which has no baseline."""
+"""Options that select a part of the jobs, for which there is no baseline."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add them as a group of their own."""
+    """Add the suite's options to a parser as a group."""
     group = parser.add_argument_group("accuracy")
     add = group.add_argument
     add(
         "--search",
         action="store_true",
-        help="what the outlier search is judged by, with a baseline of its own: the synthetic scenes at all levels, "
-        f"each with {len(SEARCH_SEEDS)} seeds of the method",
+        help="the selection that judges the outlier search, which has its own baseline: the synthetic scenes at all "
+        f"levels, each with {len(SEARCH_SEEDS)} seeds of the method",
     )
     kinds = f"kinds of scenes; `hard` means {HARD[0]} to {HARD[-1]}, `wrong` those of that name"
     add("--families", nargs="+", choices=(*FAMILIES, "hard", "wrong"), help=kinds)
@@ -57,7 +57,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="errors of the initial poses (default: dust3r raydiff; all for synthetic)",
     )
     add("--scenes", nargs="+", help="only these scenes of ../shared/data")
-    add("--seeds", nargs="+", type=int, help="of the samples (default: 0 to 4; fewer for some kinds)")
+    add("--seeds", nargs="+", type=int, help="seeds of the samples (default: 0 to 4; fewer for some kinds)")
     add("--method-seeds", nargs="+", type=int, help="each job with each of these seeds of the method (default: 0)")
     add("--presets", nargs="+", help="recipes (default: all; hard, wrong and counts: the first)")
     add(

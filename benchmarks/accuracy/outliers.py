@@ -1,4 +1,4 @@
-"""What the outlier search did: found, missed, falsely moved, and how near the truth it put what was wrong.
+"""Figures of the outlier search: outliers found and missed, views falsely moved, errors of the outliers afterwards.
 
 Units: degrees, percent, seconds on one thread.
 """
@@ -13,11 +13,11 @@ from benchmarks.accuracy.store import Record
 from benchmarks.accuracy.tables import markdown
 
 GROSS_DEG = 30.0
-"""A given pose whose rotation is wrong by more than this is an outlier."""
+"""A given pose with a larger rotation error is an outlier."""
 NEAR_SYMMETRIC = ("cup_and_saucer",)
-"""Scenes that are shown apart as well."""
+"""Scenes that have rows of their own as well."""
 RIGHT_DEG = 10.0
-"""A given pose whose rotation is wrong by less is right."""
+"""A given pose with a smaller rotation error is right."""
 LIMITS_DEG = (5.0, 10.0, 20.0)
 HEAD = ("scenes", "level", "runs", "outliers", "found (%)", "declared rightly (%)", "wrongly")
 HEAD = (*HEAD, *(f"within {limit:.0f} deg (%)" for limit in LIMITS_DEG), "s a run (cpu)", "of it pose repair")
@@ -34,17 +34,17 @@ class Tally:
     declared: int
     """Views whose pose was declared wrong."""
     false_corrections: int
-    """Those of them whose pose was right, or is no better now."""
+    """Views declared wrong whose pose was right, or is no better afterwards."""
     within: tuple[int, ...]
-    """Outliers that end within each of LIMITS_DEG."""
+    """Outliers whose final rotation error is within each of LIMITS_DEG."""
     cpu_seconds: float
-    """Mean of a run."""
+    """Mean over the runs."""
     pose_repair_cpu_seconds: float
-    """The part of it that goes into other starts, detection, searches and verdicts."""
+    """Mean part of `cpu_seconds` spent on other starts, detection, searches and verdicts."""
 
 
 def tally(records: Sequence[Record]) -> Tally:
-    """Count over runs whose outliers were searched; views are in the order of their numbers as names."""
+    """Counts over runs whose outliers were searched; the names of views are their numbers."""
     outliers = found = declared = false = 0
     within = [0] * len(LIMITS_DEG)
     for record in records:
@@ -64,7 +64,7 @@ def _mean(records: Sequence[Record], figure: str) -> float:
 
 
 def outlier_groups(records: Sequence[Record]) -> dict[tuple[str, str], list[Record]]:
-    """Runs whose outliers were searched by kind of scenes and level, near-symmetric scenes apart too."""
+    """Runs whose outliers were searched, by kind of scenes and level; near-symmetric scenes form extra groups."""
     groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for record in records:
         if record["poses"] == "refined" and record.get("pose_repair") is not None and _is_numbered(record):

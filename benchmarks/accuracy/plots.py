@@ -1,4 +1,4 @@
-"""Errors before against after, view by view (below the diagonal is better); and what became of the outliers."""
+"""Plots of errors before against after, view by view (below the diagonal is better), and of outliers found."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ KINDS = (("rotation_deg", "rotation error of the view (deg)", (0.05, 180)), ("ce
 
 
 def plot_views(records: Sequence[Record], folder: Path) -> list[Path]:
-    """One picture for each recipe: rows are levels, columns rotations and centres, colours kinds of scenes."""
+    """Draw one figure for each recipe: rows are levels, columns rotations and centres, colours kinds of scenes."""
     recipes = dict.fromkeys(record["recipe"] for record in records if record["poses"] == "refined")
     return [_plot_recipe([r for r in records if r["recipe"] == recipe], folder, recipe) for recipe in recipes]
 
 
 def plot_outliers(records: Sequence[Record], folder: Path) -> list[Path]:
-    """One picture: shares of the outliers that were found, and that ended near the truth, by kind of scenes."""
+    """Draw one figure: shares of the outliers that were found and that ended near the truth, by kind of scenes."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -79,6 +79,6 @@ def _is(record: Record, level: str, family: str) -> bool:
 
 
 def _points(views: Sequence[Record], kind: str, least: float) -> tuple[list[float], list[float]]:
-    """Errors before and after of all views; those too small for the picture lie on its edge."""
+    """Errors before and after of all views; those below the axis limits are moved to them."""
     before, after = ([max(e, least) for v in views for e in v[when][kind]] for when in ("before", "after"))
     return before, after

@@ -1,4 +1,4 @@
-"""Jobs in parallel processes of one thread each, with a progress bar; finished ones are not done again."""
+"""Jobs in parallel processes of one thread each, with a progress bar; finished jobs are not repeated."""
 
 from __future__ import annotations
 
@@ -18,17 +18,20 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 def run_jobs(jobs: Sequence[Job], store: Store, work: Callable[[Job], Record], processes: int) -> list[Record]:
-    """The records of the jobs, in their order; jobs that failed are reported and left out.
+    """Records of the jobs, in their order; jobs that failed are reported and left out.
 
     Args:
-        work: makes the record of a job, but for its key; a module's function, since it runs in other processes.
+        jobs: jobs to run.
+        store: finished jobs.
+        work: makes the record of a job without its key; a module's function, since it runs in other processes.
+        processes: number of jobs at a time.
     """
-    # Keys speak of the code as it is now, which is what the processes are about to load; it may change later.
+    # Keys are taken from the code as it is now, which is what the processes are about to load; it may change later.
     keys = [job.key for job in jobs]
-    waiting = {key: job for key, job in zip(keys, jobs, strict=True) if key not in store.records}
-    print(f"{len(jobs)} jobs, of which {len(jobs) - len(waiting)} are done", file=sys.stderr)
-    if waiting:
-        _run(waiting, store, work, processes)
+    pending = {key: job for key, job in zip(keys, jobs, strict=True) if key not in store.records}
+    print(f"{len(jobs)} jobs, of which {len(jobs) - len(pending)} are done", file=sys.stderr)
+    if pending:
+        _run(pending, store, work, processes)
     found = [(job, store.records.get(key)) for key, job in zip(keys, jobs, strict=True)]
     # The recipe's name is no part of the key: two names may stand for the same settings.
     return [{**record, "recipe": job.recipe.name} for job, record in found if record is not None]
@@ -55,9 +58,8 @@ def _collect(future: Future[Record], key: str, job: Job, store: Store, console: 
     title = f"{scene.group} {scene.name} {scene.level} {job.recipe.name} {job.poses}"
     try:
         record = {"key": key, **future.result()}
-    except (
-        Exception
-    ) as error:  # One scene's failure must not lose the others; it is reported and tried again next time.
+    except Exception as error:
+        # One failure must not lose the other records; the job is tried again in the next run.
         console.print(f"[red]failed: {title}: {type(error).__name__}: {error}")
         return
     store.add(record)

@@ -1,4 +1,4 @@
-"""Recipes to be compared: presets of the method, and ablations as overrides of their fields.
+"""Recipes to compare: presets of the method, and ablations as overrides of their fields.
 
 A path leads from the preset to a field: `steps`, `settings.seeding`, `learning_rates.means`,
 `settings.stages.2.pose_lr`; `*` means every entry. `settings.` may be left out.
@@ -20,21 +20,21 @@ ABLATIONS = Path(__file__).parent / "ablations.json"
 
 @dataclass(frozen=True)
 class Recipe:
-    """A preset, changed or not."""
+    """A preset with its name, original or changed."""
 
     name: str
     preset: Preset
 
     def seeded(self, seed: int) -> Recipe:
-        """The same with another seed of its randomness, which the name does not tell: seeds are averaged."""
+        """The recipe with another seed of the method; the name stays, so that seeds are averaged."""
         return Recipe(self.name, replace(self.preset, settings=replace(self.preset.settings, seed=seed)))
 
 
 def choose_recipes(presets: Sequence[str] | None, ablations: Sequence[Sequence[str]] | None) -> list[Recipe]:
-    """The presets, and the first of them with each ablation's changes.
+    """The named presets, and the first of them with each ablation's changes.
 
     Raises:
-        ValueError: no such preset, ablation or field.
+        ValueError: there is no such preset, ablation or field.
     """
     names = list(presets or PRESETS)
     unknown = sorted(set(names) - set(PRESETS))
@@ -57,7 +57,7 @@ def with_overrides(preset: Preset, overrides: Mapping[str, Any]) -> Preset:
 
 
 def _changed(value: Any, keys: Sequence[str], new: Any, path: str) -> Any:
-    """The value with what the keys lead to replaced."""
+    """The value with the part at the end of the keys replaced."""
     if not keys:
         return new
     key, *rest = keys
@@ -81,7 +81,7 @@ def _changed(value: Any, keys: Sequence[str], new: Any, path: str) -> Any:
 
 
 def _parsed(changes: Sequence[str]) -> dict[str, Any]:
-    """`path=value` pairs; values are Python literals, else text."""
+    """Overrides of `path=value` pairs; values are Python literals, else text."""
     pairs = [change.partition("=") for change in changes]
     wrong = [change for change, (_, sign, _) in zip(changes, pairs, strict=True) if not sign]
     if wrong:

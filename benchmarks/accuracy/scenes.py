@@ -1,6 +1,6 @@
-"""Scenes whose truth is known: those of ../shared/data, and samples of our own.
+"""Scenes with known truth: those of ../shared/data, and rendered samples.
 
-Cameras are those of the files or the sample: rough and true ones in one world or not, nothing relies on it.
+Frames: rough and true cameras may have different worlds, those of their files.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ REPO = Path(__file__).parents[2]
 SHARED = REPO.parent / "shared" / "data"
 CACHE = REPO / "outputs" / "benchmarks" / "samples"
 CACHE_VERSION = 3
-"""Raise it when cached samples are written otherwise."""
+"""Version of the cached samples' format; raising it renders them again."""
 TEST_VIEWS = 8
 """Held-out photographs of each sample."""
 
@@ -40,7 +40,7 @@ class Wrong:
     outliers: int
     views: int = 8
     level: str = "outlier1"
-    """Errors of the other poses; its own number of outliers does not count."""
+    """Errors of the other poses; the level's own number of outliers is overridden."""
     outlier_kind: OutlierKind = "any"
     family: Family = "any"
 
@@ -61,11 +61,11 @@ WRONG = {
 
 @dataclass(frozen=True)
 class Scene:
-    """What to load."""
+    """Description of a scene to load."""
 
     family: str
     name: str
-    """The folder, or the sample's seed."""
+    """Name of the folder, or seed of the sample."""
     level: str
     """Errors of the initial poses."""
     views: int = 8
@@ -73,12 +73,12 @@ class Scene:
 
     @property
     def is_sample(self) -> bool:
-        """Whether it is rendered here."""
+        """Whether the scene is rendered, not read."""
         return self.family not in ("synthetic", "real")
 
     @property
     def group(self) -> str:
-        """Scenes of one group are averaged."""
+        """Name of the group of scenes over which figures are averaged."""
         return f"{self.views} views" if self.family == "counts" else self.family
 
 
@@ -87,7 +87,7 @@ class LoadedScene:
     """A scene in memory."""
 
     views: Views
-    """The photographs with the rough cameras."""
+    """Views with the rough cameras."""
     true: Cameras
     held_out: HeldOut | None
 
@@ -96,18 +96,19 @@ def load_scene(scene: Scene, code: str) -> LoadedScene:
     """Read or render a scene.
 
     Args:
-        code: version of the code that renders samples; rendered ones are kept under it.
+        scene: scene to load.
+        code: version of the code that renders samples, part of the cache's key.
     """
     return _cached_sample(scene, code) if scene.is_sample else _read(SHARED / scene.family / scene.name, scene.level)
 
 
 def shared_scenes(family: str) -> list[str]:
-    """The scenes of a family that lie in ../shared/data; none where it is absent."""
+    """Names of the scenes of a family in ../shared/data; none if it is absent."""
     return sorted(path.name for path in (SHARED / family).glob("*") if (path / "gt" / "transforms.json").is_file())
 
 
 def sample_config(scene: Scene) -> SampleConfig:
-    """The settings of a sample."""
+    """Settings of a sample."""
     settings: dict[str, Any] = {"level": scene.level, "num_views": scene.views, "size": scene.size}
     settings["num_test_views"] = TEST_VIEWS
     if scene.family in WRONG:
@@ -119,7 +120,7 @@ def sample_config(scene: Scene) -> SampleConfig:
 
 
 def _read(folder: Path, level: str) -> LoadedScene:
-    """The photographs with what is known of them (valid regions too) from gt/; their cameras from init/."""
+    """A scene of ../shared/data: views (with valid regions) and true cameras from gt/, rough cameras from init/."""
     views = read_views(folder, poses=folder / "gt" / "transforms.json")
     given = frames_by_photograph(folder / "init" / level / "cameras.json")
     rough = replace(
@@ -131,7 +132,7 @@ def _read(folder: Path, level: str) -> LoadedScene:
 
 
 def _cached_sample(scene: Scene, code: str) -> LoadedScene:
-    """Rendering takes many seconds, so samples are kept on disk, in half precision."""
+    """A sample from the cache on disk (half precision), rendered first if needed, which takes many seconds."""
     config = sample_config(scene)
     key = hashlib.sha256(repr((CACHE_VERSION, sorted(asdict(config).items()), code)).encode()).hexdigest()[:20]
     path = CACHE / f"{key}.pt"

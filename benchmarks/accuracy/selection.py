@@ -1,4 +1,4 @@
-"""Which jobs the options ask for."""
+"""Selection of jobs by the options."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from benchmarks.accuracy.scenes import SHARED, WRONG, Scene, shared_scenes
 COUNTS = (3, 4, 6, 16)
 """Numbers of views besides the usual 8."""
 COMPARED = ("synthetic", "real")
-"""Where every recipe runs; the other families are for the first one, unless families or presets are named."""
+"""Families on which every recipe runs; the others run the first recipe only, unless families or presets are named."""
 OUTLIER_LEVELS = ("outlier1", "outlier2")
-"""For the first recipe on the synthetic scenes, unless levels are named."""
+"""Levels with outliers: the first recipe runs them on the synthetic scenes, unless levels are named."""
 SEEDS = {"sample": 2, "counts": 2, **dict.fromkeys(OUTLIERS, 3)}
-"""How many samples there are of a kind, where it is not 5."""
+"""Number of samples of a kind; 5 for kinds not listed."""
 REFERENCE_LEVEL = "dust3r"
 QUICK_PX, QUICK_STEPS = 128, 250
 
 
 def is_own(options: argparse.Namespace) -> bool:
-    """Whether the selection is neither the whole nor the quick one, so that no baseline speaks of it."""
+    """Whether the options narrow the selection, so that there is no baseline for it."""
     return any(getattr(options, name) is not None for name in NARROWING)
 
 
 def selection_name(options: argparse.Namespace) -> str:
-    """What the names of the figures begin with: means over other scenes do not compare."""
+    """Prefix of the figures' names; means over different selections cannot be compared."""
     return "own" if is_own(options) else "quick" if options.quick else "search" if options.search else "all"
 
 
@@ -37,7 +37,7 @@ def select_jobs(options: argparse.Namespace) -> list[Job]:
     """All jobs, recipe by recipe, so that neighbours in time are different scenes.
 
     Raises:
-        ValueError: nothing is left, or a name that nothing has.
+        ValueError: no scene is left, or a name is unknown.
     """
     name = selection_name(options)
     if name == "quick":
@@ -73,7 +73,7 @@ def _search_jobs() -> list[Job]:
 
 
 def select_scenes(options: argparse.Namespace) -> list[Scene]:
-    """The scenes. Hard samples and other numbers of views come at the first level only, those named wrong at theirs."""
+    """Scenes of the options; hard samples and other numbers of views have the first level, `wrong` ones their own."""
     several = {"hard": HARD, "wrong": OUTLIERS}
     families = [family for name in options.families or FAMILIES for family in several.get(name, (name,))]
     levels = list(options.levels or ("dust3r", "raydiff"))

@@ -1,4 +1,4 @@
-"""Finished jobs on disk: one JSON object in each line, found again by its key."""
+"""Finished jobs on disk: one JSON object in each line, with its key."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Record = dict[str, Any]
 
 
 class Store:
-    """Records by key; what is added is on disk at once."""
+    """Records by key; an added record is written at once."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -22,7 +22,7 @@ class Store:
                     self.records[record["key"]] = record
 
     def add(self, record: Record) -> None:
-        """Keep a record."""
+        """Append a record to the file."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
         # A killed run may have left half a line without its end.
         torn = self.file.is_file() and not self.file.read_bytes().endswith(b"\n") and self.file.stat().st_size > 0
@@ -32,7 +32,7 @@ class Store:
 
 
 def _parsed(line: str) -> Record | None:
-    """The record in a line; None for a line that was cut off."""
+    """Record of a line; None if the line is incomplete."""
     try:
         record = json.loads(line)
     except json.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""The accuracy suite as the registry knows it: run the jobs, make figures of them, write table and plots."""
+"""The accuracy suite for the registry of benchmarks: runs the jobs, computes figures, writes table and plots."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class AccuracySuite:
         self.report = ""
 
     def run(self, quick: bool) -> list[Metric]:
-        """Run what is not done yet; the means that are compared with the baseline.
+        """Run the jobs that are not done yet; returns the means to compare with the baseline.
 
         Raises:
-            SystemExit: the options ask for something impossible, or jobs failed.
+            SystemExit: the options contradict each other, or jobs failed.
         """
         options = self.options
         if options.update and is_own(options):
@@ -60,7 +60,7 @@ class AccuracySuite:
 
 
 def suite(options: argparse.Namespace) -> AccuracySuite:
-    """What the registry calls."""
+    """Entry point for the registry."""
     return AccuracySuite(options)
 
 
@@ -92,7 +92,7 @@ def metrics(records: Sequence[Record], selection: str) -> list[Metric]:
     gains = [tables.gains(psnr) for psnr in tables.references(records).values()]
     for name, column in zip(("over_frozen", "over_true"), zip(*gains, strict=True), strict=False):
         mean = statistics.fmean(column)
-        # 20 dB are added so that a tolerance as a share of the figure means something: 0.025 is half a decibel.
+        # Tolerances are shares of the figure, and this one is near 0: with 20 dB added, 0.025 is half a decibel.
         found.append(Metric(f"{selection}/novel_views/{name}", 20 + mean, 0.025, "higher", f"{mean:+.2f} dB"))
     return found
 
@@ -116,7 +116,7 @@ def _group_metrics(group: tables.Group, selection: str) -> list[Metric]:
 
 
 def outlier_metrics(selection: str, records: Sequence[Record]) -> list[Metric]:
-    """Percent of the outliers that were found and put right, and of the runs in which nobody was wrongly moved."""
+    """Percent of the outliers that were found and corrected, and of the runs in which no view was wrongly moved."""
     made = []
     for (kind, level), members in outlier_groups(records).items():
         base, counts = f"{selection}/{kind}/{level}/outliers".replace(" ", "_"), tally(members)

@@ -1,4 +1,4 @@
-"""Means and spreads over scenes, with the published figures beside them, as Markdown.
+"""Means and spreads over scenes, beside the published figures, as Markdown.
 
 Rates are in percent, rotation errors in degrees, focal errors |log(f / f_true)| in percent; what the figures of
 regularity mean: benchmarks/accuracy/regularity.py.
@@ -41,13 +41,13 @@ REGULARITY = (
 
 @dataclass(frozen=True)
 class Spread:
-    """A figure over several scenes."""
+    """Values of a figure over several scenes."""
 
     values: tuple[float, ...]
 
     @property
     def mean(self) -> float:
-        """NaN without values."""
+        """Mean; NaN without values."""
         return statistics.fmean(self.values) if self.values else math.nan
 
     @property
@@ -58,29 +58,29 @@ class Spread:
 
 @dataclass(frozen=True)
 class Group:
-    """Records that are averaged: one kind of scenes, one level, one recipe."""
+    """Records to average: one kind of scenes, one level, one recipe."""
 
     scenes: str
     level: str
     recipe: str
     records: tuple[Record, ...]
     gains: tuple[tuple[float, float], ...] = ()
-    """PSNR over frozen and over true poses, of the scenes that have these references."""
+    """Gain in PSNR over frozen and over true poses, for the scenes that have these references."""
 
     def spread(self, when: str, figure: str, factor: float = 1.0) -> Spread:
-        """A figure of the poses `before` or `after`."""
+        """Spread of a figure of the poses `before` or `after`."""
         return Spread(tuple(factor * record[when][figure] for record in self.records))
 
     def novel(self, figure: str) -> Spread:
-        """PSNR or SSIM, of the scenes that have held-out photographs."""
+        """Spread of PSNR or SSIM over the scenes that have held-out photographs."""
         return Spread(tuple(record["novel"][figure] for record in self.records if record["novel"]))
 
     def seconds(self, kind: str = "seconds") -> Spread:
-        """Wall or CPU seconds."""
+        """Spread of wall or CPU seconds."""
         return Spread(tuple(record[kind] for record in self.records))
 
     def regularity(self, figure: str) -> Spread:
-        """A figure of regularity in percent, of the scenes that have it."""
+        """Spread of a figure of regularity, in percent, over the scenes that have it."""
         values = (record["regularity"][figure] for record in self.records)
         return Spread(tuple(100 * value for value in values if value is not None))
 
@@ -98,7 +98,7 @@ def made_worse(record: Record) -> bool:
 
 
 def groups(records: Sequence[Record]) -> list[Group]:
-    """Records of refined poses by kind of scenes, level and recipe; the hard kinds together as well."""
+    """Groups of records of refined poses by kind of scenes, level and recipe; the hard kinds form one more group."""
     found: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
     for record in records:
         if record["poses"] != "refined":
@@ -120,7 +120,7 @@ def _kind(record: Record) -> str:
 
 
 def accuracy_table(found: Sequence[Group]) -> str:
-    """One line for each group: before -> after, with the standard deviation over the scenes."""
+    """Table with a row for each group: before -> after, with the standard deviation over the scenes."""
     return markdown(HEAD, [_row(group) for group in found])
 
 
@@ -145,7 +145,7 @@ def _row(group: Group) -> list[str]:
 
 
 def regularity_table(found: Sequence[Group]) -> str:
-    """One line for each group: silhouettes, what lies beside the object, needles."""
+    """Table with a row for each group: silhouettes, Gaussians beside the object, needles."""
     head = ("scenes", "level", "recipe", "n", *(column for _, column, _ in REGULARITY))
     return markdown(head, [_regularity_row(group) for group in found])
 
@@ -159,7 +159,7 @@ def _regularity_row(group: Group) -> list[str]:
 
 
 def worse_lines(found: Sequence[Group]) -> list[str]:
-    """Each scene that was made worse, by name."""
+    """A line for each scene that was made worse."""
     lines = []
     for group in (group for group in found if group.scenes != "hard, all"):
         for record in group.worse:
@@ -173,7 +173,7 @@ def worse_lines(found: Sequence[Group]) -> list[str]:
 
 
 def reference_table(records: Iterable[Record]) -> str | None:
-    """Novel views from refined poses beside those of the same splat with frozen and with true poses, by scene."""
+    """Table of novel views from refined poses beside those of the same recipe with frozen and with true poses."""
     found = references(records)
     if not found:
         return None
@@ -188,7 +188,7 @@ def reference_table(records: Iterable[Record]) -> str | None:
 
 
 def references(records: Iterable[Record]) -> dict[tuple[str, str, str, str], dict[str, float]]:
-    """PSNR by `poses`, of each scene that has all three."""
+    """PSNR by kind of poses, for each scene that has all three kinds."""
     psnr: dict[tuple[str, str, str, str], dict[str, float]] = defaultdict(dict)
     for record in records:
         if record["novel"]:
@@ -202,12 +202,12 @@ def _reference_key(record: Record) -> tuple[str, str, str, str]:
 
 
 def gains(psnr: dict[str, float]) -> tuple[float, float]:
-    """Refined over frozen, and refined over true."""
+    """Gain in PSNR of refined over frozen and over true poses."""
     return psnr["refined"] - psnr["frozen"], psnr["refined"] - psnr["true"]
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose columns are aligned for readers of the plain text too."""
+    """Markdown table with columns aligned in plain text."""
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
     lines = [
