@@ -62,7 +62,7 @@ def write_layouts(architecture: Architecture, folder: Path) -> list[Metric]:
     for layout in LAYOUTS:
         started = perf_counter()
         if layout == LAYOUTS[0]:
-            write_folder(networks, architecture, folder / layout, layout)
+            write_folder(networks, folder / layout, layout)
         else:
             shutil.copytree(folder / LAYOUTS[0], folder / layout, copy_function=os.link)
             shutil.rmtree(folder / layout / LAYOUTS[0])

@@ -126,7 +126,7 @@ def _errors(estimator: IdPose, scene: Path) -> Float[Tensor, " pairs"]:
 def _random(scenes: Sequence[Path], folder: Path) -> list[Float[Tensor, " pairs"]]:
     """Errors of a tiny prior with random weights and a short search."""
     torch.manual_seed(0)
-    write_folder(build(TINY), TINY, folder / "prior", "clip_camera_projection")
+    write_folder(build(TINY), folder / "prior", "clip_camera_projection")
     found = []
     for scene in scenes:
         estimator = _estimator(scene, str(folder / "prior"), Store(folder / "kept"))

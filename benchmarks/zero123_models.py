@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from sparseags_ns.guidance.loading import PROJECTIONS, WEIGHTS
-from sparseags_ns.guidance.networks import Architecture, Networks
+from sparseags_ns.guidance.networks import SCHEDULER, Architecture, Networks
 
 Layout = Literal["clip_camera_projection", "cc_projection"]
 
@@ -49,14 +49,11 @@ TINY = Architecture(
 """The classes of Zero123-XL with tens of thousands of parameters; suits images of 64 pixels."""
 
 
-def write_folder(
-    networks: Networks, architecture: Architecture, folder: Path, layout: Layout, *, variant: str | None = None
-) -> None:
+def write_folder(networks: Networks, folder: Path, layout: Layout, *, variant: str | None = None) -> None:
     """Write a model in a published layout, as safetensors.
 
     Args:
         networks: model to write.
-        architecture: architecture of the model.
         folder: folder to write into.
         layout: subfolder of the camera projection.
         variant: `fp16` adds that to the file names, as the published 16-bit files have it.
@@ -66,7 +63,7 @@ def write_folder(
     networks.unet.save_pretrained(folder / "unet", variant=variant)
     networks.vae.save_pretrained(folder / "vae", variant=variant)
     networks.image_encoder.save_pretrained(folder / "image_encoder", variant=variant)
-    DDIMScheduler(**architecture.scheduler).save_pretrained(folder / "scheduler")
+    DDIMScheduler(**SCHEDULER).save_pretrained(folder / "scheduler")
     write_projection(networks, folder, layout, variant=variant)
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,14 +36,10 @@ class CheckpointError(ValueError):
 
 @dataclass(frozen=True)
 class Report:
-    """Account of every key of a checkpoint."""
+    """Account of every key of a checkpoint that was loaded."""
 
     used: dict[str, int]
     """Number of the checkpoint's keys that were loaded into each part."""
-    unexpected: tuple[str, ...]
-    """Keys of a used part that no network has a place for."""
-    missing: tuple[str, ...]
-    """Weights of a used part that the checkpoint does not give."""
     ignored: dict[str, int]
     """Number of other keys, by the first part of their name."""
 
@@ -50,7 +47,7 @@ class Report:
         """The report in one line."""
         used = ", ".join(f"{part} {count}" for part, count in self.used.items())
         ignored = ", ".join(f"{name} {count}" for name, count in self.ignored.items()) or "none"
-        return f"keys used: {used}; missing: {len(self.missing)}; not used: {ignored}"
+        return f"keys used: {used}; not used: {ignored}"
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
@@ -105,22 +102,27 @@ def apply_checkpoint(state: State, modules: Mapping[str, nn.Module], layers_per_
     Raises:
         CheckpointError: a part is incomplete, holds foreign keys, or has other shapes. Nothing is loaded then.
     """
-    parts = {part: _with_prefix(state, prefix) for part, prefix in PREFIXES.items()}
-    present = [part for part in PREFIXES if parts[part] or part in ("unet", "projection")]
     ready, missing, unexpected, used = {}, [], [], {}
-    for part in present:
-        mapped, unmapped = _converted(part, parts[part], layers_per_block)
+    for part, prefix in PREFIXES.items():
+        tensors = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+        if not tensors and part not in ("unet", "projection"):
+            continue
+        mapped, unmapped = _converted(part, tensors, layers_per_block)
         target = modules[part].state_dict()
         missing += [f"{part}: {name}" for name in target if name not in mapped]
         unexpected += [f"{part}: {name}" for name in [*unmapped, *(mapped.keys() - target.keys())]]
         ready[part] = {name: _fitted(part, name, mapped[name], target[name]) for name in mapped.keys() & target.keys()}
-        used[part] = len(parts[part]) - len(unmapped)
-    report = Report(used, tuple(unexpected), tuple(missing), _count_others(state))
+        used[part] = len(tensors) - len(unmapped)
     if missing or unexpected:
-        raise CheckpointError(_complaint(report))
+        raise CheckpointError(
+            f"the checkpoint would fill the model by half only: {len(missing)} weights are missing and "
+            f"{len(unexpected)} have no place, among them {', '.join([*missing[:3], *unexpected[:3]])}. Is it a "
+            "Zero123 checkpoint, and whole?"
+        )
     for part, weights in ready.items():
         modules[part].load_state_dict(weights)
-    return report
+    others = Counter(key.split(".")[0] for key in state if not key.startswith(tuple(PREFIXES.values())))
+    return Report(used, dict(others))
 
 
 def projection_of(state: State) -> nn.Linear:
@@ -139,38 +141,21 @@ def projection_of(state: State) -> nn.Linear:
 
 def _converted(part: str, tensors: State, layers_per_block: int) -> tuple[dict[str, Tensor], list[str]]:
     """Tensors of a part under their new names, and the old names that have no new one."""
-    if part == "unet":
-        return _renamed(tensors, lambda name: unet_name(name, layers_per_block))
-    if part == "vae":
-        return _renamed(tensors, lambda name: vae_name(name, _vae_levels(tensors)))
-    if part == "image_encoder":
-        return _clip_renamed(tensors)
-    return dict(tensors), []
-
-
-def _with_prefix(state: State, prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
-
-
-def _renamed(part: State, rename: Callable[[str], str | None]) -> tuple[dict[str, Tensor], list[str]]:
-    names = {name: rename(name) for name in part}
-    mapped = {new: part[old] for old, new in names.items() if new is not None}
-    return mapped, [old for old, new in names.items() if new is None]
-
-
-def _clip_renamed(part: State) -> tuple[dict[str, Tensor], list[str]]:
-    mapped, unmapped = {}, []
-    for name, value in part.items():
-        entries = clip_entries(name, value)
+    # LDM counts the resolutions of the VAE's decoder from the finest, diffusers from the coarsest.
+    levels = 1 + max((int(m[1]) for name in tensors if (m := re.match(r"decoder\.up\.(\d+)\.", name))), default=0)
+    mapped: dict[str, Tensor] = {}
+    unmapped = []
+    for name, value in tensors.items():
+        if part == "image_encoder":
+            entries = clip_entries(name, value)
+        elif part == "projection":
+            entries = {name: value}
+        else:
+            new = unet_name(name, layers_per_block) if part == "unet" else vae_name(name, levels)
+            entries = {} if new is None else {new: value}
         mapped |= entries
         unmapped += [] if entries else [name]
     return mapped, unmapped
-
-
-def _vae_levels(part: State) -> int:
-    """Number of resolutions of the decoder; LDM counts them from the finest, diffusers from the coarsest."""
-    levels = [int(match[1]) for name in part if (match := re.match(r"decoder\.up\.(\d+)\.", name))]
-    return 1 + max(levels, default=0)
 
 
 def _fitted(part: str, name: str, value: Tensor, target: Tensor) -> Tensor:
@@ -186,20 +171,3 @@ def _fitted(part: str, name: str, value: Tensor, target: Tensor) -> Tensor:
             "checkpoint is of another architecture"
         )
     return value.reshape(target.shape).to(target.dtype)
-
-
-def _count_others(state: State) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for name in state:
-        if not name.startswith(tuple(PREFIXES.values())):
-            head = name.split(".")[0]
-            counts[head] = counts.get(head, 0) + 1
-    return counts
-
-
-def _complaint(report: Report) -> str:
-    shown = [*report.missing[:3], *report.unexpected[:3]]
-    return (
-        f"the checkpoint would fill the model by half only: {len(report.missing)} weights are missing and "
-        f"{len(report.unexpected)} have no place, among them {', '.join(shown)}. Is it a Zero123 checkpoint, and whole?"
-    )

@@ -6,7 +6,7 @@ details); the projection mixes the CLIP embedding with the camera's numbers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -73,58 +73,57 @@ class Networks:
 
 @dataclass(frozen=True)
 class Architecture:
-    """Constructor arguments of all networks; by default those of Zero123-XL, as its `config.json` files give them."""
+    """Constructor arguments of all networks."""
 
-    unet: dict[str, Any] = field(
-        default_factory=lambda: {
-            "sample_size": 32,
-            "in_channels": 8,
-            "out_channels": 4,
-            "block_out_channels": (320, 640, 1280, 1280),
-            "down_block_types": ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
-            "up_block_types": ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
-            "layers_per_block": 2,
-            "attention_head_dim": 8,
-            "cross_attention_dim": 768,
-        }
-    )
-    vae: dict[str, Any] = field(
-        default_factory=lambda: {
-            "sample_size": 256,
-            "latent_channels": 4,
-            "block_out_channels": (128, 256, 512, 512),
-            "down_block_types": ("DownEncoderBlock2D",) * 4,
-            "up_block_types": ("UpDecoderBlock2D",) * 4,
-            "layers_per_block": 2,
-        }
-    )
-    image_encoder: dict[str, Any] = field(
-        default_factory=lambda: {
-            "hidden_size": 1024,
-            "intermediate_size": 4096,
-            "num_hidden_layers": 24,
-            "num_attention_heads": 16,
-            "image_size": 224,
-            "patch_size": 14,
-            "projection_dim": 768,
-        }
-    )
-    scheduler: dict[str, Any] = field(
-        default_factory=lambda: {
-            "beta_start": 0.00085,
-            "beta_end": 0.012,
-            "beta_schedule": "scaled_linear",
-            "num_train_timesteps": 1000,
-            "clip_sample": False,
-            "set_alpha_to_one": False,
-            "steps_offset": 1,
-        }
-    )
+    unet: dict[str, Any]
+    vae: dict[str, Any]
+    image_encoder: dict[str, Any]
     embedding: Embedding = "6dof"
 
 
-ZERO123_XL = Architecture()
-"""About 860 million parameters in the UNet, 84 in the VAE, 304 in the image encoder."""
+SCHEDULER: dict[str, Any] = {
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "num_train_timesteps": 1000,
+    "clip_sample": False,
+    "set_alpha_to_one": False,
+    "steps_offset": 1,
+}
+"""Noise schedule of Zero123, as its `scheduler_config.json` files give it."""
+
+ZERO123_XL = Architecture(
+    unet={
+        "sample_size": 32,
+        "in_channels": 8,
+        "out_channels": 4,
+        "block_out_channels": (320, 640, 1280, 1280),
+        "down_block_types": ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
+        "up_block_types": ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
+        "layers_per_block": 2,
+        "attention_head_dim": 8,
+        "cross_attention_dim": 768,
+    },
+    vae={
+        "sample_size": 256,
+        "latent_channels": 4,
+        "block_out_channels": (128, 256, 512, 512),
+        "down_block_types": ("DownEncoderBlock2D",) * 4,
+        "up_block_types": ("UpDecoderBlock2D",) * 4,
+        "layers_per_block": 2,
+    },
+    image_encoder={
+        "hidden_size": 1024,
+        "intermediate_size": 4096,
+        "num_hidden_layers": 24,
+        "num_attention_heads": 16,
+        "image_size": 224,
+        "patch_size": 14,
+        "projection_dim": 768,
+    },
+)
+"""Zero123-XL, as its `config.json` files give it: about 860 million parameters in the UNet, 84 in the VAE, 304 in the
+image encoder."""
 
 
 def build(architecture: Architecture, device: torch.device | str = "cpu") -> Networks:
@@ -134,7 +133,7 @@ def build(architecture: Architecture, device: torch.device | str = "cpu") -> Net
     from diffusers.schedulers.scheduling_ddim import DDIMScheduler
     from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
-    alphas = DDIMScheduler(**architecture.scheduler).alphas_cumprod
+    alphas = DDIMScheduler(**SCHEDULER).alphas_cumprod
     width = architecture.image_encoder["projection_dim"]
     with torch.device(device):
         return Networks(

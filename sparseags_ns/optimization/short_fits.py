@@ -77,7 +77,7 @@ class ShortFitter:
     def from_scratch(self, cameras: Cameras, trusted: Bool[Tensor, " views"]) -> Reconstruction:
         """Reconstruct coarsely from these cameras, with the trusted views only."""
         views = replace(self.views, cameras=cameras, trusted=trusted)
-        result = reconstruct(views, self.preset, progress=lambda *_: observer().pause())
+        result = reconstruct(views, self.preset, progress=lambda *_: observer().pause(), targets=self._targets)
         return Reconstruction(result.gaussians, result.cameras, trusted)
 
     def continued(self, fit: Reconstruction, continuation: Continuation) -> Reconstruction:

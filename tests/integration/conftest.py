@@ -90,5 +90,5 @@ def diffusion_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("weights") / "tiny"
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        write_folder(build(TINY), TINY, folder, "cc_projection")
+        write_folder(build(TINY), folder, "cc_projection")
     return folder

@@ -60,7 +60,6 @@ def test_a_whole_checkpoint_fills_every_network(tiny: Networks, make_ldm_state: 
     other = build(TINY)
     report = apply_checkpoint(make_ldm_state(tiny), other.modules(), 1)
     assert_same_weights(tiny, other, ("unet", "vae", "image_encoder", "projection"))
-    assert report.missing == report.unexpected == ()
     assert report.used["unet"] == len(tiny.unet.state_dict()) and report.used["projection"] == 2
     assert report.ignored == {"model_ema": 1, "betas": 1, "logvar": 1, "cond_stage_model": 1}
     assert report.line().startswith(f"keys used: unet {len(tiny.unet.state_dict())}, projection 2, vae ")

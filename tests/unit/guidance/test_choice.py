@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks.zero123_models import TINY, write_folder
+from benchmarks.zero123_models import write_folder
 from sparseags_ns.guidance import choice
 from sparseags_ns.guidance.checkpoints import CheckpointError
 from sparseags_ns.guidance.choice import choose_guidance
@@ -24,7 +24,7 @@ OPTIONS = Zero123Options(image_size=64)
 
 @pytest.fixture
 def folder(tiny: Networks, tmp_path: Path) -> Path:
-    write_folder(tiny, TINY, tmp_path / "model", "cc_projection")
+    write_folder(tiny, tmp_path / "model", "cc_projection")
     return tmp_path / "model"
 
 

@@ -33,13 +33,13 @@ def same(first: Networks, second: Networks) -> bool:
 @pytest.fixture
 def folder(tiny: Networks, tmp_path: Path) -> Path:
     """The tiny model in layout (a)."""
-    write_folder(tiny, TINY, tmp_path / "model", "clip_camera_projection")
+    write_folder(tiny, tmp_path / "model", "clip_camera_projection")
     return tmp_path / "model"
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_both_published_layouts_load_exactly(layout, tiny: Networks, tmp_path: Path) -> None:
-    write_folder(tiny, TINY, tmp_path, layout)
+    write_folder(tiny, tmp_path, layout)
     loaded = load_folder(tmp_path)
     assert same(tiny, loaded) and loaded.embedding == "6dof"
     torch.testing.assert_close(loaded.alphas_cumprod, tiny.alphas_cumprod)
@@ -54,13 +54,13 @@ def test_alphas_are_stable_diffusions(folder: Path) -> None:
 def test_vanilla_and_stable_are_told_apart(tmp_path: Path) -> None:
     vanilla = replace(TINY, embedding="vanilla")
     for name, embedding in (("zero123-xl", "vanilla"), ("stable-zero123", "stable")):
-        write_folder(build(vanilla), vanilla, tmp_path / name, "cc_projection")
+        write_folder(build(vanilla), tmp_path / name, "cc_projection")
         assert load_folder(tmp_path / name).embedding == embedding
 
 
 def test_halves_are_taken_where_wanted_and_else_where_there_is_nothing_else(tiny: Networks, tmp_path: Path) -> None:
-    write_folder(tiny, TINY, tmp_path, "cc_projection")
-    write_folder(tiny.frozen("cpu", torch.float16), TINY, tmp_path, "cc_projection", variant="fp16")
+    write_folder(tiny, tmp_path, "cc_projection")
+    write_folder(tiny.frozen("cpu", torch.float16), tmp_path, "cc_projection", variant="fp16")
     unet = tmp_path / "unet"
     assert str(weights_file(unet, half=True)).endswith(".fp16.safetensors")
     assert str(weights_file(unet, half=False)).endswith("model.safetensors")
@@ -137,7 +137,7 @@ def test_an_ldm_checkpoint_goes_on_top_of_a_folder(
     """6-DoF weights on a vanilla model: UNet and projection are the checkpoint's, the rest the folder's."""
     vanilla, six = replace(TINY, embedding="vanilla"), build(TINY)
     base = build(vanilla)
-    write_folder(base, vanilla, tmp_path / "base", "cc_projection")
+    write_folder(base, tmp_path / "base", "cc_projection")
     torch.save({"state_dict": make_ldm_state(six, whole=False)}, tmp_path / "six.ckpt")
     loaded, report = load_checkpoint(tmp_path / "six.ckpt", load_folder(tmp_path / "base"))
     assert loaded.embedding == "6dof" and set(report.used) == {"unet", "projection"}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks.zero123_models import TINY, write_folder
+from benchmarks.zero123_models import write_folder
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import Cameras, project
 from sparseags_ns.guidance.networks import Networks
@@ -190,7 +190,7 @@ def test_none_builds_no_prior(views: Views) -> None:
 def test_photographs_without_masks_are_warned_of(
     views: Views, tmp_path: Path, tiny: Networks, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_folder(tiny, TINY, tmp_path, "cc_projection")
+    write_folder(tiny, tmp_path, "cc_projection")
     assert build_prior(PriorSettings(guidance=str(tmp_path)), views, "cpu") is not None
     assert "objects on white" not in capsys.readouterr().err
     build_prior(PriorSettings(guidance=str(tmp_path)), replace(views, masks=torch.ones_like(views.masks)), "cpu")
