@@ -1,4 +1,4 @@
-"""The photographs of one scene, with masks, cameras, trust and points: what pose init hands to the optimisation."""
+"""`Views`: the photos of one scene with masks, cameras, trust and points, the input of the optimisation."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from sparseags_ns.geometry.cameras import Cameras
 
 @dataclass(frozen=True)
 class PointCloud:
-    """Points of the scene that a pose initialiser found on its way; Gaussians may start there."""
+    """Points of the scene found by a pose initialiser; Gaussians may be seeded there."""
 
     positions: Float[Tensor, "points 3"]
     """In the world of the cameras they came with."""
     colors: Float[Tensor, "points 3"]
     """sRGB, 0 to 1."""
     confidence: Float[Tensor, " points"]
-    """Above or equal to 0; only proportions count."""
+    """Not negative; only ratios matter."""
 
     def __len__(self) -> int:
         return len(self.positions)
 
     def __getitem__(self, index: Tensor) -> PointCloud:
-        """Some of the points."""
+        """A subset of the points."""
         return PointCloud(self.positions[index], self.colors[index], self.confidence[index])
 
     def to(self, *args: Any, **kwargs: Any) -> PointCloud:
@@ -40,51 +40,51 @@ class PointCloud:
 
 @dataclass(frozen=True)
 class Views:
-    """N photographs of one size, and all that is known of them.
+    """N photos of one size with their masks and cameras; a *view* is one entry.
 
     Colours are straight (not multiplied by alpha), sRGB, 0 to 1.
     """
 
     names: tuple[str, ...]
-    """Unique; the photograph's file name without its ending."""
+    """Unique; the photo's file name without its ending."""
     paths: tuple[Path, ...]
-    """Where each photograph was read from."""
+    """Photo files."""
     images: Float[Tensor, "views height width 3"]
     masks: Float[Tensor, "views height width"]
     """Coverage of the object, 0 to 1."""
     valid: Float[Tensor, "views height width"]
-    """1 where the photograph covers the pixel; 0 where a crop reached past its edge and nothing is known."""
+    """1 where the photo covers the pixel; 0 where a crop extends past its edge and the content is unknown."""
     cameras: Cameras
     trusted: Bool[Tensor, " views"]
     """Views whose pose takes part in the optimisation."""
     points: PointCloud | None = None
-    """In the world of the cameras; None where nobody found any. They may show more than the object."""
+    """In the world of the cameras; None if there are none. They may include the background."""
     unposed: tuple[int, ...] = ()
-    """Views that nobody knew a pose for: their cameras only stand in for one. None of them is trusted at first."""
+    """Views that came without a pose. Their cameras are placeholders, and none of them is trusted at first."""
     pose_lr_scale: Float[Tensor, " views"] | None = None
-    """How far refinement may move each camera: 1 freely, 0 not at all, since its pose was fitted to many points with an
-    error far below a working pixel. None: all freely."""
+    """Factor of the pose learning rate of each view: 1 for full refinement, 0 for a fixed camera, whose pose was fitted
+    to many points with an error far below a working pixel. None: 1 for all."""
     focal_scale: Float[Tensor, " views"] | None = None
-    """Focal length of each view over that of the photograph it was cropped from, if one lens setting can have taken all
-    photographs; None if not, or if nobody knows."""
+    """Focal length of each view relative to that of the photo it was cropped from, if one lens setting can have taken
+    all photos; None if not, or if unknown."""
 
     def __len__(self) -> int:
         return len(self.names)
 
     @property
     def posed(self) -> Bool[Tensor, " views"]:
-        """Views that came with a pose, right or wrong."""
+        """Mask of the views that came with a pose, right or wrong."""
         known = torch.ones_like(self.trusted)
         known[list(self.unposed)] = False
         return known
 
     @property
     def fixed(self) -> Bool[Tensor, " views"]:
-        """Views whose camera stays where it is."""
+        """Mask of the views whose camera is not refined."""
         return torch.zeros_like(self.trusted) if self.pose_lr_scale is None else self.pose_lr_scale <= 0
 
     def to(self, *args: Any, **kwargs: Any) -> Views:
-        """Move or cast everything of floating point; `trusted` only moves (it stays boolean)."""
+        """Move or cast all floating-point tensors, as `Tensor.to`; `trusted` is only moved."""
         images = self.images.to(*args, **kwargs)
         return replace(
             self,
@@ -99,7 +99,7 @@ class Views:
         )
 
     def moved(self, similarity: Similarity) -> Views:
-        """The same views, their cameras and points carried into another world."""
+        """The views with cameras and points mapped to another world."""
         cameras = self.cameras.with_poses(similarity.apply_to_poses(self.cameras.T_camera_world))
         if self.points is None:
             return replace(self, cameras=cameras)

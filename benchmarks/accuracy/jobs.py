@@ -26,8 +26,7 @@ from sparseags_ns.evaluation.held_out import novel_view_errors
 from sparseags_ns.geometry.alignment import normalizing_similarity
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.geometry.pose_errors import pose_errors
-from sparseags_ns.metrics.images import dssim
-from sparseags_ns.metrics.perceptual import PerceptualError
+from sparseags_ns.metrics.images import PerceptualError, dssim
 from sparseags_ns.optimization.reconstruct import Reconstruction, reconstruct
 from sparseags_ns.outliers.pose_repair import PoseRepair, repair_poses
 from sparseags_ns.views import Views

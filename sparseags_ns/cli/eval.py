@@ -67,7 +67,7 @@ def run_novel_views(run: Path, scene: Path, errors: CameraErrors) -> NovelViewEr
     import torch
 
     from sparseags_ns.evaluation.held_out import novel_view_errors, read_held_out
-    from sparseags_ns.metrics.perceptual import perceptual_error
+    from sparseags_ns.metrics.images import perceptual_error
     from sparseags_ns.runs.opening import open_run
 
     held_out = read_held_out(scene)

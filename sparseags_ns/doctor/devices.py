@@ -12,7 +12,7 @@ import torch
 from sparseags_ns.doctor.checks import Check
 from sparseags_ns.geometry.cameras import Cameras, orbit
 from sparseags_ns.rasterizer import Gaussians, rasterize
-from sparseags_ns.rasterizer.kernels import jit
+from sparseags_ns.rasterizer.kernels.jit import kernel_folder
 from sparseags_ns.rasterizer.threads import num_threads
 
 GROUP = "Devices"
@@ -33,7 +33,7 @@ def device_checks() -> list[Check]:
 
 def kernel_checks() -> list[Check]:
     """The CPU kernels: where their code is kept, and whether they draw."""
-    folder = jit._cache_folder()
+    folder = kernel_folder()
     if folder is None:
         fix = "make ~/.cache writable, or set NUMBA_CACHE_DIR to a folder that is"
         kept = Check(

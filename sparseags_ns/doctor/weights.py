@@ -10,7 +10,7 @@ import torch
 from sparseags_ns.doctor.checks import Check
 from sparseags_ns.guidance.choice import find_base, find_six_dof
 from sparseags_ns.guidance.loading import BASE_NAMES, SIX_DOF_SOURCE
-from sparseags_ns.metrics.perceptual import ALEXNET_FILES, find_alexnet
+from sparseags_ns.metrics.images import ALEXNET_FILES, find_alexnet
 from sparseags_ns.pose_init.features import features
 from sparseags_ns.pose_init.networks.dust3r_package import find_weights, missing_package, missing_weights
 from sparseags_ns.preprocess import rembg_masks

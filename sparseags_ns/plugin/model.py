@@ -19,8 +19,7 @@ from torch import Tensor, nn
 
 from sparseags_ns.console import announce
 from sparseags_ns.geometry.cameras import Cameras, opencv_from_opengl
-from sparseags_ns.metrics.images import psnr, ssim
-from sparseags_ns.metrics.perceptual import PerceptualError, perceptual_error
+from sparseags_ns.metrics.images import PerceptualError, perceptual_error, psnr, ssim
 from sparseags_ns.optimization.corrections import share_focal_length
 from sparseags_ns.optimization.losses import TargetPyramid, backgrounds
 from sparseags_ns.optimization.parameters import activate

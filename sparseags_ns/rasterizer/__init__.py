@@ -1,4 +1,4 @@
-"""Differentiable Gaussian splatting for many cameras in one call, on CPU and CUDA behind one door.
+"""Differentiable Gaussian splatting for many cameras in one call, on CPU and CUDA.
 
     raster = rasterize(gaussians, cameras, background)
     raster.rgb, raster.alpha  # [views height width 3], [views height width]
@@ -38,16 +38,16 @@ def rasterize(
 ) -> Raster:
     """Render all cameras; gradients flow to every tensor of the Gaussians, the background, the poses, and K.
 
-    Of K, fx, fy, cx and cy are used. Gaussians that hold NaN or infinity are left out (not by gsplat on CUDA).
+    K counts through fx, fy, cx and cy only. Gaussians that hold NaN or infinity are left out (not by gsplat on CUDA).
 
     Args:
         gaussians: activated. Colours [N 3] are RGB, colours [N bases 3] are spherical harmonics.
-        background: linear behind the splats; black if None.
-        sh_degree: highest degree to use; by default all that the coefficients hold. Not allowed with RGB.
+        background: colour behind the splats; black if None.
+        sh_degree: highest degree to use; by default that of the coefficients. Not allowed with RGB.
         depth: also render expected depth.
-        backend: "auto" goes by the tensors' device (cpu: our numba kernel; cuda: gsplat). A named back end is
+        backend: "auto" chooses by the tensors' device (cpu: the numba kernels; cuda: gsplat). A back end named here is
             used or refused, never replaced.
-        absgrad: have the backward pass put per-pixel absolute gradients into `info["means2d"].absgrad`.
+        absgrad: make the backward pass write the sums of absolute per-pixel gradients to `info["means2d"].absgrad`.
         near, far: range of z that is drawn, in world units.
 
     Raises:
@@ -61,7 +61,7 @@ def rasterize(
 
 
 def _renderer(backend: str) -> Callable[..., Raster]:
-    """A back end's function; the fast ones are imported when first used."""
+    """The function of a back end; numba and gsplat are imported only when used."""
     if backend == "cuda":
         from sparseags_ns.rasterizer.cuda import rasterize_cuda
 

@@ -1,7 +1,8 @@
-"""The three differentiable steps of the CPU back end, as torch sees them: kernels forward, kernels backward.
+"""The three differentiable steps of the CPU back end as autograd functions: project, colour, composite.
 
-Each step hands numpy views of contiguous tensors to the kernels and spreads the work over threads. Tensors that the
-backward pass reads are saved the torch way, so that changing them in place in between is an error, as everywhere.
+Each step passes numpy views of contiguous tensors to the kernels and spreads the work over threads. Tensors that the
+backward pass reads are saved with `save_for_backward`, so that torch reports an error if they are changed in place in
+between.
 """
 
 from __future__ import annotations
@@ -25,21 +26,22 @@ from sparseags_ns.rasterizer.kernels import (
 from sparseags_ns.rasterizer.threads import run_chunks, tasks_per_view
 
 _BLOCK = 1024
-"""Gaussians in one task of the steps that run over Gaussians; fixed, for sums are taken block by block."""
+"""Gaussians in one task of the steps over Gaussians. Fixed, because sums are taken block by block: it decides the last
+bits."""
 
 
 def as_array(tensor: Tensor) -> np.ndarray:
-    """The tensor's own memory if it is contiguous, else a copy."""
+    """The tensor's memory as an array if it is contiguous, otherwise a copy."""
     return tensor.detach().contiguous().numpy()
 
 
 def _gradient(tensor: Tensor | None, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """An incoming gradient; zeros where autograd hands none."""
+    """An incoming gradient; zeros if autograd passes None."""
     return np.zeros(shape, dtype) if tensor is None else as_array(tensor)
 
 
 def make_geometry(means: np.ndarray, quats: np.ndarray, scales: np.ndarray) -> np.ndarray:
-    """Means and world covariances, as the projection kernels read them."""
+    """Means and world covariances [9 N] in the layout of the projection kernels."""
     geometry = np.empty(9 * means.shape[0], means.dtype)
 
     def fill(begin: int, end: int) -> None:
@@ -50,7 +52,7 @@ def make_geometry(means: np.ndarray, quats: np.ndarray, scales: np.ndarray) -> n
 
 
 class Project(torch.autograd.Function):
-    """Gaussians and cameras to (means2d, conics, depths, radii), each [views gaussians ...]."""
+    """From Gaussians and cameras to (means2d, conics, depths, radii), each [views gaussians ...]."""
 
     @staticmethod
     def forward(ctx, means, quats, scales, T_camera_world, K, size, z_range):
@@ -96,6 +98,7 @@ class Project(torch.autograd.Function):
             )  # fmt: skip
 
         run_chunks(n, _BLOCK, work)
+        # One row per block of Gaussians, summed in order: the same bits for any number of threads.
         v_camera = v_cameras.sum(axis=0)
         v_T, v_K = np.zeros_like(T), np.zeros_like(K)
         v_T[:, :3] = v_camera[:, :12].reshape(views, 3, 4)
@@ -106,7 +109,7 @@ class Project(torch.autograd.Function):
 
 
 class Harmonics(torch.autograd.Function):
-    """(means, camera centres, coefficients, radii, bases) to colours [views gaussians 3], black where not seen."""
+    """From means, camera centres and coefficients to colours [views gaussians 3], black where `radii` is 0."""
 
     @staticmethod
     def forward(ctx, means, centers, coefficients, radii, bases):
@@ -145,7 +148,7 @@ class Harmonics(torch.autograd.Function):
 
 
 class ViewBins(NamedTuple):
-    """What `binning.bin_view` returns."""
+    """The splats of one view and their pairs with tiles; see `kernels.binning`."""
 
     ids: np.ndarray
     splats: np.ndarray
@@ -162,9 +165,9 @@ class ViewBins(NamedTuple):
 
 
 class Composite(torch.autograd.Function):
-    """Splats to (rgb [views height width 3], alpha [views height width], sum of w z or None).
+    """From splats to (rgb [views height width 3], alpha [views height width], sum of w z or None).
 
-    `colors` is [views gaussians 3]; `means2d.absgrad` is set by the backward pass if `absgrad`.
+    `colors` is [views gaussians 3]. The backward pass sets `means2d.absgrad` if `absgrad`.
     """
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""What the door asks of its inputs, and which back end it chooses."""
+"""Checks of the inputs of `rasterize` and `score_poses`, and the choice of the back end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sparseags_ns.rasterizer.constants import SH_DEGREE_MAX
 from sparseags_ns.rasterizer.types import Gaussians
 
 Backend = Literal["auto", "cpu", "cuda", "reference"]
-"""Which rasterizer to use; "auto" goes by the device of the tensors."""
+"""Which rasterizer to use; "auto" chooses by the device of the tensors."""
 
 
 class RasterizerInputError(ValueError):
@@ -22,7 +22,11 @@ class RasterizerInputError(ValueError):
 
 
 def check_backend(backend: Backend, device: torch.device) -> Literal["cpu", "cuda", "reference"]:
-    """The back end to use on a device; a named one that cannot serve it is an error."""
+    """The back end for tensors on a device.
+
+    Raises:
+        RasterizerInputError: the named back end does not support the device.
+    """
     if backend == "auto":
         if device.type not in ("cpu", "cuda"):
             raise RasterizerInputError(
@@ -39,7 +43,11 @@ def check_backend(backend: Backend, device: torch.device) -> Literal["cpu", "cud
 
 
 def check_inputs(gaussians: Gaussians, cameras: Cameras, sh_degree: int | None) -> None:
-    """Refuse what has the wrong shape, or is spread over devices or dtypes."""
+    """Check shapes, and that all tensors share one device and dtype.
+
+    Raises:
+        RasterizerInputError: they do not.
+    """
     _check_shapes(gaussians, cameras)
     _check_sh_degree(gaussians.colors, sh_degree)
     means = gaussians.means

@@ -1,4 +1,4 @@
-"""Numbers shared by every back end: those that fix what is rendered (gsplat 1.4.0, classic mode), and SSIM's."""
+"""Constants shared by all back ends: the definition of the render (gsplat 1.4.0, classic mode), harmonics and SSIM."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The CPU back end: numba kernels under three differentiable steps, project, colour, composite.
 
-Same results as `reference.rasterize_reference`, which defines them. Frames: `world`; `camera`, OpenCV axes. Units:
-world units; pixels.
+Results equal those of `reference.rasterize_reference`, which defines them. Frames: `world`; `camera`, OpenCV axes.
+Units: world units; pixels.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def rasterize_cpu(
         depth,
         absgrad,
     )
-    # Alpha is 0 or at least 1/255; the division must stay finite where it is 0, for the gradient's sake.
+    # Alpha is 0 or at least 1/255. Where it is 0 the division must stay finite, or the gradient becomes NaN.
     covered = alpha.detach() > 0
     expected_depth = torch.where(covered, z_sum / torch.where(covered, alpha, 1), 0) if depth else None
     return Raster(rgb, alpha, expected_depth, strategy_info(projection, cameras))

@@ -1,7 +1,7 @@
-"""The CUDA back end: gsplat 1.4.0, imported when first used (it compiles its kernels once if it came without them).
+"""The CUDA back end: gsplat 1.4.0, imported when first used (it compiles its kernels once if installed without them).
 
-gsplat has no gradient for the intrinsics. They get theirs through the poses: a camera with intrinsics K at pose T
-draws exactly what a camera with K_0 draws at (K_0^-1 K) T, which gsplat differentiates as it would any pose.
+gsplat has no gradient for the intrinsics. It is computed through the poses: a camera with intrinsics K at pose T
+renders exactly what a camera with K_0 renders at (K_0^-1 K) T, and gsplat differentiates by that pose.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def rasterize_cuda(
     if gaussians.means.dtype != torch.float32:
         raise RasterizerInputError(f"gsplat renders float32 only, the Gaussians are {gaussians.means.dtype}")
     if len(gaussians.means) == 0:
-        # gsplat's kernels cannot be launched over nothing; the twin's result is the background on any device.
+        # gsplat's kernels cannot be launched without Gaussians; the reference renders the background on any device.
         return rasterize_reference(gaussians, cameras, background, depth=depth, absgrad=absgrad)
     if gaussians.colors.dim() == 3 and sh_degree is None:
         sh_degree = math.isqrt(gaussians.colors.shape[1]) - 1
@@ -63,7 +63,7 @@ def rasterize_cuda(
 
 
 def intrinsics_in_poses(cameras: Cameras) -> Cameras:
-    """The same cameras with constant intrinsics K_0 = K, and K's gradient led through the poses (K_0^-1 K) T."""
+    """Equivalent cameras with constant intrinsics K_0 = K, whose poses (K_0^-1 K) T carry the gradient of K."""
     fixed = cameras.K.detach()
     change = functional.pad(torch.linalg.solve(fixed, cameras.K), (0, 1, 0, 1))
     corner = torch.zeros_like(change)

@@ -1,8 +1,9 @@
 """Photometric loss of renders against photographs: a mix of L1, L2 and 1 - SSIM, one number for each view.
 
 On CPU one fused kernel computes loss and gradient together, several times faster than convolutions under autograd;
-elsewhere the same is written in torch. Colours are 0 to 1. A pixel's weight (1 known, 0 unknown) scales its error in
-L1 and L2; SSIM sees photograph + weight (render - photograph), and a window counts by the weight of its centre.
+on other devices the loss is computed in torch. Colours are 0 to 1. A pixel's weight (1 known, 0 unknown) scales its
+error in L1 and L2; SSIM compares the photo with photo + weight (render - photo), and a window has the weight of its
+central pixel.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ def photometric_loss(
 
     Args:
         rendered: gradients flow to it.
-        target: the photographs, no gradient.
-        weights: of the pixels, 0 to 1; means are weighted means. All 1 if None.
+        target: the photos; receive no gradient.
+        weights: weights of the pixels, 0 to 1, for weighted means; all 1 if None.
         l1, l2, dssim: weights of the terms; the defaults are those of 3DGS (Kerbl et al. 2023, eq. 7).
     """
     if dssim > 0 and min(rendered.shape[1:3]) < SSIM_WINDOW:
@@ -55,7 +56,7 @@ def photometric_loss_in_torch(
     l2: float,
     dssim: float,
 ) -> Float[Tensor, " views"]:
-    """The same in torch operations: what other devices use, and the oracle of the kernel's tests."""
+    """`photometric_loss` in torch operations, for other devices and as the oracle of the kernel's tests."""
     error = rendered - target
     terms = (l1 * error.abs() + l2 * error.square()).mean(dim=-1)
     loss = (terms * weights).sum(dim=(1, 2)) / weights.sum(dim=(1, 2)).clamp_min(1e-12)
@@ -88,7 +89,7 @@ def ssim_map(
 
 
 class _FusedLoss(torch.autograd.Function):
-    """Loss and gradient from the kernel, a view at a time on each thread."""
+    """Loss and gradient from the kernel; each thread processes one view at a time."""
 
     @staticmethod
     def forward(ctx, rendered, target, weights, mix):

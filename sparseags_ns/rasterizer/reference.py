@@ -1,12 +1,12 @@
-"""The readable twin of the fast rasterizers: plain torch, autograd for every gradient, the oracle of the tests.
+"""The reference rasterizer: plain torch, autograd for every gradient, the oracle of the tests.
 
-It defines what the back ends compute, which is what `gsplat.rasterization` (classic mode) computes: EWA splatting
+It defines the results of all back ends, which are those of `gsplat.rasterization` (classic mode): EWA splatting
 (Zwicker et al. 2001) as used by 3D Gaussian splatting (Kerbl et al. 2023).
 
 Frames: `world`; `camera`, OpenCV axes. Units: world units; pixels, pixel (column i, row j) has its centre at
 (i + 0.5, j + 0.5).
 
-Letters: Sigma, covariance; conic, the three distinct entries (A, B, C) of an inverse 2D covariance; sigma, the
+Notation: Sigma, covariance; conic, the three distinct entries (A, B, C) of an inverse 2D covariance; sigma, the
 exponent 1/2 d^T Sigma^-1 d; T, transmittance.
 """
 
@@ -81,7 +81,7 @@ def rasterize_reference(
 
 
 def strategy_info(projection: Projection, cameras: Cameras) -> dict[str, object]:
-    """What gsplat's strategies read after a render that was not packed."""
+    """The fields of `Raster.info`, which gsplat's strategies read after an unpacked render."""
     return {
         "means2d": projection.means2d,
         "radii": projection.radii,
@@ -133,8 +133,8 @@ def _pinhole(
 ) -> tuple[Float[Tensor, "views n 2"], Float[Tensor, "views n 2 3"]]:
     """Pinhole projection of points in the camera frame, and its derivative.
 
-    Far outside the image the derivative explodes; it is taken at the image point clamped to a margin of 15%
-    around the image (the original 3DGS code does so; the paper does not say it).
+    Far outside the image the derivative explodes, so it is taken at the image point clamped to a margin of 15% around
+    the image (as in the code of 3DGS; the paper does not mention it).
     """
     x, y, z = points.unbind(-1)
     fx, fy, cx, cy = (cameras.K[:, i, j, None] for i, j in ((0, 0), (1, 1), (0, 2), (1, 2)))
@@ -156,7 +156,7 @@ def _radii(a: Float[Tensor, "*b"], c: Float[Tensor, "*b"], determinant: Float[Te
 
 
 def view_colors(gaussians: Gaussians, cameras: Cameras, sh_degree: int | None) -> Float[Tensor, "views gaussians 3"]:
-    """Colours as each camera sees them: RGB as given, or spherical harmonics + 0.5, not below 0."""
+    """Colours seen by each camera: RGB unchanged, or spherical harmonics + 0.5, not below 0."""
     if gaussians.colors.dim() == 2:
         return gaussians.colors.expand(len(cameras), -1, -1)
     bases = gaussians.colors.shape[1]
@@ -193,7 +193,7 @@ def _composite_view(
     cameras: Cameras,
     absgrad: bool,
 ) -> tuple[Float[Tensor, "height width 4"], Float[Tensor, "height width"]]:
-    """Composite one image tile by tile: sums of w (r, g, b, z), and alpha."""
+    """Composite one image tile by tile: (sums of w (r, g, b, z), alpha)."""
     features = torch.cat([colors, projection.depths[view][:, None]], dim=-1)
     order = torch.argsort(projection.depths[view], stable=True)
     rows, alpha_rows = [], []
@@ -215,7 +215,7 @@ def _composite_view(
 def _accumulate_absgrad(
     offsets: Float[Tensor, "h w m 2"], target: Float[Tensor, "gaussians 2"], ids: Int[Tensor, " m"]
 ) -> None:
-    """Have the backward pass add |d loss / d mean| of each pixel to `target` (AbsGS, Ye et al. 2024)."""
+    """Make the backward pass add |d loss / d mean| of each pixel to `target` (AbsGS, Ye et al. 2024)."""
 
     def add(grad: Float[Tensor, "h w m 2"]) -> None:
         target.index_add_(0, ids, grad.abs().sum(dim=(0, 1)))
@@ -224,7 +224,7 @@ def _accumulate_absgrad(
 
 
 def _touches_tile(projection: Projection, view: int, left: int, top: int) -> Bool[Tensor, " gaussians"]:
-    """Which Gaussians gsplat lists for a tile: those whose square of 3 sigma, grown to whole tiles, covers it."""
+    """Which Gaussians gsplat lists for a tile: the square of 3 sigma, rounded outwards to whole tiles, covers it."""
     radii, tile = projection.radii[view], torch.tensor([left, top], device=projection.radii.device) / GSPLAT_TILE
     means, reach = projection.means2d[view].detach() / GSPLAT_TILE, radii[:, None] / GSPLAT_TILE
     covers = (torch.floor(means - reach) <= tile) & (tile < torch.ceil(means + reach))
@@ -232,7 +232,7 @@ def _touches_tile(projection: Projection, view: int, left: int, top: int) -> Boo
 
 
 def _pixel_centers(left: int, top: int, cameras: Cameras, like: Tensor) -> Float[Tensor, "h w 2"]:
-    """Centres of the pixels of one tile, which the image's edge may cut."""
+    """Centres of the pixels of one tile inside the image."""
     bottom, right = min(top + GSPLAT_TILE, cameras.height), min(left + GSPLAT_TILE, cameras.width)
     y = torch.arange(top, bottom, dtype=like.dtype, device=like.device) + 0.5
     x = torch.arange(left, right, dtype=like.dtype, device=like.device) + 0.5

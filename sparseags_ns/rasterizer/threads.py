@@ -1,10 +1,11 @@
-"""Runs kernels on several threads: plain Python threads, for the kernels release the GIL.
+"""Runs kernels on several threads: plain Python threads, since the kernels release the GIL.
 
-Compared with numba's own parallel loops: no threading layer (workqueue aborts when two threads enter it, omp needs a
-system library), no second thread pool to fight torch's, half the compile time; and two callers at once just share.
+Reasons against numba's own parallel loops: they need a threading layer (workqueue aborts when two threads enter it, omp
+needs a system library) and a second thread pool that competes with torch's, and they take twice the time to compile.
+Here two callers at once share the threads.
 
-As many threads are used as torch uses (`torch.set_num_threads`, OMP_NUM_THREADS), unless `torch_on_one_thread` says
-otherwise.
+The kernels use as many threads as torch (`torch.set_num_threads`, OMP_NUM_THREADS), except inside
+`torch_on_one_thread`.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ _pool: ThreadPoolExecutor | None = None
 
 
 def num_threads() -> int:
-    """How many threads the kernels use."""
+    """Number of threads that the kernels use."""
     return torch.get_num_threads() if _fixed_count is None else _fixed_count
 
 
 @contextmanager
 def torch_on_one_thread() -> Iterator[int]:
-    """Inside, torch itself works on one thread while the kernels keep their number, which is yielded.
+    """Context in which torch uses one thread and the kernels keep their number of threads, which is yielded.
 
     A joint step is many small torch operations between kernel calls. After each of them OpenMP's threads wait actively
     and take the cores from the kernels' threads: measured on two busy cores, five times the CPU time.
@@ -48,7 +49,7 @@ def torch_on_one_thread() -> Iterator[int]:
 
 @contextmanager
 def torch_on_all_threads() -> Iterator[None]:
-    """Inside, torch works on as many threads as the kernels again: for large networks inside `torch_on_one_thread`."""
+    """Context in which torch uses as many threads as the kernels: for large networks inside `torch_on_one_thread`."""
     outer = torch.get_num_threads()
     torch.set_num_threads(num_threads())
     try:
@@ -58,9 +59,9 @@ def torch_on_all_threads() -> Iterator[None]:
 
 
 def run_chunks(count: int, chunk: int, work: Callable[[int, int], None]) -> None:
-    """Call work(begin, end) for 0 to count in chunks, on this thread and as many others as torch would use."""
+    """Call work(begin, end) on chunks of the range 0 to count, on this thread and helper threads."""
     chunks = -(-count // chunk) if count > 0 else 0
-    numbers = itertools.count()
+    numbers = itertools.count()  # next() is atomic, so no two threads take the same chunk
 
     def drain() -> None:
         while (number := next(numbers)) < chunks:
@@ -82,7 +83,7 @@ def run_chunks(count: int, chunk: int, work: Callable[[int, int], None]) -> None
 
 
 def tasks_per_view(views: int) -> int:
-    """In how many pieces to cut the work on each view, so that all threads stay busy until the end."""
+    """Number of pieces into which the work on each view is divided, so that all threads stay busy until the end."""
     threads = num_threads()
     return 1 if threads == 1 else max(1, -(-8 * threads // max(views, 1)))
 
@@ -96,7 +97,7 @@ def _executor() -> ThreadPoolExecutor:
 
 
 def _forget_pool() -> None:
-    """A forked child inherits the pool's bookkeeping but none of its threads."""
+    """Drop the pool in a forked child, which inherits the pool's state but none of its threads."""
     global _pool, _lock
     _pool, _lock = None, threading.Lock()
 

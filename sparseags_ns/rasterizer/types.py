@@ -1,4 +1,4 @@
-"""What goes into the rasterizer and what comes out of it."""
+"""Inputs and outputs of the rasterizer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Gaussians:
     quats: Float[Tensor, "gaussians 4"]
     """Orientation (w, x, y, z), of any length."""
     scales: Float[Tensor, "gaussians 3"]
-    """Standard deviations along the own axes, in world units, positive."""
+    """Standard deviations along the Gaussian's axes, in world units, positive."""
     opacities: Float[Tensor, " gaussians"]
     """0 to 1."""
     colors: Float[Tensor, "gaussians 3"] | Float[Tensor, "gaussians bases 3"]
@@ -70,4 +70,4 @@ class Raster:
     depth: Float[Tensor, "views height width"] | None
     """Expected z in the camera frame (weighted mean over the splats of a pixel), 0 where alpha is 0."""
     info: dict[str, Any]
-    """What gsplat's strategies read: means2d, radii, width, height, n_cameras, gaussian_ids."""
+    """Fields that gsplat's strategies read: means2d, radii, width, height, n_cameras, gaussian_ids."""

@@ -13,8 +13,7 @@ import torch
 
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import Cameras, orbit
-from sparseags_ns.metrics.images import dssim
-from sparseags_ns.metrics.perceptual import PerceptualError
+from sparseags_ns.metrics.images import PerceptualError, dssim
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.constants import SH_C0
 from sparseags_ns.rasterizer.types import Gaussians

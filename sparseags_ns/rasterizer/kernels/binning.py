@@ -2,9 +2,9 @@
 
 A splat reaches a pixel if gsplat lists it for the pixel's 16 x 16 tile (square of 3 sigma, rounded outwards) and its
 alpha there can be 1/255 or more: u^2 + w^2 <= q with q = log2(255 opacity). The second condition is an ellipse, which
-is cut column of tiles by column of tiles; both are result-preserving.
+is intersected with each column of tiles. Neither condition leaves out a pixel that the splat would change.
 
-A pair is one splat in one tile. Pairs are numbered by splat, so the gradients of a splat lie side by side; each tile
+A pair is one splat in one tile. Pairs are numbered by splat, so that the gradients of a splat are contiguous; each tile
 lists its pairs from near to far.
 """
 
@@ -15,6 +15,7 @@ import math
 import numpy as np
 
 from sparseags_ns.rasterizer.constants import ALPHA_MIN, GSPLAT_TILE
+from sparseags_ns.rasterizer.kernels.arithmetic import whole_above, whole_below
 from sparseags_ns.rasterizer.kernels.jit import jit
 from sparseags_ns.rasterizer.kernels.layout import (
     GROUP_HEIGHT,
@@ -32,12 +33,11 @@ from sparseags_ns.rasterizer.kernels.layout import (
     TILE_HEIGHT,
     TILE_WIDTH,
 )
-from sparseags_ns.rasterizer.kernels.rounding import whole_above, whole_below
 from sparseags_ns.rasterizer.kernels.sorting import depth_order
 
 _LOG2_E = 1.0 / math.log(2.0)
 _LOG2_ALPHA_MIN = math.log2(ALPHA_MIN)
-# Boxes are grown a little, so that rounding never loses a pixel; alpha is tested again at each pixel.
+# Boxes are enlarged slightly, so that rounding never loses a pixel; alpha is tested again at each pixel.
 _GROW, _PAD = 1.0001, 1e-3
 _HUGE = 1e30
 
@@ -58,10 +58,11 @@ def visible_in_order(depths, radii, opacities):
 
 @jit
 def make_splats(ids, means2d, conics, depths, opacities, colors):
-    """Gather the splats of one view in drawing order, ready to draw.
+    """Gather the splats of one view in drawing order, whitened.
 
-    With the conic (A, B, C): a = sqrt(A k), b = B k / a, c = sqrt(C k - b^2), k = log2(e) / 2, so that
-    u^2 + w^2 = sigma log2(e).
+    The exponent sigma = 1/2 (A dx^2 + 2 B dx dy + C dy^2) becomes a sum of two squares by a Cholesky factorisation:
+    u = a dx + b dy, w = c dy, u^2 + w^2 = sigma log2(e). Comparing coefficients with k = log2(e) / 2 gives a^2 = k A,
+    a b = k B, b^2 + c^2 = k C.
     """
     F = means2d.dtype.type
     k = F(0.5 * _LOG2_E)
@@ -73,6 +74,8 @@ def make_splats(ids, means2d, conics, depths, opacities, colors):
         a = math.sqrt(conics[g, 0] * k)
         b = conics[g, 1] * k / a
         splat[SPLAT_A], splat[SPLAT_B] = a, b
+        # Positive for a positive definite conic; the bound keeps the root real when rounding makes it slightly
+        # negative.
         splat[SPLAT_C] = math.sqrt(max(conics[g, 2] * k - b * b, F(1e-20)))
         splat[SPLAT_LOG_OPACITY] = math.log2(opacities[g])
         splat[SPLAT_RED], splat[SPLAT_GREEN], splat[SPLAT_BLUE] = colors[g, 0], colors[g, 1], colors[g, 2]
@@ -95,8 +98,10 @@ def _listed_pixels(center, radius, size):
 
 @jit
 def _reached_pixels(low, high, first, end):
-    """First and last of the pixels `first` to `end` whose centres lie in [low, high]; the last is below the first if
-    there are none. What is rounded is positive, so rounding towards zero is rounding down.
+    """First and last of the pixels `first` to `end` (exclusive) whose centres lie in [low, high].
+
+    The last is below the first if there are none. The rounded numbers are positive, so int(), which rounds towards
+    zero, rounds down.
     """
     F = type(low)
     return int(max(low, F(first)) + F(0.5)), int(min(high, F(end)) - F(0.5))
@@ -110,6 +115,7 @@ def splat_box(splat, radius, width, height):
     y0, y1 = _listed_pixels(splat[SPLAT_Y], F(radius), height)
     a, b, c = splat[SPLAT_A], splat[SPLAT_B], splat[SPLAT_C]
     q = max(splat[SPLAT_LOG_OPACITY] - F(_LOG2_ALPHA_MIN), F(0))
+    # Bounding box of u^2 + w^2 <= q: dy = w / c, and dx = u / a - b w / (a c) is largest along its own gradient.
     reach_y = math.sqrt(q) / c
     reach_x = math.sqrt(q * (b * b + c * c)) / (a * c)
     pad_x, pad_y = reach_x * F(_GROW) + F(_PAD), reach_y * F(_GROW) + F(_PAD)
@@ -120,7 +126,11 @@ def splat_box(splat, radius, width, height):
 
 @jit
 def ellipse_of(splat):
-    """The ellipse u^2 + w^2 = q as dy = -shear dx +- sqrt(height2 - slope2 dx^2), and dx where dy is largest."""
+    """The ellipse u^2 + w^2 = q as dy = -shear dx +- sqrt(height2 - slope2 dx^2): (shear, height2, slope2, top).
+
+    `top` is the dx at which dy is largest. From (a dx + b dy)^2 + (c dy)^2 = q, solved for dy: shear = a b / (b^2 +
+    c^2), height2 = q / (b^2 + c^2), slope2 = (a c / (b^2 + c^2))^2. dy is largest where u = 0 and w = sqrt(q).
+    """
     F = splat.dtype.type
     a, b, c = splat[SPLAT_A], splat[SPLAT_B], splat[SPLAT_C]
     q = max(splat[SPLAT_LOG_OPACITY] - F(_LOG2_ALPHA_MIN), F(0))
@@ -131,12 +141,14 @@ def ellipse_of(splat):
 
 @jit
 def column_rows(x, y, ellipse, left, y0, y1):
-    """First and last of the rows y0 to y1 that an ellipse about (x, y) reaches within the 8 pixels right of `left`.
+    """First and last of the rows y0 to y1 that an ellipse centred at (x, y) reaches in the 8 columns from `left` on.
 
     The ellipse's upper branch is concave: its highest point over an interval of dx is at the point of the interval
     nearest to `top`. The lower branch is the upper one turned by 180 degrees.
     """
     F = type(x)
+    # (dx, dy) point from the pixel to the centre: dx falls from the first to the last column, and dy_high is the top
+    # row.
     shear, height2, slope2, top = ellipse
     to_dx = x - (F(left) + F(0.5))
     from_dx = to_dx - F(TILE_WIDTH - 1)
@@ -149,6 +161,7 @@ def column_rows(x, y, ellipse, left, y0, y1):
 
 @jit
 def _count_pairs_at_most(boxes):
+    """Upper bound of the number of pairs: all tiles that the splats' bounding boxes touch."""
     total = 0
     for rank in range(boxes.shape[0]):
         x0, x1, y0, y1 = boxes[rank, 0], boxes[rank, 1], boxes[rank, 2], boxes[rank, 3]
@@ -169,7 +182,7 @@ def list_pairs(splats, boxes, tile_columns, splat_starts, tile_counts, tiles, gr
         x, y, ellipse = splats[rank, SPLAT_X], splats[rank, SPLAT_Y], ellipse_of(splats[rank])
         for column in range(x0 // TILE_WIDTH, x1 // TILE_WIDTH + 1):
             first, last = column_rows(x, y, ellipse, column * TILE_WIDTH, y0, y1)
-            # Mostly one tile: the loop over its tiles is written so that the compiler does not unroll it.
+            # Mostly one tile per column: the loop is written so that the compiler does not unroll it.
             tile_row, group = first // TILE_HEIGHT, first % TILE_HEIGHT // GROUP_HEIGHT
             while first <= last:
                 end = min(last, tile_row * TILE_HEIGHT + TILE_HEIGHT - 1)
@@ -185,7 +198,11 @@ def list_pairs(splats, boxes, tile_columns, splat_starts, tile_counts, tiles, gr
 
 @jit
 def sort_pairs(tiles, splat_starts, tile_counts):
-    """List the pairs of each tile, nearest splat first: a stable counting sort. Pairs, their splats, tile starts."""
+    """List the pairs of each tile, nearest splat first: (pairs, their splats' ranks, tile starts).
+
+    A counting sort by tile. Pairs are visited in the order of their splats, that is by depth, and the sort is stable,
+    so each tile's list is in order of depth.
+    """
     tile_starts = np.zeros(tile_counts.shape[0] + 1, np.int64)
     for tile in range(tile_counts.shape[0]):
         tile_starts[tile + 1] = tile_starts[tile] + tile_counts[tile]
@@ -202,7 +219,7 @@ def sort_pairs(tiles, splat_starts, tile_counts):
 
 @jit
 def bin_view(means2d, conics, depths, radii, opacities, colors, width, height):
-    """All of the above for one view: ids, splats, splat_starts, pairs, ranks, groups (by pair), tile_starts."""
+    """Bin one view: (ids, splats, splat_starts, pairs, ranks, groups, tile_starts); `groups` is indexed by pair."""
     ids = visible_in_order(depths, radii, opacities)
     splats = make_splats(ids, means2d, conics, depths, opacities, colors)
     boxes = np.empty((ids.shape[0], 4), np.int32)

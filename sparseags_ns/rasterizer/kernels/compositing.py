@@ -1,4 +1,8 @@
-"""Drawing tiles, front to back: colour += w c with w = alpha T, then T *= 1 - alpha (3DGS, eq. 3)."""
+"""Drawing tiles, front to back: colour += w c with w = alpha T, then T *= 1 - alpha (3DGS, eq. 3).
+
+The loop over pixels has no branches, only selections, so that it compiles to vector code: a pixel that is closed goes
+on through the loop with weight 0.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ import math
 import numpy as np
 
 from sparseags_ns.rasterizer.constants import ALPHA_MAX, ALPHA_MIN, TRANSMITTANCE_MIN
-from sparseags_ns.rasterizer.kernels.exponential import EXPONENT_MIN, exp2_small
+from sparseags_ns.rasterizer.kernels.arithmetic import EXPONENT_MIN, exp2_small
 from sparseags_ns.rasterizer.kernels.jit import jit
 from sparseags_ns.rasterizer.kernels.layout import (
     GROUP,
@@ -38,12 +42,12 @@ from sparseags_ns.rasterizer.kernels.tiles import close_groups, open_tile, tile_
 _U = np.uint64
 _LOG2_ALPHA_MIN = math.log2(ALPHA_MIN)
 CLOSE_EVERY = 16
-"""Splats drawn between two looks at which groups are closed."""
+"""Splats drawn between two checks for closed groups."""
 
 
 @jit
 def splat_in_tile(splat, left, top):
-    """u = u0 - a x - b y and w = w0 - c y at pixel (x, y) of the tile: u0, w0."""
+    """The constants (u0, w0) of u = u0 - a x - b y and w = w0 - c y at pixel (x, y) of the tile."""
     F = splat.dtype.type
     dx, dy = splat[SPLAT_X] - (F(left) + F(0.5)), splat[SPLAT_Y] - (F(top) + F(0.5))
     return splat[SPLAT_A] * dx + splat[SPLAT_B] * dy, splat[SPLAT_C] * dy
@@ -53,6 +57,7 @@ def splat_in_tile(splat, left, top):
 def alpha_of(exponent):
     """2^exponent, 0 where it is below 1/255; not yet clamped."""
     F = type(exponent)
+    # The bound keeps the polynomial in its range; the result is dropped there, as it is below 1/255.
     alpha = exp2_small(max(exponent, F(EXPONENT_MIN)))
     return alpha if exponent >= F(_LOG2_ALPHA_MIN) else F(0)
 
@@ -65,6 +70,7 @@ def draw_splat(state, first, end, splat, u0, w0, with_depth):
     `with_depth` is None to leave depth out: numba then compiles a version without it.
     """
     F = state.dtype.type
+    # Read before the loop: the compiler cannot know that the writes to `state` leave `splat` as it is.
     a, b, c, log_opacity = splat[SPLAT_A], splat[SPLAT_B], splat[SPLAT_C], splat[SPLAT_LOG_OPACITY]
     red, green, blue, z = splat[SPLAT_RED], splat[SPLAT_GREEN], splat[SPLAT_BLUE], splat[SPLAT_Z]
     for p in range(_U(first) * _U(GROUP), _U(end) * _U(GROUP)):
@@ -73,6 +79,8 @@ def draw_splat(state, first, end, splat, u0, w0, with_depth):
         alpha, T = min(alpha_of(log_opacity - u * u - w * w), F(ALPHA_MAX)), state[ROW_T + p]
         weight = alpha * T
         T_next = T - weight
+        # A closed pixel has T < 0, so T_next is negative too and it stays closed; |T| is what the background is seen
+        # with.
         is_open = T_next > F(TRANSMITTANCE_MIN)
         weight = weight if is_open else F(0)
         state[ROW_T + p] = T_next if is_open else -abs(T)
@@ -100,7 +108,7 @@ def draw_tile(state, starts, splats, ranks, groups, pairs, begin, end, left, top
 
 @jit
 def write_tile(state, left, top, width, height, background, rgb, alpha, z_sum):
-    """Lay the tile over the background and write it to the images; z_sum [height width] may be None."""
+    """Composite the tile over the background and write it to the images; z_sum [height width] may be None."""
     F = state.dtype.type
     for p in range(_U(PIXELS)):
         x, y = left + int(state[ROW_X + p]), top + int(state[ROW_Y + p])

@@ -1,10 +1,18 @@
-"""Gradients of the compositing, front to back again.
+"""Gradients of the compositing, drawing front to back a second time.
 
-With q = c . v the splat's colour times the pixel's gradient, and R what lies behind it (the background included)
-times its gradient: d loss / d alpha = (T q - R) / (1 - alpha), where R still holds the splat itself; then R -= w q.
-R starts at (pixel's colour) . v - T_last v_alpha. No list of last splats is needed, and no division by a small T.
+A pixel's colour is C = sum_i w_i c_i + T_last background, with w_i = alpha_i T_i and T_(i+1) = T_i (1 - alpha_i). Every
+later weight holds the factor 1 - alpha_i, so
 
-P = alpha d loss / d alpha = -d loss / d sigma; the means and conics need P's moments in (u, w) only.
+    d C / d alpha_i = T_i c_i - (sum_(j>i) w_j c_j + T_last background) / (1 - alpha_i).
+
+With v the pixel's gradient, q = c_i . v, and R = (sum_(j>=i) w_j c_j + T_last background) . v, which still holds splat
+i itself, this is d loss / d alpha_i = (T_i q - R) / (1 - alpha_i); afterwards R -= w_i q. The pixel's alpha, 1 -
+T_last, adds T_last v_alpha / (1 - alpha_i): R starts at C . v - T_last v_alpha. Going front to back needs neither the
+index of each pixel's last splat nor a division by a small T.
+
+alpha = opacity exp(-sigma), so P = alpha d loss / d alpha = -d loss / d sigma = opacity d loss / d opacity. Means and
+conics enter through sigma only, which is quadratic in (u, w): their gradients follow from the moments of P over the
+pixels, sum P (1, u, w, u^2, u w, w^2), after the loop.
 """
 
 from __future__ import annotations
@@ -86,12 +94,14 @@ def draw_splat_vjp(state, first, end, splat, u0, w0, with_depth, with_abs, grad)
             s_z += weight * state[ROW_Z + p]
         rest = state[ROW_REST + p]
         state[ROW_REST + p] = rest - weight * q
+        # Where alpha was clamped to its maximum, neither opacity nor sigma has a gradient.
         P = alpha * (T * q - rest) / (F(1) - alpha) if is_open and free_alpha <= F(ALPHA_MAX) else F(0)
         Pu, Pw = P * u, P * w
         s1, su, sw = s1 + P, su + Pu, sw + Pw
         suu, suw, sww = suu + Pu * u, suw + Pu * w, sww + Pw * w
         s_color = combine(F(1), s_color, weight, v_color)
         if with_abs is not None:
+            # |P d sigma / d x| without the factor 2 ln 2, which `reduce_splats` applies (AbsGS, Ye et al. 2024).
             abs_x, abs_y = abs_x + abs(a * Pu), abs_y + abs(b * Pu + c * Pw)
     grad[GRAD_1], grad[GRAD_U], grad[GRAD_W], grad[GRAD_UU], grad[GRAD_UW], grad[GRAD_WW] = s1, su, sw, suu, suw, sww
     grad[GRAD_RED], grad[GRAD_GREEN], grad[GRAD_BLUE] = s_color
@@ -103,7 +113,7 @@ def draw_splat_vjp(state, first, end, splat, u0, w0, with_depth, with_abs, grad)
 
 @jit
 def load_gradients(state, left, top, width, height, rgb, alpha, v_rgb, v_alpha, z_sum, v_z_sum):
-    """Fill the state with the gradients of the tile's pixels, and R."""
+    """Fill the state with the gradients of the tile's pixels and the initial R."""
     F = state.dtype.type
     for p in range(_U(PIXELS)):
         x, y = left + int(state[ROW_X + p]), top + int(state[ROW_Y + p])
@@ -122,7 +132,10 @@ def load_gradients(state, left, top, width, height, rgb, alpha, v_rgb, v_alpha, 
 def draw_tile_vjp(
     state, starts, splats, ranks, groups, pairs, begin, end, stop, left, top, with_depth, with_abs, grads
 ):
-    """Fill the gradients of the pairs begin to end, of which those from `stop` on were not drawn."""
+    """Write the gradients of the pairs begin to end; those from `stop` on were not drawn and get zeros.
+
+    Groups are closed after the same splats as in the forward pass, so that every pixel goes through the same states.
+    """
     F = state.dtype.type
     for i in range(begin, end):
         if i < stop and (i - begin) % CLOSE_EVERY == 0:
@@ -164,10 +177,14 @@ def reduce_splats(
     ids, splats, splat_starts, grads, with_depth, with_abs,
     v_means2d, v_conics, v_depths, v_opacities, v_colors, v_abs,
 ):  # fmt: skip
-    """Sum each splat's gradients over its tiles and turn moments of P into gradients of the projection.
+    """Sum each splat's moments of P over its tiles and convert them to gradients of the projection.
 
-    sigma = ln 2 (u^2 + w^2) with u = a dx + b dy, w = c dy. The outputs are one view's; only the rows of `ids` are
-    written. v_opacities may be None; v_depths and v_abs are not touched where their flags are None.
+    sigma = ln 2 (u^2 + w^2) with u = a dx + b dy, w = c dy, so d sigma / d x = 2 ln 2 a u and
+    d sigma / d y = 2 ln 2 (b u + c w). For the conic, sigma = 1/2 (A dx^2 + 2 B dx dy + C dy^2): its gradient is
+    -(1/2 sum P dx^2, sum P dx dy, 1/2 sum P dy^2), written in moments of u and w.
+
+    The outputs are one view's; only the rows of `ids` are written. v_opacities may be None; v_depths and v_abs are not
+    touched where their flags are None.
     """
     F = splats.dtype.type
     total = np.empty(GRAD_COLUMNS, splats.dtype)
@@ -180,7 +197,7 @@ def reduce_splats(
         scale = F(2 * _LN_2)
         v_means2d[g, 0] = -scale * a * total[GRAD_U]
         v_means2d[g, 1] = -scale * (b * total[GRAD_U] + c * total[GRAD_W])
-        # dx = u / a - e w and dy = w / c, with e = b / (a c).
+        # The inverse of the whitening: dx = u / a - e w and dy = w / c, with e = b / (a c).
         e = b / (a * c)
         uw, ww = total[GRAD_UW], total[GRAD_WW]
         v_conics[g, 0] = F(-0.5) * (total[GRAD_UU] / (a * a) - F(2) * e / a * uw + e * e * ww)

@@ -1,4 +1,4 @@
-"""Where things lie in the kernels' flat arrays.
+"""Layout of the kernels' flat arrays.
 
 A tile is 8 x 32 pixels, cut into 16 groups of 8 x 2: a group is what one AVX-512 register holds, and a splat is
 drawn group by group. Narrow tiles waste little beside a small splat. Tiles nest in gsplat's tiles of 16 x 16 (which
@@ -33,9 +33,9 @@ ROW_RED: Final = np.uint64(3 * PIXELS)
 ROW_GREEN: Final = np.uint64(4 * PIXELS)
 ROW_BLUE: Final = np.uint64(5 * PIXELS)
 ROW_Z: Final = np.uint64(6 * PIXELS)
-"""Forward: sum of w z. Backward: its gradient. Used only with depth."""
+"""Forward: sum of w z. Backward: the gradient of that sum. Used only with depth."""
 ROW_REST: Final = np.uint64(7 * PIXELS)
-"""Backward only: what lies behind the splats drawn so far, times its gradient."""
+"""Backward only: R, the remaining colour times the gradient; see `compositing_vjp`."""
 STATE_ROWS: Final = 8
 
 # Columns of a splat's record.
@@ -67,6 +67,6 @@ GRAD_GREEN: Final = 7
 GRAD_BLUE: Final = 8
 GRAD_Z: Final = 9
 GRAD_ABS_X: Final = 10
-"""Sum of |P d sigma / dx| and the same for y; used only with absgrad."""
+"""Sum of |P d sigma / dx|, but for a factor; used only with absgrad."""
 GRAD_ABS_Y: Final = 11
 GRAD_COLUMNS: Final = 12

@@ -1,9 +1,15 @@
 """From Gaussians in the world to ellipses in one image: EWA projection.
 
 Sigma_2d = J W Sigma W^T J^T + EPS_2D I, with W the camera's rotation and J the derivative of the pinhole projection
-(Zwicker et al. 2001, eq. 29 and 31). J is taken at the image point clamped to a margin around the image, as 3DGS does.
+(Zwicker et al. 2001, eq. 29 and 31). With (u, v) = (fx x / z + cx, fy y / z + cy),
 
-The geometry array [9 N] holds, one row after another: mean x, y, z; Sigma xx, xy, xz, yy, yz, zz.
+    J = [fx / z, 0, -fx x / z^2; 0, fy / z, -fy y / z^2] = [fx / z, 0, (cx - u) / z; 0, fy / z, (cy - v) / z],
+
+where u and v in J are clamped to a margin around the image, as 3DGS does: far outside, the linear approximation
+explodes.
+
+The geometry array [9 N] holds rows of N numbers, so that the vector loop reads consecutive addresses: mean x, y, z;
+Sigma xx, xy, xz, yy, yz, zz.
 """
 
 from __future__ import annotations
@@ -13,9 +19,9 @@ import math
 import numpy as np
 
 from sparseags_ns.rasterizer.constants import EPS_2D, RADIUS_SIGMAS
+from sparseags_ns.rasterizer.kernels.arithmetic import whole_above
 from sparseags_ns.rasterizer.kernels.ewa import apply, clamp, combine, dot, image_margins, pose_rows
 from sparseags_ns.rasterizer.kernels.jit import jit
-from sparseags_ns.rasterizer.kernels.rounding import whole_above
 
 BLOCK = 64
 """Gaussians projected by one run of the vector loop."""
@@ -67,7 +73,7 @@ def fill_geometry(means, quats, scales, begin, end, geometry):
 
 @jit
 def project_block(geometry, n, begin, count, T, K, width, height, out):
-    """The vector loop: project Gaussians begin to begin + count into the rows of `out`, without any test."""
+    """Project Gaussians begin to begin + count into the rows of `out`: the vector loop, without any branch."""
     F = geometry.dtype.type
     N = _U(n)
     r0, r1, r2, t = pose_rows(T)
@@ -83,12 +89,14 @@ def project_block(geometry, n, begin, count, T, K, width, height, out):
         depth = dot(r2, p) + t[2]
         inverse_z = F(1) / depth
         u, v = fx * (dot(r0, p) + t[0]) * inverse_z + cx, fy * (dot(r1, p) + t[1]) * inverse_z + cy
+        # Rows of J W: J has two entries each, so they are combinations of two rows of the rotation.
         a = combine(fx * inverse_z, r0, (cx - clamp(u, left, right)) * inverse_z, r2)
         b = combine(fy * inverse_z, r1, (cy - clamp(v, top, bottom)) * inverse_z, r2)
         Sigma_b = apply(Sigma, b)
         cov_a, cov_b, cov_c = dot(a, apply(Sigma, a)) + F(EPS_2D), dot(a, Sigma_b), dot(b, Sigma_b) + F(EPS_2D)
         det = cov_a * cov_c - cov_b * cov_b
         middle, inverse_det = F(0.5) * (cov_a + cov_c), F(1) / max(det, F(1e-10))
+        # The larger eigenvalue of Sigma_2d; the bound under the root is gsplat's.
         largest = middle + math.sqrt(max(middle * middle - det, F(0.01)))
         out[_X + i], out[_Y + i], out[_DEPTH + i], out[_DET + i] = u, v, depth, det
         out[_CONIC_A + i], out[_CONIC_B + i] = cov_c * inverse_det, -cov_b * inverse_det
@@ -98,7 +106,7 @@ def project_block(geometry, n, begin, count, T, K, width, height, out):
 
 @jit
 def project_view(geometry, n, begin, end, T, K, width, height, near, far, means2d, conics, depths, radii):
-    """Project Gaussians begin to end into one view; those that are not seen get radius 0 and zeros."""
+    """Project Gaussians begin to end into one view; a Gaussian that is not seen gets radius 0 and zeros."""
     F = geometry.dtype.type
     out = np.empty(_RESULT_ROWS * BLOCK, geometry.dtype)
     for first in range(begin, end, BLOCK):

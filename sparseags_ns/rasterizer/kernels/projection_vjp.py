@@ -3,8 +3,8 @@
 With the rows a = J_0 W, b = J_1 W of the combined map, Sigma_2d = [a; b] Sigma [a; b]^T + EPS_2D I, and G = d loss / d
 Sigma_2d = -conic V conic, V the symmetric gradient of the conic.
 
-Gaussians are taken 64 at a time: their numbers are gathered into rows of one flat array, over which the vector loop
-runs. Sums over views are taken in order within a block of Gaussians, and pose gradients block by block, so that they
+Gaussians are processed 64 at a time: their numbers are gathered into rows of one flat array, over which the vector loop
+runs. Sums over views are taken in order within a block of Gaussians, and pose gradients block by block, so that results
 do not depend on the number of threads.
 """
 
@@ -42,7 +42,7 @@ ROWS = 28
 
 @jit
 def gather_gaussians(geometry, n, ids, begin, count, block):
-    """Copy the geometry of Gaussians ids[begin : begin + count] and clear their sums; broken ones become zeros."""
+    """Copy the geometry of Gaussians ids[begin : begin + count] and clear their sums; NaN and infinity become zeros."""
     F = block.dtype.type
     for i in range(count):
         g = ids[begin + i]
@@ -50,14 +50,14 @@ def gather_gaussians(geometry, n, ids, begin, count, block):
         for row in range(9):
             total += abs(geometry[row * n + g])
         for row in range(9):
-            # Compared with a number, for the compiler may take NaN - NaN, which is isfinite's test, for 0.
+            # Not isfinite(): it tests x - x, which the compiler may replace by 0 under the fast-math flags.
             block[(_GEOMETRY + row) * BLOCK + i] = geometry[row * n + g] if total < F(_HUGE) else F(0)
             block[(_SUMS + row) * BLOCK + i] = F(0)
 
 
 @jit
 def gather_view(ids, begin, count, radii, conics, v_means2d, v_conics, v_depths, block):
-    """Copy conics and gradients of one view, zeros where a Gaussian is not seen; v_depths may be None."""
+    """Copy the conics and gradients of one view, with zeros where a Gaussian is not seen; v_depths may be None."""
     F = block.dtype.type
     for i in range(_U(count)):
         g = ids[_U(begin) + i]
@@ -75,7 +75,7 @@ def gather_view(ids, begin, count, radii, conics, v_means2d, v_conics, v_depths,
 
 @jit
 def _load_gaussian(block, i):
-    """Mean and world covariance."""
+    """Mean and world covariance of Gaussian i of the block."""
     Sigma = (block[_XX + i], block[_XY + i], block[_XZ + i], block[_YY + i], block[_YZ + i], block[_ZZ + i])
     return (block[_PX + i], block[_PY + i], block[_PZ + i]), Sigma
 
@@ -108,9 +108,12 @@ def _add_gaussian(block, i, v_point, v_Sigma, r0, r1, r2):
 
 @jit
 def project_block_vjp(block, count, T, K, width, height, with_gaussians, v_camera):
-    """The vector loop: add the gradients of one view to the block's sums and to v_camera (16).
+    """Add the gradients of one view to the block's sums and to v_camera (16): the vector loop.
 
-    `with_gaussians` is None where only the camera's gradient is asked for.
+    `with_gaussians` is None if only the gradient of the camera is needed. Chain rule, from the image back to the world:
+    conic -> Sigma_2d -> the rows a, b of J W and Sigma; a, b -> the entries of J and the rows of W; J and the projected
+    centre (u, v) -> the point (x, y, z) in the camera's frame and K; the point -> the mean and the pose. Here w = 1 /
+    z.
     """
     F = block.dtype.type
     two, zero = F(2), F(0)
@@ -122,6 +125,7 @@ def project_block_vjp(block, count, T, K, width, height, with_gaussians, v_camer
     for i in range(_U(0), _U(count)):
         p, Sigma = _load_gaussian(block, i)
         x, y, z = dot(r0, p) + t[0], dot(r1, p) + t[1], dot(r2, p) + t[2]
+        # Gaussians that are not seen may lie at z = 0; their gradients are zero, and must not become NaN.
         w = F(1) / (z if block[_SEEN + i] > zero else F(1))
         u, v = fx * x * w + cx, fy * y * w + cy
         u_near, v_near = clamp(u, left, right), clamp(v, top, bottom)
@@ -130,16 +134,20 @@ def project_block_vjp(block, count, T, K, width, height, with_gaussians, v_camer
         G = covariance_gradient(
             (block[_A + i], block[_B + i], block[_C + i]), (block[_VA + i], block[_VB + i], block[_VC + i])
         )
-        # Of the rows, 2 Sigma (G [a; b])^T; then of the four entries of J, which depends on u, v if not clamped.
+        # d loss / d a = 2 Sigma (G00 a + G01 b), d loss / d b = 2 Sigma (G01 a + G11 b). With a = j00 r0 + j02 r2 and
+        # b = j11 r1 + j12 r2, the entries of J receive scalar products with the rows of the rotation.
         v_a = apply(Sigma, combine(two * G[0], a, two * G[1], b))
         v_b = apply(Sigma, combine(two * G[1], a, two * G[2], b))
         v_j00, v_j02, v_j11, v_j12 = dot(v_a, r0), dot(v_a, r2), dot(v_b, r1), dot(v_b, r2)
+        # j02 = (cx - u) / z and j12 = (cy - v) / z depend on the projected centre, unless it was clamped.
         vu = block[_VU + i] - (v_j02 * w if u_near == u else zero)
         vv = block[_VV + i] - (v_j12 * w if v_near == v else zero)
+        # w = 1 / z enters u and v, and all four entries of J; dw = -w^2 dz.
         vw = (vu * x + v_j00) * fx + (vv * y + v_j11) * fy + v_j02 * (cx - u_near) + v_j12 * (cy - v_near)
         vx, vy, vz = vu * j00, vv * j11, block[_VZ + i] - vw * w * w
         row0, row1 = _add_row(row0, j00, v_a, zero, v_b, vx, p), _add_row(row1, zero, v_a, j11, v_b, vy, p)
         row2 = _add_row(row2, j02, v_a, j12, v_b, vz, p)
+        # cx and cy enter u and v, and directly j02 and j12.
         v_fx, v_fy = (vu * x + v_j00) * w, (vv * y + v_j11) * w
         v_K = (v_K[0] + v_fx, v_K[1] + v_fy, v_K[2] + vu + v_j02 * w, v_K[3] + vv + v_j12 * w)
         if with_gaussians is not None:
@@ -151,7 +159,11 @@ def project_block_vjp(block, count, T, K, width, height, with_gaussians, v_camer
 
 @jit
 def _covariance_vjp(quat, scale, block, i, R, v_R, v_quat, v_scale):
-    """From the gradient of Sigma = R diag(s^2) R^T (off-diagonal entries counted twice) to quaternion and scales."""
+    """Gradients of quaternion and scales from that of Sigma = R diag(s^2) R^T (each off-diagonal entry counted twice).
+
+    Sigma = sum_j s_j^2 R_j R_j^T over the columns of R, so with the symmetric gradient V: v_(R_j) = 2 s_j^2 V R_j and
+    v_(s_j) = 2 s_j R_j . V R_j. The stored off-diagonal entries are already 2 V.
+    """
     F = quat.dtype.type
     w, x, y, z, inverse = unit_quaternion(quat)
     rotation_matrix(w, x, y, z, R)
@@ -160,18 +172,20 @@ def _covariance_vjp(quat, scale, block, i, R, v_R, v_quat, v_scale):
         F(2) * block[_VYY + i], block[_VYZ + i], F(2) * block[_VZZ + i],
     )  # fmt: skip
     for j in range(3):
-        # The loss changes by s_j^2 (2 V R)_j . dR_j and by s_j R_j . (2 V R)_j ds_j, column by column.
         column = (R[0, j], R[1, j], R[2, j])
         v_column = apply(twice_V, column)
         v_scale[j] = scale[j] * dot(v_column, column)
         squared = scale[j] * scale[j]
         v_R[0, j], v_R[1, j], v_R[2, j] = squared * v_column[0], squared * v_column[1], squared * v_column[2]
+    # Derivatives of the entries of the rotation matrix (see `rotation_matrix`) by w, x, y and z: R minus its transpose
+    # goes with w, R plus its transpose with the products of x, y and z.
     d10, d02, d21 = v_R[1, 0] - v_R[0, 1], v_R[0, 2] - v_R[2, 0], v_R[2, 1] - v_R[1, 2]
     e10, e02, e21 = v_R[1, 0] + v_R[0, 1], v_R[0, 2] + v_R[2, 0], v_R[2, 1] + v_R[1, 2]
     vw = F(2) * (x * d21 + y * d02 + z * d10)
     vx = F(2) * (w * d21 + y * e10 + z * e02 - F(2) * x * (v_R[1, 1] + v_R[2, 2]))
     vy = F(2) * (w * d02 + x * e10 + z * e21 - F(2) * y * (v_R[0, 0] + v_R[2, 2]))
     vz = F(2) * (w * d10 + x * e02 + y * e21 - F(2) * z * (v_R[0, 0] + v_R[1, 1]))
+    # Through the normalisation q / |q|: the component along the unit quaternion vanishes, the rest is divided by |q|.
     radial = vw * w + vx * x + vy * y + vz * z
     v_quat[0], v_quat[1] = (vw - radial * w) * inverse, (vx - radial * x) * inverse
     v_quat[2], v_quat[3] = (vy - radial * y) * inverse, (vz - radial * z) * inverse
@@ -179,7 +193,7 @@ def _covariance_vjp(quat, scale, block, i, R, v_R, v_quat, v_scale):
 
 @jit
 def _write_gaussian(g, block, i, quats, scales, seen, R, v_R, v_means, v_quats, v_scales):
-    """Turn one Gaussian's sums into its gradients; zeros where no view sees it."""
+    """Convert one Gaussian's sums to its gradients; zeros where no view sees it."""
     F = block.dtype.type
     v_means[g, 0], v_means[g, 1], v_means[g, 2] = block[_VPX + i], block[_VPY + i], block[_VPZ + i]
     if seen:
@@ -193,7 +207,7 @@ def project_vjp(
     geometry, quats, scales, Ts, Ks, width, height, begin, end, radii, conics,
     v_means2d, v_conics, v_depths, v_means, v_quats, v_scales, v_cameras,
 ):  # fmt: skip
-    """Gradients of Gaussians begin to end, summed over the views; v_cameras [views 16] receives the cameras'."""
+    """Write the gradients of Gaussians begin to end, summed over the views, and their share of v_cameras [views 16]."""
     n, dtype = quats.shape[0], geometry.dtype
     block, ids = np.empty(ROWS * BLOCK, dtype), np.arange(begin, end)
     R, v_R, seen = np.empty((3, 3), dtype), np.empty((3, 3), dtype), np.empty(BLOCK, np.bool_)

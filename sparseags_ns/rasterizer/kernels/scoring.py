@@ -1,4 +1,4 @@
-"""Scoring pose hypotheses against one photograph: render, compare, forget; one thread renders whole hypotheses.
+"""Scoring pose hypotheses against one photo. A thread renders and compares whole hypotheses and keeps no image.
 
 loss = sum of valid (|rgb - target|^2 / 3 + mask_weight (alpha - mask)^2) / sum of valid.
 """
@@ -19,7 +19,7 @@ from sparseags_ns.rasterizer.kernels.projection_vjp import ROWS, gather_gaussian
 
 @jit
 def compare(rgb, alpha, target, mask, valid, mask_weight, v_rgb, v_alpha):
-    """Loss of one image, and its gradients; `valid` sums to 1."""
+    """Loss of one render, and its gradients by the render; `valid` sums to 1."""
     F = rgb.dtype.type
     loss = F(0)
     for y in range(rgb.shape[0]):
@@ -37,7 +37,7 @@ def compare(rgb, alpha, target, mask, valid, mask_weight, v_rgb, v_alpha):
 
 @jit
 def _draw(bins, size, background, rgb, alpha):
-    """Draw all tiles of one view; where each of them stopped."""
+    """Draw all tiles of one view; return the end of the pairs that each tile drew."""
     _, splats, _, pairs, ranks, groups, tile_starts = bins
     stops = np.empty(tile_starts.shape[0] - 1, np.int64)
     composite_tiles(
@@ -49,7 +49,7 @@ def _draw(bins, size, background, rgb, alpha):
 
 @jit
 def _splat_gradients(bins, stops, size, rgb, alpha, v_rgb, v_alpha, v_means2d, v_conics, v_colors):
-    """From the images' gradients to those of the splats that were drawn; other elements stay as they are."""
+    """Write the gradients of the splats that were drawn, from those of the images; other elements keep their values."""
     ids, splats, splat_starts, pairs, ranks, groups, tile_starts = bins
     grads = np.empty((pairs.shape[0], GRAD_Z), splats.dtype)
     composite_tiles_vjp(
@@ -71,26 +71,24 @@ def _camera_gradient(geometry, n, T, K, size, ids, radii, conics, v_means2d, v_c
 
 
 @jit
-def _empty_projection(n, dtype):
-    return np.empty((n, 2), dtype), np.empty((n, 3), dtype), np.empty(n, dtype), np.empty(n, np.int32)
-
-
-@jit
 def score_hypotheses(
     geometry, means, opacities, colors, coefficients, bases, Ts, centers, Ks, begin, end, background, near, far,
     target, mask, valid, mask_weight, losses, v_Ts, v_centers,
 ):  # fmt: skip
-    """Losses of hypotheses begin to end.
+    """Write the losses of hypotheses begin to end, and their gradients by the pose.
 
-    `coefficients` is None for RGB in `colors`; else `colors` is scratch of this call. v_Ts [hypotheses 16] (three
-    rows of the pose, then intrinsics) is None if no gradient is asked for; v_centers [hypotheses 3] too.
+    `coefficients` is None if `colors` is RGB; otherwise `colors` is scratch memory. v_Ts [hypotheses 16] (three rows of
+    the pose, then intrinsics) and v_centers [hypotheses 3] (through the viewing directions) are None if no gradient is
+    needed.
     """
     n, (height, width), dtype = opacities.shape[0], mask.shape, geometry.dtype
-    means2d, conics, depths, radii = _empty_projection(n, dtype)
+    means2d, conics = np.empty((n, 2), dtype), np.empty((n, 3), dtype)
+    depths, radii = np.empty(n, dtype), np.empty(n, np.int32)
     v_means2d, v_conics, v_colors = np.empty((n, 2), dtype), np.empty((n, 3), dtype), np.zeros((1, n, 3), dtype)
     rgb, v_rgb = np.empty((height, width, 3), dtype), np.empty((height, width, 3), dtype)
     alpha, v_alpha = np.empty((height, width), dtype), np.empty((height, width), dtype)
     block = np.empty(ROWS * BLOCK, dtype)
+    # The scratch memory above is reused by all hypotheses of the call.
     for h in range(begin, end):
         project_view(geometry, n, 0, n, Ts[h], Ks[h], width, height, near, far, means2d, conics, depths, radii)
         if coefficients is not None:
@@ -108,4 +106,5 @@ def score_hypotheses(
                     means, centers[h : h + 1], coefficients, bases, 0, n, colors.reshape((1, n, 3)), v_colors,
                     None, v_centers[h : h + 1], None,
                 )  # fmt: skip
+                # Only drawn splats are written; another hypothesis draws others.
                 v_colors[:] = 0

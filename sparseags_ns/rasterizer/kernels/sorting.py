@@ -1,4 +1,8 @@
-"""Stable sort by depth: a radix sort over as many digits as the depths' range needs (two for a compact object)."""
+"""Stable sort by depth: a radix sort with digits of 12 bits, from the lowest digit up.
+
+Positive IEEE floats are in the same order as their bit patterns read as integers. The smallest pattern is subtracted,
+so that only as many digits are sorted as the depths' range needs: two for a compact object.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ _U = np.uint64
 
 
 def sortable_bits(depths):
-    """Positive floats as integers in the same order."""
+    """Bit patterns of positive floats, integers in the same order."""
     return depths.view(np.uint32).astype(np.uint64)
 
 
@@ -47,7 +51,10 @@ def depth_order(depths):
 
 @jit
 def _sort_by_digit(keys, order, shift, keys_out, order_out):
-    """One pass of the radix sort: a stable counting sort by the digit at `shift`."""
+    """One pass of the radix sort: a stable counting sort by the digit at `shift`.
+
+    The count of digit d is kept at d + 1, so that the running sum gives where each digit starts.
+    """
     starts = np.zeros(_BUCKETS + 1, np.int64)
     mask = _U(_BUCKETS - 1)
     for i in range(keys.shape[0]):

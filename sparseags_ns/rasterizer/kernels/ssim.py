@@ -6,6 +6,14 @@ windowed means, P = mean of x y, S = mean of x^2 + y^2 (only their sum is needed
 
     SSIM = A1 A2 / (B1 B2),  A1 = 2 mu_x mu_y + C1,  A2 = 2 (P - mu_x mu_y) + C2,
                              B1 = mu_x^2 + mu_y^2 + C1,  B2 = S - mu_x^2 - mu_y^2 + C2.
+
+The gradient by x needs the derivatives of each window's SSIM by its mu_x, S and P:
+
+    d SSIM / d mu_x = 2 (mu_y (A2 - A1) / (B1 B2) - SSIM mu_x (1 / B1 - 1 / B2)),
+    d SSIM / d S = -SSIM / B2,  d SSIM / d P = 2 A1 / (B1 B2).
+
+mu_x, S and P are filters of x, x^2 + y^2 and x y, and the filter is symmetric: its transpose is the same filter,
+applied to the derivatives padded with zeros. So v_x = filter(v_mu) + 2 x filter(v_S) + y filter(v_P).
 """
 
 from __future__ import annotations
@@ -50,7 +58,7 @@ def _products(x, y, begin, count, lines):
 
 @jit
 def _ssim_line(lines, count, weights, to, derivatives, plane):
-    """SSIM of one row of windows, summed with weights; its derivatives go to row `to` of each plane, weighted too."""
+    """Weighted sum of the SSIM of one row of windows; its weighted derivatives go to row `to` of each plane."""
     F = lines.dtype.type
     n, t, size = _U(count), _U(to), _U(plane)
     total = F(0)
@@ -70,10 +78,10 @@ def _ssim_line(lines, count, weights, to, derivatives, plane):
 
 @jit
 def ssim_with_derivatives(x, y, weights, height, row):
-    """Weighted sum of SSIM over the windows of one image, and its derivatives in a frame of zeros.
+    """Weighted sum of SSIM over the windows of one image, and its derivatives with a border of zeros.
 
     `row` is the length of an image row; `weights` [windows down, windows across x 3] flat. The planes [3, height + 10,
-    row + 30] are the derivatives by mu_x, S and P; the frame makes their filtering give one number per pixel.
+    row + 30] are the derivatives by mu_x, S and P; filtering them with that border gives one number per pixel.
     """
     windows, high = row - 3 * _REACH, height - _REACH
     across = np.empty(_MAPS * height * windows, x.dtype)
@@ -105,7 +113,7 @@ def _combine(lines, x, y, begin, count, gradient):
 
 @jit
 def ssim_gradient(x, y, derivatives, height, row, gradient):
-    """Write the gradient of the weighted sum of SSIM by x: the windows' derivatives, filtered back."""
+    """Write the gradient of the weighted sum of SSIM by x, from the derivatives of the windows."""
     wide, high = row + 3 * _REACH, height + _REACH
     across = np.empty(_DERIVATIVES * high * row, x.dtype)
     lines = np.empty(_DERIVATIVES * row, x.dtype)
@@ -120,7 +128,7 @@ def ssim_gradient(x, y, derivatives, height, row, gradient):
 
 @jit
 def _window_weights(weights):
-    """Weights of the windows, each that of its centre, thrice (for the channels), and their sum."""
+    """Weight of each window, that of its central pixel, repeated for the three channels; and the sum of them all."""
     high, across, edge = weights.shape[0] - _REACH, weights.shape[1] - _REACH, SSIM_WINDOW // 2
     out = np.empty(high * across * 3, weights.dtype)
     for r in range(high):
@@ -134,10 +142,12 @@ def _window_weights(weights):
 def photometric_image(x, y, weights, l1, l2, dssim, gradient):
     """Loss of one image x against y, both [height width 3], and its gradient by x (written, or None).
 
-    Where a pixel's weight is w, SSIM sees y + w (x - y); the windows count by the weights of their centres.
+    SSIM compares y with y + w (x - y), where w is a pixel's weight, so that unknown pixels are equal; a window has the
+    weight of its central pixel.
     """
     F = x.dtype.type
     height, row = x.shape[0], x.shape[1] * 3
+    # 1e-12: an image without any known pixel has loss 0 and gradient 0.
     share = F(1) / max(F(3) * weights.sum(), F(1e-12))
     blended, target = np.empty(height * row, x.dtype), y.reshape(-1)
     linear, given, repeated = np.empty(height * row, x.dtype), x.reshape(-1), np.repeat(weights.reshape(-1), 3)

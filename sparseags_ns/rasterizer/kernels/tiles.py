@@ -1,7 +1,8 @@
-"""The state of one tile while it is drawn, and the books on which of its groups are still open.
+"""The state of one tile while it is drawn, and the record of which of its groups are still open.
 
-Groups whose pixels are all closed move to the end of the state; the open ones stay together, from top to bottom, so
-that a splat covers one unbroken stretch of them.
+Groups whose pixels are all closed are swapped, in place, to the end of the state. The open ones stay contiguous and in
+order from top to bottom, so that a splat covers one range of them and the inner loop never visits a closed group. The
+pixels' coordinates are part of the state and move along.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ def open_tile(state, starts, left, top, width, height):
 
 @jit
 def _is_open(state, position):
+    """Whether any pixel of the group at a position is open: the largest T is above 0."""
     F = state.dtype.type
     largest = F(-1)
     first = ROW_T + _U(position) * _U(GROUP)
@@ -56,6 +58,7 @@ def _is_open(state, position):
 
 @jit
 def _swap(state, one, other):
+    """Exchange the groups at two positions, all rows of the state."""
     for row in range(STATE_ROWS):
         i, j = row * PIXELS + one * GROUP, row * PIXELS + other * GROUP
         for p in range(_U(GROUP)):
@@ -64,7 +67,11 @@ def _swap(state, one, other):
 
 @jit
 def close_groups(state, starts):
-    """Move groups that are closed out of the way; starts[g] is the number of open groups above group g."""
+    """Compact the open groups at the front of the state; return their number.
+
+    starts[g] becomes the number of open groups above group g: the position of group g if it is open. Group g was open
+    before if starts[g + 1] is larger than the number of groups that were open above it.
+    """
     kept, position = 0, 0
     for group in range(GROUPS):
         was_open = starts[group + 1] > position

@@ -16,7 +16,7 @@ from sparseags_ns.cli.doctor import Doctor, print_checks
 from sparseags_ns.doctor import devices, examination, system, weights
 from sparseags_ns.doctor.checks import Check, State, to_json, works
 from sparseags_ns.doctor.packages import method_check, package_checks, python_check
-from sparseags_ns.metrics import perceptual
+from sparseags_ns.metrics import images
 
 
 def check(state: State, needed: bool) -> Check:
@@ -97,7 +97,7 @@ def test_nothing_optional_stops_anything_and_all_that_is_missing_has_a_remedy(
 ) -> None:
     monkeypatch.setattr(weights, "find_base", lambda: None)
     monkeypatch.setattr(weights, "find_six_dof", lambda: None)
-    monkeypatch.setattr(weights, "find_alexnet", lambda: perceptual.find_alexnet(tmp_path))
+    monkeypatch.setattr(weights, "find_alexnet", lambda: images.find_alexnet(tmp_path))
     found = weights.weight_checks()
     assert works(found)
     assert all(one.fix for one in found if one.state != "ok")
@@ -106,7 +106,7 @@ def test_nothing_optional_stops_anything_and_all_that_is_missing_has_a_remedy(
 
 def test_weights_that_are_there_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "alexnet-owt-7be5be79.pth").touch()
-    monkeypatch.setattr(weights, "find_alexnet", lambda: perceptual.find_alexnet(tmp_path))
+    monkeypatch.setattr(weights, "find_alexnet", lambda: images.find_alexnet(tmp_path))
     assert weights._lpips().found.endswith("alexnet-owt-7be5be79.pth")
 
 

@@ -12,8 +12,7 @@ from torch import Tensor
 
 from sparseags_ns.geometry.cameras import Cameras, orbit
 from sparseags_ns.geometry.pose_errors import pose_change
-from sparseags_ns.metrics.images import dssim
-from sparseags_ns.metrics.perceptual import PerceptualError
+from sparseags_ns.metrics.images import PerceptualError, dssim
 from sparseags_ns.metrics.view_errors import view_errors
 from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.optimization.short_fits import Continuation

@@ -1,0 +1,272 @@
+"""COLMAP's models, text and binary, written here by hand and, where it is installed, by COLMAP itself."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from sparseags_ns.formats.colmap import LENSES, is_colmap_model, read_colmap, read_colmap_points
+from sparseags_ns.formats.colmap_records import MODELS
+from sparseags_ns.formats.frame import Distortion, Frame, PoseFileError
+from sparseags_ns.formats.poses import read_poses
+from sparseags_ns.preprocess.photo import distort
+
+CAMERAS = """# Camera list with one line of data per camera:
+1 SIMPLE_RADIAL 640 480 500 320 240 0.1
+7 OPENCV 800 600 700 710 400.5 300.25 0.1 -0.05 0.001 0.002
+"""
+# The second photograph sees no point: its second line is empty. The third has a space in its name.
+IMAGES = """# Image list with two lines of data per image:
+2 0.5 0.5 0.5 0.5 1 2 3 1 b.jpg
+10 20 -1 30.5 40 1
+
+1 1 0 0 0 0 0 4 7 a.jpg
+
+3 0.6 0 0.8 0 0 0 1 1 my photo.jpg
+1 2 1
+"""
+POINTS = """# 3D point list
+1 0.5 -1 2 255 0 51 0.5 2 0 3 0
+2 1 1 1 0 0 0 2
+"""
+
+
+@pytest.fixture
+def text_model(tmp_path: Path) -> Path:
+    for name, content in (("cameras", CAMERAS), ("images", IMAGES), ("points3D", POINTS)):
+        (tmp_path / f"{name}.txt").write_text(content)
+    return tmp_path
+
+
+@pytest.fixture
+def binary_model(tmp_path: Path) -> Path:
+    """The same model as the text, one value after the other."""
+    folder = tmp_path / "binary"
+    folder.mkdir()
+    cameras = struct.pack("<Q", 2)
+    cameras += struct.pack("<iiQQ4d", 1, 2, 640, 480, 500, 320, 240, 0.1)
+    cameras += struct.pack("<iiQQ8d", 7, 4, 800, 600, 700, 710, 400.5, 300.25, 0.1, -0.05, 0.001, 0.002)
+    images = struct.pack("<Q", 3)
+    images += struct.pack("<i7di", 2, 0.5, 0.5, 0.5, 0.5, 1, 2, 3, 1) + b"b.jpg\0"
+    images += struct.pack("<Q", 2) + struct.pack("<ddqddq", 10, 20, -1, 30.5, 40, 1)
+    images += struct.pack("<i7di", 1, 1, 0, 0, 0, 0, 0, 4, 7) + b"a.jpg\0" + struct.pack("<Q", 0)
+    images += struct.pack("<i7di", 3, 0.6, 0, 0.8, 0, 0, 0, 1, 1) + b"my photo.jpg\0"
+    images += struct.pack("<Q", 1) + struct.pack("<ddq", 1, 2, 1)
+    points = struct.pack("<Q", 2)
+    points += struct.pack("<Q3d3BdQ4i", 1, 0.5, -1, 2, 255, 0, 51, 0.5, 2, 2, 0, 3, 0)
+    points += struct.pack("<Q3d3BdQ", 2, 1, 1, 1, 0, 0, 0, 2, 0)
+    for name, content in (("cameras", cameras), ("images", images), ("points3D", points)):
+        (folder / f"{name}.bin").write_bytes(content)
+    return folder
+
+
+def same(a: Frame, b: Frame) -> bool:
+    plain = (a.name, a.file_path, a.width, a.height, a.distortion) == (
+        b.name, b.file_path, b.width, b.height, b.distortion
+    )  # fmt: skip
+    return plain and torch.equal(a.K, b.K) and torch.equal(a.T_camera_world, b.T_camera_world)
+
+
+def test_photographs_get_their_cameras_by_name(text_model: Path) -> None:
+    a, b, c = read_colmap(text_model)
+    assert (a.file_path, b.file_path, c.file_path) == ("a.jpg", "b.jpg", "my photo.jpg")
+    assert (a.name, a.width, a.height, a.trusted) == ("a", 800, 600, True)
+    assert a.intrinsics == (700, 710, 400.5, 300.25)
+    assert a.distortion == Distortion(k1=0.1, k2=-0.05, p1=0.001, p2=0.002)
+    assert b.intrinsics == (500, 500, 320, 240)
+    assert b.distortion == Distortion(k1=0.1)
+    assert torch.equal(a.T_camera_world[:3, 3], torch.tensor([0.0, 0, 4]).double())
+    # A third of a turn about the diagonal takes x to y, y to z and z to x.
+    expected = torch.tensor([[0.0, 0, 1, 1], [1, 0, 0, 2], [0, 1, 0, 3], [0, 0, 0, 1]]).double()
+    assert torch.allclose(b.T_camera_world, expected)
+
+
+def test_binary_and_text_models_say_the_same(text_model: Path, binary_model: Path) -> None:
+    assert all(map(same, read_colmap(text_model), read_colmap(binary_model)))
+    text, binary = read_colmap_points(text_model), read_colmap_points(binary_model)
+    assert text is not None and binary is not None
+    for name in ("positions", "colors", "errors_px", "track_lengths"):
+        assert torch.equal(getattr(text, name), getattr(binary, name))
+    assert text.colors[0].tolist() == [1.0, 0.0, 0.2]
+    assert text.track_lengths.tolist() == [2, 0]
+    assert text.support == binary.support == {"a.jpg": 0, "b.jpg": 0, "my photo.jpg": 0}, "no point is seen by three"
+
+
+def test_binary_goes_before_text(text_model: Path, binary_model: Path) -> None:
+    for path in binary_model.iterdir():
+        path.rename(text_model / path.name)
+    (text_model / "cameras.txt").write_text("nonsense")
+    assert len(read_colmap(text_model)) == 3
+
+
+def test_a_folder_is_read_as_a_model(text_model: Path) -> None:
+    assert is_colmap_model(text_model)
+    assert all(map(same, read_poses(text_model), read_colmap(text_model)))
+
+
+def test_points_that_three_photographs_see_well_hold_them_in_place(text_model: Path) -> None:
+    seen, badly, unknown = (f"1 0 0 1 255 0 0 {error} 1 0 2 0 3 0" for error in (0.7, 3.5, -1))
+    (text_model / "points3D.txt").write_text(f"{seen}\n{seen}\n{badly}\n{unknown}\n1 0 0 1 255 0 0 0.5 2 0 3 0\n")
+    points = read_colmap_points(text_model)
+    assert points is not None and points.support == {"a.jpg": 2, "b.jpg": 2, "my photo.jpg": 2}
+
+
+def test_a_model_without_points_has_none(text_model: Path) -> None:
+    (text_model / "points3D.txt").write_text("# none\n")
+    assert read_colmap_points(text_model) is None
+    (text_model / "points3D.txt").unlink()
+    assert read_colmap_points(text_model) is None
+
+
+def test_photographs_of_one_name_in_two_folders_keep_their_paths(text_model: Path) -> None:
+    (text_model / "images.txt").write_text(IMAGES.replace("b.jpg", "left/a.jpg"))
+    assert [frame.name for frame in read_colmap(text_model)] == ["a.jpg", "left/a.jpg", "my photo.jpg"]
+
+
+def test_a_folder_without_a_model(tmp_path: Path, snapshot: Callable[..., None]) -> None:
+    with pytest.raises(PoseFileError) as error:
+        read_colmap(tmp_path)
+    snapshot(str(error.value), MODEL=tmp_path)
+
+
+def test_a_model_without_photographs(text_model: Path, snapshot: Callable[..., None]) -> None:
+    (text_model / "images.txt").write_text("")
+    with pytest.raises(PoseFileError) as error:
+        read_colmap(text_model)
+    snapshot(str(error.value), MODEL=text_model)
+
+
+def test_a_lens_that_cannot_be_straightened(text_model: Path, snapshot: Callable[..., None]) -> None:
+    (text_model / "cameras.txt").write_text(CAMERAS.replace("SIMPLE_RADIAL", "FOV"))
+    with pytest.raises(PoseFileError) as error:
+        read_colmap(text_model)
+    snapshot(str(error.value), MODEL=text_model)
+
+
+def test_a_rational_lens(text_model: Path, snapshot: Callable[..., None]) -> None:
+    (text_model / "cameras.txt").write_text(
+        "1 FULL_OPENCV 64 48 50 50 32 24 .1 0 0 0 0 .2 0 0\n7 PINHOLE 8 6 5 5 4 3\n"
+    )
+    with pytest.raises(PoseFileError) as error:
+        read_colmap(text_model)
+    snapshot(str(error.value), MODEL=text_model)
+
+
+def test_a_lens_with_too_few_parameters(text_model: Path, snapshot: Callable[..., None]) -> None:
+    (text_model / "cameras.txt").write_text(CAMERAS.replace("320 240 0.1", "320 240"))
+    with pytest.raises(PoseFileError) as error:
+        read_colmap(text_model)
+    snapshot(str(error.value), MODEL=text_model)
+
+
+@pytest.mark.parametrize("focal", ["-500", "nan", "0"])
+def test_a_focal_length_that_is_none(text_model: Path, focal: str, snapshot: Callable[..., None]) -> None:
+    (text_model / "cameras.txt").write_text(CAMERAS.replace(" 500 ", f" {focal} "))
+    with pytest.raises(PoseFileError) as error:
+        read_colmap(text_model)
+    assert "finite parameters and focal lengths above zero" in str(error.value)
+    if focal == "0":
+        snapshot(str(error.value), MODEL=text_model)
+
+
+def test_a_photograph_whose_camera_is_missing(text_model: Path, snapshot: Callable[..., None]) -> None:
+    (text_model / "cameras.txt").write_text(CAMERAS.replace("7 OPENCV", "8 OPENCV"))
+    with pytest.raises(PoseFileError) as error:
+        read_colmap(text_model)
+    snapshot(str(error.value), MODEL=text_model)
+
+
+def test_a_pose_that_is_none(text_model: Path, snapshot: Callable[..., None]) -> None:
+    (text_model / "images.txt").write_text(IMAGES.replace("1 1 0 0 0 0 0 4", "1 1 1 0 0 0 0 4"))
+    with pytest.raises(PoseFileError) as error:
+        read_colmap(text_model)
+    snapshot(str(error.value), "quaternion", MODEL=text_model)
+    (text_model / "images.txt").write_text(IMAGES.replace("1 1 0 0 0 0 0 4", "1 1 0 0 0 nan 0 4"))
+    with pytest.raises(PoseFileError) as error:
+        read_colmap(text_model)
+    snapshot(str(error.value), "nan", MODEL=text_model)
+
+
+def test_a_photograph_that_occurs_twice(text_model: Path, snapshot: Callable[..., None]) -> None:
+    (text_model / "images.txt").write_text(IMAGES.replace("b.jpg", "a.jpg"))
+    with pytest.raises(PoseFileError) as error:
+        read_colmap(text_model)
+    snapshot(str(error.value), MODEL=text_model)
+
+
+def test_a_model_of_an_unknown_kind_of_camera(binary_model: Path, snapshot: Callable[..., None]) -> None:
+    (binary_model / "cameras.bin").write_bytes(struct.pack("<QiiQQd", 1, 1, 99, 64, 48, 50))
+    with pytest.raises(PoseFileError) as error:
+        read_colmap(binary_model)
+    snapshot(str(error.value), MODEL=binary_model)
+
+
+@pytest.mark.parametrize("name", ["cameras", "images", "points3D"])
+@pytest.mark.parametrize("kept", [0.0, 0.3, 0.97])
+def test_files_that_are_cut_off(binary_model: Path, name: str, kept: float) -> None:
+    path = binary_model / f"{name}.bin"
+    path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
+    with pytest.raises(PoseFileError, match=rf"{name}\.bin: is cut off, damaged or no file of a COLMAP model"):
+        read_colmap(binary_model)
+        read_colmap_points(binary_model)
+
+
+def test_text_that_is_none(text_model: Path, snapshot: Callable[..., None]) -> None:
+    (text_model / "images.txt").write_text("one two three\n")
+    with pytest.raises(PoseFileError) as error:
+        read_colmap(text_model)
+    snapshot(str(error.value), MODEL=text_model)
+
+
+def pycolmap() -> Any:
+    if find_spec("pycolmap") is None:
+        pytest.skip("needs pycolmap (the extra `features`)")
+    return import_module("pycolmap")
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_models_that_colmap_itself_wrote(tmp_path: Path, binary: bool) -> None:
+    colmap = pycolmap()
+    options = colmap.SyntheticDatasetOptions()
+    options.num_rigs, options.num_cameras_per_rig, options.num_frames_per_rig, options.num_points3D = 2, 1, 3, 20
+    model = colmap.synthesize_dataset(options)
+    (model.write_binary if binary else model.write_text)(str(tmp_path))
+    frames, points = {frame.file_path: frame for frame in read_colmap(tmp_path)}, read_colmap_points(tmp_path)
+    assert len(frames) == 6 and points is not None
+    for image in model.images.values():
+        frame = frames[image.name]
+        pose = torch.from_numpy(image.cam_from_world().matrix())
+        assert torch.allclose(frame.T_camera_world[:3], pose, atol=1e-9)
+        assert frame.intrinsics[0] == pytest.approx(image.camera.params[0])
+    expected = sorted(point.xyz.tolist() for point in model.points3D.values())
+    assert torch.allclose(torch.tensor(sorted(points.positions.tolist())), torch.tensor(expected))
+
+
+@pytest.mark.parametrize("model", sorted(LENSES))
+def test_lenses_bend_points_as_colmap_does(model: str) -> None:
+    colmap = pycolmap()
+    number = next(key for key, (name, _) in MODELS.items() if name == model)
+    focals, names, fisheye = LENSES[model]
+    small = {"k1": 0.1, "k2": -0.03, "p1": 0.002, "p2": -0.001, "k3": 0.01}
+    coefficients = {name: value for name, value in small.items() if name in names}
+    params = [500.0] * focals + [320.0, 240.0] + [coefficients.get(name, 0.0) for name in names]
+    camera = colmap.Camera(model=model, width=640, height=480, params=params)
+    assert int(camera.model.value) == number
+    ideal = torch.tensor([[0.3, -0.2], [-0.5, 0.4], [0.01, 0.0]], dtype=torch.float64)
+    seen = torch.from_numpy(camera.img_from_cam(torch.cat([ideal, torch.ones(3, 1)], dim=1).numpy()))
+    ours = distort(ideal, Distortion(**coefficients, fisheye=fisheye)) * 500 + torch.tensor([320.0, 240.0])
+    assert torch.allclose(ours, seen.double(), atol=1e-6)
+
+
+def test_the_numbers_of_the_models_are_colmaps() -> None:
+    colmap = pycolmap()
+    for number, (name, count) in MODELS.items():
+        camera = colmap.Camera.create_from_model_name(1, name, 500, 640, 480)
+        assert (int(camera.model.value), len(camera.params)) == (number, count)
