@@ -17,6 +17,7 @@ from sparseags_ns.optimization.losses import make_targets
 from sparseags_ns.optimization.observer import Observer, observed_by, observer
 from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.optimization.settings import SPARSEAGS, SPARSEAGS_PAPER
+from sparseags_ns.pose_search.leave_one_out import leave_one_out
 from sparseags_ns.pose_search.settings import SearchSettings
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians
