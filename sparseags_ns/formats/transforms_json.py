@@ -118,7 +118,7 @@ def _size(entry: Entry, scene: Path) -> tuple[int | None, int | None]:
         return width, height
     if not {"fl_x", "camera_angle_x"} & set(entry.fields):
         raise entry.error(_NO_FOCAL)
-    return _photograph_size(entry, scene)
+    return _photo_size(entry, scene)
 
 
 def _pose(entry: Entry) -> Float[Tensor, "4 4"]:
@@ -152,7 +152,7 @@ def _focal(entry: Entry, key: str, angle_key: str, size: int | None) -> float | 
     return size / 2 / math.tan(angle / 2)
 
 
-def _photograph_size(entry: Entry, scene: Path) -> tuple[int, int]:
+def _photo_size(entry: Entry, scene: Path) -> tuple[int, int]:
     image = find_image(entry.text("file_path"), entry.file, scene)
     if image is None:
         raise entry.error(
@@ -160,8 +160,8 @@ def _photograph_size(entry: Entry, scene: Path) -> tuple[int, int]:
             f"there is no such photograph in {entry.file.parent} or {scene}"
         )
     try:
-        with Image.open(image) as photograph:
-            return photograph.size
+        with Image.open(image) as photo:
+            return photo.size
     except (OSError, UnidentifiedImageError) as error:
         raise entry.error(f"the size of {image} cannot be read: {error}") from error
 

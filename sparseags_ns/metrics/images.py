@@ -62,11 +62,11 @@ class PerceptualError:
     function: Callable[[Tensor, Tensor], Tensor]
 
     def __call__(
-        self, rendered: Float[Tensor, "views height width 3"], photographs: Float[Tensor, "views height width 3"]
+        self, rendered: Float[Tensor, "views height width 3"], photos: Float[Tensor, "views height width 3"]
     ) -> Float[Tensor, " views"]:
         """Distance of each pair, 0 if identical, without gradient."""
         with torch.no_grad():
-            return self.function(rendered.clamp(0, 1), photographs.clamp(0, 1))
+            return self.function(rendered.clamp(0, 1), photos.clamp(0, 1))
 
 
 def find_alexnet(folder: Path | None = None) -> Path | None:

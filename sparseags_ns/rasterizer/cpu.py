@@ -31,7 +31,18 @@ def rasterize_cpu(
     far: float = FAR,
 ) -> Raster:
     """Render all views; float32, or float64 for checks of gradients."""
-    projection = _project(gaussians, cameras, near, far)
+    size = (cameras.width, cameras.height)
+    projection = Projection(
+        *Project.apply(
+            gaussians.means,
+            gaussians.quats,
+            gaussians.scales,
+            cameras.T_camera_world,
+            cameras.K,
+            size,
+            (near, far),
+        )
+    )
     colors = _view_colors(gaussians, cameras, projection, sh_degree)
     rgb, alpha, z_sum = Composite.apply(
         projection.means2d,
@@ -41,7 +52,7 @@ def rasterize_cpu(
         colors,
         background,
         projection.radii,
-        (cameras.width, cameras.height),
+        size,
         depth,
         absgrad,
     )
@@ -49,19 +60,6 @@ def rasterize_cpu(
     covered = alpha.detach() > 0
     expected_depth = torch.where(covered, z_sum / torch.where(covered, alpha, 1), 0) if depth else None
     return Raster(rgb, alpha, expected_depth, strategy_info(projection, cameras))
-
-
-def _project(gaussians: Gaussians, cameras: Cameras, near: float, far: float) -> Projection:
-    means2d, conics, depths, radii = Project.apply(
-        gaussians.means,
-        gaussians.quats,
-        gaussians.scales,
-        cameras.T_camera_world,
-        cameras.K,
-        (cameras.width, cameras.height),
-        (near, far),
-    )
-    return Projection(means2d, conics, depths, radii)
 
 
 def _view_colors(

@@ -1,4 +1,4 @@
-"""Photometric loss of renders against photographs: a mix of L1, L2 and 1 - SSIM, one number for each view.
+"""Photometric loss of renders against photos: a mix of L1, L2 and 1 - SSIM, one number for each view.
 
 On CPU one fused kernel computes loss and gradient together, several times faster than convolutions under autograd;
 on other devices the loss is computed in torch. Colours are 0 to 1. A pixel's weight (1 known, 0 unknown) scales its
