@@ -1,7 +1,8 @@
 """The sample's ray caster: photographs of the object by sphere tracing, with shadows and highlights. Compiled.
 
 Frames: `world`; `object`, p_world = (p_object - center) * scale; `camera`, OpenCV axes. A pixel's alpha is the share of
-its sub-pixel rays that meet the object, its colour the mean over those rays alone (straight alpha).
+its sub-pixel rays that meet the object, its colour the mean over those rays alone (straight alpha). `t` is the distance
+along a ray, in object units.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from sparseags_ns.sample.model import Tables
 from sparseags_ns.sample.sdf import distance
 from sparseags_ns.sample.shading import bumped, film, shade, surface_color
 
-STEP = 0.85  # some of the solids' distances are estimates that can be a little too long
+STEP = 0.85  # part of the distance to step: some solids' distances are estimates that can be a little too long
 ROWS = 16  # rows of a photograph that one thread takes at a time
 
 
 @kernel
 def candidates(parts, origin, direction, spread, ids):
-    """Parts whose bounding spheres a ray's cone (radius `spread` times the way) meets: count, nearest, farthest way."""
+    """Find the parts whose bounding spheres a ray's cone (radius `spread * t`) meets; return count, first, last t."""
     count, near, far = 0, 1e9, 0.0
     for i in range(parts.shape[0]):
         dx = parts[i, at.BOUND] - origin[0]
@@ -48,38 +49,38 @@ def candidates(parts, origin, direction, spread, ids):
 
 @kernel
 def march(parts, profiles, ids, count, origin, direction, near, far, tiny):
-    """The way along the ray to the first surface and its part; -1 when there is none."""
-    way = near
+    """Distance along the ray to the first surface, and its part; -1 when there is none."""
+    t = near
     for _ in range(200):
-        x, y, z = origin[0] + way * direction[0], origin[1] + way * direction[1], origin[2] + way * direction[2]
+        x, y, z = origin[0] + t * direction[0], origin[1] + t * direction[1], origin[2] + t * direction[2]
         d, part = distance(parts, profiles, ids, count, x, y, z)
         if d < tiny:
-            return way, part
-        way += STEP * d
-        if way > far:
+            return t, part
+        t += STEP * d
+        if t > far:
             break
     return -1.0, -1
 
 
 @kernel
-def _free_way(parts, profiles, ids, count, origin, direction, near, far, spread):
-    """How far the cone of a pixel's rays (radius `spread` times the way) is free; `far` or more if all of it is."""
-    way = near
+def _free_distance(parts, profiles, ids, count, origin, direction, near, far, spread):
+    """Distance over which the cone of a pixel's rays (radius `spread * t`) is free; `far` or more if all of it is."""
+    t = near
     for _ in range(100):
-        x, y, z = origin[0] + way * direction[0], origin[1] + way * direction[1], origin[2] + way * direction[2]
+        x, y, z = origin[0] + t * direction[0], origin[1] + t * direction[1], origin[2] + t * direction[2]
         d, _ = distance(parts, profiles, ids, count, x, y, z)
-        room = STEP * d - spread * way
-        if room < 0.5 * spread * way:
+        room = STEP * d - spread * t
+        if room < 0.5 * spread * t:
             break
-        way += room
-        if way > far:
+        t += room
+        if t > far:
             break
-    return way
+    return t
 
 
 @kernel
 def normal_at(parts, profiles, ids, count, x, y, z, h):
-    """Unit normal, from four distances at the corners of a tetrahedron of size h."""
+    """Unit normal, from distances at the four corners of a tetrahedron of size h (central differences need six)."""
     nx, ny, nz = 0.0, 0.0, 0.0
     for corner in range(4):
         sx = 1.0 if corner in (0, 3) else -1.0
@@ -93,26 +94,26 @@ def normal_at(parts, profiles, ids, count, x, y, z, h):
 
 @kernel
 def _shadow(parts, profiles, lights, ids, x, y, z, size):
-    """Share of the key light that arrives: soft, by how closely the way to it passes the object."""
+    """Share of the key light that arrives: soft, by the narrowest angle at which the ray to it passes the object."""
     origin, direction = (x, y, z), (lights[0, 0], lights[0, 1], lights[0, 2])
     count, near, far = candidates(parts, origin, direction, 0.1, ids)
-    light, way = 1.0, max(0.01 * size, near)
+    light, t = 1.0, max(0.01 * size, near)
     for _ in range(48):
-        if way > far:
+        if t > far:
             break
-        x, y, z = origin[0] + way * direction[0], origin[1] + way * direction[1], origin[2] + way * direction[2]
+        x, y, z = origin[0] + t * direction[0], origin[1] + t * direction[1], origin[2] + t * direction[2]
         d, _ = distance(parts, profiles, ids, count, x, y, z)
-        light = min(light, 0.5 + 6.0 * d / way)
+        light = min(light, 0.5 + 6.0 * d / t)
         if light < 0.02:
             return 0.0
-        way += max(abs(d), 0.012 * size)
+        t += max(abs(d), 0.012 * size)
     light = max(light, 0.0)
     return light * light * (3.0 - 2.0 * light)
 
 
 @kernel
 def _occlusion(parts, profiles, ids, point, normal, size):
-    """Share of the room that the surroundings of a point leave open, from distances along its normal."""
+    """Share of the room's light that reaches a point, from distances along its normal (ambient occlusion)."""
     count = 0
     for i in range(parts.shape[0]):
         dx, dy = point[0] - parts[i, at.BOUND], point[1] - parts[i, at.BOUND + 1]
@@ -132,7 +133,7 @@ def _occlusion(parts, profiles, ids, point, normal, size):
 
 @kernel
 def _ray(to_object, intrinsics, u, v):
-    """Direction of the ray through a point of the photograph."""
+    """Unit direction, in the object frame, of the ray through a point of the photograph."""
     fx, fy, cx, cy = intrinsics
     a, b = (u - cx) / fx, (v - cy) / fy
     length = 1.0 / math.sqrt(a * a + b * b + 1.0)
@@ -145,9 +146,10 @@ def _ray(to_object, intrinsics, u, v):
 
 @kernel
 def _look(scene, size, ids, count, other, point, direction, part, known):
-    """Radiance of a surface point towards the eye, and what is `known`: part, normal, shadow and occlusion there.
+    """Radiance of a surface point towards the eye; and its part, normal, shadow and occlusion, for the next ray.
 
-    Shadow and occlusion change slowly: the rays of one pixel share them while part and normal stay the same.
+    Shadow and occlusion change slowly: the rays of one pixel share those that are `known` while part and normal stay
+    nearly the same.
     """
     parts, profiles, materials, decals, lights = scene
     x, y, z = point
@@ -171,19 +173,20 @@ def _look(scene, size, ids, count, other, point, direction, part, known):
 def _pixel(scene, size, origin, to_object, intrinsics, column, row, samples, ids, other):
     """Linear RGB sums over the rays of one pixel that meet the object, and their number."""
     red, green, blue, hits = 0.0, 0.0, 0.0, 0
+    # One march with the pixel's whole cone gives all of its rays a start close to the surface.
     middle = _ray(to_object, intrinsics, column + 0.5, row + 0.5)
     cone = 0.75 / min(intrinsics[0], intrinsics[1])
     count, near, far = candidates(scene[0], origin, middle, cone, ids)
     if count > 0:
-        near = _free_way(scene[0], scene[1], ids, count, origin, middle, near, far, cone)
+        near = _free_distance(scene[0], scene[1], ids, count, origin, middle, near, far, cone)
     known = (-1.0, 0.0, 0.0, 0.0, 1.0, 1.0)
     for s in range(samples * samples if count > 0 and near < far else 0):
         u, v = column + (s % samples + 0.5) / samples, row + (s // samples + 0.5) / samples
         d = _ray(to_object, intrinsics, u, v)
-        way, part = march(scene[0], scene[1], ids, count, origin, d, near, far, 1e-4 * size)
+        t, part = march(scene[0], scene[1], ids, count, origin, d, near, far, 1e-4 * size)
         if part < 0:
             continue
-        point = (origin[0] + way * d[0], origin[1] + way * d[1], origin[2] + way * d[2])
+        point = (origin[0] + t * d[0], origin[1] + t * d[1], origin[2] + t * d[2])
         out, known = _look(scene, size, ids, count, other, point, d, part, known)
         red, green, blue, hits = red + min(out[0], 3.0), green + min(out[1], 3.0), blue + min(out[2], 3.0), hits + 1
     return red, green, blue, hits

@@ -1,8 +1,8 @@
-"""What a sample is made of, and the levels of error of its initial poses."""
+"""Settings of a sample, and the levels of error of its initial poses."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from sparseags_ns.sample.families import Family
@@ -21,22 +21,22 @@ class Noise:
     """Errors of the initial poses; standard deviations of normal distributions."""
 
     rotation_deg: float = 0.0
-    """Turn of a whole camera around the object, about each axis of the world."""
+    """Rotation of a whole camera around the object, about each axis of the world."""
     tail_share: float = 0.0
-    """Share of views that are turned by `tail_deg` instead."""
+    """Share of views that are rotated by `tail_deg` instead."""
     tail_deg: float = 0.0
     radial: float = 0.0
     """Logarithm of the distance from the object."""
     sideways: float = 0.0
     """Shift along each of the two directions across the line to the object, in shares of the distance."""
     orientation_deg: float = 0.0
-    """Turn of a camera on the spot, about each of its axes."""
+    """Rotation of a camera on the spot, about each of its axes."""
     focal_scene: float = 0.0
     """Logarithm of the focal length, the same for all views."""
     focal_view: float = 0.0
     """Logarithm of the focal length, view by view."""
     outliers: int = 0
-    """Views that are grossly wrong on top of that."""
+    """Number of views that are grossly wrong in addition."""
 
 
 # Calibrated on the mean over many scenes: `dust3r` and `raydiff` start as accurate as these two estimators are on NAVI
@@ -50,12 +50,24 @@ NOISE: dict[str, Noise] = {
 }
 
 
+_OVERRIDES = {
+    "rotation_noise_deg": "rotation_deg",
+    "center_noise": "sideways",
+    "radial_noise": "radial",
+    "orientation_noise_deg": "orientation_deg",
+    "focal_noise": "focal_scene",
+    "focal_noise_view": "focal_view",
+    "outliers": "outliers",
+}
+"""Options of a sample that replace a part of its level's noise."""
+
+
 @dataclass(frozen=True)
 class SampleConfig:
     """One sample scene. The same settings give the same photographs and poses."""
 
     seed: int = 0
-    """Which object, from where it is photographed, how its poses err. Any number gives another one."""
+    """Chooses the object, the viewpoints and the pose errors. Any number gives another sample."""
     num_views: int = 8
     """Photographs to reconstruct from, 3 to 32."""
     num_test_views: int = 16
@@ -65,15 +77,15 @@ class SampleConfig:
     family: Family = "any"
     """Kind of object; `thin` and `near_symmetric` (only texture tells the sides apart) are hard, not part of `any`."""
     level: Level = "dust3r"
-    """How wrong the initial poses are: like an estimator's, or nearly exact but for one or two gross errors."""
+    """Errors of the initial poses: like those of an estimator, or nearly none but for one or two outliers."""
     rotation_noise_deg: float | None = None
-    """Turn of each camera around the object, about each axis; if left out the level's, with its rare larger turns."""
+    """Rotation of each camera around the object, about each axis; the level's with its rare larger ones if left out."""
     center_noise: float | None = None
     """Shift of each camera to its sides, in shares of its distance; the level's if left out."""
     radial_noise: float | None = None
     """Relative error of each camera's distance; the level's if left out."""
     orientation_noise_deg: float | None = None
-    """Turn of each camera on the spot, about each axis; the level's if left out."""
+    """Rotation of each camera on the spot, about each axis; the level's if left out."""
     focal_noise: float | None = None
     """Relative error of the focal length that all views share; the level's if left out."""
     focal_noise_view: float | None = None
@@ -81,15 +93,15 @@ class SampleConfig:
     outliers: int | None = None
     """Views whose pose is grossly wrong; the level's number if left out."""
     outlier_kind: OutlierKind = "any"
-    """Turned by 60 to 180 degrees around the upright axis, by about 180, upside down on the far side, or any of it."""
+    """Rotated by 60 to 180 degrees around the upright axis, by about 180, upside down on the far side, or any."""
     arc_deg: float = 360.0
-    """All views, test views too, come from an arc of this many degrees."""
+    """Arc in degrees that all views come from, held-out views too."""
     cut: float = 0.0
     """Share of the object's width or height that lies beyond one edge of each photograph, 0 to 0.6."""
     cut_style: Literal["aim", "pad"] = "aim"
-    """The camera is aimed past the object, or the photograph padded with unknown pixels as a recentring crop does."""
+    """The camera is aimed past the object, or the photograph is padded with unknown pixels, as by a recentring crop."""
     mask: MaskFault = "exact"
-    """Fault of the masks; `mixed` draws one for each view. Too wide masks show some background."""
+    """Fault of the masks; `mixed` draws one for each view. Dilated masks show some background."""
     mask_px: float = 3.0
     """By how much masks are eroded or dilated, in pixels of a 256 px photograph."""
     samples: int = 3
@@ -112,10 +124,9 @@ class SampleConfig:
         for name, low, high in limits:
             if not low <= getattr(self, name) <= high:
                 raise SampleError(f"{name} must lie between {low:g} and {high:g}, is {getattr(self, name)}")
-        overrides = ("rotation_noise_deg", "center_noise", "radial_noise", "orientation_noise_deg")
-        for name in (*overrides, "focal_noise", "focal_noise_view"):
+        for name in _OVERRIDES:
             value = getattr(self, name)
-            if value is not None and not 0 <= value < 180:
+            if name != "outliers" and value is not None and not 0 <= value < 180:
                 raise SampleError(f"{name} must be zero or more, is {value}")
         if not 0 <= self.noise.outliers <= self.num_views - 2:
             raise SampleError(
@@ -125,23 +136,11 @@ class SampleConfig:
     @property
     def noise(self) -> Noise:
         """The level's errors with the overrides."""
-        base = NOISE[self.level]
-        rotation = self.rotation_noise_deg
-        return Noise(
-            rotation_deg=base.rotation_deg if rotation is None else rotation,
-            tail_share=base.tail_share if rotation is None else 0.0,
-            tail_deg=base.tail_deg,
-            radial=_given(self.radial_noise, base.radial),
-            sideways=_given(self.center_noise, base.sideways),
-            orientation_deg=_given(self.orientation_noise_deg, base.orientation_deg),
-            focal_scene=_given(self.focal_noise, base.focal_scene),
-            focal_view=_given(self.focal_noise_view, base.focal_view),
-            outliers=base.outliers if self.outliers is None else self.outliers,
-        )
-
-
-def _given(value: float | None, otherwise: float) -> float:
-    return otherwise if value is None else value
+        given = {field: getattr(self, option) for option, field in _OVERRIDES.items()}
+        changes = {field: value for field, value in given.items() if value is not None}
+        if "rotation_deg" in changes:
+            changes["tail_share"] = 0.0
+        return replace(NOISE[self.level], **changes)
 
 
 Hard = Literal["arc", "cut", "thin", "near_symmetric", "masks"]
@@ -152,7 +151,7 @@ HARD: dict[str, dict[str, Any]] = {
     "near_symmetric": {"family": "near_symmetric"},
     "masks": {"mask": "mixed"},
 }
-"""The hard samples of the benchmarks: what each sets, beside seed and level."""
+"""Settings of the benchmarks' hard samples, beside seed and level."""
 
 
 def hard_sample(kind: Hard, seed: int, **others: Any) -> SampleConfig:

@@ -1,7 +1,8 @@
-"""Small flat pictures pressed onto the sample's parts: windows, doors, eyes, lettering, grilles ... Compiled.
+"""Decals, small flat pictures pressed onto the sample's parts: windows, doors, eyes, lettering, grilles. Compiled.
 
-Frame of a decal: u to its right, v up, w out of the surface. Each picture says which of the decal's colours A, B, C
-(or none: -1) covers the point; u and v are in half sizes (-1 to 1), `aspect` is half width over half height.
+Frame of a decal: u to its right, v up, w out of the surface. The function of a picture returns which of the decal's
+colours A, B, C covers a point, or -1 for none; u and v are in half sizes (-1 to 1), `aspect` is half width over half
+height.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def _gauge(u, v, hand):
 
 @kernel
 def _star(u, v, points, depth):
-    """A star or a flower with `points` tips; C: its heart."""
+    """Distance to the edge of a star with `points` tips, in half sizes; negative inside."""
     r = math.sqrt(u * u + v * v)
     sector = math.pi / points
     angle = abs((math.atan2(u, v) + 2.0 * math.pi) % (2.0 * sector) - sector) / sector
@@ -97,7 +98,7 @@ def _flower(u, v, points, seed):
 
 @kernel
 def picture(kind, u, v, aspect, p, q, seed):
-    """Which colour of the decal covers the point, or NONE. `p` and `q` mean what each branch says."""
+    """Which colour of the decal covers the point, or NONE. Each branch explains its parameters `p` and `q`."""
     if kind == at.PLATE:  # p: corner radius, q: border
         d = _rounded(u, v, aspect, p)
         return NONE if d > 0.0 else (B if d > -q else A)
@@ -137,7 +138,8 @@ def picture(kind, u, v, aspect, p, q, seed):
 
 @kernel
 def decal_at(decals, group, x, y, z, nx, ny, nz):
-    """The topmost decal that covers a surface point of this group, and which of its colours: (row, colour) or -1s."""
+    """Row and colour (A, B or C) of the topmost decal of a group that covers a surface point; -1 and NONE without."""
+    # Columns 2 to 10 hold the decal's axes u, v, w (at.DECAL_ROTATION), 11 to 13 its middle (at.DECAL_ORIGIN).
     for row in range(decals.shape[0] - 1, -1, -1):
         if decals[row, at.DECAL_GROUP] != group:
             continue

@@ -1,11 +1,9 @@
-"""Imperfect photographs: masks that are too tight, too wide or have holes, and objects cut by the photograph's edge.
+"""Faults of photographs: masks that are too tight, too wide or have holes, and objects cut by the edge.
 
-Images are straight sRGB, 0 to 1; masks are coverage. Lengths in pixels of these photographs.
+Images are straight sRGB, 0 to 1; masks are coverage. Lengths are in pixels of these images.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
@@ -18,41 +16,33 @@ Masks = Float[np.ndarray, "views height width"]
 FAULTS: tuple[MaskFault, ...] = ("exact", "eroded", "dilated", "holes")
 
 
-@dataclass(frozen=True)
-class Photographs:
-    """Photographs as a tool gets them."""
-
-    images: Images
-    masks: Masks
-    valid: Masks
-    """1 where something is known of the pixel."""
-    mask_faults: tuple[MaskFault, ...]
-    """What was done to the mask of each view."""
-
-
 def with_mask_faults(
     images: Images, masks: Masks, fault: MaskFault, width_px: float, rng: np.random.Generator
-) -> Photographs:
-    """Spoil the masks. Pixels that a wide mask adds show a background; lost pixels become black and transparent."""
+) -> tuple[Images, Masks, tuple[MaskFault, ...]]:
+    """Images and masks with a fault in each mask, and the faults.
+
+    Pixels that a dilated mask adds show a background; pixels that a mask loses become black and transparent.
+    """
     chosen: list[MaskFault] = [FAULTS[rng.integers(len(FAULTS))] if fault == "mixed" else fault for _ in masks]
     wall = rng.uniform(0.35, 0.75, (2, 3))
     new_images, new_masks = images.copy(), masks.copy()
     for view, kind in enumerate(chosen):
         if kind == "exact":
             continue
-        new_masks[view] = _spoilt(masks[view], kind, width_px, rng)
+        new_masks[view] = _with_fault(masks[view], kind, width_px, rng)
         if kind == "dilated":
             height = np.linspace(0.0, 1.0, masks.shape[1])[:, None, None]
             backdrop = wall[0] * (1.0 - height) + wall[1] * height
             alpha = masks[view][..., None]
             new_images[view] = images[view] * alpha + backdrop * (1.0 - alpha)
     new_images[new_masks == 0.0] = 0.0
-    return Photographs(new_images, new_masks, np.ones_like(masks), tuple(chosen))
+    return new_images, new_masks, tuple(chosen)
 
 
-def _spoilt(
+def _with_fault(
     mask: Float[np.ndarray, "height width"], kind: MaskFault, width_px: float, rng: np.random.Generator
 ) -> Float[np.ndarray, "height width"]:
+    """The mask with one kind of fault."""
     if kind == "holes":
         return mask * _holes(mask, rng)
     reach = int(np.ceil(width_px))
@@ -80,10 +70,9 @@ def _holes(mask: Float[np.ndarray, "height width"], rng: np.random.Generator) ->
     return keep.astype(mask.dtype)
 
 
-def padded(photographs: Photographs, cut: float, rng: np.random.Generator) -> Photographs:
-    """Lose what lies beyond a random edge through each object, as if the photograph ended there."""
-    images, masks = photographs.images.copy(), photographs.masks.copy()
-    valid = photographs.valid.copy()
+def padded(images: Images, masks: Masks, cut: float, rng: np.random.Generator) -> tuple[Images, Masks, Masks]:
+    """Images and masks without what lies beyond a random edge through each object, and where pixels are known (1)."""
+    images, masks, valid = images.copy(), masks.copy(), np.ones_like(masks)
     for view, mask in enumerate(masks):
         axis, beyond = int(rng.integers(2)), bool(rng.integers(2))
         occupied = np.nonzero(mask.max(axis) > 0)[0]
@@ -94,4 +83,4 @@ def padded(photographs: Photographs, cut: float, rng: np.random.Generator) -> Ph
         span = slice(high - lost, None) if beyond else slice(0, low + lost)
         index = (view, slice(None), span) if axis == 0 else (view, span)
         images[index], masks[index], valid[index] = 0.0, 0.0, 0.0
-    return Photographs(images, masks, valid, photographs.mask_faults)
+    return images, masks, valid

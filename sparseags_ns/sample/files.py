@@ -1,14 +1,14 @@
-"""A sample on disk: what a tool is given at the top of the folder, the truth in `gt/`.
+"""A sample on disk: a tool's input at the top of the folder, the truth in `gt/`.
 
     images/000.png ...            photographs, RGBA with straight alpha
     cameras.json                  the rough initial cameras, in the authors' format
-    valid/000.png ...             where something is known of each photograph; only if some of it is not
+    valid/000.png ...             known pixels of each photograph; only if some are unknown
     test_images/000.png ...       held-out photographs
     gt/transforms.json            true cameras of the photographs
     gt/transforms_test.json       true cameras of the held-out photographs
-    gt/surface.npz                points, normals (even over the true surface), seen (by how many photographs)
-    gt/truth.json                 what was done to poses and masks, for scoring only
-    gt/sample.json                the settings that make this sample again; marks the folder as ours
+    gt/surface.npz                points and normals, even over the true surface; seen: number of photographs
+    gt/truth.json                 errors of poses and masks, for scoring only
+    gt/sample.json                the settings that make this sample again; marks the folder as a sample
 
 All file paths are relative to the sample's folder; both pose formats are in its world.
 """
@@ -49,7 +49,7 @@ def make_sample(
 
     Args:
         directory: a new or an empty folder, or one that holds a sample.
-        overwrite: allow to replace a sample that lies there; anything else is never touched.
+        overwrite: allow to replace a sample in the folder; other files are never touched.
 
     Raises:
         SampleError: the folder holds something else.
@@ -63,10 +63,14 @@ def make_sample(
         else:
             path.unlink(missing_ok=True)
     write_json(directory / MARK, {"made_by": _MAKER, "object": sample.object_name, "config": asdict(config)})
-    _write_images(sample, directory)
-    names = [f"images/{name}.png" for name in sample.views.names]
+    views = sample.views
+    _save_all(directory / "images", torch.cat([views.images, views.masks[..., None]], dim=-1))
+    _save_all(directory / "test_images", sample.test_images)
+    if not bool((views.valid == 1).all()):
+        _save_all(directory / "valid", views.valid)
+    names = [f"images/{name}.png" for name in views.names]
     tests = [f"test_images/{view:03d}.png" for view in range(len(sample.test_cameras))]
-    write_cameras_json(directory / "cameras.json", _frames(sample.views.cameras, names))
+    write_cameras_json(directory / "cameras.json", _frames(views.cameras, names))
     write_transforms_json(directory / "gt" / "transforms.json", _frames(sample.true_cameras, names))
     write_transforms_json(directory / "gt" / "transforms_test.json", _frames(sample.test_cameras, tests))
     write_json(directory / "gt" / "truth.json", _truth(sample))
@@ -80,7 +84,7 @@ def make_sample(
 
 
 def _require_free(directory: Path, overwrite: bool) -> None:
-    """Refuse a folder with anything in it but a sample of ours that may be replaced."""
+    """Refuse a folder that holds anything but a sample that may be replaced."""
     if directory.exists() and not directory.is_dir():
         raise SampleError(f"{directory} is a file; expected a folder to write the sample into")
     if not directory.exists() or not any(directory.iterdir()):
@@ -90,14 +94,6 @@ def _require_free(directory: Path, overwrite: bool) -> None:
         raise SampleError(f"{directory} is not empty and holds no sample of ours ({MARK}): choose another folder")
     if not overwrite:
         raise SampleError(f"{directory} holds a sample already: choose another folder, or allow to overwrite it")
-
-
-def _write_images(sample: Sample, directory: Path) -> None:
-    views = sample.views
-    _save_all(directory / "images", torch.cat([views.images, views.masks[..., None]], dim=-1))
-    _save_all(directory / "test_images", sample.test_images)
-    if not bool((views.valid == 1).all()):
-        _save_all(directory / "valid", views.valid)
 
 
 def _save_all(folder: Path, images: Float[Tensor, "images height width *channels"]) -> None:
@@ -114,20 +110,20 @@ def _frames(cameras: Cameras, file_paths: Sequence[str]) -> list[Frame]:
 
 
 def _truth(sample: Sample) -> dict[str, Any]:
-    """What was done, for scoring: errors of each pose, outliers, masks, cuts."""
+    """Errors of each pose, outliers, mask faults and cuts, for scoring."""
     names, rough, true = sample.views.names, sample.rough.cameras, sample.true_cameras
     errors = pose_errors(rough.T_camera_world, true.T_camera_world)
-    turned = se3.rotation_angle(rough.T_camera_world[:, :3, :3] @ true.T_camera_world[:, :3, :3].mT).rad2deg()
+    rotation = se3.rotation_angle(rough.T_camera_world[:, :3, :3] @ true.T_camera_world[:, :3, :3].mT).rad2deg()
     scale = scene_scale(true.centers)
     moved = (rough.centers - true.centers).norm(dim=-1) / scale
     beyond = _beyond_the_edge(sample)
     views = {
         name: {
-            "rotation_error_deg": float(turned[i]),
+            "rotation_error_deg": float(rotation[i]),
             "center_error": float(moved[i]),
             "center_error_aligned": float(errors.center[i]),
             "focal_factor": float(sample.rough.focal_factors[i]),
-            "mask_fault": sample.photographs.mask_faults[i],
+            "mask_fault": sample.mask_faults[i],
             "share_beyond_the_edge": float(beyond[i]),
         }
         for i, name in enumerate(names)
@@ -145,7 +141,7 @@ def _truth(sample: Sample) -> dict[str, Any]:
 
 
 def _beyond_the_edge(sample: Sample) -> Float[Tensor, " views"]:
-    """Share of the object's surface points that fall on pixels of which nothing is known."""
+    """Share of the object's surface points that fall outside each photograph or on its unknown pixels."""
     cameras, valid = sample.true_cameras, sample.views.valid
     pixels, _ = project(cameras, sample.surface_points)
     columns, rows = pixels.floor().long().unbind(-1)

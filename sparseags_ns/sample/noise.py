@@ -1,7 +1,7 @@
 """Rough initial cameras: true ones moved around the object, and some of them grossly wrong.
 
-Frame: `world`, with the object around the origin; the rough cameras stay in it. Each camera is moved as a whole: turned
-about the origin, its distance and its place disturbed, then turned a little on the spot.
+Frame: `world`, with the object around the origin; the rough cameras stay in it. Each camera is moved as a whole: it is
+rotated about the origin, its distance and its place are disturbed, then it is rotated a little on the spot.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from sparseags_ns.sample.config import Noise, OutlierKind
 
 KINDS: tuple[OutlierKind, ...] = ("azimuth", "front_back", "up_down")
 SHARES = (0.6, 0.2, 0.2)
+"""How often each kind comes when any kind may."""
 
 
 @dataclass(frozen=True)
 class Outlier:
-    """What was done to a grossly wrong view."""
+    """Kind and angle of the error of a grossly wrong view."""
 
     kind: OutlierKind
     angle_deg: float
@@ -30,11 +31,11 @@ class Outlier:
 
 @dataclass(frozen=True)
 class RoughCameras:
-    """The cameras that a tool is given, and how they came about."""
+    """The cameras that a tool is given, and what was done to them."""
 
     cameras: Cameras
     outliers: dict[int, Outlier]
-    """By the number of the view."""
+    """Outliers by the index of their view."""
     focal_factors: Float[np.ndarray, " views"]
 
 
@@ -55,28 +56,30 @@ def roughen(true: Cameras, noise: Noise, kind: OutlierKind, rng: np.random.Gener
 def _disturbed(
     T_world_camera: Float[torch.Tensor, "views 4 4"], noise: Noise, rng: np.random.Generator
 ) -> Float[torch.Tensor, "views 4 4"]:
-    """Every camera turned about the origin, shifted, turned on the spot."""
+    """Cameras rotated about the origin, shifted, rotated on the spot."""
     views = len(T_world_camera)
     tail = rng.uniform(size=views) < noise.tail_share
     around_deg = rng.normal(size=(views, 3)) * np.where(tail, noise.tail_deg, noise.rotation_deg)[:, None]
     radial, sideways = rng.normal(size=(views, 1)), rng.normal(size=(views, 3))
     on_spot_deg = rng.normal(size=(views, 3)) * noise.orientation_deg
-    moved = _turn(around_deg) @ T_world_camera
+    moved = _rotations(around_deg) @ T_world_camera
     centers = moved[:, :3, 3].numpy()
     distance = np.linalg.norm(centers, axis=1, keepdims=True)
     outward = centers / distance
     sideways -= (sideways * outward).sum(1, keepdims=True) * outward
     centers = centers * np.exp(radial * noise.radial) + sideways * noise.sideways * distance
     moved = se3.pose(moved[:, :3, :3], torch.from_numpy(centers))
-    return moved @ _turn(on_spot_deg)
+    return moved @ _rotations(on_spot_deg)
 
 
-def _turn(rotation_vectors_deg: Float[np.ndarray, "views 3"]) -> Float[torch.Tensor, "views 4 4"]:
+def _rotations(rotation_vectors_deg: Float[np.ndarray, "views 3"]) -> Float[torch.Tensor, "views 4 4"]:
+    """Rigid transforms that rotate about the origin."""
     tangents = np.concatenate([np.zeros_like(rotation_vectors_deg), np.radians(rotation_vectors_deg)], 1)
     return se3.exp(torch.from_numpy(tangents))
 
 
 def _draw_outlier(kind: OutlierKind, rng: np.random.Generator) -> Outlier:
+    """Draw the kind, if any is allowed, and the angle; the number of draws is the same for each kind."""
     drawn, side = KINDS[rng.choice(len(KINDS), p=SHARES)], rng.choice([-1.0, 1.0])
     kind = drawn if kind == "any" else kind
     angles = {
@@ -88,7 +91,7 @@ def _draw_outlier(kind: OutlierKind, rng: np.random.Generator) -> Outlier:
 
 
 def _misplaced(T_world_camera: Float[torch.Tensor, "4 4"], outlier: Outlier) -> Float[torch.Tensor, "4 4"]:
-    """The camera turned about the origin: about the upright axis, or about its own right axis."""
+    """The camera rotated about the origin: about the upright axis, or about its own right axis."""
     up = torch.tensor([0.0, 1.0, 0.0], dtype=torch.float64)
     axis = T_world_camera[:3, 0] if outlier.kind == "up_down" else up
     tangent = torch.cat([torch.zeros(3, dtype=torch.float64), axis * np.radians(outlier.angle_deg)])

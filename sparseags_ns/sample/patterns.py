@@ -1,7 +1,7 @@
-"""Surface patterns of the sample's materials: noise, stripes, wood, bricks, block letters ... Compiled.
+"""Surface patterns of the sample's materials: noise, stripes, wood, bricks, block letters. Compiled.
 
-Letters: u, v are texture coordinates in cells of the pattern; x, y, z a point of the frame that carries it. A pattern
-returns how much of colour B and then of colour C lies over colour A (0 to 1), and a factor for the brightness.
+u, v are texture coordinates in cells of the pattern; x, y, z is a point in the frame that carries it. A pattern returns
+the coverage of colour A by colour B and then by colour C (0 to 1), and a factor for the brightness.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ for _row, _letter in enumerate(_STROKES.split("|")):
 
 @kernel
 def hash01(i, j, k, seed):
-    """A number in [0, 1) from three whole numbers."""
+    """A pseudorandom number in [0, 1) from three integers."""
     h = (i * 374761393 + j * 668265263 + k * 2147483647 + seed * 1274126177) & 0xFFFFFFFF
     h = ((h ^ (h >> 15)) * 2246822519) & 0xFFFFFFFF
     h = ((h ^ (h >> 13)) * 3266489917) & 0xFFFFFFFF
@@ -69,7 +69,7 @@ def fractal(x, y, z, seed):
 
 @kernel
 def cells(x, y, z, seed):
-    """Distances to the nearest and second nearest of randomly placed points, one in each unit cell; and its number."""
+    """Distances to the nearest and second nearest of random points, one in each unit cell; a label of the first."""
     i, j, k = int(math.floor(x)), int(math.floor(y)), int(math.floor(z))
     first, second, label = 9.0, 9.0, 0.0
     for n in range(27):
@@ -172,7 +172,7 @@ def _checks(u, v, tartan):
 
 @kernel
 def pattern(kind, u, v, x, y, z, a, b, seed):
-    """Amounts of colours B and C over A, and brightness, of one pattern. `a` and `b` mean what its branch says."""
+    """Coverage by colours B and C, and brightness, of one pattern. Each branch explains its parameters `a` and `b`."""
     if kind == at.STRIPES:  # a: share of B; b: wobble
         f = u + b * fractal(0.7 * x, 0.7 * y, 0.7 * z, seed)
         f -= math.floor(f)

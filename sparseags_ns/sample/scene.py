@@ -17,9 +17,9 @@ from torch import Tensor
 
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.sample.caster import photograph
-from sparseags_ns.sample.config import SampleConfig
+from sparseags_ns.sample.config import MaskFault, SampleConfig
 from sparseags_ns.sample.families import draw_object
-from sparseags_ns.sample.faults import Photographs, padded, with_mask_faults
+from sparseags_ns.sample.faults import Images, Masks, padded, with_mask_faults
 from sparseags_ns.sample.noise import RoughCameras, roughen
 from sparseags_ns.sample.studio import draw_cameras, draw_lights
 from sparseags_ns.sample.surface import fitted, seen_by, surface
@@ -35,28 +35,30 @@ class Sample:
 
     config: SampleConfig
     object_name: str
-    """What it shows."""
     views: Views
     """The photographs with their rough initial cameras; all are trusted."""
     true_cameras: Cameras
-    """Of `views`."""
+    """True cameras of `views`."""
     rough: RoughCameras
     """The initial cameras, and what was done to them."""
-    photographs: Photographs
-    """What was done to the photographs."""
+    mask_faults: tuple[MaskFault, ...]
+    """Fault of the mask of each view."""
     test_images: Float[Tensor, "tests height width 4"]
     """Held-out photographs, RGBA."""
     test_cameras: Cameras
     surface_points: Float[Tensor, "points 3"]
-    """Evenly spread over the object's whole surface."""
+    """Points spread evenly over the object's whole surface."""
     surface_normals: Float[Tensor, "points 3"]
     seen: Int[Tensor, " points"]
-    """By how many of the input cameras each surface point is seen; those seen by none cannot be reconstructed."""
+    """Number of input cameras that see each surface point; points that none sees cannot be reconstructed."""
 
 
 def render_sample(config: SampleConfig, progress: Progress | None = None) -> Sample:
-    """Make a sample in memory. The object, the viewpoints, the pose errors and the faults each have their own random
-    numbers: a change of the level leaves the photographs as they are."""
+    """Make a sample in memory.
+
+    The object, the viewpoints, the pose errors and the faults each have their own random numbers, so that another
+    level leaves the photographs as they are.
+    """
     object_rng, view_rng, noise_rng, fault_rng = (np.random.default_rng([config.seed, i]) for i in range(1, 5))
     name, model = draw_object(config.family, config.seed)
     tables = fitted(model.tables(draw_lights(object_rng)))
@@ -67,20 +69,21 @@ def render_sample(config: SampleConfig, progress: Progress | None = None) -> Sam
     )
     report = None if progress is None else (lambda done: progress(done, len(both)))
     images, masks = photograph(tables, both, config.samples, report)
-    count = len(true)
-    width_px = config.mask_px * config.size / 256.0
-    photographs = with_mask_faults(images[:count], masks[:count], config.mask, width_px, fault_rng)
+    count, width_px = len(true), config.mask_px * config.size / 256.0
+    test_images = torch.cat([_eight_bits(images[count:]), _eight_bits(masks[count:])[..., None]], dim=-1)
+    images, masks, mask_faults = with_mask_faults(images[:count], masks[:count], config.mask, width_px, fault_rng)
+    valid = np.ones_like(masks)
     if config.cut > 0 and config.cut_style == "pad":
-        photographs = padded(photographs, config.cut, fault_rng)
+        images, masks, valid = padded(images, masks, config.cut, fault_rng)
     rough = roughen(true, config.noise, config.outlier_kind, noise_rng)
     return Sample(
         config=config,
         object_name=name,
-        views=_views(photographs, rough.cameras),
+        views=_views(images, masks, valid, rough.cameras),
         true_cameras=true,
         rough=rough,
-        photographs=photographs,
-        test_images=torch.cat([_eight_bits(images[count:]), _eight_bits(masks[count:])[..., None]], dim=-1),
+        mask_faults=mask_faults,
+        test_images=test_images,
         test_cameras=tests,
         surface_points=torch.from_numpy(points),
         surface_normals=torch.from_numpy(normals),
@@ -89,20 +92,19 @@ def render_sample(config: SampleConfig, progress: Progress | None = None) -> Sam
 
 
 def _eight_bits(values: Float[np.ndarray, "*shape"]) -> Float[Tensor, "*shape"]:
-    """Rounded to what 8 bits hold."""
+    """The values rounded to what 8 bits hold."""
     return torch.from_numpy(values.astype(np.float32)).mul(255.0).round().div(255.0)
 
 
-def _views(photographs: Photographs, cameras: Cameras) -> Views:
-    masks = _eight_bits(photographs.masks)
-    images = torch.where(masks[..., None] > 0, _eight_bits(photographs.images), 0.0)
+def _views(images: Images, masks: Masks, valid: Masks, cameras: Cameras) -> Views:
+    eight_bit_masks = _eight_bits(masks)
     names = tuple(f"{view:03d}" for view in range(len(cameras)))
     return Views(
         names=names,
         paths=tuple(Path("images") / f"{name}.png" for name in names),
-        images=images,
-        masks=masks,
-        valid=torch.from_numpy(photographs.valid.astype(np.float32)),
+        images=torch.where(eight_bit_masks[..., None] > 0, _eight_bits(images), 0.0),
+        masks=eight_bit_masks,
+        valid=torch.from_numpy(valid.astype(np.float32)),
         cameras=cameras,
         trusted=torch.ones(len(cameras), dtype=torch.bool),
     )

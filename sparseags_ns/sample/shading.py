@@ -89,7 +89,7 @@ def sky(y):
 
 @kernel
 def surroundings(lights, x, y, z, roughness):
-    """Mirror image of the room in a direction, blurred by the roughness."""
+    """Radiance of the room's reflection in a direction, blurred by the roughness."""
     r, g, b = sky(y)
     r, g, b = 0.75 * r, 0.75 * g, 0.75 * b
     blur = 0.02 + 0.55 * roughness
@@ -131,7 +131,7 @@ def highlight(n_l, n_v, n_h, v_h, roughness, f0):
 
 @kernel
 def _channel(color, metallic, specular, key, room, mirror, n_l, n_h, v_h, n_v, roughness, occlusion):
-    """Radiance of one colour channel: diffuse, highlight of the key light, mirror image of the room."""
+    """Radiance of one colour channel: diffuse, highlight of the key light, reflection of the room."""
     f0 = specular * (1.0 - metallic) + color * metallic
     value = color * (1.0 - metallic) * (key * n_l + room * occlusion)
     if n_l > 0.0:

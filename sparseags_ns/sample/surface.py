@@ -31,14 +31,14 @@ def _crossings(parts, profiles, size, origins, directions, out, out_normals):
     for line in range(origins.shape[0]):
         o = (origins[line, 0], origins[line, 1], origins[line, 2])
         d = (directions[line, 0], directions[line, 1], directions[line, 2])
-        count, way, far = candidates(parts, o, d, 0.0, ids)
+        count, t, far = candidates(parts, o, d, 0.0, ids)
         before, step = 1.0, 0.0
-        while count > 0 and way < far and found < out.shape[0]:
-            x, y, z = o[0] + way * d[0], o[1] + way * d[1], o[2] + way * d[2]
+        while count > 0 and t < far and found < out.shape[0]:
+            x, y, z = o[0] + t * d[0], o[1] + t * d[1], o[2] + t * d[2]
             here, _ = distance(parts, profiles, ids, count, x, y, z)
             # A change of sign is a crossing: halve the step until the point is found.
             if (here < 0.0) != (before < 0.0):
-                low, high = way - step, way
+                low, high = t - step, t
                 for _ in range(30):
                     middle = 0.5 * (low + high)
                     x, y, z = o[0] + middle * d[0], o[1] + middle * d[1], o[2] + middle * d[2]
@@ -53,7 +53,7 @@ def _crossings(parts, profiles, size, origins, directions, out, out_normals):
                 found += 1
             before = here
             step = max(0.7 * abs(here), 2e-3 * size)
-            way += step
+            t += step
     return found
 
 
@@ -103,8 +103,8 @@ def _count_views(parts, profiles, size, points, normals, centers, counts):
             length = math.sqrt(dx * dx + dy * dy + dz * dz)
             d = (dx / length, dy / length, dz / length)
             count, near, far = candidates(parts, o, d, 0.0, ids)
-            way, _ = march(parts, profiles, ids, count, o, d, near, min(far, length), 1e-4 * size)
-            counts[i] += 1 if way < 0.0 else 0
+            t, _ = march(parts, profiles, ids, count, o, d, near, min(far, length), 1e-4 * size)
+            counts[i] += 1 if t < 0.0 else 0
 
 
 def seen_by(

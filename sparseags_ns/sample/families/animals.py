@@ -55,11 +55,31 @@ def quadruped(model: Model) -> None:
     model.tube(neck, radii, coat, 5, blend=0.12)
     face = np.array([np.sin(aside), -0.12, np.cos(aside)])
     _head(model, kind, top + (0, 0.3 * kind.head, 0), face / np.linalg.norm(face), coat, dark)
-    _tail(model, kind, np.array([0, hip + 0.4 * r, -half - 0.1]), coat)
+    # A tail bent to one side, lifted or hanging.
+    root, length = np.array([0, hip + 0.4 * r, -half - 0.1]), kind.tail
+    swing = rng.choice(SIDES) * rng.uniform(0.15, 0.45) * length
+    lift = rng.choice([-0.6, 0.8]) if length < 0.7 else 0.8
+    bend, end = (0.2 * swing, 0.1 * lift * length, -0.4 * length), (swing, lift * length, -0.5 * length)
+    radius = 0.055 + 0.03 * (length > 0.5)
+    points, radii = [root + (0, 0, 0.1), root + bend, root + end], [radius + 0.02, radius, 0.6 * radius]
+    model.new_group().tube(points, radii, coat, 8, blend=0.04)
     if rng.random() < 0.75:
-        _collar(model, start + 0.62 * (top - start), rise, 0.5 * r + 0.08)
+        # A ribbon around the neck with a bell.
+        where, radius = start + 0.62 * (top - start), 0.5 * r + 0.08
+        ribbon = model.new_group().material("main pale", at.STRIPES, 14.0, mapping=at.MAP_BOX)
+        pitch = float(np.degrees(np.arctan2(rise[2], rise[1])))
+        model.ring(where, (radius, 0.035), ribbon, turn=(90.0 + pitch, 0, 0))
+        model.ball(0.06, where + (0, -0.35 * radius, radius), model.material("#d9ae3c", gloss=0.95, metallic=0.9))
     if kind.trunk > 0.22 and rng.random() < 0.7:
-        _blanket(model, hip, r)
+        # A cloth laid over the back, with a star on one side.
+        model.new_group()
+        cloth = model.material("main accent pale", at.CHECKS, 7.0, (1.0, 0.0), at.MAP_BOX, gloss=0.15, in_object=True)
+        model.ball((1.13 * r, 1.13 * r, 0.36), (0, hip + 0.015, 0.02), cloth)
+        under = model.material("dark")
+        model.rod((0, hip - 1.5 * r, -1), (0, hip - 1.5 * r, 1), 1.35 * r, under, carve=True)
+        for sign in SIDES:
+            model.rod((0, hip, sign * 0.2), (0, hip, sign * 0.8), 2.0 * r, under, edge=0.0, carve=True)
+        model.decal(at.STAR, (1.1 * r, hip + 0.3 * r, 0), (1, 0.3, 0), 0.1, "pale second", (6, 0.5), depth=0.2)
 
 
 def _coat(model: Model) -> int:
@@ -145,38 +165,6 @@ def _ear(model: Model, kind: Build, center: np.ndarray, side: float, axes: tuple
         flap = base + 0.75 * size * side * right - 0.5 * size * up - 0.3 * size * ahead
         turn = (0.0, float(np.degrees(np.arctan2(ahead[0], ahead[2]))) + side * 25.0, side * 8.0)
         model.ball((0.85 * size, 1.0 * size, 0.13 * size), flap, coat, turn=turn, blend=0.04)
-
-
-def _tail(model: Model, kind: Build, start: np.ndarray, coat: int) -> None:
-    """A tail bent to one side, lifted or hanging."""
-    rng, length = model.rng, kind.tail
-    aside = rng.choice(SIDES) * rng.uniform(0.15, 0.45) * length
-    lift = rng.choice([-0.6, 0.8]) if length < 0.7 else 0.8
-    middle, tip = (0.2 * aside, 0.1 * lift * length, -0.4 * length), (aside, lift * length, -0.5 * length)
-    radius = 0.055 + 0.03 * (length > 0.5)
-    points, radii = [start + (0, 0, 0.1), start + middle, start + tip], [radius + 0.02, radius, 0.6 * radius]
-    model.new_group().tube(points, radii, coat, 8, blend=0.04)
-
-
-def _collar(model: Model, where: np.ndarray, axis: np.ndarray, radius: float) -> None:
-    """A ribbon around the neck with a bell."""
-    ribbon = model.new_group().material("main pale", at.STRIPES, 14.0, mapping=at.MAP_BOX)
-    pitch = float(np.degrees(np.arctan2(axis[2], axis[1])))
-    model.ring(where, (radius, 0.035), ribbon, turn=(90.0 + pitch, 0, 0))
-    bell = model.material("#d9ae3c", gloss=0.95, metallic=0.9)
-    model.ball(0.06, where + (0, -0.35 * radius, radius), bell)
-
-
-def _blanket(model: Model, hip: float, r: float) -> None:
-    """A cloth laid over the back, with a star on one side."""
-    model.new_group()
-    cloth = model.material("main accent pale", at.CHECKS, 7.0, (1.0, 0.0), at.MAP_BOX, gloss=0.15, in_object=True)
-    model.ball((1.13 * r, 1.13 * r, 0.36), (0, hip + 0.015, 0.02), cloth)
-    under = model.material("dark")
-    model.rod((0, hip - 1.5 * r, -1), (0, hip - 1.5 * r, 1), 1.35 * r, under, carve=True)
-    for sign in SIDES:
-        model.rod((0, hip, sign * 0.2), (0, hip, sign * 0.8), 2.0 * r, under, edge=0.0, carve=True)
-    model.decal(at.STAR, (1.1 * r, hip + 0.3 * r, 0), (1, 0.3, 0), 0.1, "pale second", (6, 0.5), depth=0.2)
 
 
 def bird(model: Model) -> None:

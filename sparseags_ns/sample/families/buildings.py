@@ -78,7 +78,18 @@ def house(model: Model) -> None:
     model.box((0.075, 0.2, 0.075), (x, y - 0.04, z), brick, edge=0.006)
     model.box((0.09, 0.02, 0.09), (x, y + 0.16, z), model.material("#6d665e"), edge=0.006)
     model.rod((x, y + 0.16, z), (x, y + 0.26, z), (0.045, 0.035), model.material("#b5613f"))
-    _annexe(model, wide, high, deep, walls, roofing)
+    # A lean-to at one end, with its own roof and a barrel beside it.
+    side, low, size = model.rng.choice(SIDES), 0.62 * high, 0.19
+    x = side * (wide + size)
+    model.new_group().box((size, low, 0.7 * deep), (x, low, -0.1 * deep), walls, edge=0.01)
+    model.decal(at.DOOR, (x, 0.8 * low, 0.6 * deep), Z, (0.09, 0.8 * low), "accent dark pale", depth=0.03)
+    window, frame = (x + side * size, low, 0), f"{GLASS} pale shine"
+    model.decal(at.WINDOW, window, (side, 0, 0), (0.13, 0.1), frame, (3, 0.2), depth=0.03)
+    half, middle = (size + 0.07, 0.022, 0.7 * deep + 0.05), (x, 2 * low + 0.06, -0.1 * deep)
+    model.new_group().box(half, middle, roofing, edge=0.01, turn=(0, 0, -side * 18))
+    planks = [*pick(model.rng, WOODS), "dark"]
+    wood = model.new_group().material(planks, at.BANDS, 9.0, (0.2, 0.1), mottle=(0.2, 8.0))
+    model.rod((x, 0, 0.95 * deep), (x, 0.2, 0.95 * deep), 0.09, wood, edge=0.02)
     corner = np.array([0.72 * rng.choice(SIDES), 0.0, 0.55])
     _tree(model, corner, rng.uniform(0.65, 0.95))
     if rng.random() < 0.6:
@@ -107,21 +118,6 @@ def _openings(model: Model, wide: float, high: float, deep: float) -> None:
     model.ball((0.03, 0.045, 0.03), (door + 0.8 * tall, 1.7 * tall, deep + 0.035), lamp)
 
 
-def _annexe(model: Model, wide: float, high: float, deep: float, walls: int, roofing: int) -> None:
-    """A lean-to at one end, with its own roof and a barrel beside it."""
-    side, low, size = model.rng.choice(SIDES), 0.62 * high, 0.19
-    x = side * (wide + size)
-    model.new_group().box((size, low, 0.7 * deep), (x, low, -0.1 * deep), walls, edge=0.01)
-    model.decal(at.DOOR, (x, 0.8 * low, 0.6 * deep), Z, (0.09, 0.8 * low), "accent dark pale", depth=0.03)
-    window, frame = (x + side * size, low, 0), f"{GLASS} pale shine"
-    model.decal(at.WINDOW, window, (side, 0, 0), (0.13, 0.1), frame, (3, 0.2), depth=0.03)
-    half, middle = (size + 0.07, 0.022, 0.7 * deep + 0.05), (x, 2 * low + 0.06, -0.1 * deep)
-    model.new_group().box(half, middle, roofing, edge=0.01, turn=(0, 0, -side * 18))
-    planks = [*pick(model.rng, WOODS), "dark"]
-    wood = model.new_group().material(planks, at.BANDS, 9.0, (0.2, 0.1), mottle=(0.2, 8.0))
-    model.rod((x, 0, 0.95 * deep), (x, 0.2, 0.95 * deep), 0.09, wood, edge=0.02)
-
-
 def windmill(model: Model) -> None:
     """A tapering mill with a turned cap and four lattice sails that face nearly +z, three of them clothed."""
     rng, _ = model.rng, model.draw_palette()
@@ -141,12 +137,8 @@ def windmill(model: Model) -> None:
     cap = model.new_group().material("main second", at.SHINGLES, (16.0, 8.0), mapping=at.MAP_CYLINDER, gloss=0.3)
     model.ball((1.15 * neck, 0.24, 1.3 * neck), (0, high, 0), cap)
     ahead, right = heading(rng.uniform(-0.6, 0.6))
-    _lattice_sails(model, (high + 0.05) * UP + (1.3 * neck + 0.1) * ahead, ahead, right)
-    _tree(model, np.array([0.5, 0, 0.2]), 0.5)
-
-
-def _lattice_sails(model: Model, hub: np.ndarray, ahead: np.ndarray, right: np.ndarray) -> None:
-    """The axle and four arms with their slats and canvas."""
+    # The axle and four arms with their slats and canvas.
+    hub = (high + 0.05) * UP + (1.3 * neck + 0.1) * ahead
     light, dark = pick(model.rng, WOODS)
     wood = model.material((dark, light), at.WOOD, 4.0, (2.0, 0.0))
     cloth = model.material("pale accent", at.STRIPES, 5.0, (0.3, 0.0), at.MAP_BOX)
@@ -161,3 +153,4 @@ def _lattice_sails(model: Model, hub: np.ndarray, ahead: np.ndarray, right: np.n
         if i != 2:
             middle, R = hub + 0.45 * out + 0.085 * across, np.stack([across, out, np.cross(across, out)], 1)
             model.new_group().box((0.075, 0.25, 0.008), middle - 0.012 * ahead, cloth, edge=0.004, R=R, bound=0.27)
+    _tree(model, np.array([0.5, 0, 0.2]), 0.5)

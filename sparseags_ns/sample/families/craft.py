@@ -125,7 +125,21 @@ def steamer(model: Model) -> None:
     hull = Hull(rng.uniform(0.75, 0.9), rng.uniform(0.3, 0.38), rng.uniform(0.36, 0.4))
     deck = hull.deck
     _hull(model, hull)
-    _deck_house(model, hull)
+    # House and bridge; the two sides of the house have different numbers of portholes.
+    white = model.material("pale second", at.PANELS, 4.0, (0.03, 1.0), at.MAP_BOX, gloss=0.6)
+    low, high, frame = 0.6 * hull.beam, 0.48 * hull.beam, "pane accent shine"
+    model.new_group().box((low, 0.16, 0.34), (0, deck + 0.03, -0.05), white, edge=0.03)
+    model.box((high, 0.13, 0.16), (0, deck + 0.3, 0.08), white, edge=0.03)
+    for side, portholes in zip(SIDES, (2, 3), strict=True):
+        for i in range(portholes):
+            spot = (side * low, deck + 0.08, -0.28 + 0.2 * i)
+            model.decal(at.DISC, spot, (side, 0, 0), 0.05, "accent pane shine", (0.72, 0.3), depth=0.03)
+        spot = (side * high, deck + 0.32, 0.08)
+        model.decal(at.WINDOW, spot, (side, 0, 0), (0.11, 0.07), frame, (2, 0.2), depth=0.03)
+    model.decal(at.WINDOW, (0, deck + 0.32, 0.24), Z, (0.4 * hull.beam, 0.07), frame, (3, 0.2), depth=0.03)
+    model.decal(at.DOOR, (0, deck + 0.05, -0.39), BACK, (0.08, 0.12), "second dark #e8cf7a", depth=0.03)
+    roof = model.new_group().material("second", gloss=0.6)
+    model.box((0.56 * hull.beam, 0.02, 0.2), (0, deck + 0.44, 0.08), roof, edge=0.015)
     funnel = model.new_group().material("accent dark pale", at.BANDS, 3.2, (0.35, 0.2), gloss=0.7)
     start, lean = np.array([0, deck + 0.15, -0.25]), np.array([0, 0.44, -0.1])
     model.rod(start, start + lean, (0.11, 0.1), funnel)
@@ -149,24 +163,6 @@ def steamer(model: Model) -> None:
     _lifebelt(model, (rng.choice(SIDES) * 0.62 * hull.beam, deck + 0.02, 0.15))
 
 
-def _deck_house(model: Model, hull: Hull) -> None:
-    """House and bridge with portholes, windows and a door; its two sides have different numbers of portholes."""
-    white = model.material("pale second", at.PANELS, 4.0, (0.03, 1.0), at.MAP_BOX, gloss=0.6)
-    deck, low, high, frame = hull.deck, 0.6 * hull.beam, 0.48 * hull.beam, "pane accent shine"
-    model.new_group().box((low, 0.16, 0.34), (0, deck + 0.03, -0.05), white, edge=0.03)
-    model.box((high, 0.13, 0.16), (0, deck + 0.3, 0.08), white, edge=0.03)
-    for side, portholes in zip(SIDES, (2, 3), strict=True):
-        for i in range(portholes):
-            spot = (side * low, deck + 0.08, -0.28 + 0.2 * i)
-            model.decal(at.DISC, spot, (side, 0, 0), 0.05, "accent pane shine", (0.72, 0.3), depth=0.03)
-        spot = (side * high, deck + 0.32, 0.08)
-        model.decal(at.WINDOW, spot, (side, 0, 0), (0.11, 0.07), frame, (2, 0.2), depth=0.03)
-    model.decal(at.WINDOW, (0, deck + 0.32, 0.24), Z, (0.4 * hull.beam, 0.07), frame, (3, 0.2), depth=0.03)
-    model.decal(at.DOOR, (0, deck + 0.05, -0.39), BACK, (0.08, 0.12), "second dark #e8cf7a", depth=0.03)
-    roof = model.new_group().material("second", gloss=0.6)
-    model.box((0.56 * hull.beam, 0.02, 0.2), (0, deck + 0.44, 0.08), roof, edge=0.015)
-
-
 def aeroplane(model: Model) -> None:
     """One wing or two, cockpit with a pilot, tail, wheels; marks and lettering on different sides."""
     rng, _ = model.rng, model.draw_palette()
@@ -175,12 +171,17 @@ def aeroplane(model: Model) -> None:
     radii = [0.05, 0.75 * fat, fat, 0.9 * fat, 0.6 * fat]
     model.new_group().lathe(long, [-1.0, -0.3, 0.4, 0.85, 1.0], radii, (0, y, 0), paint, edge=0.04, turn=(90, 0, 0))
     side = float(rng.choice(SIDES))
-    name = (side * fat, y, -0.15)
-    model.decal(at.TEXT, name, (side, 0, 0), (0.24, 0.07), "pale dark accent", (5, 1), depth=0.15)
+    model.decal(at.TEXT, (side * fat, y, -0.15), (side, 0, 0), (0.24, 0.07), "pale dark accent", (5, 1), depth=0.15)
     model.decal(at.DISC, (-side * fat, y, -0.2), (-side, 0, 0), 0.1, "pale accent dark", (0.7, 0.4), depth=0.15)
     model.ball((0.1, 0.1, 0.17), (0, y + 0.95 * fat, 0.1), model.material("dark"), carve=True)
     _wings(model, fat, side)
-    _tail(model, long, side)
+    # Tailplane and fin, with a star on one side and letters on the other.
+    paint = model.new_group().material("second pale accent", at.BANDS, 6.0, (0.3, 0.1), gloss=0.6)
+    top, z = HEIGHT + 0.2, -0.92 * long
+    model.ball((0.33, 0.025, 0.12), (0, HEIGHT + 0.03, z + 0.02), paint)
+    model.new_group().ball((0.022, 0.24, 0.14), (0, top - 0.06, z), model.material("accent", gloss=0.7))
+    model.decal(at.STAR, (side * 0.02, top, z), (side, 0, 0), 0.07, "pale main", (6, 0.5))
+    model.decal(at.TEXT, (-side * 0.02, top, z), (-side, 0, 0), (0.09, 0.05), "black dark", (-2, 1))
     cap = model.new_group().material("#8a5a36 #5e3a20", at.PATCHES, 8.0, gloss=0.4)
     model.ball(0.085, (0, y + fat + 0.05, 0.08), cap)
     model.ball((0.07, 0.035, 0.04), (0, y + fat + 0.06, 0.145), model.material("#22303a", gloss=1.0))
@@ -222,13 +223,3 @@ def _wings(model: Model, fat: float, side: float) -> None:
             low, high = (np.array([x * span, level + abs(x) * lift, 0.2]) for level in levels)
             model.rod(low, high, 0.014, strut)
             model.rod(low + (0, 0, 0.18), high + (0, 0, 0.18), 0.014, strut)
-
-
-def _tail(model: Model, long: float, side: float) -> None:
-    """Tailplane and fin, with a star on one side and letters on the other."""
-    paint = model.new_group().material("second pale accent", at.BANDS, 6.0, (0.3, 0.1), gloss=0.6)
-    y, z = HEIGHT + 0.2, -0.92 * long
-    model.ball((0.33, 0.025, 0.12), (0, HEIGHT + 0.03, z + 0.02), paint)
-    model.new_group().ball((0.022, 0.24, 0.14), (0, y - 0.06, z), model.material("accent", gloss=0.7))
-    model.decal(at.STAR, (side * 0.02, y, z), (side, 0, 0), 0.07, "pale main", (6, 0.5))
-    model.decal(at.TEXT, (-side * 0.02, y, z), (-side, 0, 0), (0.09, 0.05), "black dark", (-2, 1))

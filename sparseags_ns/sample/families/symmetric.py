@@ -87,8 +87,7 @@ def tin(model: Model) -> None:
     _label(model, radius, half, 0.8 * radius, 0.6 * half)
     for y in (0.02, 2 * half):
         model.new_group().disc((0, y, 0), Y, radius + 0.015, 0.05, steel)
-    lid = (0, 2 * half + 0.025, 0.1)
-    model.decal(at.TEXT, lid, Y, (0.22, 0.06), "black #5b5f63", (-6, 1), up=BACK, depth=0.02)
+    model.decal(at.TEXT, (0, 2 * half + 0.025, 0.1), Y, (0.22, 0.06), "black #5b5f63", (-6, 1), up=BACK, depth=0.02)
 
 
 def globe(model: Model) -> None:

@@ -17,22 +17,7 @@ def chair(model: Model) -> None:
     wood = model.material(pick(rng, WOODS), at.WOOD, (3.0, 0.7), (2.0, 0.0), gloss=0.6)
     paint = model.material("main", gloss=0.7) if rng.random() < 0.5 else wood
     wide, deep, back = rng.uniform(0.24, 0.3), rng.uniform(0.23, 0.28), rng.uniform(1.05, 1.2)
-    _frame(model, wide, deep, back, wood, paint)
-    checks = {"pattern": at.CHECKS, "freq": 6.0, "params": (1.0, 0.0)}
-    woven = checks if rng.random() < 0.5 else {"pattern": at.STRIPES, "freq": 8.0}
-    cloth = model.new_group().material("second pale accent", mapping=at.MAP_BOX, gloss=0.1, **woven)
-    model.box((wide + 0.02, 0.022, deep + 0.02), (0, SEAT + 0.02, 0), cloth)
-    model.new_group()
-    knit = model.material("accent pale second", at.BANDS, 12.0, (0.3, 0.15), gloss=0.1, bump=(0.3, 50.0))
-    corner = np.array([rng.choice(SIDES) * 0.55 * wide, back, -deep - 0.1])
-    for z, drop in ((0.05, rng.uniform(0.25, 0.4)), (-0.05, rng.uniform(0.3, 0.5))):
-        end = corner + (0, -0.5 * drop + 0.03, z)
-        model.box((0.06, 0.5 * drop, 0.008), end, knit, edge=0.006, turn=(-4, 0, 0))
-
-
-def _frame(model: Model, wide: float, deep: float, back: float, wood: int, paint: int) -> None:
-    """Splayed legs, rungs, the leaning back with its spindles."""
-    rng = model.rng
+    # Splayed legs, rungs, the leaning back with its spindles.
     thick, splay = rng.uniform(0.02, 0.028), rng.uniform(0.03, 0.08)
     model.new_group()
     for x in (-wide, wide):
@@ -50,6 +35,16 @@ def _frame(model: Model, wide: float, deep: float, back: float, wood: int, paint
     for y in (back - 0.02, 0.5 * (SEAT + back)):
         z = -deep + 0.02 - 0.12 * (y - SEAT) / (back - SEAT)
         model.limb((-0.95 * wide, y, z), (0.95 * wide, y, z), thick, wood)
+    checks = {"pattern": at.CHECKS, "freq": 6.0, "params": (1.0, 0.0)}
+    woven = checks if rng.random() < 0.5 else {"pattern": at.STRIPES, "freq": 8.0}
+    cloth = model.new_group().material("second pale accent", mapping=at.MAP_BOX, gloss=0.1, **woven)
+    model.box((wide + 0.02, 0.022, deep + 0.02), (0, SEAT + 0.02, 0), cloth)
+    model.new_group()
+    knit = model.material("accent pale second", at.BANDS, 12.0, (0.3, 0.15), gloss=0.1, bump=(0.3, 50.0))
+    corner = np.array([rng.choice(SIDES) * 0.55 * wide, back, -deep - 0.1])
+    for z, drop in ((0.05, rng.uniform(0.25, 0.4)), (-0.05, rng.uniform(0.3, 0.5))):
+        end = corner + (0, -0.5 * drop + 0.03, z)
+        model.box((0.06, 0.5 * drop, 0.008), end, knit, edge=0.006, turn=(-4, 0, 0))
 
 
 def bicycle(model: Model) -> None:
@@ -61,8 +56,7 @@ def bicycle(model: Model) -> None:
     front, rear = np.array([0, radius, base]), np.array([0, radius, -base])
     for hub, turn_deg in ((front, rng.uniform(-25, 25)), (rear, 0.0)):
         model.new_group().ring(hub, (radius - 0.025, 0.025), rubber, turn=(0, 90 + turn_deg, 0))
-        rim = model.material("pale", gloss=0.6)
-        model.ring(hub, (radius - 0.055, 0.012), rim, turn=(0, 90 + turn_deg, 0))
+        model.ring(hub, (radius - 0.055, 0.012), model.material("pale", gloss=0.6), turn=(0, 90 + turn_deg, 0))
         _, axis = heading(np.radians(turn_deg))
         model.disc(hub, axis, 0.035, 0.09, steel)
         ahead = np.cross(axis, Y)
@@ -77,12 +71,8 @@ def bicycle(model: Model) -> None:
     model.rod(rear, pedals, 0.015, paint)
     model.rod(rear, seat - (0, 0.1, 0), 0.015, paint)
     model.rod(front, head + (0, 0.1, -0.02), 0.022, paint)
-    _bicycle_fittings(model, pedals, seat, head, steel)
-
-
-def _bicycle_fittings(model: Model, pedals: np.ndarray, seat: np.ndarray, head: np.ndarray, steel: int) -> None:
-    """Saddle, handlebar with grips and a bell, pedals, a basket with flowers."""
-    rng, leather = model.rng, model.material("#7b4a2b #5a3320", at.PATCHES, 6.0, (0.1, 0.4))
+    # Saddle, handlebar with grips and a bell, pedals, a basket with flowers.
+    leather = model.material("#7b4a2b #5a3320", at.PATCHES, 6.0, (0.1, 0.4))
     model.new_group().rod(seat, seat + (0, 0.1, -0.02), 0.016, steel)
     model.ball((0.09, 0.035, 0.08), seat + (0, 0.12, -0.06), leather)
     model.ball((0.04, 0.028, 0.12), seat + (0, 0.12, 0.04), leather, blend=0.04)

@@ -75,7 +75,21 @@ def cactus(model: Model) -> None:
     """A ribbed cactus with arms and blossoms, pebbles and a label."""
     rng, _ = model.rng, model.draw_palette()
     radius, half = rng.uniform(0.3, 0.38), rng.uniform(0.22, 0.28)
-    _pot(model, radius, half)
+    # A painted pot with a star, soil and a saucer.
+    count = float(model.rng.integers(8, 13))
+    paints = (
+        {"colors": "#c0643c pale main", "pattern": at.DOTS, "freq": (count, 5.0), "params": (0.26, 0.3)},
+        {"colors": "main pale accent", "pattern": at.BANDS, "freq": (1.0, 5.0), "params": (0.4, 0.15)},
+        {"colors": "pale main second", "pattern": at.CHECKS, "freq": (count, 5.0), "params": (0.0, 0.0)},
+    )
+    paint = model.one_of(*paints, mapping=at.MAP_CYLINDER, gloss=0.6, mottle=(0.1, 6.0))
+    radii = [0.68 * radius, 0.95 * radius, 1.06 * radius, 1.1 * radius]
+    model.new_group().lathe(half, [-1.0, 0.55, 0.6, 1.0], radii, (0, half, 0), paint, edge=0.02)
+    model.decal(at.STAR, (0, 0.9 * half, radius), Z, 0.13, "accent pale", (6, 0.5), depth=0.2)
+    soil = model.material("#5a4030 #7a5a42 #3d2a1e", at.CELLS, 11.0, (0.08, 0.0), gloss=0.1)
+    model.rod((0, 2 * half - 0.05, 0), (0, 2 * half + 0.2, 0), 0.98 * radius, soil, carve=True)
+    saucer = model.new_group().material("second", gloss=0.7)
+    model.rod((0, -0.01, 0), (0, 0.05, 0), (0.95 * radius, 1.05 * radius), saucer)
     ribs = {"mapping": at.MAP_CYLINDER, "gloss": 0.3, "bump": (0.15, 30.0)}
     green = model.material([GREENS[rng.integers(3)], "#e9ecc8"], at.STRIPES, (22.0, 6.0), (0.22, 0.05), **ribs)
     tall, fat, base = rng.uniform(0.32, 0.46), rng.uniform(0.17, 0.22), 2 * half - 0.06
@@ -108,24 +122,6 @@ def cactus(model: Model) -> None:
     model.decal(at.TEXT, where + (0, 0.05, 0.012), Z, (0.08, 0.05), "black dark", (-4, 1), depth=0.03)
 
 
-def _pot(model: Model, radius: float, half: float) -> None:
-    """A painted pot with a star, soil and a saucer."""
-    count = float(model.rng.integers(8, 13))
-    paints = (
-        {"colors": "#c0643c pale main", "pattern": at.DOTS, "freq": (count, 5.0), "params": (0.26, 0.3)},
-        {"colors": "main pale accent", "pattern": at.BANDS, "freq": (1.0, 5.0), "params": (0.4, 0.15)},
-        {"colors": "pale main second", "pattern": at.CHECKS, "freq": (count, 5.0), "params": (0.0, 0.0)},
-    )
-    paint = model.one_of(*paints, mapping=at.MAP_CYLINDER, gloss=0.6, mottle=(0.1, 6.0))
-    radii = [0.68 * radius, 0.95 * radius, 1.06 * radius, 1.1 * radius]
-    model.new_group().lathe(half, [-1.0, 0.55, 0.6, 1.0], radii, (0, half, 0), paint, edge=0.02)
-    model.decal(at.STAR, (0, 0.9 * half, radius), Z, 0.13, "accent pale", (6, 0.5), depth=0.2)
-    soil = model.material("#5a4030 #7a5a42 #3d2a1e", at.CELLS, 11.0, (0.08, 0.0), gloss=0.1)
-    model.rod((0, 2 * half - 0.05, 0), (0, 2 * half + 0.2, 0), 0.98 * radius, soil, carve=True)
-    saucer = model.new_group().material("second", gloss=0.7)
-    model.rod((0, -0.01, 0), (0, 0.05, 0), (0.95 * radius, 1.05 * radius), saucer)
-
-
 def guitar(model: Model) -> None:
     """Waisted body, perhaps with a cutaway, rose and ornaments, neck with frets, head with pegs."""
     rng, _ = model.rng, model.draw_palette()
@@ -148,19 +144,7 @@ def guitar(model: Model) -> None:
     ):  # fmt: skip
         model.decal(kind, where, Z if where[2] > 0 else BACK, half, colors, params, depth=0.12, **more)
     model.new_group().box((0.13, 0.025, 0.02), (0, BODY - 0.1, DEEP + 0.015), shade, edge=0.008)
-    _neck_and_strings(model, shade)
-    model.new_group()
-    steel, knob = model.material("#2a2a2e", gloss=0.6, metallic=0.6), model.material("accent")
-    for side in SIDES:
-        model.rod((side * 0.2, 0.1, 0.16), (side * 0.22, 0.0, -0.36), 0.02, steel)
-        model.rod((side * 0.2, 0.1, -0.1), (side * 0.2, 0.1, 0.16), 0.02, steel)
-        model.ball(0.035, (side * 0.2, 0.1, 0.16), knob)
-    model.rod((-0.22, 0.03, -0.3), (0.22, 0.03, -0.3), 0.02, steel)
-    model.rod((0, 0.03, -0.3), (0, 0.62, -0.1), 0.018, steel)
-
-
-def _neck_and_strings(model: Model, shade: int) -> None:
-    """Neck with frets and head; strings, pegs and a ring."""
+    # Neck with frets, and head; strings, pegs and a ring.
     top = BODY + 1.42
     ebony = model.material("#3a261a #d8d2c4", at.BANDS, 14.0, (0.1, 0.0), in_object=True, gloss=0.6)
     model.new_group().box((0.042, 0.46, 0.022), (0, top - 0.46, DEEP + 0.015), ebony, edge=0.006)
@@ -174,3 +158,11 @@ def _neck_and_strings(model: Model, shade: int) -> None:
             model.rod((side * 0.06, top + y, DEEP - 0.01), (side * 0.12, top + y, DEEP - 0.01), 0.01, wire)
             model.ball((0.016, 0.022, 0.022), (side * 0.13, top + y, DEEP - 0.01), wire)
     model.ring((0, top + 0.16, DEEP), (0.04, 0.01), wire)
+    model.new_group()
+    steel, knob = model.material("#2a2a2e", gloss=0.6, metallic=0.6), model.material("accent")
+    for side in SIDES:
+        model.rod((side * 0.2, 0.1, 0.16), (side * 0.22, 0.0, -0.36), 0.02, steel)
+        model.rod((side * 0.2, 0.1, -0.1), (side * 0.2, 0.1, 0.16), 0.02, steel)
+        model.ball(0.035, (side * 0.2, 0.1, 0.16), knob)
+    model.rod((-0.22, 0.03, -0.3), (0.22, 0.03, -0.3), 0.02, steel)
+    model.rod((0, 0.03, -0.3), (0, 0.62, -0.1), 0.018, steel)

@@ -58,7 +58,18 @@ def car(model: Model) -> None:
     body = Body(*sizes, *cabin, rng.uniform(0.27, 0.34), rng.uniform(0.2, 0.25))
     wheels = [np.array([s * body.width * 0.98, body.wheel, e * 0.6 * body.length]) for s in SIDES for e in SIDES]
     _shell(model, body, wheels, 1.0 if truck else 2.0)
-    _wheels(model, wheels, body.wheel, 0.15)
+    # Tyres, each with a rim and a hub that carries a star.
+    radius, width = body.wheel, 0.15
+    rubber = model.material("#242428 #3a3a40", at.STRIPES, 9.0, gloss=0.25, bump=(0.1, 30.0))
+    rim = model.material([METALS[model.rng.integers(3)]], gloss=0.85, metallic=0.9)
+    for center in wheels:
+        side = np.sign(center[0])
+        model.new_group().ring(center, (radius - 0.42 * width, 0.5 * width), rubber, turn=(0, 90, 0))
+        model.disc(center, X, radius - 0.5 * width, 0.75 * width, rim)
+        model.ball(0.16 * radius, center + (side * 0.4 * width, 0, 0), rim)
+        points, half = float(model.rng.integers(5, 8)), 0.78 * (radius - 0.5 * width)
+        spot = center + (side * 0.38 * width, 0, 0)
+        model.decal(at.STAR, spot, (side, 0, 0), half, "second second", (points, 0.42))
     _fittings(model, body)
     if truck:
         _load(model, body.width, body.waist + 0.11, (-0.55 * body.length, 0.36 * body.length))
@@ -89,20 +100,6 @@ def _shell(model: Model, body: Body, wheels: list[np.ndarray], panes: float) -> 
         model.decal(at.WINDOW, spot, (sign, 0, 0), size, glass, (panes, 0.13), gloss=0.95, depth=0.3)
         spot, size = (0.0, y, body.cabin_z + sign * 0.85 * body.cabin_half), (0.7 * body.width, 0.4 * body.top)
         model.decal(at.WINDOW, spot, (0, 0.45, sign), size, glass, (1.0, 0.13), gloss=0.95, depth=0.3)
-
-
-def _wheels(model: Model, places: list[np.ndarray], radius: float, width: float) -> None:
-    """Tyres, each with a rim and a hub that carries a star."""
-    rubber = model.material("#242428 #3a3a40", at.STRIPES, 9.0, gloss=0.25, bump=(0.1, 30.0))
-    rim = model.material([METALS[model.rng.integers(3)]], gloss=0.85, metallic=0.9)
-    for center in places:
-        side = np.sign(center[0])
-        model.new_group().ring(center, (radius - 0.42 * width, 0.5 * width), rubber, turn=(0, 90, 0))
-        model.disc(center, X, radius - 0.5 * width, 0.75 * width, rim)
-        model.ball(0.16 * radius, center + (side * 0.4 * width, 0, 0), rim)
-        points, half = float(model.rng.integers(5, 8)), 0.78 * (radius - 0.5 * width)
-        spot = center + (side * 0.38 * width, 0, 0)
-        model.decal(at.STAR, spot, (side, 0, 0), half, "second second", (points, 0.42))
 
 
 def _fittings(model: Model, body: Body) -> None:
@@ -179,7 +176,21 @@ def engine(model: Model) -> None:
     model.decal(at.GRILLE, (0, FLOOR - 0.13, long + 0.32), Z, (0.3, 0.08), "accent dark", (5, 0), depth=0.05)
     _boiler(model, brass, FLOOR + 0.06 + radius, radius, long)
     _cab(model, long)
-    _driving_wheels(model, brass, long)
+    # Three pairs of driving wheels with a coupling rod, a small pair in front.
+    steel, rim = model.material("#8a8d92", gloss=0.8, metallic=0.9), model.material("accent", gloss=0.7)
+    places = [(-0.75 * long, 0.21), (-0.2 * long, 0.21), (0.35 * long, 0.21), (0.85 * long, 0.14)]
+    phase = model.rng.uniform(0, 6.0)
+    crank = 0.1 * np.array([0, np.cos(phase), np.sin(phase)])
+    for side in SIDES:
+        for z, size in places:
+            center = np.array([side * 0.31, size, z])
+            hub = center + (side * 0.04, 0, 0)
+            model.new_group().disc(center, X, size, 0.08, rim)
+            model.disc(center + (-side * 0.05, 0, 0), X, size + 0.03, 0.03, steel)
+            model.disc(hub, X, 0.05, 0.06, brass)
+            model.decal(at.STAR, hub, (side, 0, 0), 0.85 * size, "dark pale", (8, 0.55), depth=0.02)
+        start, end = (np.array([side * 0.39, 0.21, z]) + crank for z in (places[0][0], places[2][0]))
+        model.new_group().limb(start, end, 0.028, steel)
     model.new_group()
     for sign in SIDES:
         for side in SIDES:
@@ -233,21 +244,3 @@ def _cab(model: Model, long: float) -> None:
     coal = model.material("#1c1c1f #333338", at.CELLS, 12.0, (0.08, 0.0), gloss=0.6, bump=(0.5, 14.0))
     model.new_group().box((0.3, 0.13, 0.16), (0, FLOOR + 0.19, -long - 0.05), paint)
     model.ball((0.25, 0.12, 0.14), (0.03, FLOOR + 0.32, -long - 0.05), coal)
-
-
-def _driving_wheels(model: Model, brass: int, long: float) -> None:
-    """Three pairs of driving wheels with a coupling rod, a small pair in front."""
-    steel, rim = model.material("#8a8d92", gloss=0.8, metallic=0.9), model.material("accent", gloss=0.7)
-    places = [(-0.75 * long, 0.21), (-0.2 * long, 0.21), (0.35 * long, 0.21), (0.85 * long, 0.14)]
-    phase = model.rng.uniform(0, 6.0)
-    crank = 0.1 * np.array([0, np.cos(phase), np.sin(phase)])
-    for side in SIDES:
-        for z, radius in places:
-            center = np.array([side * 0.31, radius, z])
-            hub = center + (side * 0.04, 0, 0)
-            model.new_group().disc(center, X, radius, 0.08, rim)
-            model.disc(center + (-side * 0.05, 0, 0), X, radius + 0.03, 0.03, steel)
-            model.disc(hub, X, 0.05, 0.06, brass)
-            model.decal(at.STAR, hub, (side, 0, 0), 0.85 * radius, "dark pale", (8, 0.55), depth=0.02)
-        start, end = (np.array([side * 0.39, 0.21, z]) + crank for z in (places[0][0], places[2][0]))
-        model.new_group().limb(start, end, 0.028, steel)

@@ -100,8 +100,7 @@ def watering_can(model: Model) -> None:
     radii = [radius, 1.02 * radius, 0.88 * radius, 0.55 * radius]
     model.new_group().lathe(half, [-1.0, -0.9, 0.7, 1.0], radii, (0, half, 0), enamel, edge=0.02)
     _posy(model, int(rng.integers(2, 5)), radius, half, 0.28, 60.0)
-    inside = model.material("dark")
-    model.rod((0.05, 1.8 * half, 0.05), (0.05, 2.3 * half, 0.05), 0.42 * radius, inside, carve=True)
+    model.rod((0.05, 1.8 * half, 0.05), (0.05, 2.3 * half, 0.05), 0.42 * radius, model.material("dark"), carve=True)
     # Spout, rose with holes, crossbar.
     start = np.array([0.85 * radius, 0.35 * half, 0.0])
     tip = np.array([radius + 0.55, 2 * half + rng.uniform(0.0, 0.15), 0.0])

@@ -1,4 +1,4 @@
-"""Samples on disk: readable by the package's own readers, repeatable to the byte, never over anybody else's files."""
+"""Samples on disk: readable by the package's own readers, repeatable to the byte, never over other files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def usual(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Sample]:
-    """The usual eight photographs of 256 pixels, one ray for each pixel."""
+    """A sample of eight photographs of 256 pixels, one ray for each pixel, with its folder."""
     folder = tmp_path_factory.mktemp("sample") / "scene"
     config = SampleConfig(num_test_views=2, samples=1, level="outlier1", surface_points=2000)
     return folder, make_sample(config, folder)
@@ -57,7 +57,7 @@ def test_the_top_of_the_folder_holds_one_pose_file_and_rgba_photographs(usual: t
         assert image.mode == "RGBA" and image.size == (256, 256)
 
 
-def test_truth_says_what_was_done(usual: tuple[Path, Sample]) -> None:
+def test_truth_lists_the_errors_and_the_outliers(usual: tuple[Path, Sample]) -> None:
     folder, sample = usual
     truth = json.loads((folder / "gt" / "truth.json").read_text())
     (outlier,) = truth["outliers"]
@@ -91,7 +91,7 @@ def test_a_sample_is_replaced_only_when_that_is_allowed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_other_peoples_folders_are_never_touched(tmp_path: Path, overwrite: bool) -> None:
+def test_folders_with_other_files_are_never_touched(tmp_path: Path, overwrite: bool) -> None:
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "000.png").write_bytes(b"precious")
     with pytest.raises(SampleError, match="is not empty and holds no sample of ours"):

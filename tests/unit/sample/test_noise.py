@@ -1,4 +1,4 @@
-"""Errors of the samples' initial poses: as large as the level says, and of the kind that was asked for."""
+"""Errors of the samples' initial poses: of the size of the level, and of the kind that was asked for."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ def test_exact_level_changes_nothing() -> None:
     assert torch.equal(rough.cameras.K, true.K) and not rough.outliers
 
 
-def test_turn_around_the_object_has_the_deviation_asked_for_and_keeps_the_object_in_place() -> None:
+def test_rotation_around_the_object_has_the_deviation_asked_for_and_keeps_the_object_in_place() -> None:
     true, rough = many(Noise(rotation_deg=3.0))
-    turned = rough.cameras.T_world_camera[:, :3, :3] @ true.T_world_camera[:, :3, :3].mT
-    deviations = se3.rotation_vector(turned).rad2deg().std(0)
+    rotated = rough.cameras.T_world_camera[:, :3, :3] @ true.T_world_camera[:, :3, :3].mT
+    deviations = se3.rotation_vector(rotated).rad2deg().std(0)
     assert torch.allclose(deviations, torch.full((3,), 3.0, dtype=torch.float64), rtol=0.1)
     at_origin = se3.transform_points(rough.cameras.T_camera_world, torch.zeros(1, 3, dtype=torch.float64))
     assert torch.allclose(at_origin, se3.transform_points(true.T_camera_world, torch.zeros_like(at_origin[0])))
 
 
-def test_rare_large_turns_come_as_often_as_asked_for() -> None:
+def test_rare_large_rotations_come_as_often_as_asked_for() -> None:
     true, rough = many(Noise(rotation_deg=0.1, tail_share=0.2, tail_deg=20.0))
-    turned = se3.rotation_angle(rough.cameras.T_camera_world[:, :3, :3] @ true.T_camera_world[:, :3, :3].mT).rad2deg()
-    assert abs(float((turned > 1).double().mean()) - 0.2) < 0.05
+    rotated = se3.rotation_angle(rough.cameras.T_camera_world[:, :3, :3] @ true.T_camera_world[:, :3, :3].mT).rad2deg()
+    assert abs(float((rotated > 1).double().mean()) - 0.2) < 0.05
 
 
 def test_centres_move_by_the_shares_of_the_distance_asked_for() -> None:
@@ -64,11 +64,11 @@ def test_centres_move_by_the_shares_of_the_distance_asked_for() -> None:
     assert abs(float(along.std()) / 0.08 - 1) < 0.1
 
 
-def test_turn_on_the_spot_leaves_the_centre() -> None:
+def test_rotation_on_the_spot_leaves_the_centre() -> None:
     true, rough = many(Noise(orientation_deg=2.0))
     assert torch.allclose(rough.cameras.centers, true.centers, atol=1e-9)
-    turned = se3.rotation_vector(rough.cameras.T_camera_world[:, :3, :3] @ true.T_camera_world[:, :3, :3].mT)
-    assert torch.allclose(turned.rad2deg().std(0), torch.full((3,), 2.0, dtype=torch.float64), rtol=0.1)
+    rotated = se3.rotation_vector(rough.cameras.T_camera_world[:, :3, :3] @ true.T_camera_world[:, :3, :3].mT)
+    assert torch.allclose(rotated.rad2deg().std(0), torch.full((3,), 2.0, dtype=torch.float64), rtol=0.1)
 
 
 def test_focal_errors_have_a_shared_and_an_own_part() -> None:
@@ -111,11 +111,11 @@ def test_azimuth_outliers_circle_the_object_at_their_height() -> None:
     angles = np.abs([rough.outliers[view].angle_deg for view in views])
     assert angles.min() >= 60 and angles.max() <= 180 and np.ptp(angles) > 90
     assert torch.allclose(rough.cameras.centers[views, 1], true.centers[views, 1], atol=1e-9)
-    turned = rough.cameras.T_camera_world[views, :3, :3] @ true.T_camera_world[views, :3, :3].mT
-    assert torch.allclose(se3.rotation_angle(turned).rad2deg(), torch.from_numpy(angles), atol=1e-6)
+    rotated = rough.cameras.T_camera_world[views, :3, :3] @ true.T_camera_world[views, :3, :3].mT
+    assert torch.allclose(se3.rotation_angle(rotated).rad2deg(), torch.from_numpy(angles), atol=1e-6)
 
 
-def test_front_back_outliers_stand_on_the_other_side() -> None:
+def test_front_back_outliers_lie_on_the_other_side() -> None:
     true, rough = many(Noise(outliers=200), "front_back")
     views = sorted(rough.outliers)
     angles = np.array([rough.outliers[view].angle_deg for view in views])

@@ -1,4 +1,4 @@
-"""The sample scenes: repeatable, different by seed, exactly true, with faults and errors as asked."""
+"""Sample scenes: repeatable, different for each seed, with exact truth, faults and errors as asked for."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def small() -> Sample:
 
 
 def around(count: int, size: int, start_deg: float = 20.0) -> Cameras:
-    """Cameras around the origin at one height, evenly."""
+    """Cameras evenly around the origin at one height."""
     azimuth = start_deg + torch.arange(count, dtype=torch.float64) * 360.0 / count
     K = torch.tensor([[1.7 * size, 0, size / 2], [0, 1.7 * size, size / 2], [0, 0, 1]], dtype=torch.float64)
     return Cameras(orbit(azimuth, torch.full_like(azimuth, 20.0), 2.2), K.expand(count, 3, 3), size, size)
@@ -108,7 +108,7 @@ def test_every_kind_of_object_fits_the_sphere_and_its_normals_point_outwards(bui
     radius = np.linalg.norm(points, axis=1)
     assert radius.max() < 0.501 and radius.max() > 0.47
     assert np.allclose(np.linalg.norm(normals, axis=1), 1.0, atol=1e-6)
-    # Outwards normals enclose a positive volume (divergence theorem), that of the whole sphere at most.
+    # Outward normals enclose a positive volume (divergence theorem), that of the whole sphere at most.
     flux = (points * normals).sum(1).mean()
     assert 0 < flux < 0.5
 
@@ -122,7 +122,7 @@ def test_every_kind_of_object_looks_different_from_behind(build: Any) -> None:
     assert 0.03 < masks.mean() < 0.7
 
 
-def test_turned_bodies_have_the_same_outline_all_around_but_not_the_same_picture() -> None:
+def test_bodies_of_revolution_have_the_same_outline_all_around_but_not_the_same_texture() -> None:
     for build in FAMILIES["near_symmetric"]:
         images, masks = photograph(built(build), around(3, 40), samples=2)
         assert np.abs(masks[0] - masks[1]).sum() < 0.03 * masks[0].sum()
@@ -156,7 +156,7 @@ def test_a_highlight_moves_over_a_glossy_surface_with_the_camera() -> None:
     assert np.quantile(glossy, 0.98) > 4 * np.quantile(matt, 0.98)
 
 
-def test_masks_fail_as_asked(small: Sample) -> None:
+def test_masks_have_the_fault_that_was_asked_for(small: Sample) -> None:
     exact = small.views.masks
     eroded, dilated, holes, mixed = (
         render_sample(replace(SMALL, mask=fault, mask_px=10.0)) for fault in ("eroded", "dilated", "holes", "mixed")
@@ -167,11 +167,11 @@ def test_masks_fail_as_asked(small: Sample) -> None:
     assert float(dilated.views.images[added].min()) > 0.2
     assert bool((holes.views.masks <= exact).all())
     assert all(float(lost) > 0 for lost in (exact - holes.views.masks).sum((1, 2)))
-    assert len(set(mixed.photographs.mask_faults)) > 1
+    assert len(set(mixed.mask_faults)) > 1
     assert torch.equal(eroded.test_images, small.test_images)
 
 
-def test_padding_marks_what_is_cut_off_as_unknown(small: Sample) -> None:
+def test_padding_marks_the_pixels_beyond_the_cut_as_unknown(small: Sample) -> None:
     cut = render_sample(replace(SMALL, cut=0.3, cut_style="pad"))
     unknown = cut.views.valid == 0
     assert torch.equal(cut.views.valid.unique(), torch.tensor([0.0, 1.0]))
