@@ -66,7 +66,7 @@ class FromFiles:
     def require_photographs(self, present: Sequence[Path]) -> None:
         """Check that the photo files of the pose file's entries exist.
 
-        Missing ones are only announced for a COLMAP model, which nobody edits by hand and which often covers more
+        Missing ones are only announced for a COLMAP model, which is seldom edited by hand and often covers more
         photographs than are wanted.
 
         Args:

@@ -56,24 +56,24 @@ def missing_package() -> str | None:
     )
 
 
-def find_weights(asked: str) -> Path | None:
+def find_weights(wanted: str) -> Path | None:
     """A checkpoint: a file, or a folder as the model hub has it; None where it is not on this machine.
 
     Args:
-        asked: a path, the name of a checkpoint, or `auto` for the first of the authors' that is here.
+        wanted: a path, the name of a checkpoint, or `auto` for the first of the authors' that is here.
     """
-    path = Path(asked).expanduser()
+    path = Path(wanted).expanduser()
     if path.is_file() or _is_folder(path):
         return path
-    names = CHECKPOINTS if asked == "auto" else (path.name.removesuffix(".pth"),)
+    names = CHECKPOINTS if wanted == "auto" else (path.name.removesuffix(".pth"),)
     return next((found for name in names if (found := _in_caches(name)) is not None), None)
 
 
-def missing_weights(asked: str) -> str | None:
+def missing_weights(wanted: str) -> str | None:
     """Weights to fetch, and how; None where they are on this machine."""
-    if find_weights(asked) is not None:
+    if find_weights(wanted) is not None:
         return None
-    what = "no DUSt3R weights" if asked == "auto" else f"no DUSt3R weights '{asked}'"
+    what = "no DUSt3R weights" if wanted == "auto" else f"no DUSt3R weights '{wanted}'"
     return f"{what} on this machine; fetch them with {FETCH}"
 
 

@@ -212,7 +212,7 @@ def test_a_folder_of_photographs_becomes_a_scene(
     found = read_scene(tmp_path, ReadingOptions(pose_init="id-pose", resolution=32))
     errors = pose_errors(found.views.cameras.T_camera_world, cameras_of(TRUTH).T_camera_world)
     assert errors.pairs_rotation_deg.max() < 15 and errors.center.max() < 0.3
-    assert found.views.trusted.all() and found.pose_source == "the initialiser id-pose"
+    assert found.views.trusted.all() and found.pose_source == "the estimator id-pose"
 
 
 def test_an_untrained_prior_yields_low_confidence(make_estimator: Callable[..., IdPose]) -> None:
