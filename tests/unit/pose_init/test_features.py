@@ -195,7 +195,7 @@ def test_key_points_are_looked_for_at_one_size_whatever_the_photographs(
     assert found.size == pytest.approx([VIRTUAL_PX, 0.75 * VIRTUAL_PX])
 
 
-def test_photographs_that_could_not_be_placed_start_untrusted(
+def test_photographs_that_could_not_be_registered_start_untrusted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     paths = [tmp_path / f"{name}.png" for name in "abcd"]
@@ -211,14 +211,14 @@ def test_photographs_that_could_not_be_placed_start_untrusted(
     assert "no pose from features for d.png" in capsys.readouterr().err
 
 
-def test_too_few_photographs_placed(tmp_path: Path, snapshot: Callable[..., None]) -> None:
+def test_too_few_registered_photographs_are_refused(tmp_path: Path, snapshot: Callable[..., None]) -> None:
     paths = [tmp_path / f"{name}.png" for name in "abcd"]
     with pytest.raises(PoseInitError) as error:
         with_stand_ins(paths, registered(paths, 1), "features")
     snapshot(str(error.value), SCENE=tmp_path)
 
 
-def test_photographs_placed_side_by_side_looking_the_same_way(tmp_path: Path, snapshot: Callable[..., None]) -> None:
+def test_photographs_registered_side_by_side_looking_the_same_way_are_refused(tmp_path: Path, snapshot: Callable[..., None]) -> None:
     """As the mapper does with a still background before which something moves."""
     paths = [tmp_path / f"{name}.png" for name in "abcd"]
     initial = registered(paths, 4)
