@@ -21,9 +21,10 @@ from sparseags_ns.optimization.observer import Observer, observed_by
 from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.optimization.settings import COARSE_PX, SPARSEAGS, Preset
 from sparseags_ns.optimization.short_fits import ShortFitter
-from sparseags_ns.outliers.context import RepairContext, RepairSettings
-from sparseags_ns.outliers.fits import claimed
-from sparseags_ns.outliers.manual_search import FEWEST, ManualSearch, search_manually
+from sparseags_ns.outliers.alignment import adopt_poses
+from sparseags_ns.outliers.context import RepairContext
+from sparseags_ns.outliers.manual_search import ManualSearch, search_manually
+from sparseags_ns.outliers.settings import MIN_VIEWS, RepairSettings
 from sparseags_ns.runs.record import Decision, Event
 from sparseags_ns.runs.search_log import SearchLog
 from sparseags_ns.viewer.live_search import LiveSearch
@@ -138,8 +139,8 @@ class RequestQueue:
         model, name = self._model, self._name(view)
         if bool(model.trusted[view]) == trust:
             return f"View {name} is {'trusted' if trust else 'left out'} already."
-        if not trust and int(model.trusted.sum()) <= FEWEST:
-            return f"View {name} stays: with fewer than {FEWEST} views nothing could be reconstructed."
+        if not trust and int(model.trusted.sum()) <= MIN_VIEWS:
+            return f"View {name} stays: with fewer than {MIN_VIEWS} views nothing could be reconstructed."
         model.trusted[view] = trust
         decision = Decision("trust" if trust else "leave out", view, "asked for in the viewer", {})
         model.record.events.append(Event(model.steps_done, decision))
@@ -151,10 +152,10 @@ class RequestQueue:
         preset = SPARSEAGS if self.training is None else self.training.preset
         fit = Reconstruction(standing.gaussians, standing.cameras, standing.trusted)
         fitter = ShortFitter(views, preset)
-        place = RepairContext(views, fitter, RepairSettings(), standing.cameras.T_camera_world)
+        context = RepairContext(views, fitter, RepairSettings(), standing.cameras.T_camera_world)
         log = SearchLog(model.steps_done, by="hand")
         with self.live.doing(f"searching view {name}"), observed_by(log, self.live):
-            found = search_manually(place, fit, view)
+            found = search_manually(context, fit, view)
         if found.fit is not None and self.changes:
             self._adopt(fit, found.fit, view)
         changed = found.fit is not None and self.changes
@@ -177,9 +178,9 @@ class RequestQueue:
             trusted[view] = False
         pixels = model.run.moment(model.steps_done).stage.pixels
         if pixels is not None and pixels <= COARSE_PX:
-            model.go_on_from(found.with_trusted(trusted), training.optimizers)
+            model.continue_from(found.with_trusted(trusted), training.optimizers)
             return
-        poses = claimed(found, fit.cameras.T_camera_world, view)
+        poses = adopt_poses(fit.cameras.T_camera_world, found, view)
         model.trusted.copy_(trusted)
         model.camera_optimizer.corrections.start_from(fit.cameras.with_poses(poses))
         for name in ("camera_opt", "focal_opt"):
