@@ -100,7 +100,7 @@ def _is_compared(scene: Scene, options: argparse.Namespace) -> bool:
 
 
 def absent_families(options: argparse.Namespace) -> list[str]:
-    """Families that were asked for, openly or by default, but lie in ../shared/data, which is absent."""
+    """Selected families whose scenes lie in ../shared/data while that is absent."""
     return [f for f in options.families or FAMILIES if f in ("synthetic", "real") and not (SHARED / f).is_dir()]
 
 

@@ -121,7 +121,7 @@ def outlier_metrics(selection: str, records: Sequence[Record]) -> list[Metric]:
     for (kind, level), members in outlier_groups(records).items():
         base, counts = f"{selection}/{kind}/{level}/outliers".replace(" ", "_"), tally(members)
         kept = 100 * (1 - min(counts.false_corrections / counts.runs, 1))
-        made.append(Metric(f"{base}/nobody_wrongly", kept, 0.06, "higher", f"{counts.false_corrections} wrongly"))
+        made.append(Metric(f"{base}/none_wrongly_moved", kept, 0.06, "higher", f"{counts.false_corrections} wrongly"))
         parts = {"found": counts.found}
         parts |= {f"within_{limit:.0f}_deg": near for limit, near in zip(LIMITS_DEG, counts.within, strict=True)}
         for name, part in parts.items() if counts.outliers > 0 else ():

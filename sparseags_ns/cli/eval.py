@@ -56,7 +56,7 @@ class Eval:
     def _novel_views(self, true_file: Path, errors: CameraErrors) -> NovelViewErrors | None:
         """Errors of the run's splat on the scene's held-out photographs, None where either is missing."""
         if not (self.predicted / "config.yml").is_file():
-            announce("novel views are not judged", f"{self.predicted} is no run's folder, so there is no splat")
+            announce("novel views are not compared", f"{self.predicted} is no run's folder, so there is no splat")
             return None
         scene = true_file.parent.parent if true_file.parent.name == TRUE_CAMERAS.parent.name else true_file.parent
         return run_novel_views(self.predicted, scene, errors)

@@ -74,9 +74,9 @@ def compare_pose_files(predicted: Path, true: Path) -> CameraErrors:
     missing = sorted(set(by_name) - set(true_by_name))
     if missing:
         raise ValueError(f"{true} holds no camera for {', '.join(missing)}, which {predicted} has")
-    unjudged = sorted(set(true_by_name) - set(by_name))
-    if unjudged:
-        announce(f"only {len(by_name)} of {len(true_by_name)} views are judged", f"{predicted} lacks {unjudged}")
+    missing_views = sorted(set(true_by_name) - set(by_name))
+    if missing_views:
+        announce(f"only {len(by_name)} of {len(true_by_name)} views are compared", f"{predicted} lacks {missing_views}")
     predicted_frames, true_frames = list(by_name.values()), [true_by_name[name] for name in by_name]
     errors = pose_errors(
         *(torch.stack([f.T_camera_world for f in listed]) for listed in (predicted_frames, true_frames))

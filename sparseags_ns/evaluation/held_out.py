@@ -24,8 +24,7 @@ from sparseags_ns.formats.json_entries import read_json
 from sparseags_ns.formats.transforms_json import read_transforms_json
 from sparseags_ns.geometry.alignment import Similarity
 from sparseags_ns.geometry.cameras import Cameras
-from sparseags_ns.metrics.images import over_white, ssim
-from sparseags_ns.metrics.perceptual import PerceptualError
+from sparseags_ns.metrics.images import PerceptualError, over_white, ssim
 from sparseags_ns.preprocess.framing import compose
 from sparseags_ns.preprocess.photo import Photo
 from sparseags_ns.preprocess.photo_files import read_pixels
@@ -67,10 +66,10 @@ def read_held_out(scene: Path) -> HeldOut | None:
     file, folder = scene / CAMERAS, scene / PHOTOGRAPHS
     missing = next((path for path in (file, folder) if not path.exists()), None)
     if missing is not None:
-        announce("novel views are not judged", f"there is no {missing}")
+        announce("novel views are not compared", f"there is no {missing}")
         return None
     if read_json(file).get("frames") == []:
-        announce("novel views are not judged", f"{file} lists no photographs")
+        announce("novel views are not compared", f"{file} lists no photographs")
         return None
     frames = read_transforms_json(file, scene)
     paths = [_photograph(frame, file, folder) for frame in frames]
@@ -86,7 +85,7 @@ def _photograph(frame: Frame, file: Path, folder: Path) -> Path:
     path = next((candidate for candidate in candidates if candidate.is_file()), None)
     if path is None:
         raise PoseFileError(
-            file, f"there is no photograph {name} in {folder}, where held-out photographs lie", frame.name
+            file, f"there is no photograph {name} in {folder}, the folder of held-out photographs", frame.name
         )
     return path
 

@@ -3,7 +3,7 @@
 Frames: `camera`; `world`; `guess`, the world as pose init placed it for one view; `facing`, with the world's origin and
 the axes of the guessed camera. A tangent moves the world before the guessed camera looks at it, and is written in the
 facing frame: T_camera_world = T_camera_facing exp(tangent) T_facing_guess. After normalisation the object
-stands at the world's origin, so rotating that way orbits the object instead of panning away from it, and the tangents'
+lies at the world's origin, so rotating that way orbits the object instead of panning away from it, and the tangents'
 six numbers mean the same for all views: shifts across and along the view, orbit, roll.
 
 A longer focal length from farther away shows nearly the same image; only perspective tells the two apart. So a focal

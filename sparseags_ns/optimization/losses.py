@@ -40,7 +40,7 @@ class Targets:
 
 
 class TargetPyramid:
-    """Targets of all views at every size that a stage asks for, each computed once."""
+    """Targets of all views at the sizes of the stages, each computed once."""
 
     def __init__(self, views: Views) -> None:
         self._views = views

@@ -48,7 +48,7 @@ def seed_params(
         say: called with what the Gaussians start from and why, if that was chosen automatically.
 
     Raises:
-        ValueError: points are asked for, but too few lie on the object.
+        ValueError: `seeding` is `points`, but too few points lie on the object.
     """
     generator = torch.Generator().manual_seed(settings.seed)
     seeds = place_seeds(settings, views, generator)
@@ -71,18 +71,18 @@ def place_seeds(settings: JointSettings, views: Views, generator: torch.Generato
     `auto` takes the views' points where enough of them lie on the object, else the ball.
 
     Raises:
-        ValueError: points are asked for, but too few lie on the object.
+        ValueError: `seeding` is `points`, but too few points lie on the object.
     """
     seeding, count, slack_px = settings.seeding, settings.num_gaussians, settings.hull_slack_px
     given = 0 if views.points is None else len(views.points)
     usable = object_points(views, slack_px) if seeding in ("auto", "points") else None
-    judged = f"{0 if usable is None else len(usable)} of the scene's {given} points lie on the object"
+    found = f"{0 if usable is None else len(usable)} of the scene's {given} points lie on the object"
     if usable is not None and len(usable) >= MIN_SEED_POINTS:
         chosen = drawn(usable, count, settings.seed_scale, generator)
-        return Seeds(chosen.positions, chosen.colors, "points", judged)
+        return Seeds(chosen.positions, chosen.colors, "points", found)
     if seeding == "points":
-        raise ValueError(f"{judged}, to start from them takes {MIN_SEED_POINTS}: {_POINTS_REMEDY}")
-    why = "asked for" if seeding != "auto" else judged if given else "the scene has no points"
+        raise ValueError(f"{found}, and {MIN_SEED_POINTS} are needed to start from them: {_POINTS_REMEDY}")
+    why = "asked for" if seeding != "auto" else found if given else "the scene has no points"
     if seeding == "hull":
         means = visual_hull(views, count, slack_px=slack_px, generator=generator)
         return Seeds(means, colors_from_views(means, views), "hull", why)

@@ -47,7 +47,7 @@ def test_figures_are_printed_and_written(
     printed = capsys.readouterr()
     for text in ("R@5", "100.0 %", "median focal error", "9.53 %", "view 004", "given", "refined"):
         assert text in printed.out
-    assert "novel views are not judged" in printed.err
+    assert "novel views are not compared" in printed.err
     written = json.loads(output.read_text())
     assert written["cameras"]["CC@0.1"] == 1.0 and written["given"]["cameras"] == written["cameras"]
     assert [view["name"] for view in written["views"]] == [f"00{i}" for i in range(5)]

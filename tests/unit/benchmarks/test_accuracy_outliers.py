@@ -97,5 +97,5 @@ def test_what_the_search_found_is_compared_with_the_baseline() -> None:
     assert all(metric.better == "higher" for metric in figures.values())
     shown = {name.removeprefix("search/synthetic/outlier1/outliers/"): m.shown for name, m in figures.items()}
     assert shown["found"] == shown["within_20_deg"] == "2 of 3" and shown["within_5_deg"] == "1 of 3"
-    assert shown["nobody_wrongly"] == "1 wrongly"
-    assert figures["search/synthetic/outlier1/outliers/nobody_wrongly"].value == 50.0
+    assert shown["none_wrongly_moved"] == "1 wrongly"
+    assert figures["search/synthetic/outlier1/outliers/none_wrongly_moved"].value == 50.0

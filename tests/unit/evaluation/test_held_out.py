@@ -18,8 +18,7 @@ from sparseags_ns.geometry.alignment import Similarity
 from sparseags_ns.geometry.cameras import Cameras, orbit
 from sparseags_ns.geometry.pose_errors import pose_errors
 from sparseags_ns.geometry.se3 import exp
-from sparseags_ns.metrics.images import dssim
-from sparseags_ns.metrics.perceptual import PerceptualError
+from sparseags_ns.metrics.images import PerceptualError, dssim
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
@@ -81,7 +80,7 @@ def test_an_empty_list_means_no_held_out_photographs(scene: Path, capsys: pytest
 def test_a_scene_may_have_no_held_out_photographs(scene: Path, absent: str, capsys: pytest.CaptureFixture[str]) -> None:
     (scene / absent).rename(scene / "elsewhere")
     assert read_held_out(scene) is None
-    assert "novel views are not judged" in capsys.readouterr().err
+    assert "novel views are not compared" in capsys.readouterr().err
 
 
 def test_psnr_of_a_white_render_and_a_grey_photograph_is_that_of_their_difference() -> None:

@@ -1,7 +1,7 @@
-"""LDM checkpoints: every key finds its place, and what does not fit is refused.
+"""LDM checkpoints: every key is mapped, and what does not fit is refused.
 
 The LDM names are laid out in conftest.py the way the LDM constructor appends its blocks, and compared with diffusers'
-own converter: two descriptions that know nothing of ours.
+own converter: two descriptions that are independent of ours.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def test_the_projections_shape_is_the_checkpoints(tiny: Networks, make_ldm_state
 
 
 class Callback:
-    """What a trainer leaves in its pickles."""
+    """An object as trainers leave it in their pickles."""
 
     exploded = False
 
@@ -144,7 +144,7 @@ def test_pickles_are_read_without_running_their_objects(zipped: bool, tmp_path: 
 
 
 class MakesFolder:
-    """Unpickled in earnest, it makes a folder."""
+    """An object that makes a folder when it is unpickled."""
 
     def __init__(self, path: str) -> None:
         self.path = path

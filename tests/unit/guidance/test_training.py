@@ -1,7 +1,7 @@
-"""A tiny Zero123 trained on the spot: its loss falls, and its gradient reaches Gaussians.
+"""A tiny Zero123 is trained: its loss falls, and its gradient reaches Gaussians.
 
-The random VAE's latents serve as well as any, and its decoder is not needed. The photographs condition as they do in
-use; renders of the same object from all around are what the model learns.
+The latents of the random VAE suffice, and its decoder is not needed. Photographs condition as in use; the model learns
+renders of the same object from all around.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ STEPS, BATCH = 80, 8
 
 @dataclass(frozen=True)
 class Trained:
-    """A guidance, what it was conditioned on, and how training went."""
+    """A trained guidance and the losses of its training."""
 
     guidance: Zero123
     losses: Tensor
@@ -58,7 +58,7 @@ def photographs(cameras: Cameras) -> Tensor:
 
 @torch.no_grad()
 def normalize_latents(networks: Networks) -> None:
-    """Give the random VAE what a trained one has: scaled latents of mean 0 and deviation 1, and a narrow posterior."""
+    """Normalise the random VAE like a trained one: scaled latents of mean 0 and deviation 1, and a narrow posterior."""
     last, cameras = networks.vae.quant_conv, around(20)
     assert last is not None and last.bias is not None
     mean = networks.posterior(photographs(cameras).permute(0, 3, 1, 2)).mean
@@ -114,7 +114,7 @@ def test_the_loss_of_a_tiny_model_clearly_falls(trained: Trained) -> None:
 
 
 def test_the_trained_model_moves_gaussians_through_unet_vae_and_rasterizer(trained: Trained) -> None:
-    """What it asks of blue Gaussians is not what it asks of the red ones it has seen, and both can be followed."""
+    """Gradients are finite, and differ between blue Gaussians and the red ones of the training."""
     cameras, ball = around(4), red_ball()
     images = photographs(cameras)
     known = torch.ones(images.shape[:3])

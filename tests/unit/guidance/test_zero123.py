@@ -1,4 +1,4 @@
-"""Zero123 asked with the tiny model and random weights: what goes into the networks, and what comes of it."""
+"""Zero123 with the tiny model and random weights: inputs of its networks, loss and gradient."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ MakeCameras = Callable[..., Cameras]
 AZIMUTHS = [0.0, 100.0, 230.0]
 
 
-def ask(networks: Networks, **options: Any) -> Zero123:
+def guidance_of(networks: Networks, **options: Any) -> Zero123:
     return Zero123(networks, Zero123Options(image_size=64, **options))
 
 
-def pictures(count: int, size: int = 64) -> torch.Tensor:
+def images_of(count: int, size: int = 64) -> torch.Tensor:
     return torch.rand(count, size, size, 3, generator=torch.Generator().manual_seed(count))
 
 
@@ -34,7 +34,7 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 
 class Recorder(torch.nn.Module):
-    """Notes what the UNet is given, and answers with its own."""
+    """A UNet that records its inputs."""
 
     def __init__(self, unet: torch.nn.Module) -> None:
         super().__init__()
@@ -55,16 +55,16 @@ def recording(networks: Networks) -> tuple[Networks, Recorder]:
 @pytest.fixture
 def scene(make_cameras: MakeCameras) -> tuple[torch.Tensor, Cameras, Cameras]:
     """Photographs, their cameras, and a wanted camera."""
-    return pictures(3), make_cameras(AZIMUTHS), make_cameras([45.0], elevation=30.0)
+    return images_of(3), make_cameras(AZIMUTHS), make_cameras([45.0], elevation=30.0)
 
 
 def test_zero123_is_a_guidance(tiny: Networks) -> None:
-    guidance: Guidance = ask(tiny)
+    guidance: Guidance = guidance_of(tiny)
     assert callable(guidance) and not isinstance(guidance, torch.nn.Module)
 
 
 def test_latents_of_photographs_are_not_scaled_and_those_of_the_render_are(tiny: Networks) -> None:
-    guidance, image = ask(tiny), pictures(1)
+    guidance, image = guidance_of(tiny), images_of(1)
     posterior = tiny.posterior(image.permute(0, 3, 1, 2))
     torch.testing.assert_close(guidance.condition(image).latents, posterior.mode())
     mean = torch.stack([guidance.encode(image[0], seeded(s)) for s in range(300)]).mean(0)
@@ -72,11 +72,11 @@ def test_latents_of_photographs_are_not_scaled_and_those_of_the_render_are(tiny:
     torch.testing.assert_close(mean, 0.18215 * posterior.mean, atol=tolerance, rtol=0)
 
 
-def test_unet_sees_the_noisy_render_beside_each_photograph_and_once_none(tiny: Networks, scene) -> None:
-    """N + 1 rows: the last has neither latents nor context (classifier-free guidance)."""
+def test_unet_gets_the_noisy_render_with_each_photograph_and_once_without(tiny: Networks, scene) -> None:
+    """There are N + 1 rows; the last has neither latents nor context (classifier-free guidance)."""
     images, cameras, camera = scene
     networks, recorder = recording(tiny)
-    guidance = ask(networks)
+    guidance = guidance_of(networks)
     conditions = guidance.condition(images)
     guidance(images[0], camera, conditions, cameras, 0.3, seeded())
     (inputs,), (contexts,) = recorder.inputs, recorder.contexts
@@ -90,11 +90,11 @@ def test_unet_sees_the_noisy_render_beside_each_photograph_and_once_none(tiny: N
 
 
 def test_loss_is_the_formula_over_2n_separate_evaluations(tiny: Networks, scene) -> None:
-    """The authors' way, written out: N times (without, with the photograph), guided by 5, averaged, weighted."""
+    """The authors' 2 N evaluations, written out: without and with each photograph, scale 5, averaged, weighted."""
     images, cameras, camera = scene
-    guidance = ask(tiny)
+    guidance = guidance_of(tiny)
     conditions = guidance.condition(images)
-    image = pictures(1)[0].requires_grad_()
+    image = images_of(1)[0].requires_grad_()
     loss, _ = guidance(image, camera, conditions, cameras, 0.4, seeded(7))
     generator = seeded(7)
     latents = guidance.encode(image, generator)
@@ -119,7 +119,7 @@ def test_loss_is_the_formula_over_2n_separate_evaluations(tiny: Networks, scene)
 def test_splitting_into_batches_changes_nothing(max_batch: int, tiny: Networks, scene) -> None:
     images, cameras, camera = scene
     networks, recorder = recording(tiny)
-    whole, split = ask(tiny), ask(networks, max_batch=max_batch)
+    whole, split = guidance_of(tiny), guidance_of(networks, max_batch=max_batch)
     conditions = split.condition(images)
     torch.testing.assert_close(conditions.latents, whole.condition(images).latents, atol=1e-5, rtol=1e-4)
     losses = [g(images[1], camera, conditions, cameras, 0.5, seeded())[0] for g in (whole, split)]
@@ -129,7 +129,7 @@ def test_splitting_into_batches_changes_nothing(max_batch: int, tiny: Networks, 
 
 def test_dropped_views_do_not_condition(tiny: Networks, scene) -> None:
     images, cameras, camera = scene
-    guidance = ask(tiny)
+    guidance = guidance_of(tiny)
     kept = torch.tensor([True, False, True])
     fewer = guidance.condition(images)[kept]
     alone = guidance.condition(images[kept])
@@ -143,16 +143,16 @@ def test_dropped_views_do_not_condition(tiny: Networks, scene) -> None:
 
 def test_the_same_generator_gives_the_same_loss_and_another_does_not(tiny: Networks, scene) -> None:
     images, cameras, camera = scene
-    guidance = ask(tiny, timesteps="random")
+    guidance = guidance_of(tiny, timesteps="random")
     conditions = guidance.condition(images)
     losses = [guidance(images[0], camera, conditions, cameras, 0.5, seeded(s))[0].item() for s in (1, 1, 2)]
     assert losses[0] == losses[1] != losses[2]
 
 
-def test_inverted_noise_follows_the_model_and_draws_none(tiny: Networks, scene) -> None:
+def test_inverted_noise_follows_the_model_without_random_draws(tiny: Networks, scene) -> None:
     images, cameras, camera = scene
     networks, recorder = recording(tiny)
-    guidance = ask(networks, noise="inverted", inversion_steps=4)
+    guidance = guidance_of(networks, noise="inverted", inversion_steps=4)
     loss, _ = guidance(images[0], camera, guidance.condition(images), cameras, 0.6, seeded())
     assert torch.isfinite(loss) and recorder.times == [100, 200, 300, 400, 400]
     assert [len(batch) for batch in recorder.inputs] == [3, 3, 3, 3, 4]
@@ -160,7 +160,7 @@ def test_inverted_noise_follows_the_model_and_draws_none(tiny: Networks, scene) 
 
 def test_only_the_render_gets_a_gradient(tiny: Networks, scene) -> None:
     images, cameras, camera = scene
-    guidance = ask(tiny)
+    guidance = guidance_of(tiny)
     image, poses = images[0].clone().requires_grad_(), cameras.T_camera_world.clone().requires_grad_()
     loss, _ = guidance(image, camera, guidance.condition(images), cameras.with_poses(poses), 0.5, seeded())
     to_image, to_poses = torch.autograd.grad(loss, [image, poses], allow_unused=True)
@@ -175,7 +175,7 @@ def test_half_precision_agrees_with_single(tiny: Networks, scene) -> None:
     half.frozen("cpu", torch.bfloat16)
     gradients = []
     for networks in (tiny, half):
-        guidance, image = ask(networks), images[0].clone().requires_grad_()
+        guidance, image = guidance_of(networks), images[0].clone().requires_grad_()
         loss, _ = guidance(image, camera, guidance.condition(images), cameras, 0.5, seeded())
         gradients.append(torch.autograd.grad(loss, image)[0].flatten())
     assert gradients[1].dtype == torch.float32
@@ -183,23 +183,23 @@ def test_half_precision_agrees_with_single(tiny: Networks, scene) -> None:
 
 
 @pytest.mark.parametrize("size", [64, 128, 40])
-def test_renders_of_any_size_are_seen_at_the_models(size: int, tiny: Networks, scene) -> None:
+def test_renders_of_any_size_are_resized_to_the_models(size: int, tiny: Networks, scene) -> None:
     images, cameras, camera = scene
-    guidance = ask(tiny)
-    image = pictures(1, size)[0].requires_grad_()
+    guidance = guidance_of(tiny)
+    image = images_of(1, size)[0].requires_grad_()
     loss, diagnostics = guidance(image, camera, guidance.condition(images), cameras, 0.5, seeded())
     assert torch.autograd.grad(loss, image)[0].shape == (size, size, 3)
     assert diagnostics["t"] == 500 and diagnostics["gradient"] > 0
 
 
-def test_clip_sees_what_its_own_preprocessing_gives(tiny: Networks) -> None:
-    """transformers' CLIPImageProcessor on a picture of bytes: bicubic, antialiased, normalised."""
-    coarse = pictures(1).permute(0, 3, 1, 2)[..., :8, :8]
+def test_clip_gets_the_pixels_of_its_own_preprocessing(tiny: Networks) -> None:
+    """transformers' CLIPImageProcessor on an image of bytes: bicubic, antialiased, normalised."""
+    coarse = images_of(1).permute(0, 3, 1, 2)[..., :8, :8]
     image = torch.nn.functional.interpolate(coarse, size=(64, 64), mode="bicubic").clamp(0, 1).mul(255).round()
     side = {"height": 16, "width": 16}
     processor = CLIPImageProcessor(size=side, crop_size=side)
     theirs = processor(images=image[0].byte(), return_tensors="pt").pixel_values
-    torch.testing.assert_close(ask(tiny)._clip_pixels(image / 255), theirs, atol=0.03, rtol=0)
+    torch.testing.assert_close(guidance_of(tiny)._clip_pixels(image / 255), theirs, atol=0.03, rtol=0)
 
 
 def test_conditions_pick_views_by_mask_or_index() -> None:
