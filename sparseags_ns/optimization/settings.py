@@ -98,7 +98,7 @@ class JointSettings:
     other_pose_rates: tuple[float, ...] = (0.4, 0.05)
     """The coarse stages are run again with their pose learning rates multiplied by each of these, and the run continues
     from the start that renders the photographs best (paper: one start)."""
-    outlier_rule: Literal["relocation", "published", "off"] = "relocation"
+    outlier_rule: Literal["leave-one-out", "published", "off"] = "leave-one-out"
     """Which views are searched for another pose once the coarse stages are done: those that a splat made without them
     shows elsewhere; those by the authors' rule; none."""
 
