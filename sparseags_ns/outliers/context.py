@@ -1,6 +1,6 @@
-"""What all parts of one repair share: the photographs, who makes reconstructions, the settings, what is known so far.
+"""Everything that the parts of one repair share: photographs, fitters, settings, start poses, and what was computed.
 
-Frame: `world`, normalised. Losses are squared errors over the object's area.
+Frame: `world`, normalised. Losses are squared errors over the object's area (pose_search/losses.py).
 """
 
 from __future__ import annotations
@@ -12,65 +12,18 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from sparseags_ns.metrics.perceptual import PerceptualError
+from sparseags_ns.geometry.pose_errors import pose_change
 from sparseags_ns.metrics.view_errors import view_errors
 from sparseags_ns.optimization.reconstruct import Reconstruction
-from sparseags_ns.optimization.short_fits import Continuation, Fitter
-from sparseags_ns.outliers.detection import LeaveOneOutRule, Rule
-from sparseags_ns.outliers.fits import median_rotation_deg, start_cost
-from sparseags_ns.outliers.registration_rule import RegistrationRule
-from sparseags_ns.pose_search.leave_one_out import LeaveOneOut, leave_one_out
+from sparseags_ns.optimization.short_fits import Fitter
+from sparseags_ns.outliers.alignment import median_rotation_deg
+from sparseags_ns.outliers.settings import RepairSettings
+from sparseags_ns.outliers.start_selection import start_cost
+from sparseags_ns.pose_search.leave_one_out import LeaveOneOut, candidate_poses, leave_one_out
 from sparseags_ns.pose_search.losses import view_losses
 from sparseags_ns.pose_search.proxy import proxy
 from sparseags_ns.pose_search.search import SearchResult
-from sparseags_ns.pose_search.settings import QUICK_SEARCH, SearchSettings
 from sparseags_ns.views import Views
-
-
-@dataclass(frozen=True)
-class RepairSettings:
-    """How the outlier loop goes about it."""
-
-    rule: Rule = field(default_factory=LeaveOneOutRule)
-    """Who is suspect, who is guilty."""
-    perceptual: PerceptualError | None = None
-    """What the rule's errors are measured with, at the working size; None for the squared error at `pixels`."""
-    passes: int = 3
-    """So often outliers are looked for, if there were some the time before."""
-    quick_searches: int = 8
-    """So many of the worst explained views are glanced at in a round."""
-    quick_search: SearchSettings = QUICK_SEARCH
-    """The search behind a glance."""
-    thorough: SearchSettings = field(default_factory=SearchSettings)
-    """The search of a suspect."""
-    fading: Continuation = field(default_factory=lambda: Continuation(pixels=32, steps=60, pose_lr=4e-3))
-    """Before a glance at a view, what it painted fades from the splat."""
-    joining: Continuation = field(default_factory=lambda: Continuation(pixels=64, steps=80, pose_lr=3e-3))
-    """A view at a candidate pose is refined jointly with the others before the candidate is judged."""
-    sharpening: Continuation = field(default_factory=lambda: Continuation(pixels=128, steps=80, pose_lr=1.5e-3))
-    """Before whole reconstructions are compared: on near-symmetric objects only detail tells the poses apart."""
-    own_deg: float = 10.0
-    """In doubt, poses turned by less than this against the suspect's own are no other poses."""
-    again_above: float = 2.5
-    """A recovered view is searched once more if its loss is this many times the median."""
-    candidates: int = 4
-    """Poses of a search that are judged so, besides the given one."""
-    pixels: int = 64
-    """Views are compared at this size, but for the verdict, which compares at `sharpening.pixels`."""
-    admission: RegistrationRule = field(default_factory=RegistrationRule)
-    """When a view that was not trusted at first has found its place."""
-    correct_below: float = 0.95
-    """The sum of all views' losses must fall by this factor, and that of each view that is put elsewhere too, else the
-    given poses stay."""
-    correct_below_again: float = 0.85
-    """The same once outliers were found: then some gain comes from refining longer alone. (Right: 0.4 to 0.8.)"""
-    hopeless_above: float = 1.5
-    """A reconstruction with one view back at its given pose is tried unless, joined there, it makes the sum of all
-    views' losses this many times as large."""
-    misfit_above: float = 6.0
-    """A dropped view stays out if, wherever it is put, its loss is this many times the others' median..."""
-    misfit_share: float = 0.3
-    """...and this share of what an arbitrary pose has: the median over all hypotheses."""
 
 
 @dataclass
@@ -78,21 +31,24 @@ class RepairContext:
     """The state of one repair."""
 
     views: Views
+    """The photographs with their given cameras."""
     fitter: Fitter
+    """Makes short reconstructions, at the pose learning rate that suits the trusted views best so far."""
     settings: RepairSettings
-    claims: Float[Tensor, "views 4 4"]
-    """Where reconstructions start: the given poses, but for views that were corrected."""
-    others: Sequence[Fitter] = ()
-    """The same as `fitter`, with other pose learning rates."""
+    start_poses: Float[Tensor, "views 4 4"]
+    """`T_camera_world` from which reconstructions start: the given poses, except those of corrected views."""
+    other_fitters: Sequence[Fitter] = ()
+    """Fitters with other pose learning rates."""
     searches: dict[int, SearchResult] = field(default_factory=dict)
-    """The latest thorough search of each suspect."""
+    """The latest thorough search of each view that had one."""
     _made: dict[tuple[int, bytes, bytes], Reconstruction] = field(default_factory=dict)
-    """Reconstructions from scratch: the same is asked for more than once."""
+    """Cache of reconstructions from scratch, keyed by `id(fitter)`, start poses and trust."""
     _sharpened: dict[int, tuple[Reconstruction, Reconstruction, Float[Tensor, " views"]]] = field(default_factory=dict)
-    """The same of fits with more detail; each with what it was made of, whose id stays its own that way."""
+    """Cache of sharpened fits and their losses, keyed by `id(fit)`; the source fit is stored so that its id cannot be
+    reused."""
 
     def errors(self, fit: Reconstruction) -> Float[Tensor, " views"]:
-        """What the rule sees: how badly each view is explained."""
+        """Error of every view as the detection rule sees it."""
         if self.settings.perceptual is None:
             return self.losses(fit)
         visible = proxy(fit.gaussians)
@@ -100,66 +56,77 @@ class RepairContext:
         return view_errors(visible, cameras, self.views, self.settings.perceptual, sh_degree=None).perceptual
 
     def losses(self, fit: Reconstruction) -> Float[Tensor, " views"]:
-        """Of every view."""
+        """Loss of every view at the working size."""
         return view_losses(fit, self.views, self.settings.pixels)
 
     def loss_sum(self, fit: Reconstruction) -> float:
-        """Of the views that a fit trusts: what joint refinements are compared by."""
+        """Sum of the trusted views' losses at the working size, by which joint refinements are compared."""
         return float(self.losses(fit)[fit.trusted].sum())
 
-    def leave_one_out(self, fit: Reconstruction, view: int, settings: SearchSettings) -> LeaveOneOut:
-        """Where a view would rather stand."""
-        return leave_one_out(fit, self.views, view, settings)
+    def search_thoroughly(self, fit: Reconstruction, view: int) -> LeaveOneOut:
+        """Leave-one-out test of a view by a thorough search, which is kept in `searches`.
 
-    def thoroughly(self, fit: Reconstruction, view: int) -> LeaveOneOut:
-        """The same, by a thorough search that is kept."""
-        found = self.leave_one_out(fit, view, self.settings.thorough)
-        self.searches[view] = found.search
-        return found
+        Args:
+            fit: made without that view, whose camera has its own pose there.
+            view: index of the view.
+        """
+        tested = leave_one_out(fit, self.views, view, self.settings.thorough_search)
+        self.searches[view] = tested.search
+        return tested
 
-    def faded(self, fit: Reconstruction, view: int) -> Reconstruction:
-        """The fit after a view has left it, and what it painted has faded."""
-        return self.fitter.continued(fit.with_trusted(without(fit.trusted, view)), self.settings.fading)
+    def left_out_fit(self, fit: Reconstruction, view: int) -> Reconstruction:
+        """The fit continued without a view, until what that view painted has faded from the splat."""
+        return self.fitter.continued(fit.with_trusted(without(fit.trusted, view)), self.settings.left_out)
 
-    def from_scratch(self, claims: Float[Tensor, "views 4 4"], trusted: Bool[Tensor, " views"]) -> Reconstruction:
-        """A reconstruction from some poses."""
-        return self.fit_by(self.fitter, claims, trusted)
-
-    def fit_by(
-        self, fitter: Fitter, claims: Float[Tensor, "views 4 4"], trusted: Bool[Tensor, " views"]
+    def from_scratch(
+        self, poses: Float[Tensor, "views 4 4"], trusted: Bool[Tensor, " views"], fitter: Fitter | None = None
     ) -> Reconstruction:
-        """A reconstruction from some poses by a certain fitter."""
-        key = (id(fitter), claims.cpu().numpy().tobytes(), trusted.cpu().numpy().tobytes())
+        """Reconstruct from some poses with some views; each reconstruction is made once.
+
+        Args:
+            poses: `T_camera_world` of all views.
+            trusted: the views that take part.
+            fitter: makes it; the current one if None.
+        """
+        fitter = fitter or self.fitter
+        key = (id(fitter), poses.cpu().numpy().tobytes(), trusted.cpu().numpy().tobytes())
         if key not in self._made:
-            self._made[key] = fitter.from_scratch(self.views.cameras.with_poses(claims), trusted)
+            self._made[key] = fitter.from_scratch(self.views.cameras.with_poses(poses), trusted)
         return self._made[key]
 
-    def best_from_scratch(self, claims: Float[Tensor, "views 4 4"], trusted: Bool[Tensor, " views"]) -> Reconstruction:
-        """A reconstruction from some poses by the fitter that suits them best, which is kept from now on: grossly wrong
-        poses want a high pose learning rate, and what is left without them wants a low one."""
+    def best_from_scratch(self, poses: Float[Tensor, "views 4 4"], trusted: Bool[Tensor, " views"]) -> Reconstruction:
+        """Reconstruct with every fitter, and keep the fitter whose reconstruction has the least start cost.
 
-        def cost(one: tuple[Fitter, Reconstruction]) -> float:
-            return start_cost(self.loss_sum(one[1]), median_rotation_deg(one[1], claims))
-
-        made = [(fitter, self.fit_by(fitter, claims, trusted)) for fitter in (self.fitter, *self.others)]
-        best = min(made, key=cost)
-        self.others = tuple(fitter for fitter, _ in made if fitter is not best[0])
-        self.fitter = best[0]
-        return best[1]
+        Grossly wrong poses among the views want a high pose learning rate; what is left without them wants a low one.
+        """
+        fitters = (self.fitter, *self.other_fitters)
+        fits = [self.from_scratch(poses, trusted, fitter) for fitter in fitters]
+        costs = [start_cost(self.loss_sum(fit), median_rotation_deg(poses, fit)) for fit in fits]
+        best = min(range(len(fits)), key=costs.__getitem__)
+        self.fitter = fitters[best]
+        self.other_fitters = tuple(fitter for fitter in fitters if fitter is not self.fitter)
+        return fits[best]
 
     def sharpened(self, fit: Reconstruction) -> tuple[Reconstruction, Float[Tensor, " views"]]:
-        """A fit with more detail, and the losses of its views at that size."""
+        """The fit continued with more detail, and the losses of its views at that size."""
         if id(fit) not in self._sharpened:
             sharp = self.fitter.continued(fit, self.settings.sharpening)
-            self._sharpened[id(fit)] = fit, sharp, view_losses(sharp, self.views, self.settings.sharpening.pixels)
+            self._sharpened[id(fit)] = fit, sharp, self.sharp_losses(sharp)
         return self._sharpened[id(fit)][1:]
 
+    def sharp_losses(self, fit: Reconstruction) -> Float[Tensor, " views"]:
+        """Loss of every view at the size of sharpened fits."""
+        return view_losses(fit, self.views, self.settings.sharpening.pixels)
+
     def sharpened_sum(self, fit: Reconstruction) -> float:
-        """By which whole reconstructions are compared: the sum of the losses of the views that a fit trusts."""
+        """Sum of the trusted views' losses once sharpened, by which whole reconstructions are compared."""
         return float(self.sharpened(fit)[1][fit.trusted].sum())
 
     def best_joined(self, fit: Reconstruction, view: int, poses: Float[Tensor, "candidates 4 4"]) -> Reconstruction:
-        """The fit with a view added at that of some poses which all views together like best."""
+        """Join a view to a fit at each of some poses, refine all views jointly, and return the fit of least loss.
+
+        Without poses, the fit is returned as it is.
+        """
         trusted = fit.trusted.clone()
         trusted[view] = True
         best, least = fit, torch.inf
@@ -170,9 +137,31 @@ class RepairContext:
                 best, least = joined, total
         return best
 
+    def joined_as_found(self, fit: Reconstruction, view: int, known: Float[Tensor, "known 4 4"]) -> Reconstruction:
+        """The fit with a view joined at the best of what its latest search found and of the known poses."""
+        candidates = candidate_poses(self.searches[view], known, self.settings.candidates)
+        return self.best_joined(fit, view, candidates)
+
+    def other_poses(self, view: int, own: Float[Tensor, "4 4"]) -> Float[Tensor, "candidates 4 4"]:
+        """The best poses of a view's latest search that are not its own pose."""
+        poses = self.searches[view].poses
+        rotation_deg, _ = pose_change(own.expand(len(poses), 4, 4), poses)
+        return poses[rotation_deg > self.settings.own_deg][: self.settings.candidates]
+
+    def reject_above(self, view: int, usual_losses: Float[Tensor, " others"]) -> float:
+        """Loss above which a view fits nowhere.
+
+        Args:
+            view: it must have been searched.
+            usual_losses: of views that are right.
+        """
+        settings = self.settings.verdict
+        usual = float(usual_losses.quantile(0.5))
+        return max(settings.reject_above * usual, settings.reject_share * self.searches[view].arbitrary_loss)
+
 
 def without(trusted: Bool[Tensor, " views"], view: int) -> Bool[Tensor, " views"]:
-    """The same views but one."""
+    """The trust of all views with one view left out."""
     left = trusted.clone()
     left[view] = False
     return left

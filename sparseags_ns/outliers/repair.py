@@ -1,10 +1,9 @@
-"""Find the views whose pose is wrong, and give them their true pose: detection, search, verdict; then place those that
-came without a pose that counts.
+"""Outlier repair: find views with a wrong pose and give them another one, then register views without a trusted pose.
 
-A pure function of the photographs, the cameras and the settings: interrupted, it is simply begun again and ends the
-same. Clean input costs a glance at the worst explained views and is handed back untouched.
+A pure function of the photographs, the cameras and the settings: after an interruption it is begun again and ends the
+same. Where no view is wrong it costs a quick search of the views with the largest errors, and returns its input.
 
-Frame: `world`, normalised. Losses are squared errors over the object's area.
+Frame: `world`, normalised. Losses are squared errors over the object's area (pose_search/losses.py).
 """
 
 from __future__ import annotations
@@ -19,44 +18,44 @@ from torch import Tensor
 from sparseags_ns.geometry.pose_errors import pose_change
 from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.optimization.short_fits import Fitter
-from sparseags_ns.outliers.context import RepairContext, RepairSettings, without
+from sparseags_ns.outliers.alignment import adopt_poses, align_poses, rotation_against
+from sparseags_ns.outliers.context import RepairContext, without
 from sparseags_ns.outliers.detection import (
-    Decision,
     DetectionState,
     Evidence,
-    LeaveOneOutRule,
     begin,
     judged,
+    make_rule,
     next_suspect,
-    settled,
+    resolved,
 )
-from sparseags_ns.outliers.few_views import FEW, all_tried
-from sparseags_ns.outliers.fits import claimed, realigned
+from sparseags_ns.outliers.few_views import try_all_views
+from sparseags_ns.outliers.recheck import reconstruct_again, search_again
 from sparseags_ns.outliers.registration import register_views
-from sparseags_ns.outliers.second_look import placed_anew, reconstructed_anew
-from sparseags_ns.outliers.verdict import turned_against_given, verdict
+from sparseags_ns.outliers.settings import RepairSettings
+from sparseags_ns.outliers.verdict import verdict
+from sparseags_ns.pose_search.leave_one_out import leave_one_out
 from sparseags_ns.pose_search.search import SearchResult
 from sparseags_ns.pose_search.settings import ELSEWHERE_DEG
+from sparseags_ns.runs.record import Decision
 from sparseags_ns.views import Views
-
-__all__ = ["RepairResult", "RepairSettings", "repair"]
 
 
 @dataclass(frozen=True)
 class RepairResult:
-    """What came of it."""
+    """Result of a repair."""
 
     fit: Reconstruction
-    """Splat, cameras and trust to go on from; the one that was handed in if nothing was repaired."""
+    """Splat, cameras and trust to go on from; the given one if nothing was repaired."""
     corrected: Bool[Tensor, " views"]
-    """Views that stand elsewhere now."""
+    """Views that have another pose than the given one."""
     decisions: tuple[Decision, ...]
     searches: dict[int, SearchResult]
-    """The latest thorough search of each suspect."""
+    """The latest thorough search of each view that had one."""
     repaired: bool
-    """Whether the fit is another one than was handed in; a view that was lost may be back near its own pose."""
-    placed: Bool[Tensor, " views"]
-    """Views that were not trusted at first and have found their places."""
+    """Whether the fit is another one than the given; a view that was lost may be back near its own pose."""
+    registered: Bool[Tensor, " views"]
+    """Views that were not trusted at first and for which a pose was found."""
 
 
 def repair(
@@ -65,7 +64,7 @@ def repair(
     base: Reconstruction | None = None,
     settings: RepairSettings | None = None,
     *,
-    others: Sequence[Fitter] = (),
+    other_fitters: Sequence[Fitter] = (),
 ) -> RepairResult:
     """Repair the poses of one scene.
 
@@ -73,124 +72,142 @@ def repair(
         views: with the given cameras and trust.
         fitter: makes short reconstructions of these views.
         base: of all trusted views, at the end of the coarse stages; made here if None.
-        others: the same, with other pose learning rates; which one is best is asked again after every correction.
+        settings: of the repair; the defaults if None.
+        other_fitters: fitters with other pose learning rates; the best is chosen again after every correction.
     """
-    given, settings = views.cameras.T_camera_world, settings or RepairSettings()
-    place = RepairContext(views, fitter, settings, claims=given, others=others)
-    shows = views.masks.flatten(1).amax(1) > 0.5
-    base = base or fitter.from_scratch(views.cameras, views.trusted & shows)
-    few = 2 < int(base.trusted.sum()) <= FEW and isinstance(place.settings.rule, LeaveOneOutRule)
-    fit, corrected, decisions = all_tried(place, base) if few else _settled_outliers(place, base)
+    context = RepairContext(
+        views, fitter, settings or RepairSettings(), views.cameras.T_camera_world, other_fitters=other_fitters
+    )
+    shows_object = views.masks.flatten(1).amax(1) > 0.5
+    base = base or fitter.from_scratch(views.cameras, views.trusted & shows_object)
+    few = 2 < int(base.trusted.sum()) <= context.settings.few.max_views
+    search = try_all_views if few and context.settings.rule == "leave-one-out" else _repair_outliers
+    fit, corrected, decisions = search(context, base)
     for view in (corrected & fit.trusted).nonzero().flatten().tolist():
-        fit, decision = placed_anew(place, fit, view)
+        fit, decision = search_again(context, fit, view)
         decisions = (*decisions, decision)
-    placed = torch.zeros_like(base.trusted)
-    waiting = (~views.trusted & shows).nonzero().flatten().tolist()
-    if waiting:
-        newcomers = register_views(place, fit, waiting)
-        fit, decisions = newcomers.fit, (*decisions, *newcomers.decisions)
-        placed[list(newcomers.placed)] = True
-    return RepairResult(fit, corrected, decisions, place.searches, fit is not base, placed)
+    registered = torch.zeros_like(base.trusted)
+    unregistered = (~views.trusted & shows_object).nonzero().flatten().tolist()
+    if unregistered:
+        registration = register_views(context, fit, unregistered)
+        fit, decisions = registration.fit, (*decisions, *registration.decisions)
+        registered[list(registration.registered)] = True
+    return RepairResult(fit, corrected, decisions, context.searches, fit is not base, registered)
 
 
-def _settled_outliers(
-    place: RepairContext, base: Reconstruction
+def _repair_outliers(
+    context: RepairContext, base: Reconstruction
 ) -> tuple[Reconstruction, Bool[Tensor, " views"], tuple[Decision, ...]]:
-    """Detection and verdict, again and again until nothing is found: wrong views bear one another out, and each that is
-    put right makes the next one stand out more."""
+    """Detect outliers and correct them, in several passes: wrong views support each other, and each one that is
+    corrected makes the next one easier to detect.
+
+    Returns:
+        The fit, the views that have another pose than the given one, and the decisions.
+    """
+    given = context.views.cameras.T_camera_world
     fit, corrected, decisions = base, torch.zeros_like(base.trusted), ()
-    for number in range(place.settings.passes):
-        claims, (state, inliers) = place.claims, _detect(place, base, again=number > 0)
+    for number in range(context.settings.passes):
+        poses, (state, inliers) = context.start_poses, _detect(context, base, again=number > 0)
         decisions = (*decisions, *state.decisions)
         if not state.dropped and not state.corrected:
             break
-        end = verdict(place, base, inliers, state)
+        end = verdict(context, base, inliers, state)
         decisions = (*decisions, *end.decisions)
         if end.fit is base:
-            place.claims = claims
-            break  # The poses as they were are better; nothing else would be found from them.
+            context.start_poses = poses
+            break  # The poses as they were are better, and another pass would find the same.
         fit = end.fit
-        corrected = (corrected | end.corrected) & (turned_against_given(place, fit) > ELSEWHERE_DEG)
-        place.claims = claimed(fit, place.views.cameras.T_camera_world, *corrected.nonzero().flatten().tolist())
-        if float(pose_change(claims, place.claims)[0].max()) < ELSEWHERE_DEG:
-            break  # Nobody stands elsewhere than before.
-        # A drop has just had the rate chosen anew, without the views that were wrong.
-        anew = reconstructed_anew(place, fit, at_every_rate=not state.dropped)
-        base, fit, decisions = anew.base, anew.fit, (*decisions, anew.decision)
+        corrected = (corrected | end.corrected) & (rotation_against(given, fit) > ELSEWHERE_DEG)
+        context.start_poses = adopt_poses(given, fit, *corrected.nonzero().flatten().tolist())
+        if float(pose_change(poses, context.start_poses)[0].max()) < ELSEWHERE_DEG:
+            break  # No view has another pose than before this pass.
+        # After a drop, the rate was chosen again already, without the views that were wrong.
+        again = reconstruct_again(context, fit, at_every_rate=not state.dropped)
+        base, fit, decisions = again.base, again.fit, (*decisions, again.decision)
     return fit, corrected, decisions
 
 
-def _detect(place: RepairContext, base: Reconstruction, again: bool) -> tuple[DetectionState, Reconstruction]:
-    """Drop or correct views until none is suspect; the state, and a fit of the views that are trusted now."""
-    held = tuple((place.views.fixed & base.trusted).nonzero().flatten().tolist())
-    rule, fit, state = place.settings.rule, base, begin(tuple(base.trusted.tolist()), held, again)
-    evidence = _glance(place, fit)
+def _detect(context: RepairContext, base: Reconstruction, again: bool) -> tuple[DetectionState, Reconstruction]:
+    """Drop or correct views until none is suspected.
+
+    Returns:
+        The final state, and a fit of the views that it trusts.
+    """
+    fixed = tuple((context.views.fixed & base.trusted).nonzero().flatten().tolist())
+    rule, fit, state = make_rule(context.settings), base, begin(tuple(base.trusted.tolist()), fixed, again)
+    evidence = _test_worst_views(context, fit)
     while True:
         state = next_suspect(state, evidence, rule)
         if state.suspect is None:
             return state, fit
         view, known = state.suspect, (state.dropped, state.corrected)
-        trial, after = _try_without(place, fit, view, base)
+        trial, after = _try_without(context, fit, view, base)
         state = judged(state, evidence, after, rule)
         if state.suspect is not None:
-            trial, claims = _try_elsewhere(place, trial, view, base)
-            state = settled(state, place.sharpened_sum(fit), place.sharpened_sum(trial), rule)
-            place.claims = claims if state.corrected != known[1] else place.claims
+            trial, poses = _try_elsewhere(context, trial, view, base)
+            state = resolved(state, context.sharpened_sum(fit), context.sharpened_sum(trial), rule)
+            context.start_poses = poses if state.corrected != known[1] else context.start_poses
         if state.dropped != known[0]:
-            trial = _at_best_rate(place, trial, view, base)
+            trial = _at_best_rate(context, trial, view, base)
         if (state.dropped, state.corrected) != known:
-            fit, evidence = trial, _glance(place, trial)
+            fit, evidence = trial, _test_worst_views(context, trial)
 
 
-def _glance(place: RepairContext, fit: Reconstruction) -> Evidence:
-    """Errors of all views, and where the worst explained ones would rather stand."""
-    errors = place.errors(fit)
-    elsewhere = torch.full_like(errors, torch.nan)
-    asked = fit.trusted & ~place.views.fixed
-    ranked = errors.masked_fill(~asked, -torch.inf).argsort(descending=True, stable=True).tolist()
-    for view in ranked[: min(place.settings.quick_searches, int(asked.sum()))]:
-        elsewhere[view] = place.leave_one_out(place.faded(fit, view), view, place.settings.quick_search).ratio
-    return Evidence(tuple(errors.tolist()), tuple(elsewhere.tolist()))
+def _test_worst_views(context: RepairContext, fit: Reconstruction) -> Evidence:
+    """Errors of all views, and ratios of those with the largest errors, by quick searches on their left-out fits."""
+    settings, errors = context.settings, context.errors(fit)
+    ratios = torch.full_like(errors, torch.nan)
+    eligible = fit.trusted & ~context.views.fixed
+    ranked = errors.masked_fill(~eligible, -torch.inf).argsort(descending=True, stable=True).tolist()
+    for view in ranked[: min(settings.quick_searches, int(eligible.sum()))]:
+        ratios[view] = leave_one_out(context.left_out_fit(fit, view), context.views, view, settings.quick_search).ratio
+    return Evidence(tuple(errors.tolist()), tuple(ratios.tolist()))
 
 
 def _try_without(
-    place: RepairContext, fit: Reconstruction, suspect: int, base: Reconstruction
+    context: RepairContext, fit: Reconstruction, suspect: int, base: Reconstruction
 ) -> tuple[Reconstruction, Evidence]:
-    """Reconstruct from the given poses without a view; what that does to the others, and where it belongs."""
-    trial = place.from_scratch(place.claims, without(fit.trusted, suspect))
-    trial = trial.with_pose(suspect, realigned(trial, base.cameras.T_camera_world)[suspect])
-    errors = place.errors(trial)
-    elsewhere = torch.full_like(errors, torch.nan)
-    elsewhere[suspect] = place.thoroughly(trial, suspect).ratio
-    return trial, Evidence(tuple(errors.tolist()), tuple(elsewhere.tolist()))
+    """Reconstruct from the start poses without a suspect, and search it on the result.
 
-
-def _at_best_rate(place: RepairContext, trial: Reconstruction, dropped: int, base: Reconstruction) -> Reconstruction:
-    """The reconstruction without a view that was dropped, at the pose learning rate that suits what is left.
-
-    The rate until now was chosen with a grossly wrong pose among the views: such a pose wants a high one, at which the
-    right views of a near-symmetric object slide around its axis, and nobody is found on such a splat.
+    Returns:
+        The reconstruction, and the errors of all views in it with the suspect's ratio.
     """
-    fitter, best = place.fitter, place.best_from_scratch(place.claims, trial.trusted)
-    if place.fitter is fitter:
+    trial = context.from_scratch(context.start_poses, without(fit.trusted, suspect))
+    trial = trial.with_pose(suspect, align_poses(base.cameras.T_camera_world, trial)[suspect])
+    errors = context.errors(trial)
+    ratios = torch.full_like(errors, torch.nan)
+    ratios[suspect] = context.search_thoroughly(trial, suspect).ratio
+    return trial, Evidence(tuple(errors.tolist()), tuple(ratios.tolist()))
+
+
+def _at_best_rate(context: RepairContext, trial: Reconstruction, dropped: int, base: Reconstruction) -> Reconstruction:
+    """The reconstruction without a dropped view, at the pose learning rate that suits what is left.
+
+    The rate until now was chosen with a grossly wrong pose among the views. Such a pose wants a high rate, at which the
+    right views of a near-symmetric object slide around its axis, and no outlier is found on such a splat.
+    """
+    fitter, best = context.fitter, context.best_from_scratch(context.start_poses, trial.trusted)
+    if context.fitter is fitter:
         return trial
-    best = best.with_pose(dropped, realigned(best, base.cameras.T_camera_world)[dropped])
-    place.thoroughly(best, dropped)
+    best = best.with_pose(dropped, align_poses(base.cameras.T_camera_world, best)[dropped])
+    context.search_thoroughly(best, dropped)
     return best
 
 
 def _try_elsewhere(
-    place: RepairContext, trial: Reconstruction, view: int, base: Reconstruction
+    context: RepairContext, trial: Reconstruction, view: int, base: Reconstruction
 ) -> tuple[Reconstruction, Float[Tensor, "views 4 4"]]:
-    """Reconstruct from the given poses, but with a suspect where its best pose is other than its own; and these poses.
+    """Reconstruct from the start poses, except that a suspect has the best of its other poses.
 
-    It starts from scratch, as the fit did that it is compared with: what is only joined has not had the same chances.
+    It starts from scratch, as did the fit that it is compared with; a fit to which the view is only joined has had
+    fewer steps.
+
+    Returns:
+        The reconstruction, and the poses that it started from.
     """
-    poses = place.searches[view].poses
-    own = realigned(trial, base.cameras.T_camera_world)[view]
-    rotation_deg, _ = pose_change(own.expand(len(poses), 4, 4), poses)
-    others = poses[rotation_deg > place.settings.own_deg][: place.settings.candidates]
-    claims = claimed(place.best_joined(trial, view, others), place.claims, view)
+    own = align_poses(base.cameras.T_camera_world, trial)[view]
+    joined = context.best_joined(trial, view, context.other_poses(view, own))
+    poses = adopt_poses(context.start_poses, joined, view)
     trusted = trial.trusted.clone()
     trusted[view] = True
-    return place.from_scratch(claims, trusted), claims
+    return context.from_scratch(poses, trusted), poses

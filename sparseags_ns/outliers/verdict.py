@@ -1,6 +1,6 @@
-"""Dropped views get their poses back, and all views together decide between what was given and what was recovered.
+"""The verdict of a pass: dropped views get poses back, and all views decide between given and recovered poses.
 
-Frame: `world`, normalised. Units: degrees. Losses are squared errors over the object's area.
+Frame: `world`, normalised. Units: degrees. Losses are squared errors over the object's area (pose_search/losses.py).
 """
 
 from __future__ import annotations
@@ -12,124 +12,96 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from sparseags_ns.geometry.motion import motion
 from sparseags_ns.optimization.reconstruct import Reconstruction
+from sparseags_ns.outliers.alignment import adopt_poses, align_poses, rotation_against
 from sparseags_ns.outliers.context import RepairContext
 from sparseags_ns.outliers.detection import DetectionState
-from sparseags_ns.outliers.fits import claimed, realigned
-from sparseags_ns.pose_search.leave_one_out import candidate_poses
 from sparseags_ns.pose_search.settings import ELSEWHERE_DEG
 from sparseags_ns.runs.record import Decision
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a repair ends."""
+    """Outcome of one pass of detection."""
 
     fit: Reconstruction
-    """What was judged best, with the detail with which it was judged; the given one if that was."""
+    """The best reconstruction, sharpened; the given one, as it was, if that is the best."""
     corrected: Bool[Tensor, " views"]
-    """Views that stand elsewhere now."""
+    """Views that have another pose than the given one."""
     decisions: tuple[Decision, ...]
 
 
-def rejoined(
-    place: RepairContext, inliers: Reconstruction, dropped: Sequence[int], base: Reconstruction
-) -> Reconstruction:
-    """The fit of the inliers with all dropped views added, each where all views so far like it best.
-
-    Those come first whose best pose stands out most from the next best: each view that has found its place helps the
-    next. Those that still fit badly when all are back are searched once more.
-    """
-    for view in dropped:
-        place.thoroughly(inliers, view)
-
-    def margin(view: int) -> float:
-        losses = place.searches[view].losses
-        return float(losses[0] / losses[1]) if len(losses) > 1 else 1.0
-
-    fit = inliers
-    for number, view in enumerate(sorted(dropped, key=margin)):
-        if number > 0:
-            place.thoroughly(fit, view)
-        poses = (place.views.cameras.T_camera_world, place.claims, base.cameras.T_camera_world)
-        known = [realigned(fit, one)[view] for one in poses]
-        fit = _joined(place, fit, view, torch.stack(known))
-    for view in dropped:
-        losses = place.losses(fit)
-        if losses[view] > place.settings.again_above * losses[fit.trusted].quantile(0.5):
-            faded = place.faded(fit, view)
-            place.thoroughly(faded, view)
-            fit = _joined(place, faded, view, faded.cameras.T_camera_world[view : view + 1])
-    return fit
-
-
-def _joined(place: RepairContext, fit: Reconstruction, view: int, known: Float[Tensor, "known 4 4"]) -> Reconstruction:
-    """The fit with a view added at the best of what its search found and of the known poses."""
-    return place.best_joined(fit, view, candidate_poses(place.searches[view], known, place.settings.candidates))
-
-
-def verdict(place: RepairContext, base: Reconstruction, inliers: Reconstruction, state: DetectionState) -> Verdict:
-    """The reconstruction that explains all photographs best, if it does so clearly better than the given poses.
+def verdict(context: RepairContext, base: Reconstruction, inliers: Reconstruction, state: DetectionState) -> Verdict:
+    """Choose the reconstruction of least sum of losses, if that is clearly less than from the given poses.
 
     Args:
-        base: of the given poses.
-        inliers: of the views that are trusted after detection.
+        context: of the repair.
+        base: reconstruction from the given poses.
+        inliers: reconstruction of the views that are trusted after detection.
+        state: at the end of detection.
     """
-    _, given_losses = place.sharpened(base)
+    _, given_losses = context.sharpened(base)
     before = float(given_losses[base.trusted].sum())
-    settings = place.settings
+    settings = context.settings.verdict
     enough = (settings.correct_below_again if state.again else settings.correct_below) * before
     best, losses, after, least = base, given_losses, enough, torch.inf
-    for options in (_options(place, base, inliers, state), _fewer(place, base, state.dropped)):
+    for options in (_options(context, base, inliers, state), _fewer_dropped(context, base, state.dropped)):
         for option in options:
-            sharp, option_losses = place.sharpened(option)
+            sharp, option_losses = context.sharpened(option)
             total = float(option_losses[base.trusted].sum())
             least = min(least, total)
-            if total < after and moved_fit_better(base, sharp, option_losses / given_losses):
+            if total < after and moved_views_improve(base, sharp, option_losses / given_losses):
                 best, losses, after = sharp, option_losses, total
         if best is not base:
             break
     if best is base:
-        no_gain = "the views agree no better"
-        why = no_gain if least >= enough else "some view put elsewhere is itself explained no better"
+        reason = "the sum of all errors hardly falls"
+        if least < enough:
+            reason = "the error of some view that has another pose does not fall"
         numbers = {"sum_given": before, "sum_recovered": least}
         decisions = tuple(
-            Decision("restore", view, f"with the recovered poses {why}", numbers)
+            Decision("restore", view, f"with the recovered poses {reason}", numbers)
             for view in (*state.dropped, *state.corrected)
         )
         return Verdict(base, torch.zeros_like(base.trusted), decisions)
-    numbers = {"sum_given": before, "sum_recovered": after}
-    corrected, decisions, trusted = _recovered(place, base, best, losses, state, numbers)
-    return Verdict(best.with_trusted(trusted), corrected, decisions)
+    return _recovered(context, base, best, losses, state, {"sum_given": before, "sum_recovered": after})
 
 
-def moved_fit_better(base: Reconstruction, fit: Reconstruction, factors: Float[Tensor, " views"]) -> bool:
-    """Whether each view that stands elsewhere than in the base is itself explained better there (paper: each dropped
-    view, by MSE and by LPIPS): on a box that looks alike from two sides, a right view put on the other side lowered the
-    sum of all losses by a tenth, but not its own.
+def moved_views_improve(base: Reconstruction, fit: Reconstruction, factors: Float[Tensor, " views"]) -> bool:
+    """Whether the loss of each view that has another pose than in the base falls there (paper: that of each dropped
+    view, by MSE and by LPIPS).
+
+    The sum of losses is not enough: on a box that looks alike from two sides, a right view put on the other side
+    lowered the sum by a tenth, but not its own loss.
 
     Args:
-        factors: on each view's loss, against the base.
+        base: from the given poses.
+        fit: compared with it.
+        factors: loss of each view in the fit over that in the base.
     """
-    elsewhere = turned_against(base.cameras.T_camera_world, fit) > ELSEWHERE_DEG
+    elsewhere = rotation_against(base.cameras.T_camera_world, fit) > ELSEWHERE_DEG
     return bool((factors[fit.trusted & elsewhere] < 1).all())
 
 
 def _options(
-    place: RepairContext, base: Reconstruction, inliers: Reconstruction, state: DetectionState
+    context: RepairContext, base: Reconstruction, inliers: Reconstruction, state: DetectionState
 ) -> Iterator[Reconstruction]:
-    """Dropped views joined to the inliers; all from scratch from there; only what was corrected, with all that was
-    dropped as it was; and what was put elsewhere while another view was still wrong must prove itself: all of them
-    searched anew on a splat without any, and one of them as it was given."""
-    dropped, given, recovered = state.dropped, place.views.cameras.T_camera_world, place.claims
+    """Reconstructions that compete with the base.
+
+    1. Only what was corrected is moved; dropped views have their given poses.
+    2. The dropped views are joined to the inliers; 3. all is reconstructed from scratch from there.
+    4. If views were corrected in earlier passes, while another one was still wrong: they and the dropped views are all
+       searched again on a splat without any of them.
+    5. One moved view after the other is put back to its given pose.
+    """
+    dropped, given, recovered = state.dropped, context.views.cameras.T_camera_world, context.start_poses
     if dropped:
         if state.corrected:
-            yield place.from_scratch(place.claims, base.trusted)
-        joined = rejoined(place, inliers, dropped, base)
+            yield context.from_scratch(context.start_poses, base.trusted)
+        joined = _rejoined(context, inliers, dropped, base)
         yield joined
-        recovered = claimed(joined, recovered, *dropped)
-        yield place.from_scratch(recovered, base.trusted)
+        recovered = adopt_poses(recovered, joined, *dropped)
+        yield context.from_scratch(recovered, base.trusted)
     else:
         joined = inliers
         yield joined
@@ -137,82 +109,108 @@ def _options(
     if len(moved) < 2:
         return
     if set(moved) != set(dropped) and len(moved) <= state.limit:
-        yield from _anew(place, base, moved)
+        yield from _all_searched_again(context, base, moved)
     for view in moved:
-        if not may_belong(place, joined, view, given):
+        if not may_belong(context, joined, view, given):
             continue
         mixed = recovered.clone()
         mixed[view] = given[view]
-        yield place.from_scratch(mixed, base.trusted)
+        yield context.from_scratch(mixed, base.trusted)
 
 
-def _fewer(place: RepairContext, base: Reconstruction, dropped: Sequence[int]) -> Iterator[Reconstruction]:
-    """Only the first dropped views joined to all others, and all from scratch from there: where right views were
-    dropped after a wrong one, too little was left to find it its place."""
+def _fewer_dropped(context: RepairContext, base: Reconstruction, dropped: Sequence[int]) -> Iterator[Reconstruction]:
+    """Reconstructions in which only the first dropped views are searched, joined to all others or from scratch.
+
+    Where right views were dropped after a wrong one, too few were left to find the wrong one's pose.
+    """
     for count in range(len(dropped) - 1, 0, -1):
         first, others = dropped[:count], base.trusted.clone()
         others[list(first)] = False
-        joined = rejoined(place, place.from_scratch(place.claims, others), first, base)
+        joined = _rejoined(context, context.from_scratch(context.start_poses, others), first, base)
         yield joined
-        yield place.from_scratch(claimed(joined, place.claims, *first), base.trusted)
+        yield context.from_scratch(adopt_poses(context.start_poses, joined, *first), base.trusted)
 
 
-def may_belong(place: RepairContext, fit: Reconstruction, view: int, given: Float[Tensor, "views 4 4"]) -> bool:
-    """Whether a view that stands elsewhere does not look hopeless at its given pose, once what it painted has faded; a
-    reconstruction from scratch costs five times as much as this question."""
-    faded = place.faded(fit, view)
-    poses = realigned(faded, given)[view], realigned(faded, fit.cameras.T_camera_world)[view]
-    back, stay = (place.best_joined(faded, view, pose[None]) for pose in poses)
-    return place.loss_sum(back) < place.settings.hopeless_above * place.loss_sum(stay)
-
-
-def _anew(place: RepairContext, base: Reconstruction, views: Sequence[int]) -> Iterator[Reconstruction]:
-    """Some views joined to a splat that is made without any of them; and all from scratch from there."""
-    given, others = place.views.cameras.T_camera_world, base.trusted.clone()
+def _all_searched_again(context: RepairContext, base: Reconstruction, views: Sequence[int]) -> Iterator[Reconstruction]:
+    """Views joined to a splat that is made without any of them; then all from scratch from there."""
+    given, others = context.views.cameras.T_camera_world, base.trusted.clone()
     others[list(views)] = False
-    clean = place.best_from_scratch(given, others)
-    own = realigned(clean, base.cameras.T_camera_world)
+    clean = context.best_from_scratch(given, others)
+    own = align_poses(base.cameras.T_camera_world, clean)
     for view in views:
         clean = clean.with_pose(view, own[view])
-    joined = rejoined(place, clean, views, base)
+    joined = _rejoined(context, clean, views, base)
     yield joined
-    yield place.from_scratch(claimed(joined, given, *views), base.trusted)
+    yield context.from_scratch(adopt_poses(given, joined, *views), base.trusted)
+
+
+def _rejoined(
+    context: RepairContext, inliers: Reconstruction, dropped: Sequence[int], base: Reconstruction
+) -> Reconstruction:
+    """The fit of the inliers with all dropped views joined, each at its pose of least joint loss.
+
+    Views whose best pose is most distinct from the next best come first, because each right view helps the next. Those
+    that still fit badly when all are back are searched once more.
+    """
+    for view in dropped:
+        context.search_thoroughly(inliers, view)
+    fit = inliers
+    for number, view in enumerate(sorted(dropped, key=lambda view: context.searches[view].distinctness)):
+        if number > 0:
+            context.search_thoroughly(fit, view)
+        sources = (context.views.cameras.T_camera_world, context.start_poses, base.cameras.T_camera_world)
+        fit = context.joined_as_found(fit, view, torch.stack([align_poses(poses, fit)[view] for poses in sources]))
+    for view in dropped:
+        losses = context.losses(fit)
+        if losses[view] > context.settings.verdict.search_again_above * losses[fit.trusted].quantile(0.5):
+            left_out = context.left_out_fit(fit, view)
+            context.search_thoroughly(left_out, view)
+            fit = context.joined_as_found(left_out, view, left_out.cameras.T_camera_world[view : view + 1])
+    return fit
+
+
+def may_belong(context: RepairContext, fit: Reconstruction, view: int, given: Float[Tensor, "views 4 4"]) -> bool:
+    """Whether a moved view does not look hopeless at its given pose, joined there to its left-out fit.
+
+    The reconstruction from scratch that this may save costs five times as much.
+    """
+    left_out = context.left_out_fit(fit, view)
+    poses = align_poses(given, left_out)[view], align_poses(fit.cameras.T_camera_world, left_out)[view]
+    back, stay = (context.best_joined(left_out, view, pose[None]) for pose in poses)
+    return context.loss_sum(back) < context.settings.verdict.hopeless_above * context.loss_sum(stay)
 
 
 def _recovered(
-    place: RepairContext,
+    context: RepairContext,
     base: Reconstruction,
     best: Reconstruction,
     losses: Float[Tensor, " views"],
     state: DetectionState,
     numbers: dict[str, float],
-) -> tuple[Bool[Tensor, " views"], tuple[Decision, ...], Bool[Tensor, " views"]]:
-    """Which views stand elsewhere in the best reconstruction, what is decided, and who is trusted: some fit nowhere."""
-    settings = place.settings
-    rotation_deg = turned_against_given(place, best)
+) -> Verdict:
+    """The verdict for the best reconstruction, in which a view that fits nowhere loses its trust.
+
+    Args:
+        context: of the repair.
+        base: from the given poses.
+        best: chosen in its place.
+        losses: of the views in the best reconstruction.
+        state: at the end of detection.
+        numbers: of every decision.
+    """
+    rotation_deg = rotation_against(context.views.cameras.T_camera_world, best)
     changed = torch.zeros_like(base.trusted)
     changed[[*state.dropped, *state.corrected]] = True
-    usual = float(losses[base.trusted & ~changed].quantile(0.5))
     decisions, trusted = [], base.trusted.clone()
     for view in (*state.dropped, *state.corrected):
-        arbitrary = float(place.searches[view].hypothesis_losses.quantile(0.5))
-        limit = max(settings.misfit_above * usual, settings.misfit_share * arbitrary)
+        limit = context.reject_above(view, losses[base.trusted & ~changed])
         known = numbers | {"rotation_deg": float(rotation_deg[view]), "loss": float(losses[view]), "limit": limit}
         if losses[view] > limit:
             trusted[view] = False
             decisions.append(Decision("reject", view, "it fits nowhere and stays out, at the best pose known", known))
         elif rotation_deg[view] > ELSEWHERE_DEG:
-            decisions.append(Decision("correct", view, "with its new pose all views agree better", known))
+            decisions.append(Decision("correct", view, "with its new pose the sum of all errors falls", known))
         else:
             decisions.append(Decision("restore", view, "refined with the others, its own pose fits", known))
-    return changed & (rotation_deg > ELSEWHERE_DEG), tuple(decisions), trusted
-
-
-def turned_against_given(place: RepairContext, fit: Reconstruction) -> Float[Tensor, " views"]:
-    """By how many degrees a fit has turned each camera against its given pose."""
-    return turned_against(place.views.cameras.T_camera_world, fit)
-
-
-def turned_against(poses: Float[Tensor, "views 4 4"], fit: Reconstruction) -> Float[Tensor, " views"]:
-    """By how many degrees each camera is turned against its other pose; those that agree say how the world drifted."""
-    return motion(poses, fit.cameras.T_camera_world, fit.gaussians.visible_center).rotation_deg.to(poses)
+    corrected = changed & (rotation_deg > ELSEWHERE_DEG)
+    return Verdict(best.with_trusted(trusted), corrected, tuple(decisions))

@@ -16,8 +16,8 @@ from sparseags_ns.console import announce
 from sparseags_ns.optimization.observer import observed_by
 from sparseags_ns.optimization.schedule import coarse_end
 from sparseags_ns.optimization.settings import Preset
-from sparseags_ns.outliers.pose_repair import PoseRepair, repair_poses
-from sparseags_ns.runs.record import POSE_REPAIR_PHASE
+from sparseags_ns.outliers.pose_repair import repair_poses
+from sparseags_ns.runs.record import POSE_REPAIR_PHASE, PoseRepairRecord
 from sparseags_ns.runs.search_log import SearchLog
 from sparseags_ns.viewer.request_queue import LockYielder, RequestQueue, Training
 
@@ -84,7 +84,7 @@ def pose_repair_callback(
             log = SearchLog(step)
             with run.phase(POSE_REPAIR_PHASE), live.doing(POSE_REPAIR_PHASE), observed_by(log, live, yielding):
                 repaired = repair_poses(model.views.to(model.device), preset, model.reconstruction(), say=say)
-            _announce(repaired, model.views.names)
+            _announce(repaired.record, model.views.names)
             model.record.pose_repair = repaired.record
             model.record.searches += log.decided(repaired.reconstruction.cameras)
             model.continue_from(repaired.reconstruction, optimizers.optimizers)
@@ -92,14 +92,14 @@ def pose_repair_callback(
     return TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], before_step)
 
 
-def _announce(repair: PoseRepair, names: tuple[str, ...]) -> None:
+def _announce(repair: PoseRepairRecord, names: tuple[str, ...]) -> None:
     if len(repair.starts) > 1:
         others = ", ".join(
             f"{start.loss:.4g} at {start.pose_rate:g}, median view rotated by {start.rotation_deg:.1f} deg"
             for start in repair.starts
         )
         announce(
-            f"start chosen: {repair.chosen.pose_rate:g} times the pose learning rate",
+            f"start chosen: {repair.chosen_start.pose_rate:g} times the pose learning rate",
             f"lowest cost of errors and rotations; sums of errors: {others}",
         )
     for decision in repair.decisions:

@@ -15,9 +15,9 @@ from torch import Tensor
 from sparseags_ns.optimization.observer import observer
 from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.pose_search.proxy import proxy
-from sparseags_ns.pose_search.target import Target, target_of
+from sparseags_ns.pose_search.target import target_of
 from sparseags_ns.rasterizer import score_poses
-from sparseags_ns.rasterizer.types import Gaussians
+from sparseags_ns.rasterizer.types import Gaussians, Target
 from sparseags_ns.views import Views
 
 GRAY = 0.5
@@ -41,16 +41,7 @@ def pose_losses(
     losses = []
     for part in poses.split(_BATCH):
         losses.append(
-            score_poses(
-                gaussians,
-                target.over(GRAY),
-                target.mask,
-                part,
-                target.K,
-                background=target.mask.new_full((3,), GRAY),
-                valid=target.valid,
-                mask_weight=mask_weight,
-            )
+            score_poses(gaussians, target, part, background=target.mask.new_full((3,), GRAY), mask_weight=mask_weight)
         )
         observer().pause()
     return torch.cat(losses) / target.area

@@ -26,8 +26,8 @@ from sparseags_ns.pose_search.hypotheses import all_orientations, place_by_silho
 from sparseags_ns.pose_search.losses import pose_losses
 from sparseags_ns.pose_search.proxy import proxy
 from sparseags_ns.pose_search.settings import THOROUGH_SEARCH, SearchSettings
-from sparseags_ns.pose_search.target import Target, make_target, target_of
-from sparseags_ns.rasterizer.types import Gaussians
+from sparseags_ns.pose_search.target import make_target, target_of
+from sparseags_ns.rasterizer.types import Gaussians, Target
 from sparseags_ns.views import Views
 
 

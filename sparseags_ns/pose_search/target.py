@@ -1,11 +1,6 @@
-"""The target of a pose search: one photograph at a small size.
-
-Units: pixels of the reduced photograph.
-"""
+"""Targets of the pose search: photographs reduced to a small size."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -13,30 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sparseags_ns.geometry.cameras import Cameras
+from sparseags_ns.rasterizer.types import Target
 from sparseags_ns.views import Views
-
-
-@dataclass(frozen=True)
-class Target:
-    """One photograph at the size at which poses are scored against it."""
-
-    premultiplied: Float[Tensor, "height width 3"]
-    """Colour times mask."""
-    mask: Float[Tensor, "height width"]
-    """Coverage of the object, 0 to 1."""
-    valid: Float[Tensor, "height width"]
-    """1 where the photograph covers the whole pixel."""
-    K: Float[Tensor, "3 3"]
-    """Intrinsics in pixels of this size."""
-
-    def over(self, gray: float) -> Float[Tensor, "height width 3"]:
-        """The photograph composited over a gray."""
-        return self.premultiplied + (1 - self.mask)[..., None] * gray
-
-    @property
-    def area(self) -> float:
-        """Share of the valid pixels that the object covers; 0 if the photograph does not show it."""
-        return float((self.mask * self.valid).sum() / self.valid.sum().clamp_min(1))
 
 
 def make_target(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from sparseags_ns.outliers.fits import start_cost
+from sparseags_ns.outliers.start_selection import start_cost
 from sparseags_ns.plugin import outlier_callback as callback
 from sparseags_ns.plugin.trainer import SparseAGSTrainer, SparseAGSTrainerConfig
 from sparseags_ns.viewer.request_queue import LockYielder, SearchInterruptedError

@@ -1,5 +1,4 @@
-"""The outlier loop, with many views and with few, and a fake that reconstructs at once: the toy splat, seen from the
-poses it is given."""
+"""Outlier repair of many views and of few, with a fake that always reconstructs the toy splat at once."""
 
 from __future__ import annotations
 
@@ -16,10 +15,9 @@ from sparseags_ns.metrics.images import PerceptualError, dssim
 from sparseags_ns.metrics.view_errors import view_errors
 from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.optimization.short_fits import Continuation
-from sparseags_ns.outliers import few_views as few
-from sparseags_ns.outliers.detection import LeaveOneOutRule, PublishedRule
-from sparseags_ns.outliers.fits import realigned
-from sparseags_ns.outliers.repair import RepairSettings, repair
+from sparseags_ns.outliers.alignment import align_poses
+from sparseags_ns.outliers.repair import repair
+from sparseags_ns.outliers.settings import FewViewsSettings, LeaveOneOutSettings, RepairSettings, VerdictSettings
 from sparseags_ns.pose_search.losses import view_losses
 from sparseags_ns.pose_search.proxy import proxy
 from sparseags_ns.pose_search.settings import SearchSettings
@@ -29,9 +27,11 @@ from sparseags_ns.views import Views
 QUICK = SearchSettings(
     spacing_deg=30.0, coarse_px=16, fine_px=32, shortlist=12, finalists=3, coarse_steps=20, fine_steps=12
 )
-RULE = LeaveOneOutRule(must_ease=1.15, suspect_below_wary=1.45)
-"""With a perfect fitter nobody's absence eases the others."""
-SETTINGS = RepairSettings(rule=RULE, quick_search=QUICK, thorough=QUICK, pixels=32, quick_searches=3, candidates=2)
+RULE = LeaveOneOutSettings(must_improve=1.15, suspect_below_few=1.45)
+"""With a perfect fitter, leaving a view out does not lower the others' errors."""
+SETTINGS = RepairSettings(
+    leave_one_out=RULE, quick_search=QUICK, thorough_search=QUICK, pixels=32, quick_searches=3, candidates=2
+)
 
 
 @dataclass
@@ -51,7 +51,7 @@ class PerfectFitter:
 
 
 def with_wrong(views: Views, **azimuths_deg: float) -> Views:
-    """The views, some of them claimed to be taken from elsewhere: `_2=90.0` for view 2."""
+    """The views with wrong poses for some of them: `_2=90.0` puts view 2 at that azimuth."""
     poses = views.cameras.T_camera_world.clone()
     for name, azimuth_deg in azimuths_deg.items():
         poses[int(name[1:])] = orbit(torch.tensor(azimuth_deg), torch.tensor(20.0), 1.85)
@@ -82,13 +82,13 @@ def test_one_wrong_view_is_found_and_given_its_pose(make_views: Callable[..., Vi
 def test_after_a_drop_what_is_left_is_reconstructed_at_every_rate(
     make_views: Callable[..., Views], toy_gaussians: Gaussians
 ) -> None:
-    """And the rate that suits it is kept: a wrong pose wants another one than right ones do."""
+    """And the rate that suits it is kept, because a wrong pose wants another rate than right ones do."""
     views, shifted = make_views(6, 32), toy_gaussians.means + torch.tensor([0.1, 0.0, 0.0])
     first, other = PerfectFitter(replace(toy_gaussians, means=shifted)), PerfectFitter(toy_gaussians)
     wrong = with_wrong(views, _2=300.0)
-    result = repair(wrong, first, settings=SETTINGS, others=[other])
-    assert other.asked[0] == "from_scratch 5"  # Nobody was glanced at, or tried, before.
-    # The first fitter makes nothing more: all that follows is at the rate that suits what is left.
+    result = repair(wrong, first, settings=SETTINGS, other_fitters=[other])
+    assert other.asked[0] == "from_scratch 5"  # It made nothing before: no left-out fit and no trial.
+    # The first fitter makes nothing more: all that follows has the rate that suits what is left.
     assert first.asked == ["from_scratch 6", *["continued 5"] * 3, "from_scratch 5"]
     assert torch.equal(result.fit.gaussians.means, toy_gaussians.means)
 
@@ -113,7 +113,7 @@ def test_recovered_poses_that_do_not_help_are_refused(
     make_views: Callable[..., Views], toy_gaussians: Gaussians
 ) -> None:
     views = with_wrong(make_views(6, 32), _2=300.0)
-    strict = replace(SETTINGS, correct_below=0.0)
+    strict = replace(SETTINGS, verdict=VerdictSettings(correct_below=0.0))
     result = repair(views, PerfectFitter(toy_gaussians), settings=strict)
     assert not result.repaired and result.decisions[-1].action == "restore"
     assert torch.equal(result.fit.cameras.T_camera_world, views.cameras.T_camera_world)
@@ -126,7 +126,7 @@ def test_photograph_of_something_else_stays_out_at_its_best_pose(
     images = views.images.clone()
     images[2] = 1 - images[2].flip(0, 1)
     strange = replace(with_wrong(views, _2=300.0), images=images)
-    settings = replace(SETTINGS, correct_below=1.1, misfit_share=0.2)
+    settings = replace(SETTINGS, verdict=VerdictSettings(correct_below=1.1, reject_share=0.2))
     result = repair(strange, PerfectFitter(toy_gaussians), settings=settings)
     assert result.repaired and result.fit.trusted.tolist() == [True, True, False, True, True, True]
     assert [d.action for d in result.decisions[2:]] == ["finish", "reject", "restart", "finish"]
@@ -151,31 +151,33 @@ def test_losses_and_poses_of_a_moved_world_are_comparable(
     assert view_losses(fit, views, 32).max() < 1e-4
     shift = torch.eye(4)
     shift[:3, 3] = torch.tensor([0.1, 0.2, -0.1])
-    assert torch.allclose(realigned(fit, views.cameras.T_camera_world @ shift), views.cameras.T_camera_world, atol=1e-3)
+    assert torch.allclose(
+        align_poses(views.cameras.T_camera_world @ shift, fit), views.cameras.T_camera_world, atol=1e-3
+    )
 
 
 def test_published_rule_judges_by_the_perceptual_error(
     make_views: Callable[..., Views], toy_gaussians: Gaussians
 ) -> None:
-    """And asks nobody where he would rather stand."""
+    """And makes no leave-one-out tests before there is a suspect."""
     views, fitter = with_wrong(make_views(6, 32), _2=90.0), PerfectFitter(toy_gaussians)
     perceptual = PerceptualError("dssim", dssim)
-    settings = replace(SETTINGS, rule=PublishedRule(), perceptual=perceptual, quick_searches=0)
+    settings = replace(SETTINGS, rule="published", perceptual=perceptual, quick_searches=0)
     result = repair(views, fitter, settings=settings)
     errors = view_errors(proxy(toy_gaussians), views.cameras, views, perceptual, sh_degree=None).perceptual
     assert result.decisions[0].action == "suspect" and result.decisions[0].view == 2
     assert result.decisions[0].numbers["error"] == pytest.approx(float(errors.max()), rel=1e-4)
-    assert fitter.asked == ["from_scratch 6", "from_scratch 5"]  # No glance: nothing was faded.
+    assert fitter.asked == ["from_scratch 6", "from_scratch 5"]  # No quick search: no left-out fit was made.
 
 
-def test_the_wrong_one_of_four_views_is_put_right(make_views: Callable[..., Views], toy_gaussians: Gaussians) -> None:
+def test_the_wrong_one_of_four_views_is_corrected(make_views: Callable[..., Views], toy_gaussians: Gaussians) -> None:
     views = make_views(4, 32)
     result = repair(with_wrong(views, _2=300.0), PerfectFitter(toy_gaussians), settings=SETTINGS)
     assert result.corrected.tolist() == [False, False, True, False] and result.fit.trusted.all()
     assert errors_deg(result.fit.cameras, views).max() < 12.0
     assert [(one.action, one.view) for one in result.decisions] == [("correct", 2), ("restart", None), ("re-search", 2)]
     decision = result.decisions[0]
-    assert decision.numbers["sum_recovered"] < few.MUST_FALL * decision.numbers["sum_given"]
+    assert decision.numbers["sum_recovered"] < FewViewsSettings().must_fall * decision.numbers["sum_given"]
 
 
 def test_four_right_views_come_back_untouched(make_views: Callable[..., Views], toy_gaussians: Gaussians) -> None:
@@ -184,19 +186,24 @@ def test_four_right_views_come_back_untouched(make_views: Callable[..., Views], 
     assert not result.repaired and not result.corrected.any()
     assert [decision.action for decision in result.decisions] == ["finish"]
     # All four were left out in turn, and no more than the most promising arrangements reconstructed.
-    assert fitter.asked.count("from_scratch 3") == 4 and fitter.asked.count("from_scratch 4") <= 1 + few.MOST
+    assert (
+        fitter.asked.count("from_scratch 3") == 4
+        and fitter.asked.count("from_scratch 4") <= 1 + FewViewsSettings().arrangements
+    )
 
 
-def test_few_views_that_are_held_are_not_tried(make_views: Callable[..., Views], toy_gaussians: Gaussians) -> None:
+def test_few_views_whose_cameras_are_fixed_are_not_tried(
+    make_views: Callable[..., Views], toy_gaussians: Gaussians
+) -> None:
     views = make_views(4, 32)
-    held = replace(with_wrong(views, _2=300.0), pose_lr_scale=views.masks.new_zeros(4))
-    result = repair(held, PerfectFitter(toy_gaussians), settings=SETTINGS)
+    fixed = replace(with_wrong(views, _2=300.0), pose_lr_scale=views.masks.new_zeros(4))
+    result = repair(fixed, PerfectFitter(toy_gaussians), settings=SETTINGS)
     assert not result.repaired and result.decisions[-1].why == "no view is left to suspect"
 
 
-def test_the_published_rule_goes_its_own_way_with_few_views(
+def test_the_published_rule_suspects_among_few_views_too(
     make_views: Callable[..., Views], toy_gaussians: Gaussians
 ) -> None:
-    settings = replace(SETTINGS, rule=PublishedRule(), quick_searches=0)
+    settings = replace(SETTINGS, rule="published", quick_searches=0)
     result = repair(make_views(4, 32), PerfectFitter(toy_gaussians), settings=settings)
     assert result.decisions[0].action == "suspect"

@@ -1,4 +1,4 @@
-"""Turns around an object, silhouettes that place them, shortlists that stay diverse, proxies that look alike."""
+"""Orientations around an object, placing by silhouettes, diverse shortlists, proxies and targets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import orbit, project
-from sparseags_ns.pose_search.hypotheses import all_orientations, select_diverse
+from sparseags_ns.pose_search.hypotheses import all_orientations, place_by_silhouette, select_diverse
 from sparseags_ns.pose_search.proxy import proxy
 from sparseags_ns.pose_search.target import target_of
 from sparseags_ns.rasterizer import rasterize
@@ -28,7 +28,7 @@ def random_rotations(count: int) -> torch.Tensor:
     return se3.exp(torch.cat([torch.zeros(count, 3), tangents * angle[:, None]], dim=-1))[:, :3, :3]
 
 
-def test_every_turn_has_a_hypothesis_nearby() -> None:
+def test_every_rotation_has_a_hypothesis_nearby() -> None:
     R = all_orientations(18.0).poses(1.85, torch.zeros(3))[:, :3, :3]
     wanted = random_rotations(400)
     nearest = torch.stack([se3.rotation_angle(R @ turn.T).min() for turn in wanted]).rad2deg()
@@ -36,9 +36,9 @@ def test_every_turn_has_a_hypothesis_nearby() -> None:
 
 
 def test_limited_roll_still_sees_every_side() -> None:
-    turns = all_orientations(20.0, max_roll_deg=20.0)
-    assert turns.roll_deg.unique().tolist() == [-20.0, 0.0, 20.0]
-    assert turns.elevation_deg.min() == -90.0 and turns.elevation_deg.max() == 90.0
+    orientations = all_orientations(20.0, max_roll_deg=20.0)
+    assert orientations.roll_deg.unique().tolist() == [-20.0, 0.0, 20.0]
+    assert orientations.elevation_deg.min() == -90.0 and orientations.elevation_deg.max() == 90.0
 
 
 def test_bad_spacing_is_refused() -> None:

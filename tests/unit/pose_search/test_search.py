@@ -1,4 +1,4 @@
-"""Searching the pose of one photograph on a splat: found wherever it is, never stuck, always the same."""
+"""Pose search and leave-one-out test of one photograph: found from any side, repeatable, observed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from sparseags_ns.geometry.cameras import orbit
 from sparseags_ns.geometry.pose_errors import pose_change
 from sparseags_ns.optimization.observer import Observer, observed_by
 from sparseags_ns.optimization.reconstruct import Reconstruction
-from sparseags_ns.pose_search.search import SearchResult
+from sparseags_ns.pose_search.leave_one_out import candidate_poses, leave_one_out
+from sparseags_ns.pose_search.search import SearchResult, search_pose, search_view
 from sparseags_ns.pose_search.settings import SearchSettings
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians
@@ -64,20 +65,33 @@ def test_empty_mask_ends_at_once_and_finds_nothing(make_views: Callable[..., Vie
     assert leave_one_out(fit, blank, 0, QUICK).ratio == 1.0
 
 
-def test_search_repeats_itself_and_lets_others_have_their_turn(
+def test_search_repeats_itself_and_pauses_between_batches(
     make_views: Callable[..., Views], toy_gaussians: Gaussians
 ) -> None:
     views, calls = make_views(2, 32), []
-    pauses = Observer()
-    pauses.pause = lambda: calls.append(1)
-    with observed_by(pauses):
+
+    class Counter(Observer):
+        def pause(self) -> None:
+            calls.append(1)
+
+    with observed_by(Counter()):
         first = search_view(toy_gaussians, views, 0, 1.85, QUICK)
     second = search_view(toy_gaussians, views, 0, 1.85, QUICK)
     assert torch.equal(first.poses, second.poses) and torch.equal(first.losses, second.losses)
     assert len(calls) > QUICK.coarse_steps
 
 
-def test_view_in_its_place_stays_and_a_view_out_of_place_would_rather_go(
+def test_one_photograph_is_searched_as_one_of_several_views_is(
+    make_views: Callable[..., Views], toy_gaussians: Gaussians
+) -> None:
+    views = make_views(2, 32)
+    image, mask, K = views.images[1], views.masks[1], views.cameras.K[1]
+    alone = search_pose(toy_gaussians, image, mask, K, distance=1.85, settings=QUICK)
+    assert len(alone.poses) > 0
+    assert torch.equal(alone.poses, search_view(toy_gaussians, views, 1, 1.85, QUICK).poses)
+
+
+def test_leave_one_out_ratio_tells_right_from_wrong_poses(
     make_views: Callable[..., Views], toy_gaussians: Gaussians
 ) -> None:
     views = make_views(4, 32)
@@ -87,12 +101,9 @@ def test_view_in_its_place_stays_and_a_view_out_of_place_would_rather_go(
     assert leave_one_out(wrong, views, 1, QUICK).ratio < 0.5
 
 
-def test_candidates_hold_the_best_and_the_given_pose_once(toy_gaussians: Gaussians) -> None:
+def test_candidates_hold_the_best_and_the_given_pose_once() -> None:
     poses = orbit(torch.tensor([0.0, 50.0, 100.0]), torch.zeros(3), 1.0)
-    from sparseags_ns.pose_search.hypotheses import all_orientations
-
-    turns = all_orientations(90.0)
-    found = SearchResult(poses, torch.tensor([0.1, 0.2, 0.3]), turns, poses[:0], torch.zeros(0))
+    found = SearchResult(poses, torch.tensor([0.1, 0.2, 0.3]), poses[:0], torch.zeros(0))
     given = orbit(torch.tensor([0.5, 200.0]), torch.zeros(2), 1.0)
     chosen = candidate_poses(found, given, 2)
     assert torch.equal(chosen, torch.stack([poses[0], poses[1], given[1]]))

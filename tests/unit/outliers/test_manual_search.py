@@ -17,8 +17,9 @@ from sparseags_ns.optimization.observer import observed_by
 from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.optimization.settings import SPARSEAGS
 from sparseags_ns.optimization.short_fits import Continuation
-from sparseags_ns.outliers.context import RepairContext, RepairSettings
+from sparseags_ns.outliers.context import RepairContext
 from sparseags_ns.outliers.manual_search import ManualSearch, search_manually
+from sparseags_ns.outliers.settings import RepairSettings
 from sparseags_ns.pose_search.settings import SearchSettings
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.runs.record import Decision, RunRecord
@@ -30,7 +31,7 @@ from sparseags_ns.views import Views
 QUICK = SearchSettings(
     spacing_deg=30.0, coarse_px=16, fine_px=32, shortlist=12, finalists=3, coarse_steps=20, fine_steps=12
 )
-SETTINGS = RepairSettings(quick_search=QUICK, thorough=QUICK, pixels=32, candidates=2)
+SETTINGS = RepairSettings(quick_search=QUICK, thorough_search=QUICK, pixels=32, candidates=2)
 MakeViews = Callable[..., Views]
 
 
@@ -47,21 +48,21 @@ class PerfectFitter:
         return fit
 
 
-def place_and_fit(
+def context_and_fit(
     views: Views, gaussians: Gaussians, wrong: int | None, trusted: Tensor
 ) -> tuple[RepairContext, Reconstruction]:
     poses = views.cameras.T_camera_world.clone()
     if wrong is not None:
         poses[wrong] = orbit(torch.tensor(300.0), torch.tensor(20.0), 1.85)
-    place = RepairContext(views, PerfectFitter(gaussians), SETTINGS, poses)
-    return place, Reconstruction(gaussians, views.cameras.with_poses(poses), trusted)
+    context = RepairContext(views, PerfectFitter(gaussians), SETTINGS, poses)
+    return context, Reconstruction(gaussians, views.cameras.with_poses(poses), trusted)
 
 
 def test_a_wrong_view_gets_its_pose(make_views: MakeViews, toy_gaussians: Gaussians) -> None:
     views, live = make_views(4), LiveSearch()
-    place, fit = place_and_fit(views, toy_gaussians, 2, torch.ones(4, dtype=torch.bool))
+    context, fit = context_and_fit(views, toy_gaussians, 2, torch.ones(4, dtype=torch.bool))
     with observed_by(live), live.doing("searching view 002"):
-        found = search_manually(place, fit, 2)
+        found = search_manually(context, fit, 2)
         assert live.now.doing == "searching view 002" and live.now.view == 2
     assert live.now.doing is None and not live.now.searching
     assert live.now.finalists is not None and live.now.centers is not None and len(live.now.centers) > 200
@@ -71,14 +72,14 @@ def test_a_wrong_view_gets_its_pose(make_views: MakeViews, toy_gaussians: Gaussi
 
 
 def test_a_right_view_stays(make_views: MakeViews, toy_gaussians: Gaussians) -> None:
-    place, fit = place_and_fit(make_views(4), toy_gaussians, None, torch.ones(4, dtype=torch.bool))
-    found = search_manually(place, fit, 1)
+    context, fit = context_and_fit(make_views(4), toy_gaussians, None, torch.ones(4, dtype=torch.bool))
+    found = search_manually(context, fit, 1)
     assert found.fit is None and found.decision.action == "restore"
 
 
 def test_two_others_have_to_be_left(make_views: MakeViews, toy_gaussians: Gaussians) -> None:
-    place, fit = place_and_fit(make_views(3), toy_gaussians, None, torch.tensor([True, True, False]))
-    found = search_manually(place, fit, 0)
+    context, fit = context_and_fit(make_views(3), toy_gaussians, None, torch.tensor([True, True, False]))
+    found = search_manually(context, fit, 0)
     assert found.fit is None and "2 other trusted views" in found.decision.why
 
 

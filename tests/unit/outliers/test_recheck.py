@@ -1,4 +1,4 @@
-"""What is asked again after views were put elsewhere, with fakes that reconstruct at once."""
+"""Verdict and recheck after views were corrected, with fakes that reconstruct at once."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from sparseags_ns.geometry.cameras import Cameras, orbit
 from sparseags_ns.geometry.pose_errors import pose_change
 from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.optimization.short_fits import Continuation, Fitter
-from sparseags_ns.outliers.context import RepairContext, RepairSettings, without
+from sparseags_ns.outliers.alignment import median_rotation_deg
+from sparseags_ns.outliers.context import RepairContext, without
 from sparseags_ns.outliers.detection import DetectionState
-from sparseags_ns.outliers.fits import median_rotation_deg, start_cost
-from sparseags_ns.outliers.second_look import placed_anew, reconstructed_anew
-from sparseags_ns.outliers.verdict import may_belong, moved_fit_better, verdict
+from sparseags_ns.outliers.recheck import reconstruct_again, search_again
+from sparseags_ns.outliers.settings import RepairSettings, VerdictSettings
+from sparseags_ns.outliers.start_selection import start_cost
+from sparseags_ns.outliers.verdict import may_belong, moved_views_improve, verdict
 from sparseags_ns.pose_search.settings import SearchSettings
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
@@ -27,7 +29,7 @@ QUICK = SearchSettings(
 )
 SETTINGS = RepairSettings(
     quick_search=QUICK,
-    thorough=QUICK,
+    thorough_search=QUICK,
     pixels=32,
     candidates=2,
     sharpening=Continuation(pixels=32, steps=1, pose_lr=0.0),
@@ -73,14 +75,14 @@ class SlidingFitter:
         return fit
 
 
-def place_of(
-    views: Views, fitter: Fitter, claims: Tensor, *others: Fitter, settings: RepairSettings = SETTINGS
+def context_of(
+    views: Views, fitter: Fitter, start_poses: Tensor, *others: Fitter, settings: RepairSettings = SETTINGS
 ) -> RepairContext:
-    return RepairContext(views, fitter, settings, claims, others)
+    return RepairContext(views, fitter, settings, start_poses, others)
 
 
 def moved(views: Views, view: int, azimuth_deg: float) -> Tensor:
-    """The poses, but for one view claimed to be taken from elsewhere."""
+    """The poses, except that one view is at another azimuth."""
     poses = views.cameras.T_camera_world.clone()
     poses[view] = orbit(torch.tensor(azimuth_deg), torch.tensor(20.0), 1.85)
     return poses
@@ -90,89 +92,87 @@ def errors_deg(fit: Reconstruction, views: Views) -> Tensor:
     return pose_change(fit.cameras.T_camera_world, views.cameras.T_camera_world)[0]
 
 
-def test_the_fitter_that_explains_the_photographs_best_is_kept(
-    make_views: Callable[..., Views], toy_gaussians: Gaussians
-) -> None:
+def test_the_fitter_of_least_loss_is_kept(make_views: Callable[..., Views], toy_gaussians: Gaussians) -> None:
     views, shifted, right = make_views(6, 32), ShiftedFitter(toy_gaussians, 0.3), ShiftedFitter(toy_gaussians)
-    place = place_of(views, shifted, views.cameras.T_camera_world, right)
+    context = context_of(views, shifted, views.cameras.T_camera_world, right)
     before = shifted.from_scratch(views.cameras, views.trusted)
-    anew = reconstructed_anew(place, before)
-    assert place.fitter is right and place.others == (shifted,)
-    assert torch.equal(anew.fit.gaussians.means, toy_gaussians.means)
-    assert anew.decision.action == "restart"
-    assert anew.decision.numbers["sum_after"] < 0.5 * anew.decision.numbers["sum_before"]
+    again = reconstruct_again(context, before)
+    assert context.fitter is right and context.other_fitters == (shifted,)
+    assert torch.equal(again.fit.gaussians.means, toy_gaussians.means)
+    assert again.decision.action == "restart"
+    assert again.decision.numbers["sum_after"] < 0.5 * again.decision.numbers["sum_before"]
 
 
 def test_a_reconstruction_that_is_clearly_worse_replaces_nothing(
     make_views: Callable[..., Views], toy_gaussians: Gaussians
 ) -> None:
     views = make_views(6, 32)
-    place = place_of(views, ShiftedFitter(toy_gaussians, 0.3), views.cameras.T_camera_world)
+    context = context_of(views, ShiftedFitter(toy_gaussians, 0.3), views.cameras.T_camera_world)
     before = ShiftedFitter(toy_gaussians).from_scratch(views.cameras, views.trusted)
-    anew = reconstructed_anew(place, before)
-    assert anew.fit is before and "clearly less well" in anew.decision.why
+    again = reconstruct_again(context, before)
+    assert again.fit is before and "clearly larger" in again.decision.why
 
 
 def test_a_reconstruction_with_fewer_steps_may_be_a_little_worse(
     make_views: Callable[..., Views], toy_gaussians: Gaussians
 ) -> None:
     views = make_views(6, 32)
-    place = place_of(views, ShiftedFitter(toy_gaussians, 0.0303), views.cameras.T_camera_world)
+    context = context_of(views, ShiftedFitter(toy_gaussians, 0.0303), views.cameras.T_camera_world)
     before = ShiftedFitter(toy_gaussians, 0.03).from_scratch(views.cameras, views.trusted)
-    anew = reconstructed_anew(place, before)
-    assert anew.decision.numbers["sum_after"] > anew.decision.numbers["sum_before"]
-    assert anew.fit is not before and torch.equal(anew.fit.gaussians.means, anew.base.gaussians.means)
+    again = reconstruct_again(context, before)
+    assert again.decision.numbers["sum_after"] > again.decision.numbers["sum_before"]
+    assert again.fit is not before and torch.equal(again.fit.gaussians.means, again.base.gaussians.means)
 
 
-def test_a_view_put_at_a_wrong_place_is_placed_anew(make_views: Callable[..., Views], toy_gaussians: Gaussians) -> None:
+def test_a_view_at_a_wrong_pose_is_found_again(make_views: Callable[..., Views], toy_gaussians: Gaussians) -> None:
     views, fitter = make_views(6, 32), ShiftedFitter(toy_gaussians)
-    place = place_of(views, fitter, moved(views, 2, 300.0))
-    fit, decision = placed_anew(place, place.from_scratch(place.claims, views.trusted), 2)
+    context = context_of(views, fitter, moved(views, 2, 300.0))
+    fit, decision = search_again(context, context.from_scratch(context.start_poses, views.trusted), 2)
     assert errors_deg(fit, views).max() < 12.0
-    assert decision.action == "re-search" and decision.numbers["turned_by_deg"] > 15.0
-    assert pose_change(place.claims[2:3], views.cameras.T_camera_world[2:3])[0] < 12.0
+    assert decision.action == "re-search" and decision.numbers["rotation_deg"] > 15.0
+    assert pose_change(context.start_poses[2:3], views.cameras.T_camera_world[2:3])[0] < 12.0
 
 
-def test_a_view_at_its_place_stays_there(make_views: Callable[..., Views], toy_gaussians: Gaussians) -> None:
+def test_a_view_at_its_right_pose_keeps_it(make_views: Callable[..., Views], toy_gaussians: Gaussians) -> None:
     views, fitter = make_views(6, 32), ShiftedFitter(toy_gaussians)
-    place = place_of(views, fitter, views.cameras.T_camera_world)
-    fit, decision = placed_anew(place, place.from_scratch(place.claims, views.trusted), 2)
+    context = context_of(views, fitter, views.cameras.T_camera_world)
+    fit, decision = search_again(context, context.from_scratch(context.start_poses, views.trusted), 2)
     assert errors_deg(fit, views).max() < 2.0
-    assert decision.numbers["turned_by_deg"] < 5.0 and decision.view == 2
+    assert decision.numbers["rotation_deg"] < 5.0 and decision.view == 2
 
 
-def test_what_was_put_elsewhere_too_soon_is_searched_with_what_is_dropped_now(
+def test_views_corrected_too_soon_are_searched_along_with_those_dropped_now(
     make_views: Callable[..., Views], toy_gaussians: Gaussians
 ) -> None:
-    """View 3 was put elsewhere, wrongly, while view 2 was still wrong; now view 2 is dropped."""
+    """View 3 was corrected wrongly while view 2 was still wrong; now view 2 is dropped."""
     views, fitter = make_views(8, 32), ShiftedFitter(toy_gaussians)
     given = moved(views, 2, 300.0)
     given[3] = moved(views, 3, 20.0)[3]
     wrong = replace(views, cameras=views.cameras.with_poses(given))
-    claims = given.clone()
-    claims[3] = orbit(torch.tensor(250.0), torch.tensor(-10.0), 1.85)
-    place = place_of(wrong, fitter, claims)
-    base = place.from_scratch(claims, views.trusted)
+    poses = given.clone()
+    poses[3] = orbit(torch.tensor(250.0), torch.tensor(-10.0), 1.85)
+    context = context_of(wrong, fitter, poses)
+    base = context.from_scratch(poses, views.trusted)
     trusted = without(views.trusted, 2)
     state = DetectionState(tuple(trusted.tolist()), dropped=(2,), again=True)
-    inliers = place.from_scratch(claims, trusted)
-    place.thoroughly(inliers, 2)
-    found = verdict(place, base, inliers, state)
+    inliers = context.from_scratch(poses, trusted)
+    context.search_thoroughly(inliers, 2)
+    found = verdict(context, base, inliers, state)
     assert errors_deg(found.fit, views).max() < 12.0
 
 
-def test_turns_are_told_apart_from_a_drift_of_the_world(
+def test_rotations_are_told_apart_from_a_drift_of_the_world(
     make_views: Callable[..., Views], toy_gaussians: Gaussians
 ) -> None:
     views = make_views(6, 32)
     slid = SlidingFitter(toy_gaussians, 20.0).from_scratch(views.cameras, views.trusted)
-    assert 15.0 < median_rotation_deg(slid, views.cameras.T_camera_world) < 45.0
-    turned_as_one = views.cameras.T_camera_world @ se3.exp(torch.tensor([0.0, 0.0, 0.0, 0.0, 0.7, 0.0]))
-    drifted = Reconstruction(toy_gaussians, views.cameras.with_poses(turned_as_one), views.trusted)
-    assert median_rotation_deg(drifted, views.cameras.T_camera_world) < 0.1
+    assert 15.0 < median_rotation_deg(views.cameras.T_camera_world, slid) < 45.0
+    rotated_as_one = views.cameras.T_camera_world @ se3.exp(torch.tensor([0.0, 0.0, 0.0, 0.0, 0.7, 0.0]))
+    drifted = Reconstruction(toy_gaussians, views.cameras.with_poses(rotated_as_one), views.trusted)
+    assert median_rotation_deg(views.cameras.T_camera_world, drifted) < 0.1
 
 
-def test_a_start_that_turned_most_views_far_has_to_explain_the_photographs_much_better() -> None:
+def test_a_start_that_rotated_most_views_far_needs_a_much_smaller_loss() -> None:
     """The cup with two wrong views, measured: the first start has slid around the axis."""
     assert start_cost(0.0266, 13.3) > start_cost(0.0365, 3.5)
     assert start_cost(0.0154, 4.4) < start_cost(0.0747, 5.1)
@@ -182,66 +182,66 @@ def test_a_start_that_turned_most_views_far_has_to_explain_the_photographs_much_
 def test_the_fitter_whose_views_slide_is_not_kept(make_views: Callable[..., Views], toy_gaussians: Gaussians) -> None:
     views = make_views(6, 32)
     sliding, right = SlidingFitter(toy_gaussians, 30.0), ShiftedFitter(toy_gaussians)
-    place = place_of(views, sliding, views.cameras.T_camera_world, right)
-    place.best_from_scratch(place.claims, views.trusted)
-    assert place.fitter is right
+    context = context_of(views, sliding, views.cameras.T_camera_world, right)
+    context.best_from_scratch(context.start_poses, views.trusted)
+    assert context.fitter is right
 
 
 def test_the_same_reconstruction_is_made_once(make_views: Callable[..., Views], toy_gaussians: Gaussians) -> None:
     views = make_views(6, 32)
-    place = place_of(views, ShiftedFitter(toy_gaussians), views.cameras.T_camera_world)
-    first = place.from_scratch(place.claims, views.trusted)
-    assert place.from_scratch(place.claims.clone(), views.trusted.clone()) is first
-    assert place.from_scratch(place.claims, without(views.trusted, 1)) is not first
-    assert place.from_scratch(moved(views, 2, 300.0), views.trusted) is not first
+    context = context_of(views, ShiftedFitter(toy_gaussians), views.cameras.T_camera_world)
+    first = context.from_scratch(context.start_poses, views.trusted)
+    assert context.from_scratch(context.start_poses.clone(), views.trusted.clone()) is first
+    assert context.from_scratch(context.start_poses, without(views.trusted, 1)) is not first
+    assert context.from_scratch(moved(views, 2, 300.0), views.trusted) is not first
 
 
 def test_a_pose_far_away_has_to_be_clearly_better(make_views: Callable[..., Views], toy_gaussians: Gaussians) -> None:
-    views, strict = make_views(6, 32), replace(SETTINGS, correct_below_again=0.0)
-    place = place_of(views, ShiftedFitter(toy_gaussians), moved(views, 2, 300.0), settings=strict)
-    before = place.from_scratch(place.claims, views.trusted)
-    fit, decision = placed_anew(place, before, 2)
-    assert fit is before and decision.numbers["turned_by_deg"] > 15.0
+    views, strict = make_views(6, 32), replace(SETTINGS, verdict=VerdictSettings(correct_below_again=0.0))
+    context = context_of(views, ShiftedFitter(toy_gaussians), moved(views, 2, 300.0), settings=strict)
+    before = context.from_scratch(context.start_poses, views.trusted)
+    fit, decision = search_again(context, before, 2)
+    assert fit is before and decision.numbers["rotation_deg"] > 15.0
     assert decision.numbers["sum_after"] < decision.numbers["sum_before"]
 
 
-def test_a_view_put_elsewhere_has_to_be_explained_better_itself(
+def test_the_loss_of_a_moved_view_itself_has_to_fall(
     make_views: Callable[..., Views], toy_gaussians: Gaussians
 ) -> None:
     views = make_views(6, 32)
     base = Reconstruction(toy_gaussians, views.cameras, views.trusted)
     elsewhere = Reconstruction(toy_gaussians, views.cameras.with_poses(moved(views, 2, 300.0)), views.trusted)
     factors = torch.full((6,), 0.5)
-    assert moved_fit_better(base, elsewhere, factors)
+    assert moved_views_improve(base, elsewhere, factors)
     factors[2] = 1.05
-    assert not moved_fit_better(base, elsewhere, factors)
-    assert moved_fit_better(base, base, factors)  # Nobody was moved.
+    assert not moved_views_improve(base, elsewhere, factors)
+    assert moved_views_improve(base, base, factors)  # No view was moved.
     out = Reconstruction(elsewhere.gaussians, elsewhere.cameras, without(views.trusted, 2))
-    assert moved_fit_better(base, out, factors)  # It fits nowhere: then the others count.
+    assert moved_views_improve(base, out, factors)  # It fits nowhere: then the others count.
 
 
 def test_a_given_pose_is_tried_again_unless_it_is_hopeless(
     make_views: Callable[..., Views], toy_gaussians: Gaussians
 ) -> None:
     views = make_views(6, 32)
-    place = place_of(views, ShiftedFitter(toy_gaussians), views.cameras.T_camera_world)
-    right = place.from_scratch(place.claims, views.trusted)
-    wrong = place.from_scratch(moved(views, 2, 300.0), views.trusted)
-    assert may_belong(place, wrong, 2, views.cameras.T_camera_world)
-    assert not may_belong(place, right, 2, moved(views, 2, 300.0))
+    context = context_of(views, ShiftedFitter(toy_gaussians), views.cameras.T_camera_world)
+    right = context.from_scratch(context.start_poses, views.trusted)
+    wrong = context.from_scratch(moved(views, 2, 300.0), views.trusted)
+    assert may_belong(context, wrong, 2, views.cameras.T_camera_world)
+    assert not may_belong(context, right, 2, moved(views, 2, 300.0))
 
 
-def test_where_too_many_were_dropped_the_first_alone_is_put_elsewhere(
+def test_where_too_many_were_dropped_the_first_alone_is_corrected(
     make_views: Callable[..., Views], toy_gaussians: Gaussians
 ) -> None:
     """View 2 is wrong, view 5 is right; without both nothing is left that could tell."""
     views = make_views(8, 32)
     given = moved(views, 2, 300.0)
     wrong = replace(views, cameras=views.cameras.with_poses(given))
-    place = place_of(wrong, NeedsSeven(toy_gaussians), given)
-    base, trusted = place.from_scratch(given, views.trusted), without(without(views.trusted, 2), 5)
+    context = context_of(wrong, NeedsSeven(toy_gaussians), given)
+    base, trusted = context.from_scratch(given, views.trusted), without(without(views.trusted, 2), 5)
     state = DetectionState(tuple(trusted.tolist()), dropped=(2, 5))
-    found = verdict(place, base, place.from_scratch(given, trusted), state)
+    found = verdict(context, base, context.from_scratch(given, trusted), state)
     assert errors_deg(found.fit, views).max() < 12.0
     assert [(d.action, d.view) for d in found.decisions] == [("correct", 2), ("restore", 5)]
     assert found.corrected.nonzero().flatten().tolist() == [2]

@@ -1,4 +1,4 @@
-"""Views without trust are placed: with a fake that reconstructs at once, and with real short reconstructions."""
+"""Views without trust are registered: with a fake that reconstructs at once, and with real short reconstructions."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from sparseags_ns.geometry.motion import object_anchored
 from sparseags_ns.geometry.pose_errors import pose_change
 from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.optimization.short_fits import Continuation, ShortFitter, coarse_preset
-from sparseags_ns.outliers.registration_rule import RegistrationRule
-from sparseags_ns.outliers.repair import RepairResult, RepairSettings, repair
+from sparseags_ns.outliers.repair import RepairResult, repair
+from sparseags_ns.outliers.settings import RegistrationSettings, RepairSettings
 from sparseags_ns.pose_search.settings import SearchSettings
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.sample import SampleConfig, render_sample
@@ -26,11 +26,11 @@ QUICK = SearchSettings(
     spacing_deg=30.0, coarse_px=16, fine_px=32, shortlist=12, finalists=3, coarse_steps=20, fine_steps=12
 )
 SETTINGS = RepairSettings(
-    thorough=QUICK,
+    thorough_search=QUICK,
     pixels=32,
     quick_searches=0,
     candidates=2,
-    admission=RegistrationRule(unlike_chance=0.2),  # The fake explains the others perfectly.
+    registration=RegistrationSettings(max_over_arbitrary=0.2),  # The fake renders the others without error.
 )
 
 
@@ -59,23 +59,21 @@ def actions(result: RepairResult) -> list[tuple[str, int | None]]:
     return [(decision.action, decision.view) for decision in result.decisions]
 
 
-def test_views_without_a_pose_find_their_places(make_views: Callable[..., Views], toy_gaussians: Gaussians) -> None:
+def test_views_without_a_pose_are_registered(make_views: Callable[..., Views], toy_gaussians: Gaussians) -> None:
     views = make_views(6, 32)
     result = repair(without_poses(views, 2, 4), PerfectFitter(toy_gaussians), settings=SETTINGS)
-    assert result.fit.trusted.all() and result.placed.tolist() == [False, False, True, False, True, False]
+    assert result.fit.trusted.all() and result.registered.tolist() == [False, False, True, False, True, False]
     assert not result.corrected.any() and result.repaired
     assert pose_change(result.fit.cameras.T_camera_world, views.cameras.T_camera_world)[0].max() < 12.0
     assert sorted(actions(result)[1:]) == [("register", 2), ("register", 4)]
 
 
-def test_photograph_of_something_else_is_left_out_and_said(
-    make_views: Callable[..., Views], toy_gaussians: Gaussians
-) -> None:
+def test_photograph_of_something_else_is_rejected(make_views: Callable[..., Views], toy_gaussians: Gaussians) -> None:
     views = make_views(5, 32)
     images = views.images.clone()
     images[2] = 1 - images[2].flip(0, 1)
     result = repair(without_poses(replace(views, images=images), 2), PerfectFitter(toy_gaussians), settings=SETTINGS)
-    assert result.fit.trusted.tolist() == [True, True, False, True, True] and not result.placed.any()
+    assert result.fit.trusted.tolist() == [True, True, False, True, True] and not result.registered.any()
     assert actions(result)[-1] == ("reject", 2) and result.decisions[-1].numbers["loss_over_median"] > 3
     assert not torch.equal(result.fit.cameras.T_camera_world[2], views.cameras.T_camera_world[0])
 
@@ -97,7 +95,7 @@ def test_given_pose_that_is_not_trusted_is_a_candidate(
     trusted = views.trusted.clone()
     trusted[1] = False
     result = repair(replace(views, trusted=trusted), PerfectFitter(toy_gaussians), settings=SETTINGS)
-    assert result.placed[1] and result.fit.trusted.all()
+    assert result.registered[1] and result.fit.trusted.all()
     assert torch.allclose(result.fit.cameras.T_camera_world[1], views.cameras.T_camera_world[1], atol=1e-4)
 
 
@@ -107,14 +105,14 @@ def test_view_of_a_sample_without_a_pose_lands_within_10_degrees() -> None:
     views = without_poses(sample.views, 3)
     views = views.moved(normalizing_similarity(views.cameras.T_camera_world[views.posed])).to(torch.float32)
     result = repair(views, ShortFitter(views, coarse_preset(share=0.25)), settings=RepairSettings(quick_searches=0))
-    assert result.fit.trusted.all() and result.placed[3]
+    assert result.fit.trusted.all() and result.registered[3]
     true, fit = sample.true_cameras.T_camera_world, result.fit
     similarity = object_anchored(true, fit.cameras.T_camera_world, fit.gaussians.visible_center)
     rotation_deg, _ = pose_change(similarity.apply_to_poses(true).float(), fit.cameras.T_camera_world)
     assert rotation_deg[3] < 10.0 and rotation_deg.max() < 10.0
 
 
-def test_views_without_a_pose_say_so(make_views: Callable[..., Views]) -> None:
+def test_views_without_a_pose_are_not_posed(make_views: Callable[..., Views]) -> None:
     assert without_poses(make_views(4, 32), 1).posed.tolist() == [True, False, True, True]
     with pytest.raises(IndexError):
         _ = replace(make_views(4, 32), unposed=(7,)).posed
