@@ -19,7 +19,6 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from sparseags_ns.export.fusion_kernel import fuse, gather_colors
 from sparseags_ns.export.visible import SOLID
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.rasterizer.threads import run_chunks
@@ -66,6 +65,8 @@ def distance_field(
     maps: DepthMaps, grid: Grid, truncation: float, progress: Callable[[int, int], None] | None = None
 ) -> Float[Tensor, "n n n"]:
     """Mean signed distances, in truncations, -1 (inside) to 1, at all voxels."""
+    from sparseags_ns.export.fusion_kernel import fuse  # numba takes half a second to import
+
     field = np.empty((grid.count,) * 3, np.float32)
     origin = grid.origin.double().cpu().numpy()
     weights = maps.weights.double().cpu().numpy()
@@ -118,6 +119,8 @@ def surface_colors(
         maps: rendered over black.
         slack: how far a point may lie from the rendered depth.
     """
+    from sparseags_ns.export.fusion_kernel import gather_colors
+
     colors, weights = np.zeros((len(points), 3)), np.zeros(len(points))
     rgb = np.ascontiguousarray(maps.raster.rgb.detach().cpu().float().numpy())
     arrays, counts = maps.arrays(), maps.weights.double().cpu().numpy()

@@ -19,7 +19,6 @@ from jaxtyping import Float
 from sparseags_ns.export.fusion import DepthMaps, Grid, Surface, distance_field, level_surface, surface_colors
 from sparseags_ns.export.orientation import OrientedRun
 from sparseags_ns.export.places import ExportError
-from sparseags_ns.export.texture import textured
 from sparseags_ns.export.turntable import Sphere, object_sphere
 from sparseags_ns.export.visible import render_views
 from sparseags_ns.geometry.cameras import Cameras, look_at
@@ -85,6 +84,8 @@ def _colored(mesh: Any, maps: DepthMaps, slack: float, texture: int) -> Any:
     from trimesh.visual.color import ColorVisuals
 
     if texture:
+        from sparseags_ns.export.texture import textured  # numba takes half a second to import
+
         return textured(mesh, maps, slack, texture)
     vertices = np.array(mesh.vertices)
     colors, weights = surface_colors(maps, vertices, np.array(mesh.vertex_normals), slack)
