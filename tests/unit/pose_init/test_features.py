@@ -218,16 +218,16 @@ def test_too_few_registered_photographs_are_refused(tmp_path: Path, snapshot: Ca
     snapshot(str(error.value), SCENE=tmp_path)
 
 
-def test_photographs_registered_side_by_side_looking_the_same_way_are_refused(tmp_path: Path, snapshot: Callable[..., None]) -> None:
-    """As the mapper does with a still background before which something moves."""
+def test_cameras_side_by_side_that_look_the_same_way_are_refused(tmp_path: Path, snapshot: Callable[..., None]) -> None:
+    """The mapper finds such cameras where something moves before a still background."""
     paths = [tmp_path / f"{name}.png" for name in "abcd"]
     initial = registered(paths, 4)
-    turned = [frame and replace(frame, T_camera_world=torch.eye(4).double()) for frame in initial.frames]
-    for index, frame in enumerate(turned):
+    rotated = [frame and replace(frame, T_camera_world=torch.eye(4).double()) for frame in initial.frames]
+    for index, frame in enumerate(rotated):
         assert frame is not None
         frame.T_camera_world[:3, :3] = se3.exp(torch.tensor([0, 0, 0, 0, 0.01 * index, 0]).double())[:3, :3]
     with pytest.raises(PoseInitError) as error:
-        with_stand_ins(paths, replace(initial, frames=tuple(turned)), "features")
+        with_stand_ins(paths, replace(initial, frames=tuple(rotated)), "features")
     snapshot(str(error.value), SCENE=tmp_path)
 
 
