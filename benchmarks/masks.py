@@ -27,7 +27,7 @@ from scipy.ndimage import binary_fill_holes
 from benchmarks.metric import Metric
 from sparseags_ns.preprocess import rembg_masks
 from sparseags_ns.preprocess.mask_sheet import MaskCell, mask_sheet, photograph_cell
-from sparseags_ns.preprocess.photographs import list_photographs
+from sparseags_ns.preprocess.photo_files import list_photo_files
 
 DEMO = Path(__file__).parents[2] / "shared" / "data" / "sparseags_demo"
 SETS = ("jordan", "toy")
@@ -128,7 +128,7 @@ def _compare(scene: str, way: str) -> list[Comparison]:
                 _half(Image.open(masks / f"{path.stem}.png").convert("L")),
                 _half(Image.open(DEMO / scene / "processed" / f"{path.stem}_rgba.png").getchannel("A")),
             )
-            for path in list_photographs(DEMO / scene / "source")
+            for path in list_photo_files(DEMO / scene / "source")
         ]
 
 

@@ -113,18 +113,18 @@ def _table(scene: ReadScene, complaints: list[list[str]]) -> Table:
 
 
 def _row(views: Views, row: int, sure: float, complaints: list[str]) -> tuple[str, ...]:
-    placed = "trusted" if views.trusted[row] else "not trusted"
+    trust = "trusted" if views.trusted[row] else "not trusted"
     remarks = [f"mask {complaint}" for complaint in complaints]
     mask = f"{float(views.masks[row].mean()):.0%}"
     if not views.posed.any():
         return views.names[row], mask, "-", "none", "-", "; ".join(remarks)
     if row in views.unposed:
-        remarks.append("training looks for its place")
+        remarks.append("training searches for its pose")
     return (
         views.names[row],
         mask,
         f"{float(views.cameras.K[row, 0, 0]):.0f}",
-        "none" if row in views.unposed else "kept" if views.fixed[row] else placed,
+        "none" if row in views.unposed else "fixed" if views.fixed[row] else trust,
         f"{sure:.2f}",
         "; ".join(remarks),
     )

@@ -16,7 +16,7 @@ from torch import Tensor
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.preprocess.mask_sheet import CELL_PX, cut_out_cell, mask_sheet, photograph_cell
-from sparseags_ns.preprocess.photographs import read_photograph
+from sparseags_ns.preprocess.photo_files import read_pixels
 from sparseags_ns.views import Views
 
 PANEL_PX = 480
@@ -41,7 +41,7 @@ def preparation_picture(views: Views, confidence: Float[Tensor, " views"], suspi
     sureness = ["no pose" if row in views.unposed else f"{sure:.2f}" for row, sure in enumerate(confidence.tolist())]
     labels = [f"{name}  {sure}" for name, sure in zip(views.names, sureness, strict=True)]
     # The views themselves may be crops, which hold nothing but the object.
-    photographs = [read_photograph(path, most_px=2 * CELL_PX).rgb for path in views.paths]
+    photographs = [read_pixels(path, max_px=2 * CELL_PX).rgb for path in views.paths]
     whole = [photograph_cell(*cell) for cell in zip(labels, photographs, strict=True)]
     images, masks = views.images.float(), views.masks.float()
     cut = [cut_out_cell(*cell) for cell in zip(views.names, images, masks, suspicious, strict=True)]

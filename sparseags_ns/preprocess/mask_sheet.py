@@ -1,7 +1,6 @@
-"""masks.png: each photograph with what its mask leaves out darkened; suspicious ones framed in red.
+"""Sheets of thumbnails: photographs whole, with what their masks leave out darkened, or objects cut out.
 
-Cells of the same kind show photographs whole, and objects as they are cut out, before the checks of grey that stand for
-transparency.
+The thumbnails of suspicious masks are framed in red. Cut-out objects lie over grey checks, which show transparency.
 """
 
 from __future__ import annotations
@@ -17,7 +16,8 @@ from torch import Tensor
 CELL_PX = 192
 _FRAME_PX, _LABEL_PX, _COLUMNS = 5, 22, 8
 _RED, _GREY, _INK = (214, 39, 40), (205, 205, 205), (40, 40, 40)
-_OUTSIDE = np.array([0.25, 0.25, 0.25], np.float32)
+_DARKENED = np.array([0.25, 0.25, 0.25], np.float32)
+"""Factor on the colours outside a mask."""
 _CHECKS, _CHECKS_ACROSS = (0.55, 0.68), 24
 
 
@@ -26,41 +26,35 @@ class MaskCell:
     """One photograph of the sheet."""
 
     name: str
-    picture: Image.Image
+    thumbnail: Image.Image
     suspicious: bool
+
+
+def photograph_cell(name: str, rgb: Float[Tensor, "height width 3"]) -> MaskCell:
+    """The thumbnail of a whole photograph."""
+    return MaskCell(name, _thumbnail(rgb.numpy()), False)
 
 
 def mask_cell(
     name: str, rgb: Float[Tensor, "height width 3"], mask: Float[Tensor, "height width"], suspicious: bool
 ) -> MaskCell:
-    """The thumbnail of a photograph of any size."""
+    """The thumbnail of a photograph that is darkened outside its mask."""
     cover = mask[..., None].numpy()
-    return MaskCell(name, _thumbnail(rgb.numpy() * (cover + (1 - cover) * _OUTSIDE)), suspicious)
-
-
-def photograph_cell(name: str, rgb: Float[Tensor, "height width 3"]) -> MaskCell:
-    """The same without a mask."""
-    return MaskCell(name, _thumbnail(rgb.numpy()), False)
+    return MaskCell(name, _thumbnail(rgb.numpy() * (cover + (1 - cover) * _DARKENED)), suspicious)
 
 
 def cut_out_cell(
     name: str, rgb: Float[Tensor, "height width 3"], mask: Float[Tensor, "height width"], suspicious: bool
 ) -> MaskCell:
-    """The thumbnail of an object that was cut out; colours outside its mask are not looked at."""
+    """The thumbnail of a cut-out object; colours outside its mask do not matter."""
     rows, columns = np.indices(mask.shape) * _CHECKS_ACROSS // max(mask.shape)
     checks = np.array(_CHECKS, np.float32)[(rows + columns) % 2]
     cover = mask[..., None].numpy()
     return MaskCell(name, _thumbnail(rgb.numpy() * cover + checks[..., None] * (1 - cover)), suspicious)
 
 
-def _thumbnail(pixels: Float[np.ndarray, "height width 3"]) -> Image.Image:
-    picture = Image.fromarray((pixels.clip(0, 1) * 255).round().astype(np.uint8))
-    picture.thumbnail((CELL_PX, CELL_PX))
-    return picture
-
-
 def mask_sheet(cells: Sequence[MaskCell]) -> Image.Image:
-    """All thumbnails, up to eight in a row."""
+    """All thumbnails with their names, up to eight in a row."""
     columns = min(len(cells), _COLUMNS)
     across, down = CELL_PX + 2 * _FRAME_PX, CELL_PX + 2 * _FRAME_PX + _LABEL_PX
     sheet = Image.new("RGB", (columns * across, -(-len(cells) // columns) * down), "white")
@@ -74,6 +68,12 @@ def mask_sheet(cells: Sequence[MaskCell]) -> Image.Image:
         draw.rectangle(box, fill=colour)
         corner = (left + _FRAME_PX, top + _LABEL_PX + _FRAME_PX)
         draw.rectangle((*corner, corner[0] + CELL_PX - 1, corner[1] + CELL_PX - 1), fill="white")
-        room = (CELL_PX - cell.picture.width) // 2, (CELL_PX - cell.picture.height) // 2
-        sheet.paste(cell.picture, (corner[0] + room[0], corner[1] + room[1]))
+        room = (CELL_PX - cell.thumbnail.width) // 2, (CELL_PX - cell.thumbnail.height) // 2
+        sheet.paste(cell.thumbnail, (corner[0] + room[0], corner[1] + room[1]))
     return sheet
+
+
+def _thumbnail(rgb: Float[np.ndarray, "height width 3"]) -> Image.Image:
+    image = Image.fromarray((rgb.clip(0, 1) * 255).round().astype(np.uint8))
+    image.thumbnail((CELL_PX, CELL_PX))
+    return image

@@ -1,4 +1,4 @@
-"""Masks from the background remover `rembg`, which is optional, and whose models are never fetched from here."""
+"""Masks from the background remover `rembg`, an optional package; its models are never fetched here."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
-from sparseags_ns.preprocess.photographs import PhotographError
+from sparseags_ns.preprocess.photo_files import PhotoError
 
 MODELS = ("isnet-general-use", "u2net", "birefnet-general", "u2netp", "silueta")
-"""Models for objects of any kind, the preferred one first."""
+"""Models for objects of any kind, in order of preference."""
 
 PACKAGES = ("rembg", "onnxruntime")
 
 
 def missing() -> str | None:
-    """What is missing and how to get it; None where everything is at hand."""
+    """What is missing, then `; ` and how to get it; None if package and a model are on the machine."""
     absent = [name for name in PACKAGES if find_spec(name) is None]
     if absent:
         return f"not installed: {', '.join(absent)}; install with pip install 'rembg[cpu]'"
@@ -34,29 +34,29 @@ def missing() -> str | None:
 
 
 def model() -> str:
-    """The model that is used: the preferred one of those on the machine."""
+    """Name of the preferred model of those on the machine."""
     return _present()[0]
 
 
 def session(name: str) -> Any:
-    """The model, loaded.
+    """The session of rembg for a model on the machine.
 
     Raises:
-        PhotographError: its file is no model.
+        PhotoError: the model's file cannot be loaded.
     """
-    # Otherwise a file that is not byte for byte the published one would be fetched anew.
+    # Without this, rembg fetches a file anew that differs from the published one in any byte.
     os.environ.setdefault("MODEL_CHECKSUM_DISABLED", "1")
     try:
         return import_module("rembg").new_session(name)
-    except Exception as error:  # onnxruntime's errors are of no class of their own
-        raise PhotographError(
+    except Exception as error:  # onnxruntime has no common class for its errors
+        raise PhotoError(
             f"rembg cannot load {_file(name)} ({type(error).__name__}); delete it and get it again, for example with: "
             f"rembg d {name}"
         ) from error
 
 
 def cut_out(session: Any, pixels: UInt8[np.ndarray, "height width 3"]) -> Float[np.ndarray, "height width"]:
-    """Coverage of the object, 0 to 1."""
+    """Coverage of the object by a session's model, 0 to 1."""
     mask = import_module("rembg").remove(Image.fromarray(pixels), session=session, only_mask=True)
     return np.asarray(mask.convert("L"), dtype=np.float32) / 255
 
@@ -66,19 +66,19 @@ def _present() -> list[str]:
 
 
 def _file(name: str) -> Path | None:
-    """The file of a model, where rembg looks for it: in a folder of its own, or in the one of older versions."""
+    """The file of a model, in either place where rembg looks for it; None if it is in neither."""
     candidates = (_home() / "models" / name / f"{name}.onnx", _folder() / f"{name}.onnx")
     return next((path for path in candidates if path.is_file()), None)
 
 
 def _folder() -> Path:
-    """Where rembg kept its models in older versions, and still finds them."""
+    """Folder of all models in older versions of rembg; newer ones still look there."""
     home = os.environ.get("U2NET_HOME") or os.path.join(os.environ.get("XDG_DATA_HOME", "~"), ".u2net")
     return Path(home).expanduser()
 
 
 def _home() -> Path:
-    """Where newer versions of rembg keep everything."""
+    """Folder of all data in newer versions of rembg."""
     data = os.environ.get("XDG_DATA_HOME")
     default = Path(data, "rembg") if data else Path("~/.rembg")
     return Path(os.environ.get("U2NET_HOME") or os.environ.get("REMBG_HOME") or default).expanduser()

@@ -1,8 +1,7 @@
-"""A folder for what takes long to find out: poses, masks, key frames.
+"""The cache of a scene: poses, masks and key frames that took long to compute.
 
 By default it is `sparseags/` inside the scene's folder. Results are filed under a fingerprint of everything that they
-depend on, so that what has changed is found out anew and what has not never is. Nothing in the folder is input: to
-delete it costs time only.
+depend on, so that they are computed again only if any of it has changed. The folder may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -25,15 +24,15 @@ class StoreError(ValueError):
 
 @dataclass(frozen=True)
 class Store:
-    """Where results are kept. The folder appears when the first of them is."""
+    """A folder of results, made when the first of them is written."""
 
     folder: Path
 
     def new_file(self, name: str) -> Path:
-        """Path of a file to be written; its folder exists then and can be written.
+        """Path of a file to be written, whose folder is made if needed.
 
         Raises:
-            StoreError: it cannot.
+            StoreError: the folder cannot be made or written.
         """
         path = self.folder / name
         try:
@@ -50,29 +49,28 @@ class Store:
 
 
 def store_of(scene: Path, cache_dir: Path | None) -> Store:
-    """The store of a scene, which is a folder or a video file."""
+    """The store of a scene (a folder or a video file), in `cache_dir` if it is given."""
     if cache_dir is not None:
         return Store(cache_dir.expanduser())
     return Store((scene if scene.is_dir() else scene.parent) / FOLDER)
 
 
 def fingerprint(*parts: str | Path) -> str:
-    """A short name for texts and the contents of files, in their order, made by this version of the package."""
+    """A short digest of texts and the contents of files, in their order, and of the package's version."""
     digest = hashlib.blake2b(__version__.encode(), digest_size=_DIGEST_BYTES)
     for part in parts:
-        content = _file_digest(part, *_state(part)) if isinstance(part, Path) else part.encode()
+        if isinstance(part, Path):
+            status = part.stat()
+            content = _file_digest(part, status.st_size, status.st_mtime_ns)
+        else:
+            content = part.encode()
         digest.update(len(content).to_bytes(8, "little") + content)
     return digest.hexdigest()
 
 
-def _state(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns
-
-
 @lru_cache(maxsize=1024)
 def _file_digest(path: Path, size: int, changed_ns: int) -> bytes:
-    """Digest of a file's bytes; read once for each state of the file (size and time of its last change)."""
+    """Digest of a file's bytes, cached by the file's size and time of change."""
     digest = hashlib.blake2b()
     with path.open("rb") as file:
         while block := file.read(1 << 20):

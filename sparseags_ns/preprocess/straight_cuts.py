@@ -1,12 +1,12 @@
-"""Guessing where a photograph ended, from the straight line that its edge cut into the object's mask.
+"""Guessing where a padded photograph ended, from straight lines in which the object's mask ends.
 
-Whoever crops photographs around their objects may reach past a photograph's edge and leave the rest transparent. An
-object that the edge cut then ends in a line exactly along a row or a column. It goes on beyond, although its mask does
-not; nothing but that line tells.
+A crop around an object may reach past the photograph's edge and be padded with transparency. If the edge cut the
+object, its mask then ends exactly along a row or a column, and the object continues beyond. Nothing else in the file
+tells.
 
-An object's own edge is never that straight: seen by a camera that is turned by a tenth of a degree, it runs off the
-line by more than `_EXACT_PX` within ten pixels, and passes through all distances from the line on its way. So the guess
-needs masks with soft edges, which say where they end to a hundredth of a pixel.
+An object's own edge is never that straight: rotated by a tenth of a degree, it leaves the line by more than `_EXACT_PX`
+within ten pixels, and passes through all distances from the line. So the guess needs masks with soft edges, whose ends
+are known to a hundredth of a pixel.
 
 Units: pixels of the mask; pixel i covers [i, i + 1).
 """
@@ -24,28 +24,31 @@ _IS_OBJECT = 0.5
 _SOLID = 0.98
 _NOTHING = 0.01
 _EXACT_PX = 0.01
-"""A row ends on the line if it ends within this of it."""
+"""Distance from the line within which a row's end counts as on the line."""
 _NEAR_PX = 1.0
-_SHORTEST_PX = 16
-_SHORTEST_SHARE = 0.15
-"""Of the object's box along the line. Own edges: at most 0.06 together with `_MOST_NEAR`."""
-_MOST_NEAR = 0.15
-"""Rows that end near the line, but not on it, for each row that ends on it. Cuts: up to 0.12; own edges: from 0.5."""
-_FEWEST_LEVELS = 32
-"""Of a mask's soft edges. A hard mask, or one shrunk from a hard one by less than six, has edges in steps, and a step
-is as straight as a cut."""
+"""Distance from the line within which a row's end counts as near it."""
+_MIN_LENGTH_PX = 16
+_MIN_LENGTH = 0.15
+"""Least number of rows that end on the line, as a share of the object's extent along the line. Measured: an object's
+own edges reach at most 0.06 within `_MAX_NEAR`."""
+_MAX_NEAR = 0.15
+"""Most rows that end near the line but not on it, for each that ends on it. Measured: cuts have up to 0.12, an object's
+own edges 0.5 and more."""
+_MIN_LEVELS = 32
+"""Least number of grey levels in a mask's soft edges. A hard mask, or one reduced from a hard one by less than a factor
+of six, has edges in steps, and a step is as straight as a cut."""
 
 
 def straight_cuts(mask: Float[Tensor, "height width"]) -> Box | None:
-    """The part of the picture that the photograph can have covered; None where no straight cut is found.
+    """The box of the image that the photograph can have covered; None if no straight cut is found.
 
-    Only lines strictly inside the picture count: at the picture's own border nothing is asked of the object.
+    Only lines strictly inside the image count: an object that ends at the border of the image tells nothing.
     """
     height, width = mask.shape
     if not _is_soft(mask):
         return None
-    turned = (mask.flip(1), mask.T.flip(1), mask, mask.T)
-    left, top, right, bottom = (_cut_on_the_right(side) for side in turned)
+    flipped = (mask.flip(1), mask.T.flip(1), mask, mask.T)
+    left, top, right, bottom = (_cut_on_the_right(side) for side in flipped)
     if left is None and top is None and right is None and bottom is None:
         return None
     return (
@@ -57,27 +60,29 @@ def straight_cuts(mask: Float[Tensor, "height width"]) -> Box | None:
 
 
 def _is_soft(mask: Float[Tensor, "height width"]) -> bool:
-    """Whether the object's edges are resolved finer than pixels."""
+    """Whether the object's edges have enough grey levels to be located within a pixel."""
     soft = mask[(mask > _NOTHING) & (mask < _SOLID)]
-    return len(soft.mul(255).round().unique()) >= _FEWEST_LEVELS
+    return len(soft.mul(255).round().unique()) >= _MIN_LEVELS
 
 
 def _cut_on_the_right(mask: Float[Tensor, "height width"]) -> float | None:
-    """Column at which the object is cut off by a vertical line on its right, None if it is not."""
+    """Column of the vertical line that cuts the object off on its right; None if there is none."""
     columns, rows = ((mask >= _IS_OBJECT).any(dim).nonzero().flatten() for dim in (0, 1))
     if len(columns) == 0 or columns[-1] < 3 or columns[-1] + 2 >= mask.shape[1]:
         return None
     last = int(columns[-1])
     if float(mask[:, last + 2 :].max()) > _NOTHING:
         return None
+    # The coverage of the last three columns adds up to where a row ends; only rows that are solid before them count.
     ends = last - 1 + mask[:, last - 1 : last + 2].sum(1)
     ends = ends[(mask[:, last - 3 : last - 1] > _SOLID).all(1)].sort().values
     if len(ends) == 0:
         return None
+    # The line is where most of the sorted ends lie within a window of twice the exactness.
     until = torch.searchsorted(ends, ends + 2 * _EXACT_PX, right=True)
     lengths = until - torch.arange(len(ends), device=ends.device)
     first, length = int(lengths.argmax()), int(lengths.max())
     line = float(ends[first : first + length].mean())
     near = int((ends > line - _NEAR_PX).sum()) - length
-    is_long = length >= max(_SHORTEST_PX, _SHORTEST_SHARE * int(rows[-1] - rows[0] + 1))
-    return line if is_long and near <= _MOST_NEAR * length else None
+    is_long = length >= max(_MIN_LENGTH_PX, _MIN_LENGTH * int(rows[-1] - rows[0] + 1))
+    return line if is_long and near <= _MAX_NEAR * length else None

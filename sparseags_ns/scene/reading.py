@@ -1,46 +1,55 @@
 """From the folder of a scene to its `Views`.
 
-Shapes of a folder: `cameras.json` with the photographs in `processed/` or `images/`; `transforms.json` with the
-photographs where it says; a COLMAP model with them; nothing but photographs, or a video. Photographs are RGBA, or
-opaque with masks of the same names in `masks/`, or opaque without: then masks are looked for (`preprocess.mask_ways`).
-Where photographs were padded, images of the same names in `valid/` say which pixels they cover (white), or boxes in the
-pose file do.
+A folder holds `cameras.json` with the photographs in `processed/` or `images/`; `transforms.json` with the photographs
+where it says; a COLMAP model with them; photographs alone; or a video. Photographs are RGBA, or opaque with masks of
+the same names in `masks/`, or opaque without masks, which are then computed (`preprocess.mask_plan`). If photographs
+were padded, images of the same names in `valid/` tell which pixels they cover (white), or boxes in the pose file do.
 
-Nothing in the folder is changed. What had to be found out (poses, masks, key frames) is kept in `sparseags/` inside it.
+Nothing in the folder is changed. What is computed (poses, masks, key frames) is kept in `sparseags/` inside it.
 
-Frames: `world`, as the pose file or the initialiser has it; bringing it to the world of the method is a step of its own
-(`geometry.alignment`). Units: pixels of the pictures as returned.
+Frames: `world`, that of the pose file or the estimator; `geometry.alignment` brings it to the normalised world.
+Units: pixels of the images as returned.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from sparseags_ns.console import announce
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.pose_init.choice import PoseInitName
 from sparseags_ns.preprocess.framing import working_size
-from sparseags_ns.preprocess.mask_ways import MASKS_FOLDER, MaskPlan, Masks, Source, plan_masks
-from sparseags_ns.preprocess.picture import Picture
-from sparseags_ns.preprocess.pictures import Planes, read_pictures
-from sparseags_ns.preprocess.rasters import Raster, announce_framing, announce_turns, check_intrinsics, raster_of
-from sparseags_ns.preprocess.shared_intrinsics import shared_focal_scales
+from sparseags_ns.preprocess.mask_plan import MASKS_FOLDER, MaskPlan, Masks, plan_masks
+from sparseags_ns.preprocess.posed_photo_files import (
+    PosedPhotoFile,
+    announce_framing,
+    announce_orientation,
+    check_intrinsics,
+    shared_focal_scales,
+)
+from sparseags_ns.preprocess.read_photos import read_photos
 from sparseags_ns.preprocess.store import Store, store_of
-from sparseags_ns.scene.finding import FoundScene, find_bare_scene, find_scene
-from sparseags_ns.scene.fixed_cameras import Hold, pose_lr_scales
-from sparseags_ns.scene.unregistered import UNPLACED, MissingPoses
-from sparseags_ns.scene.videos import photographs_folder
+from sparseags_ns.preprocess.video import photographs_folder
+from sparseags_ns.scene.finding import FoundScene, find_scene, find_unposed_scene
+from sparseags_ns.scene.unregistered import UNREGISTERED, MissingPoses
 from sparseags_ns.views import Views
 
-LOWEST_RESOLUTION = 16
-# An object that fills an eighth of its photograph still has all the pixels that the working resolution can show.
-_PHOTOGRAPH_PER_RESOLUTION = 8
-_LEAST_READ_PX = 2048
+MIN_RESOLUTION = 16
+_READ_PER_RESOLUTION = 8
+"""Photographs are reduced on reading to this many working resolutions: an object that fills an eighth of its photograph
+then still has all the pixels that the working resolution can show."""
+_MIN_READ_PX = 2048
+"""Photographs are never reduced below this longer side on reading."""
+
+FixCameras = Literal["auto", "all", "none"]
+"""`auto`: cameras that were fitted to many points and, for whole photographs, all with a trusted pose."""
 
 
 @dataclass(frozen=True)
@@ -51,38 +60,38 @@ class ReadingOptions:
     """A cameras.json, transforms.json or folder of a COLMAP model to take the initial cameras from, relative to the
     working folder or else to the scene; None looks for one in the scene's folder."""
     pose_init: PoseInitName = "auto"
-    """Who finds the initial cameras: files, dust3r, features or id-pose; auto takes a file where there is one, else
+    """Source of the initial cameras: files, dust3r, features or id-pose; auto takes a file where there is one, else
     dust3r where its package and weights are here, else features."""
     pose_weights: str = "auto"
     """Weights for dust3r (a checkpoint, its folder or name) or id-pose (as for the prior); auto looks where they
     usually lie."""
     resolution: int = 256
-    """Side of the pictures in pixels; longer side of whole photographs."""
+    """Side of the working images in pixels; longer side of whole photographs."""
     masks: Masks = "auto"
     """Where the objects' masks come from."""
     masks_drop: bool = False
     """Whether the masks of the masks/ folder are white where photographs are to be left out (VGGSfM)."""
     missing_poses: MissingPoses = "refuse"
-    """What becomes of photographs that the pose file has no pose for: refuse the scene, leave-out the photographs, or
-    search: training looks for their places."""
+    """What happens to photographs without a pose in the pose file: refuse the scene, leave-out the photographs, or
+    search: training searches for their poses."""
     num_frames: int = 12
-    """How many frames of a video are taken."""
-    hold: Hold = "auto"
-    """Which cameras stay as they are: auto holds those that were fitted to many points and, where photographs are
-    reconstructed whole, without masks, all that have a pose; all; or none, which refines all."""
+    """Number of frames that are taken of a video."""
+    fix_cameras: FixCameras = "auto"
+    """Which cameras are fixed, that is, not refined: auto fixes those that were fitted to many points and, where
+    photographs are reconstructed whole, without masks, all that have a pose; all; or none."""
     cache_dir: Path | None = None
-    """Where poses, masks and key frames that were found are kept; None for `sparseags/` in the scene's folder."""
+    """Where computed poses, masks and key frames are kept; None for `sparseags/` in the scene's folder."""
 
 
 @dataclass(frozen=True)
 class ReadScene:
-    """All that was found out about a scene."""
+    """Views of a scene, and how their poses and masks were found."""
 
     views: Views
     confidence: Float[Tensor, " views"]
-    """How sure the initialiser is of each pose: 1 where it was given, 0 where it could not tell."""
+    """Confidence in each pose: 1 if it was given, 0 if there is none."""
     pose_source: str
-    """Where the poses come from, in a few words; "none" where nothing was found."""
+    """Where the poses come from, in a few words; "none" if there are none."""
     mask_plan: MaskPlan
 
 
@@ -94,86 +103,110 @@ def read_views(
     masks: Masks = "auto",
     missing_poses: MissingPoses = "refuse",
 ) -> Views:
-    """The views of a scene, as `read_scene` finds them."""
+    """The views of a scene, see `read_scene`."""
     options = ReadingOptions(poses=poses, resolution=resolution, masks=masks, missing_poses=missing_poses)
     return read_scene(data, options).views
 
 
-def read_scene(data: Path, options: ReadingOptions) -> ReadScene:
-    """Read the photographs of a scene, find their masks and initial cameras.
+def read_scene(data: Path, options: ReadingOptions | None = None) -> ReadScene:
+    """Read the photographs of a scene, with their masks and initial cameras, each given or computed.
+
+    Args:
+        data: the folder of the photographs, or a video.
+        options: how to read it; None for the defaults.
 
     Returns:
-        Views by file name. Images, masks and valid regions are float32; cameras and points are float64 and in the
-        file's own world, so that they lose nothing before they are normalised.
+        Views sorted by file name. Images, masks and valid regions are float32; cameras and points are float64 and in
+        the world of the pose file or estimator, so that they lose nothing before they are normalised.
 
     Raises:
-        ValueError: the input cannot be used (SceneError, PoseFileError, PhotographError, PoseInitError, StoreError).
+        ValueError: the input cannot be used (SceneError, PoseFileError, PhotoError, PoseInitError, StoreError).
     """
-    scene, store = _opened(data, options)
+    options = options or ReadingOptions()
+    scene, store = _open(data, options)
     found = find_scene(
         scene, options.poses, options.missing_poses, options.pose_init, store, pose_weights=options.pose_weights
     )
     return _read(scene, store, found, options)
 
 
-def read_bare_scene(data: Path, options: ReadingOptions) -> ReadScene:
-    """The same without cameras, for a scene that `read_scene` found none for: photographs and masks, to be looked at.
+def read_unposed_scene(data: Path, options: ReadingOptions) -> ReadScene:
+    """Read the photographs and masks of a scene without cameras, to look at them.
 
     Returns:
-        Views which are all unposed, in one place; no training can start from them.
+        Views that are all unposed, with stand-in cameras; no training can start from them.
 
     Raises:
-        ValueError: the photographs or masks cannot be used (SceneError, PhotographError, StoreError).
+        ValueError: the photographs or masks cannot be used (SceneError, PhotoError, StoreError).
     """
-    scene, store = _opened(data, options)
-    return _read(scene, store, find_bare_scene(scene), options)
+    scene, store = _open(data, options)
+    return _read(scene, store, find_unposed_scene(scene), options)
 
 
-def _opened(data: Path, options: ReadingOptions) -> tuple[Path, Store]:
-    """The folder of the photographs, key frames for a video, and the scene's store."""
-    if options.resolution < LOWEST_RESOLUTION:
-        raise ValueError(f"resolution must be at least {LOWEST_RESOLUTION} pixels, is {options.resolution}")
+def _open(data: Path, options: ReadingOptions) -> tuple[Path, Store]:
+    """The folder of the photographs, or of the key frames of a video, and the scene's store."""
+    if options.resolution < MIN_RESOLUTION:
+        raise ValueError(f"resolution must be at least {MIN_RESOLUTION} pixels, is {options.resolution}")
     scene = Path(data).expanduser()
     store = store_of(scene, options.cache_dir)
     return photographs_folder(scene, store, options.num_frames), store
 
 
 def _read(scene: Path, store: Store, found: FoundScene, options: ReadingOptions) -> ReadScene:
-    """Masks and pictures of the photographs that were found."""
-    resolution = options.resolution
-    rasters = [raster_of(photograph) for photograph in found.photographs]
-    sources = [Source(raster.path, raster.upright) for raster in rasters]
-    plan = plan_masks(sources, scene / MASKS_FOLDER, store, options.masks)
-    check_intrinsics(rasters)
-    size, recentred = working_size([raster.size for raster in rasters], resolution, masked=plan.way != "none")
-    announce_turns(rasters)
-    announce_framing(rasters, size, recentred)
-    most_px = max(_LEAST_READ_PX, _PHOTOGRAPH_PER_RESOLUTION * resolution)
-    planes = Planes.of(scene, rasters, plan, options.masks_drop, most_px)
-    pictures = read_pictures(rasters, planes, size, recentred)
-    confidence = torch.tensor([photograph.confidence for photograph in found.photographs])
-    pose_lr_scale = pose_lr_scales(found.photographs, whole=plan.way == "none", hold=options.hold)
-    views = _views(rasters, pictures, size)
-    views = replace(
-        views, points=found.points, pose_lr_scale=pose_lr_scale, focal_scale=shared_focal_scales(rasters, pictures)
+    """Masks and photos of the files that were found."""
+    files = found.files
+    masks = plan_masks(
+        [file.photo_file for file in files], scene / MASKS_FOLDER, store, options.masks, options.masks_drop
     )
-    return ReadScene(views, confidence, found.pose_source, plan)
-
-
-def _views(rasters: Sequence[Raster], pictures: Sequence[Picture], size: tuple[int, int]) -> Views:
-    """All pictures and cameras in one batch."""
-    return Views(
-        names=tuple(raster.path.stem for raster in rasters),
-        paths=tuple(raster.path for raster in rasters),
-        images=torch.stack([picture.rgb for picture in pictures]),
-        masks=torch.stack([picture.mask for picture in pictures]),
-        valid=torch.stack([picture.valid for picture in pictures]),
+    whole = masks.source == "none"
+    check_intrinsics(files)
+    size, recentred = working_size([file.size for file in files], options.resolution, masked=not whole)
+    announce_orientation(files)
+    announce_framing(files, size, recentred)
+    max_px = max(_MIN_READ_PX, _READ_PER_RESOLUTION * options.resolution)
+    photos = read_photos(files, scene, masks, size, recentred, max_px)
+    views = Views(
+        names=tuple(file.path.stem for file in files),
+        paths=tuple(file.path for file in files),
+        images=torch.stack([photo.rgb for photo in photos]),
+        masks=torch.stack([photo.mask for photo in photos]),
+        valid=torch.stack([photo.valid for photo in photos]),
         cameras=Cameras(
-            T_camera_world=torch.stack([raster.frame.T_camera_world for raster in rasters]),
-            K=torch.stack([picture.K for picture in pictures]),
+            T_camera_world=torch.stack([file.frame.T_camera_world for file in files]),
+            K=torch.stack([photo.K for photo in photos]),
             width=size[0],
             height=size[1],
         ),
-        trusted=torch.tensor([raster.frame.trusted for raster in rasters]),
-        unposed=tuple(row for row, raster in enumerate(rasters) if raster.frame.extra.get(UNPLACED)),
+        trusted=torch.tensor([file.frame.trusted for file in files]),
+        points=found.points,
+        unposed=tuple(row for row, file in enumerate(files) if file.frame.extra.get(UNREGISTERED)),
+        pose_lr_scale=_pose_lr_scales(files, whole, options.fix_cameras),
+        focal_scale=shared_focal_scales(files, photos),
     )
+    return ReadScene(views, torch.tensor([file.confidence for file in files]), found.pose_source, masks)
+
+
+def _pose_lr_scales(files: Sequence[PosedPhotoFile], whole: bool, fix_cameras: FixCameras) -> Float[Tensor, " views"]:
+    """Learning-rate scale of each camera's pose, 0 for fixed ones, which are announced.
+
+    Cameras of whole photographs are fixed by default: there is always a wrong arrangement of cameras in which a few
+    coarse Gaussians reproduce whole photographs better (exact poses of the fox, eight views: 11.5 degrees off after
+    refinement; benchmarks/photos).
+
+    Args:
+        whole: whether the photographs are reconstructed whole, without masks.
+    """
+    scales = torch.ones(len(files))
+    if fix_cameras == "none":
+        return scales
+    if fix_cameras == "auto" and not whole:
+        scales = torch.tensor([file.pose_lr_scale for file in files])
+        why = "each was fitted to a hundred points or more, with errors far below a working pixel"
+    else:
+        scales[[file.frame.trusted for file in files]] = 0.0
+        asked = fix_cameras == "all"
+        why = "asked for" if asked else "whole photographs, of which refinement would make exact poses worse"
+    fixed = int((scales <= 0).sum())
+    if fixed:
+        announce(f"{fixed} of {len(files)} cameras are fixed", f"{why}; fix-cameras = none refines them")
+    return scales

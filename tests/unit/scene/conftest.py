@@ -1,9 +1,11 @@
-"""A small scene on disk, and the means to spoil it."""
+"""A small scene on disk, means to damage it, and estimators of poses that are simulated."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from PIL import Image
 from sparseags_ns.formats.frame import Frame, intrinsics_matrix
 from sparseags_ns.formats.transforms_json import write_transforms_json
 from sparseags_ns.geometry.cameras import orbit
+from sparseags_ns.pose_init.base import InitialPoses, PoseRequest
 
 SIZE = 32
 
@@ -54,3 +57,35 @@ def scene(tmp_path: Path) -> Path:
         _save(tmp_path / f"images/{name}.png")
     write_transforms_json(tmp_path / "transforms.json", _frames(names))
     return tmp_path
+
+
+@dataclass(frozen=True)
+class FakeEstimator:
+    """An estimator of poses that calls a function."""
+
+    name: ClassVar[str] = "fake"
+    automatic: ClassVar[bool] = True
+    uses_masks: ClassVar[bool] = False
+    details: ClassVar[str] = ""
+    function: Callable[[Sequence[Path]], InitialPoses] = field(compare=False)
+
+    @staticmethod
+    def missing(request: PoseRequest) -> str | None:
+        return None
+
+    @staticmethod
+    def create(request: PoseRequest) -> FakeEstimator:
+        raise AssertionError("tests choose it by `use_estimator`")
+
+    def estimate(self, photo_files: Sequence[Path]) -> InitialPoses:
+        return self.function(photo_files)
+
+
+@pytest.fixture
+def use_estimator(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Sequence[Path]], InitialPoses]], None]:
+    """`use_estimator(function)`: whatever estimator is asked for, poses come from `function(photo_files)`."""
+
+    def use(function: Callable[[Sequence[Path]], InitialPoses]) -> None:
+        monkeypatch.setattr("sparseags_ns.pose_init.cache.choose_estimator", lambda *_: FakeEstimator(function))
+
+    return use

@@ -13,16 +13,16 @@ import pytest
 import torch
 from PIL import Image
 
-from sparseags_ns.preprocess import photographs
+from sparseags_ns.preprocess import photo_files
 from sparseags_ns.preprocess.masks import find_mask, read_masked
-from sparseags_ns.preprocess.photographs import (
-    Header,
-    PhotographError,
+from sparseags_ns.preprocess.photo_files import (
+    PhotoError,
+    PhotoFile,
     has_transparency,
-    list_photographs,
-    read_header,
+    list_photo_files,
     read_mask,
-    read_photograph,
+    read_photo_file,
+    read_pixels,
 )
 
 COLOURS = np.array([[[255, 0, 51], [0, 102, 0]], [[10, 20, 30], [40, 50, 60]], [[0, 0, 0], [255, 255, 255]]], np.uint8)
@@ -35,47 +35,47 @@ def save(path: Path, pixels: np.ndarray, **options: Any) -> Path:
 
 @pytest.mark.parametrize("ending", [".png", ".PNG", ".webp"])
 def test_lossless_colours_are_read_exactly(tmp_path: Path, ending: str) -> None:
-    photograph = read_photograph(save(tmp_path / f"a{ending}", COLOURS, lossless=True))
-    assert photograph.rgb.dtype == torch.float32
-    assert photograph.size == (2, 3)
-    assert torch.equal(photograph.rgb, torch.from_numpy(COLOURS).float() / 255)
-    assert photograph.alpha is None
+    pixels = read_pixels(save(tmp_path / f"a{ending}", COLOURS, lossless=True))
+    assert pixels.rgb.dtype == torch.float32
+    assert pixels.size == (2, 3)
+    assert torch.equal(pixels.rgb, torch.from_numpy(COLOURS).float() / 255)
+    assert pixels.alpha is None
 
 
 def test_jpeg_is_read_within_its_loss(tmp_path: Path) -> None:
     flat = np.full((16, 24, 3), (200, 100, 50), np.uint8)
-    photograph = read_photograph(save(tmp_path / "a.jpeg", flat, quality=95))
-    assert torch.allclose(photograph.rgb, torch.from_numpy(flat).float() / 255, atol=0.02)
+    pixels = read_pixels(save(tmp_path / "a.jpeg", flat, quality=95))
+    assert torch.allclose(pixels.rgb, torch.from_numpy(flat).float() / 255, atol=0.02)
 
 
 def test_transparent_pixels_keep_their_straight_colours(tmp_path: Path) -> None:
     alpha = np.array([[0, 255], [128, 64], [255, 1]], np.uint8)
-    photograph = read_photograph(save(tmp_path / "a.png", np.dstack([COLOURS, alpha])))
-    assert torch.equal(photograph.rgb, torch.from_numpy(COLOURS).float() / 255)
-    assert photograph.alpha is not None
-    assert torch.equal(photograph.alpha, torch.from_numpy(alpha).float() / 255)
-    assert read_header(photograph.path).has_alpha
+    pixels = read_pixels(save(tmp_path / "a.png", np.dstack([COLOURS, alpha])))
+    assert torch.equal(pixels.rgb, torch.from_numpy(COLOURS).float() / 255)
+    assert pixels.alpha is not None
+    assert torch.equal(pixels.alpha, torch.from_numpy(alpha).float() / 255)
+    assert read_photo_file(pixels.path).has_alpha
 
 
 def test_an_opaque_alpha_channel_says_nothing(tmp_path: Path) -> None:
     opaque = np.full((3, 2), 255, np.uint8)
-    assert read_photograph(save(tmp_path / "a.png", np.dstack([COLOURS, opaque]))).alpha is None
+    assert read_pixels(save(tmp_path / "a.png", np.dstack([COLOURS, opaque]))).alpha is None
 
 
 def test_sixteen_bit_grey_keeps_its_range(tmp_path: Path) -> None:
     grey = np.array([[0, 65535], [32768, 257]], np.uint16)
-    photograph = read_photograph(save(tmp_path / "a.png", grey))
-    assert torch.allclose(photograph.rgb[..., 1], torch.from_numpy(grey.astype(np.float32)) / 65535)
-    assert photograph.alpha is None
+    pixels = read_pixels(save(tmp_path / "a.png", grey))
+    assert torch.allclose(pixels.rgb[..., 1], torch.from_numpy(grey.astype(np.float32)) / 65535)
+    assert pixels.alpha is None
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "CMYK"])
 def test_other_kinds_of_pixels_become_rgb(tmp_path: Path, mode: str) -> None:
     path = tmp_path / ("a.jpg" if mode == "CMYK" else "a.png")
     Image.new("RGB", (8, 8), (255, 255, 255)).convert(mode).save(path)
-    photograph = read_photograph(path)
-    assert torch.allclose(photograph.rgb, torch.ones(8, 8, 3), atol=0.02)
-    assert photograph.alpha is None
+    pixels = read_pixels(path)
+    assert torch.allclose(pixels.rgb, torch.ones(8, 8, 3), atol=0.02)
+    assert pixels.alpha is None
 
 
 def test_a_palette_with_a_transparent_colour_has_alpha(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_palette_with_a_transparent_colour_has_alpha(tmp_path: Path) -> None:
     image.putpalette([0, 0, 0, 255, 0, 0])
     image.putpixel((0, 0), 0)
     image.save(tmp_path / "a.png", transparency=0)
-    alpha = read_photograph(tmp_path / "a.png").alpha
+    alpha = read_pixels(tmp_path / "a.png").alpha
     assert alpha is not None
     assert alpha[0, 0] == 0 and alpha.sum() == 15
 
@@ -92,10 +92,10 @@ def test_exif_rotation_is_applied_unless_the_stored_raster_is_asked_for(tmp_path
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by a quarter, clockwise
     path = save(tmp_path / "a.png", COLOURS, exif=exif)
-    assert read_header(path) == Header(stored=(2, 3), upright=(3, 2), turned=True, has_alpha=False)
+    assert read_photo_file(path) == PhotoFile(path, (2, 3), (3, 2), has_rotation=True, has_alpha=False)
     stored = torch.from_numpy(COLOURS).float() / 255
-    assert torch.equal(read_photograph(path, upright=False).rgb, stored)
-    assert torch.equal(read_photograph(path).rgb, torch.rot90(stored, -1, (0, 1)))
+    assert torch.equal(read_pixels(path, upright=False).rgb, stored)
+    assert torch.equal(read_pixels(path).rgb, torch.rot90(stored, -1, (0, 1)))
 
 
 @pytest.mark.parametrize("ending", ["tif", "webp", "jpg"])
@@ -109,10 +109,10 @@ def test_every_turn_that_exif_knows_is_applied(tmp_path: Path, ending: str) -> N
         exif = Image.Exif()
         exif[0x0112] = tag
         path = save(tmp_path / f"{tag}.{ending}", corner, exif=exif)
-        header, photograph = read_header(path), read_photograph(path)
-        assert header.upright == photograph.size == ((16, 32) if sideways else (32, 16))
-        assert float(photograph.rgb[row, column].min()) > 0.8, tag
-        assert float(photograph.rgb.mean()) == pytest.approx(1 / 8, abs=0.02)
+        header, pixels = read_photo_file(path), read_pixels(path)
+        assert header.upright_size == pixels.size == ((16, 32) if sideways else (32, 16))
+        assert float(pixels.rgb[row, column].min()) > 0.8, tag
+        assert float(pixels.rgb.mean()) == pytest.approx(1 / 8, abs=0.02)
 
 
 @pytest.mark.parametrize(("name", "mode"), [("a.jpg", "RGB"), ("a.png", "RGBA"), ("b.png", "P"), ("c.png", "L")])
@@ -120,33 +120,33 @@ def test_huge_photographs_are_reduced_while_they_are_read(tmp_path: Path, name: 
     width, height = 413, 200
     ramp = np.linspace(0, 255, width).astype(np.uint8)[None].repeat(height, 0)
     Image.fromarray(ramp).convert(mode).save(tmp_path / name)
-    small = read_photograph(tmp_path / name, most_px=100)
+    small = read_pixels(tmp_path / name, max_px=100)
     assert small.size == (100, 48)
     assert small.full_size == (413, 200)
     middles = (torch.arange(100) + 0.5) / 100 * width
     expected = (middles - 0.5) / (width - 1)
     assert (small.rgb[24, :, 0] - expected).abs().max() < 0.02
-    assert read_photograph(tmp_path / name, most_px=413).full_size is None
+    assert read_pixels(tmp_path / name, max_px=413).full_size == (413, 200)
 
 
 def test_huge_photographs_are_turned_too(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     path = save(tmp_path / "a.jpg", np.zeros((200, 400, 3), np.uint8), exif=exif)
-    upright, stored = read_photograph(path, most_px=100), read_photograph(path, most_px=100, upright=False)
+    upright, stored = read_pixels(path, max_px=100), read_pixels(path, max_px=100, upright=False)
     assert (upright.size, upright.full_size) == ((50, 100), (200, 400))
     assert (stored.size, stored.full_size) == ((100, 50), (400, 200))
 
 
 def test_reduced_sixteen_bit_grey_keeps_its_range(tmp_path: Path) -> None:
     path = save(tmp_path / "a.png", np.full((40, 80), 32768, np.uint16))
-    assert torch.allclose(read_photograph(path, most_px=20).rgb, torch.tensor(32768 / 65535), atol=1e-4)
+    assert torch.allclose(read_pixels(path, max_px=20).rgb, torch.tensor(32768 / 65535), atol=1e-4)
 
 
 def test_reduced_transparent_photographs_keep_the_colours_of_what_is_seen(tmp_path: Path) -> None:
     pixels = np.zeros((40, 40, 4), np.uint8)
     pixels[:, ::2] = (255, 0, 0, 255)  # every other column red, the others clear black
-    small = read_photograph(save(tmp_path / "a.png", pixels), most_px=20)
+    small = read_pixels(save(tmp_path / "a.png", pixels), max_px=20)
     assert small.alpha is not None
     assert torch.allclose(small.alpha, torch.tensor(0.5), atol=0.01)
     assert torch.allclose(small.rgb[..., 0], torch.tensor(1.0), atol=0.01)
@@ -156,7 +156,7 @@ def test_sixteen_bit_colours_become_eight_bit_ones(tmp_path: Path) -> None:
     deep = (np.arange(48, dtype=np.uint16).reshape(4, 4, 3) * 1300).astype(np.uint16)
     for ending in ("png", "tiff"):
         assert cv2.imwrite(str(tmp_path / f"a.{ending}"), deep[..., ::-1])
-        rgb = read_photograph(tmp_path / f"a.{ending}").rgb
+        rgb = read_pixels(tmp_path / f"a.{ending}").rgb
         assert torch.allclose(rgb, torch.from_numpy(deep.astype(np.float32)) / 65535, atol=0.005)
 
 
@@ -167,32 +167,31 @@ def test_heic_is_read_where_its_package_is(tmp_path: Path) -> None:
     exif[0x0112] = 6
     flat = np.full((64, 96, 3), (200, 100, 50), np.uint8)
     path = save(tmp_path / "a.heic", flat, quality=95, exif=exif)
-    photograph = read_photograph(path)
-    assert read_header(path).upright == photograph.size
-    assert torch.allclose(photograph.rgb[32, 32], torch.tensor([200, 100, 50]) / 255, atol=0.03)
+    pixels = read_pixels(path)
+    assert read_photo_file(path).upright_size == pixels.size
+    assert torch.allclose(pixels.rgb[32, 32], torch.tensor([200, 100, 50]) / 255, atol=0.03)
 
 
 def test_heic_without_its_package_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snapshot: Callable[..., None]
 ) -> None:
-    monkeypatch.setattr(photographs, "_reads_heic", lambda: False)
+    monkeypatch.setattr(photo_files, "_reads_heic", lambda: False)
     (tmp_path / "a.heic").touch()
-    with pytest.raises(PhotographError) as error:
-        read_header(tmp_path / "a.heic")
+    with pytest.raises(PhotoError) as error:
+        read_photo_file(tmp_path / "a.heic")
     snapshot(str(error.value), SCENE=tmp_path)
 
 
 def test_transparency_must_be_seen_not_promised(tmp_path: Path) -> None:
     opaque, clear = np.full((3, 2), 255, np.uint8), np.zeros((3, 2), np.uint8)
-    assert not has_transparency(save(tmp_path / "a.png", COLOURS))
-    assert not has_transparency(save(tmp_path / "b.png", np.dstack([COLOURS, opaque])))
-    assert has_transparency(save(tmp_path / "c.png", np.dstack([COLOURS, clear])))
+    assert not has_transparency(read_photo_file(save(tmp_path / "a.png", COLOURS)))
+    assert not has_transparency(read_photo_file(save(tmp_path / "b.png", np.dstack([COLOURS, opaque]))))
+    assert has_transparency(read_photo_file(save(tmp_path / "c.png", np.dstack([COLOURS, clear]))))
 
 
 def test_the_size_without_a_tag_is_the_stored_one(tmp_path: Path) -> None:
-    assert read_header(save(tmp_path / "a.png", COLOURS)) == Header(
-        stored=(2, 3), upright=(2, 3), turned=False, has_alpha=False
-    )
+    path = save(tmp_path / "a.png", COLOURS)
+    assert read_photo_file(path) == PhotoFile(path, (2, 3), (2, 3), has_rotation=False, has_alpha=False)
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.01, 0.5, 0.97])
@@ -201,13 +200,13 @@ def test_a_truncated_photograph_is_named(tmp_path: Path, ending: str, kept: floa
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
     path = save(tmp_path / f"a.{ending}", noise)
     path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
-    with pytest.raises(PhotographError, match=rf"a\.{ending}: the file is cut off, damaged or not an image"):
-        read_photograph(path)
+    with pytest.raises(PhotoError, match=rf"a\.{ending}: the file is cut off, damaged or not an image"):
+        read_pixels(path)
 
 
 def test_a_missing_photograph_is_named(tmp_path: Path) -> None:
-    with pytest.raises(PhotographError, match=r"no such photograph: .*a\.png"):
-        read_header(tmp_path / "a.png")
+    with pytest.raises(PhotoError, match=r"no such photograph: .*a\.png"):
+        read_photo_file(tmp_path / "a.png")
 
 
 def test_an_unreadable_photograph_is_named(tmp_path: Path) -> None:
@@ -215,8 +214,8 @@ def test_an_unreadable_photograph_is_named(tmp_path: Path) -> None:
     path.chmod(0)
     if os.access(path, os.R_OK):
         pytest.skip("this user may read everything")
-    with pytest.raises(PhotographError, match=r"cannot read .*a\.png: permission denied"):
-        read_photograph(path)
+    with pytest.raises(PhotoError, match=r"cannot read .*a\.png: permission denied"):
+        read_pixels(path)
 
 
 def test_permission_errors_say_what_to_do(
@@ -226,11 +225,11 @@ def test_permission_errors_say_what_to_do(
         raise PermissionError
 
     monkeypatch.setattr(Image, "open", refuse)
-    with pytest.raises(PhotographError) as no_file:
-        read_photograph(tmp_path / "a.png")
+    with pytest.raises(PhotoError) as no_file:
+        read_pixels(tmp_path / "a.png")
     monkeypatch.setattr(Path, "iterdir", refuse)
-    with pytest.raises(PhotographError) as no_folder:
-        list_photographs(tmp_path)
+    with pytest.raises(PhotoError) as no_folder:
+        list_photo_files(tmp_path)
     monkeypatch.undo()
     for name, error in (("file_permission", no_file), ("folder_permission", no_folder)):
         snapshot(str(error.value), name, SCENE=tmp_path)
@@ -240,7 +239,7 @@ def test_listing_takes_photographs_only_in_order(tmp_path: Path) -> None:
     for name in ("b.JPG", "a.png", "c.webp", "._a.png", "notes.txt", "d.heic"):
         (tmp_path / name).write_bytes(b"")
     (tmp_path / "folder.png").mkdir()
-    assert [path.name for path in list_photographs(tmp_path)] == ["a.png", "b.JPG", "c.webp", "d.heic"]
+    assert [path.name for path in list_photo_files(tmp_path)] == ["a.png", "b.JPG", "c.webp", "d.heic"]
 
 
 def test_masks_are_read_from_brightness_transparency_or_labels(tmp_path: Path) -> None:
@@ -266,16 +265,16 @@ def test_transparency_goes_before_the_masks_folder(tmp_path: Path) -> None:
     masks.mkdir()
     save(masks / "a.png", np.full((3, 2), 255, np.uint8))
     clear = save(tmp_path / "a.png", np.dstack([COLOURS, np.zeros((3, 2), np.uint8)]))
-    assert read_masked(clear, masks)[1].sum() == 0
+    assert read_masked(read_photo_file(clear), masks)[1].sum() == 0
     opaque = save(tmp_path / "a.webp", COLOURS)
-    assert read_masked(opaque, masks)[1].sum() == 6
+    assert read_masked(read_photo_file(opaque), masks)[1].sum() == 6
 
 
 def test_masks_of_what_is_to_be_dropped_are_turned_round(tmp_path: Path) -> None:
     (tmp_path / "masks").mkdir()
     drop = np.array([[0, 255], [255, 255], [255, 0]], np.uint8)
     save(tmp_path / "masks/a.png", drop)
-    mask = read_masked(save(tmp_path / "a.jpg", COLOURS), tmp_path / "masks", drop=True)[1]
+    mask = read_masked(read_photo_file(save(tmp_path / "a.jpg", COLOURS)), tmp_path / "masks", drop=True)[1]
     assert torch.equal(mask, 1 - torch.from_numpy(drop).float() / 255)
 
 
@@ -283,5 +282,5 @@ def test_a_mask_of_another_size_is_refused_with_both_sizes(tmp_path: Path) -> No
     masks = tmp_path / "masks"
     masks.mkdir()
     save(masks / "a.png", np.full((30, 20), 255, np.uint8))
-    with pytest.raises(PhotographError, match=r"a\.png is 20x30 pixels, but its photograph a\.jpg is 2x3"):
-        read_masked(save(tmp_path / "a.jpg", COLOURS), masks)
+    with pytest.raises(PhotoError, match=r"a\.png is 20x30 pixels, but its photograph a\.jpg is 2x3"):
+        read_masked(read_photo_file(save(tmp_path / "a.jpg", COLOURS)), masks)

@@ -11,8 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sparseags_ns.formats.transforms_json import read_transforms_json
-from sparseags_ns.preprocess.photographs import read_photograph
-from sparseags_ns.preprocess.recentre import box_coverage
+from sparseags_ns.preprocess.photo import box_coverage
+from sparseags_ns.preprocess.photo_files import read_pixels
 from sparseags_ns.preprocess.straight_cuts import straight_cuts
 
 SIZE = 96
@@ -68,7 +68,7 @@ def test_an_empty_mask_is_not_cut() -> None:
 
 
 def alphas(paths: list[Path]) -> list[Float[Tensor, "height width"]]:
-    return [alpha for path in paths if (alpha := read_photograph(path).alpha) is not None]
+    return [alpha for path in paths if (alpha := read_pixels(path).alpha) is not None]
 
 
 @pytest.mark.parametrize("folder", ["synthetic", "sparseags_demo", "real/co3d_controller", "omni3d"])

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +24,7 @@ from sparseags_ns.geometry.cameras import orbit
 from sparseags_ns.pose_init.base import InitialPoses, PoseInitError
 from sparseags_ns.preprocess import rembg_masks
 from sparseags_ns.preprocess.mask_sheet import CELL_PX
-from sparseags_ns.scene.reading import ReadingOptions, read_bare_scene, read_scene
+from sparseags_ns.scene.reading import ReadingOptions, read_scene, read_unposed_scene
 
 SIZE = 96
 WALL, BALL = (210, 208, 200), (200, 40, 30)
@@ -54,25 +53,15 @@ def frames(names: Sequence[str] = NAMES) -> list[Frame]:
     return [Frame(name, f"{name}.png", T, K, SIZE, SIZE) for name, T in zip(names, poses, strict=True)]
 
 
-@dataclass(frozen=True)
-class PlacesNone:
-    @property
-    def name(self) -> str:
-        return "fake"
-
-    def place(self, photographs: Sequence[Path]) -> InitialPoses:
-        return InitialPoses((None,) * len(photographs), torch.zeros(len(photographs)))
-
-
 @pytest.fixture(autouse=True)
 def no_rembg(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rembg_masks, "missing", lambda: "the package rembg is not installed")
 
 
 @pytest.fixture
-def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Such photographs, and an initialiser that cannot place them."""
-    monkeypatch.setattr("sparseags_ns.scene.finding.choose_estimator", lambda *_: PlacesNone())
+def bare(tmp_path: Path, use_estimator: Callable[..., None]) -> Path:
+    """The photographs in a folder of their own, and an estimator that cannot register them."""
+    use_estimator(lambda photo_files: InitialPoses((None,) * len(photo_files), torch.zeros(len(photo_files))))
     return saved(tmp_path / "photographs")
 
 
@@ -83,7 +72,7 @@ def never_again(*_: object) -> None:
 def test_the_table_says_none_and_where_the_masks_are_which_are_right(
     bare: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(PoseInitError, match="fake could place 0 of the 3 photographs"):
+    with pytest.raises(PoseInitError, match="fake could register 0 of the 3 photographs"):
         Prepare(bare, OPTIONS).run()
     printed = capsys.readouterr().out
     rows = {line.split()[1]: line for line in printed.splitlines() if " 00" in line}
@@ -113,14 +102,16 @@ def test_the_picture_shows_photographs_and_masks_and_says_that_there_is_no_pose(
     assert (np.abs(sheet - np.array(WALL) // 4).max(-1) < 12).mean() > 0.1, "the wall is darkened"
 
 
-def test_the_command_fails_with_the_initialisers_own_message(
+def test_the_command_fails_with_the_message_of_the_estimator(
     bare: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["sparseags", "prepare", str(bare), "--resolution", "32"])
     with pytest.raises(SystemExit) as end:
         main()
     assert isinstance(end.value.code, str), "printed to the error stream, exit status 1"
-    assert end.value.code.startswith(f"sparseags: error: fake could place 0 of the 3 photographs in {bare}: they must")
+    assert end.value.code.startswith(
+        f"sparseags: error: fake could register 0 of the 3 photographs in {bare}: they must"
+    )
     assert "warning: there are no poses to start from (the reason stands at the end" in capsys.readouterr().err
 
 
@@ -146,25 +137,25 @@ def test_starting_again_reuses_the_masks_with_poses_too(
 
 
 def test_masks_that_an_interruption_left_out_are_made_and_the_others_kept(bare: Path) -> None:
-    folder = read_bare_scene(bare, OPTIONS).mask_plan.folder
+    folder = read_unposed_scene(bare, OPTIONS).mask_plan.folder
     assert folder is not None
     (folder / "001.png").unlink()
     times = {name: (folder / f"{name}.png").stat().st_mtime_ns for name in ("000", "002")}
-    again = read_bare_scene(bare, OPTIONS)
+    again = read_unposed_scene(bare, OPTIONS)
     assert again.mask_plan.folder == folder and (folder / "001.png").is_file()
     assert {name: (folder / f"{name}.png").stat().st_mtime_ns for name in times} == times
 
 
 def test_the_sheet_of_the_scene_is_that_of_the_masks_used_last(bare: Path) -> None:
-    first = read_bare_scene(bare, OPTIONS).mask_plan.folder
+    first = read_unposed_scene(bare, OPTIONS).mask_plan.folder
     assert first is not None
     (bare / "sparseags/masks.png").write_bytes(b"of another way")
-    read_bare_scene(bare, OPTIONS)
+    read_unposed_scene(bare, OPTIONS)
     assert (bare / "sparseags/masks.png").read_bytes() == (first / "masks.png").read_bytes()
 
 
 def test_a_bare_scene_has_views_but_nothing_to_start_from(bare: Path) -> None:
-    scene = read_bare_scene(bare, OPTIONS)
+    scene = read_unposed_scene(bare, OPTIONS)
     assert scene.views.names == NAMES and scene.views.images.shape == (3, 32, 32, 3)
     assert not scene.views.posed.any() and not scene.views.trusted.any() and not scene.views.fixed.any()
     assert scene.confidence.tolist() == [0.0] * 3
@@ -197,7 +188,7 @@ def test_a_pose_file_for_other_photographs_says_so_after_the_masks(
 
 def test_a_pose_file_beside_the_folder_is_not_looked_at(bare: Path) -> None:
     write_cameras_json(bare.parent / "cameras.json", frames(["000_rgba", "001_rgba"]))
-    with pytest.raises(PoseInitError, match="fake could place 0"):
+    with pytest.raises(PoseInitError, match="fake could register 0"):
         Prepare(bare, OPTIONS).run()
 
 

@@ -1,9 +1,8 @@
-"""Photographs that the initialiser could not place: what is read of them, shown, and handed on."""
+"""Unregistered photographs: how they are read, shown, and handed on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -19,27 +18,17 @@ from sparseags_ns.scene.reading import ReadingOptions, read_scene
 SIZE = 32
 
 
-@dataclass(frozen=True)
-class AllButTheLast:
-    """Places all photographs but the last, the first beyond doubt."""
+@pytest.fixture
+def plain(scene: Path, use_estimator: Callable[..., None]) -> Path:
+    """The scene without its pose file, and an estimator that registers all photographs but the last."""
+    (scene / "transforms.json").rename(scene / "kept.json")
 
-    scene: Path
-
-    @property
-    def name(self) -> str:
-        return "fake"
-
-    def place(self, photographs: Sequence[Path]) -> InitialPoses:
-        frames = read_transforms_json(self.scene / "kept.json")[: len(photographs) - 1]
+    def all_but_the_last(photo_files: Sequence[Path]) -> InitialPoses:
+        frames = read_transforms_json(scene / "kept.json")[: len(photo_files) - 1]
         confidence = torch.tensor([0.9, 0.5, 0.5, 0.0])
         return InitialPoses((*frames, None), confidence, None, torch.tensor([0.0, 0.5, 0.5, 1.0]))
 
-
-@pytest.fixture
-def plain(scene: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The scene without its pose file, and an initialiser that knows most of it."""
-    (scene / "transforms.json").rename(scene / "kept.json")
-    monkeypatch.setattr("sparseags_ns.scene.finding.choose_estimator", lambda *_: AllButTheLast(scene))
+    use_estimator(all_but_the_last)
     return scene
 
 
@@ -52,49 +41,51 @@ def test_a_view_without_a_pose_is_marked_and_not_trusted(plain: Path, capsys: py
     said = capsys.readouterr().err
     assert (
         "no pose from fake for 003.png" in said
-        and "1 of 4 cameras stay as they came (each was fitted to a hundred points or more" in said
+        and "1 of 4 cameras are fixed (each was fitted to a hundred points or more" in said
     )
 
 
-def test_whole_scenes_keep_the_poses_they_have_unless_asked(plain: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_cameras_of_whole_scenes_are_fixed_unless_asked(plain: Path, capsys: pytest.CaptureFixture[str]) -> None:
     views = read_scene(plain, ReadingOptions(resolution=SIZE, masks="none")).views
     assert views.fixed.tolist() == [True, True, True, False], "what has no pose must be free to find one"
-    assert "3 of 4 cameras stay as they came (whole photographs" in capsys.readouterr().err
-    assert read_scene(plain, ReadingOptions(resolution=SIZE, hold="all")).views.fixed.tolist() == [True] * 3 + [False]
-    freely = read_scene(plain, ReadingOptions(resolution=SIZE, masks="none", hold="none")).views
+    assert "3 of 4 cameras are fixed (whole photographs" in capsys.readouterr().err
+    assert read_scene(plain, ReadingOptions(resolution=SIZE, fix_cameras="all")).views.fixed.tolist() == [True] * 3 + [
+        False
+    ]
+    freely = read_scene(plain, ReadingOptions(resolution=SIZE, masks="none", fix_cameras="none")).views
     assert not freely.fixed.any()
 
 
-def test_what_stands_in_for_a_pose_does_not_shape_the_world(plain: Path) -> None:
+def test_stand_in_cameras_do_not_affect_the_normalised_world(plain: Path) -> None:
     parser = SparseAGSDataParserConfig(data=plain, resolution=SIZE).setup()
     outputs = parser.get_dataparser_outputs("train")
     views = read_scene(plain, ReadingOptions(resolution=SIZE)).views
-    placed = normalizing_similarity(views.cameras.T_camera_world[:3])
-    assert outputs.dataparser_scale == pytest.approx(float(placed.scale))
+    registered = normalizing_similarity(views.cameras.T_camera_world[:3])
+    assert outputs.dataparser_scale == pytest.approx(float(registered.scale))
     assert outputs.metadata["views"].unposed == (3,)
 
 
-def test_poses_that_are_kept_need_no_initialiser(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cached_poses_need_no_estimator(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = read_scene(plain, ReadingOptions(resolution=SIZE)).views
 
     def uninstalled(*_: object) -> None:
         raise PoseInitError("nothing is installed")
 
-    monkeypatch.setattr("sparseags_ns.scene.finding.choose_estimator", uninstalled)
+    monkeypatch.setattr("sparseags_ns.pose_init.cache.choose_estimator", uninstalled)
     again = read_scene(plain, ReadingOptions(resolution=SIZE)).views
     assert torch.equal(first.cameras.T_camera_world, again.cameras.T_camera_world) and again.unposed == (3,)
     with pytest.raises(PoseInitError):
         read_scene(plain, ReadingOptions(resolution=SIZE, pose_init="features"))
 
 
-def test_the_table_says_what_becomes_of_each_camera(plain: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_shows_fixed_trusted_and_missing_cameras(plain: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Prepare(plain, ReadingOptions(resolution=SIZE)).run()
     rows = {line.split()[1]: line for line in capsys.readouterr().out.splitlines() if " 00" in line}
-    assert "kept" in rows["000"] and "trusted" in rows["001"]
-    assert "none" in rows["003"] and "training looks for" in rows["003"]
+    assert "fixed" in rows["000"] and "trusted" in rows["001"]
+    assert "none" in rows["003"] and "training searches" in rows["003"]
 
 
-def test_photographs_that_a_pose_file_says_nothing_of_may_be_searched_for(
+def test_photographs_missing_from_the_pose_file_may_be_searched_for(
     scene: Path, save_photograph: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     save_photograph(scene / "images/extra.png")

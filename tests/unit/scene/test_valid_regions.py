@@ -13,7 +13,7 @@ from PIL import Image
 
 from sparseags_ns.formats.frame import Frame
 from sparseags_ns.formats.transforms_json import write_transforms_json
-from sparseags_ns.preprocess.recentre import box_coverage
+from sparseags_ns.preprocess.photo import box_coverage
 from sparseags_ns.sample import SampleConfig
 from sparseags_ns.sample.files import make_sample
 from sparseags_ns.scene.reading import read_views

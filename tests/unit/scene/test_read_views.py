@@ -125,8 +125,8 @@ def test_whole_photographs_are_straightened_and_keep_their_shape(
         "sparseags: masks: none (asked for; the whole photograph counts as the object)",
         "sparseags: photographs are straightened (the pose file gives a distortion of the lens)",
         "sparseags: whole photographs are scaled to 30x40 (they are 60x80, and no masks are used)",
-        "sparseags: 4 of 4 cameras stay as they came (whole photographs, of which refinement would make exact poses "
-        "worse; hold = none refines them)",
+        "sparseags: 4 of 4 cameras are fixed (whole photographs, of which refinement would make exact poses "
+        "worse; fix-cameras = none refines them)",
     ]
 
 

@@ -18,7 +18,7 @@ from sparseags_ns.formats.cameras_json import write_cameras_json
 from sparseags_ns.formats.frame import Frame, PoseFileError
 from sparseags_ns.formats.transforms_json import write_transforms_json
 from sparseags_ns.pose_init.base import PoseInitError
-from sparseags_ns.preprocess.photographs import PhotographError
+from sparseags_ns.preprocess.photo_files import PhotoError
 from sparseags_ns.scene.finding import SceneError
 from sparseags_ns.scene.reading import ReadingOptions, read_scene, read_views
 
@@ -111,14 +111,14 @@ def test_too_many_photographs(
 def test_a_truncated_photograph(scene: Path, snapshot: Callable[..., None]) -> None:
     path = scene / "images/001.png"
     path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(PhotographError) as error:
+    with pytest.raises(PhotoError) as error:
         read_views(scene, resolution=SIZE)
     snapshot(str(error.value), SCENE=scene)
 
 
 def test_an_empty_mask(scene: Path, snapshot: Callable[..., None]) -> None:
     Image.fromarray(np.zeros((SIZE, SIZE, 4), np.uint8)).save(scene / "images/002.png")
-    with pytest.raises(PhotographError) as error:
+    with pytest.raises(PhotoError) as error:
         read_views(scene, resolution=SIZE)
     snapshot(str(error.value), SCENE=scene)
 
@@ -128,14 +128,14 @@ def test_photographs_without_masks(
 ) -> None:
     for name in ("001", "003"):
         save_photograph(scene / f"images/{name}.png", mode="RGB")
-    with pytest.raises(PhotographError) as error:
+    with pytest.raises(PhotoError) as error:
         read_views(scene, resolution=SIZE)
     snapshot(str(error.value), SCENE=scene)
 
 
 def test_a_photograph_that_is_opaque_everywhere(scene: Path, snapshot: Callable[..., None]) -> None:
     Image.fromarray(np.full((SIZE, SIZE, 4), 255, np.uint8)).save(scene / "images/002.png")
-    with pytest.raises(PhotographError) as error:
+    with pytest.raises(PhotoError) as error:
         read_views(scene, resolution=SIZE)
     snapshot(str(error.value), SCENE=scene)
 
@@ -149,7 +149,7 @@ def test_mixed_sizes_with_intrinsics_of_one_unstated_size(
     save_photograph(scene / "images/002.png", 48, 48)
     (scene / "transforms.json").unlink()
     write_cameras_json(scene / "cameras.json", make_frames(["000", "001", "002", "003"], "images/", None, None))
-    with pytest.raises(PhotographError) as error:
+    with pytest.raises(PhotoError) as error:
         read_views(scene, resolution=SIZE)
     snapshot(str(error.value), SCENE=scene)
 
@@ -158,7 +158,7 @@ def test_a_photograph_cropped_since_its_pose_was_found(
     scene: Path, save_photograph: Callable[..., None], snapshot: Callable[..., None]
 ) -> None:
     save_photograph(scene / "images/002.png", 48, 30)
-    with pytest.raises(PhotographError) as error:
+    with pytest.raises(PhotoError) as error:
         read_views(scene, resolution=SIZE)
     snapshot(str(error.value), SCENE=scene)
 
@@ -226,6 +226,6 @@ def test_a_resolution_too_low_to_see_anything(scene: Path) -> None:
 def test_valid_regions_that_are_none(scene: Path, name: str, pixels: np.ndarray, snapshot: Callable[..., None]) -> None:
     (scene / "valid").mkdir()
     Image.fromarray(pixels).save(scene / "valid/001.png")
-    with pytest.raises(PhotographError) as error:
+    with pytest.raises(PhotoError) as error:
         read_views(scene, resolution=SIZE)
     snapshot(str(error.value), name, SCENE=scene)

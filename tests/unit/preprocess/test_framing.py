@@ -1,4 +1,4 @@
-"""What a pose file says of a photograph, applied to its pixels."""
+"""A photograph's pixels and its entry in a pose file become a photo of the working size."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from sparseags_ns.formats.frame import Distortion, Frame, intrinsics_matrix
-from sparseags_ns.preprocess.framing import belongs_upright, compose, reframe, working_size
-from sparseags_ns.preprocess.photographs import Header, Photograph, PhotographError
+from sparseags_ns.preprocess.framing import compose, fitted_size, reframe, working_size
+from sparseags_ns.preprocess.photo_files import PhotoError, PhotoFile, Pixels
+from sparseags_ns.preprocess.posed_photo_files import is_pose_upright
 
 PATHS = [Path(f"photos/{name}.png") for name in "abc"]
 
@@ -22,43 +23,43 @@ def frame(width: int | None, height: int | None, **fields: Any) -> Frame:
     )
 
 
-def photograph(width: int, height: int) -> Photograph:
-    return Photograph(PATHS[0], torch.full((height, width, 3), 0.5), None)
+def pixels(width: int, height: int) -> Pixels:
+    return Pixels(PATHS[0], torch.full((height, width, 3), 0.5), None, (width, height))
 
 
 def test_intrinsics_follow_the_photographs_own_size() -> None:
-    picture = compose(photograph(128, 64), None, frame(64, 32))
-    assert torch.equal(picture.K, intrinsics_matrix(200.0, 220.0, 60.0, 80.0))
-    assert torch.equal(compose(photograph(128, 64), None, frame(None, None)).K, frame(None, None).K)
+    photo = compose(pixels(128, 64), None, frame(64, 32))
+    assert torch.equal(photo.K, intrinsics_matrix(200.0, 220.0, 60.0, 80.0))
+    assert torch.equal(compose(pixels(128, 64), None, frame(None, None)).K, frame(None, None).K)
 
 
 def test_without_a_mask_the_whole_photograph_is_the_object() -> None:
-    picture = compose(photograph(8, 6), None, frame(8, 6))
-    assert picture.mask.min() == 1 and picture.valid.min() == 1
+    photo = compose(pixels(8, 6), None, frame(8, 6))
+    assert photo.mask.min() == 1 and photo.valid.min() == 1
 
 
 @pytest.mark.parametrize("key", ["valid_box", "source_valid_box"])
 def test_the_valid_box_of_a_frame_is_carried_at_the_photographs_size(key: str) -> None:
-    picture = compose(photograph(16, 16), None, frame(8, 8, extra={key: [2, 0.25, 8.0, 6]}))
-    assert picture.valid[0].sum() == 6
-    assert picture.valid[:, 4:].sum() == 11.5 * 12
-    assert picture.valid[:, :4].sum() == 0
+    photo = compose(pixels(16, 16), None, frame(8, 8, extra={key: [2, 0.25, 8.0, 6]}))
+    assert photo.valid[0].sum() == 6
+    assert photo.valid[:, 4:].sum() == 11.5 * 12
+    assert photo.valid[:, :4].sum() == 0
 
 
 @pytest.mark.parametrize("box", [[1, 2, 3], "all", [5, 0, 4, 8], [0, 0, float("nan"), 8], [0, 0, "8", 8]])
 def test_a_valid_box_that_is_none_is_refused(box: object) -> None:
-    with pytest.raises(PhotographError, match=r"'valid_box' of photos/a\.png in the pose file must be \[left, top"):
-        compose(photograph(8, 8), None, frame(8, 8, extra={"valid_box": box}))
+    with pytest.raises(PhotoError, match=r"'valid_box' of photos/a\.png in the pose file must be \[left, top"):
+        compose(pixels(8, 8), None, frame(8, 8, extra={"valid_box": box}))
 
 
-def test_an_empty_mask_names_its_photograph() -> None:
-    with pytest.raises(PhotographError, match=r"the mask of photos/a\.png is empty"):
-        compose(photograph(8, 8), torch.full((8, 8), 0.4), frame(8, 8))
+def test_an_empty_mask_names_its_pixels() -> None:
+    with pytest.raises(PhotoError, match=r"the mask of photos/a\.png is empty"):
+        compose(pixels(8, 8), torch.full((8, 8), 0.4), frame(8, 8))
 
 
-def test_a_distortion_that_is_not_understood_names_its_photograph() -> None:
-    with pytest.raises(PhotographError, match=r"photos/a\.png cannot be straightened: lens distortion k4 = 0\.1"):
-        compose(photograph(8, 8), None, frame(8, 8, distortion=Distortion(k4=0.1)))
+def test_a_distortion_that_is_not_understood_names_its_pixels() -> None:
+    with pytest.raises(PhotoError, match=r"photos/a\.png cannot be straightened: lens distortion k4 = 0\.1"):
+        compose(pixels(8, 8), None, frame(8, 8, distortion=Distortion(k4=0.1)))
 
 
 @pytest.mark.parametrize(
@@ -66,14 +67,14 @@ def test_a_distortion_that_is_not_understood_names_its_photograph() -> None:
     [((300, 200), True), ((200, 300), False), ((150, 100), True), ((75, 113), False), ((None, None), True)],
 )
 def test_the_size_tells_which_way_up_the_intrinsics_are(size: tuple[int | None, int | None], upright: bool) -> None:
-    header = Header(stored=(200, 300), upright=(300, 200), turned=True, has_alpha=False)
-    assert belongs_upright(PATHS[0], header, frame(*size)) == upright
+    photo_file = PhotoFile(PATHS[0], (200, 300), (300, 200), has_rotation=True, has_alpha=False)
+    assert is_pose_upright(photo_file, frame(*size)) == upright
 
 
 def test_a_photograph_of_another_shape_than_its_pose_is_refused() -> None:
-    header = Header(stored=(200, 300), upright=(200, 300), turned=False, has_alpha=False)
-    with pytest.raises(PhotographError, match=r"a\.png is 200x300 pixels, but its pose was made for 256x256"):
-        belongs_upright(PATHS[0], header, frame(256, 256))
+    photo_file = PhotoFile(PATHS[0], (200, 300), (200, 300), has_rotation=False, has_alpha=False)
+    with pytest.raises(PhotoError, match=r"a\.png is 200x300 pixels, but its pose was made for 256x256"):
+        is_pose_upright(photo_file, frame(256, 256))
 
 
 @pytest.mark.parametrize(
@@ -99,21 +100,27 @@ def test_whole_photographs_of_one_shape_keep_it_at_any_size() -> None:
 
 def test_whole_photographs_of_several_shapes_share_a_square_with_nothing_beside_them() -> None:
     assert working_size([(96, 48), (48, 96), (96, 48)], 64, masked=False) == ((64, 64), False)
-    lying = reframe(compose(photograph(96, 48), None, frame(96, 48)), (64, 64), recentred=False)
+    lying = reframe(compose(pixels(96, 48), None, frame(96, 48)), (64, 64), recentred=False)
     assert lying.valid[16:48].min() == 1 and lying.valid[:16].max() == 0 and lying.valid[48:].max() == 0
     # Both axes are scaled alike, and the photograph's upper left corner is the square's (0, 16).
-    whole = compose(photograph(96, 48), None, frame(96, 48)).K
+    whole = compose(pixels(96, 48), None, frame(96, 48)).K
     assert torch.allclose(lying.K[:2, :2], whole[:2, :2] * 64 / 96)
     assert torch.allclose(lying.K[:2, 2], whole[:2, 2] * 64 / 96 + torch.tensor([0.0, 16.0]).to(whole))
 
 
 def test_a_photograph_that_was_reduced_on_reading_keeps_its_intrinsics() -> None:
-    reduced = replace(photograph(48, 24), full_size=(96, 48))
+    reduced = replace(pixels(48, 24), full_size=(96, 48))
     for given in (frame(96, 48), frame(192, 96), frame(None, None)):
-        whole = compose(photograph(96, 48), None, given).K
+        whole = compose(pixels(96, 48), None, given).K
         assert torch.allclose(compose(reduced, None, given).K[:2], whole[:2] / 2)
 
 
-def test_a_picture_of_the_working_size_is_handed_on_untouched() -> None:
-    picture = compose(photograph(8, 8), None, frame(8, 8))
-    assert reframe(picture, (8, 8), recentred=False) is picture
+def test_a_photo_of_the_working_size_is_handed_on_untouched() -> None:
+    photo = compose(pixels(8, 8), None, frame(8, 8))
+    assert reframe(photo, (8, 8), recentred=False) is photo
+
+
+def test_whole_photographs_keep_their_shape() -> None:
+    assert fitted_size((540, 960), 256) == (144, 256)
+    assert fitted_size((1024, 683), 256) == (256, 171)
+    assert fitted_size((10, 4000), 256) == (1, 256)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, TiffImagePlugin
 
 from sparseags_ns.preprocess.exif import focal_px
-from sparseags_ns.preprocess.photographs import read_header
+from sparseags_ns.preprocess.photo_files import read_photo_file
 
 EXIF_IFD, FOCAL, FILM, WIDTH, HEIGHT, DENSITY, UNIT = 0x8769, 0x920A, 0xA405, 0xA002, 0xA003, 0xA20E, 0xA210
 
@@ -64,4 +64,4 @@ def test_a_photograph_that_was_cropped_has_lost_its_focal_length() -> None:
 def test_the_header_of_a_photograph_has_it(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"a.{ending}"
     Image.new("RGB", (36, 24)).save(path, exif=tags({FILM: 36}))
-    assert read_header(path).focal_px == pytest.approx(36)
+    assert read_photo_file(path).focal_px == pytest.approx(36)

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from sparseags_ns.preprocess.store import Store
-from sparseags_ns.preprocess.video import VideoError, choose_frames
-from sparseags_ns.scene.videos import photographs_folder
+from sparseags_ns.preprocess.video import VideoError, choose_frames, photographs_folder
 
 FRAMES = 40
 
@@ -44,7 +43,7 @@ def test_a_video_is_decoded_once(
 ) -> None:
     store = Store(tmp_path / "sparseags")
     folder = photographs_folder(video, store, 4)
-    monkeypatch.setattr("sparseags_ns.scene.videos.write_key_frames", None)
+    monkeypatch.setattr("sparseags_ns.preprocess.video.write_key_frames", None)
     assert photographs_folder(video, store, 4) == folder
     assert "photographs: 4 key frames of walk.avi" in capsys.readouterr().err
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sparseags_ns.preprocess import photographs
+from sparseags_ns.preprocess import photo_files
 from sparseags_ns.scene.reading import ReadingOptions, read_scene
 
 SIZE = 32
@@ -154,13 +154,13 @@ def test_a_photograph_of_too_many_pixels(
     def bomb(path: Path) -> None:
         raise Image.DecompressionBombError("too many")
 
-    monkeypatch.setattr(photographs.Image, "open", bomb)
-    with pytest.raises(photographs.PhotographError) as error:
-        photographs.read_photograph(scene / "images/000.png")
+    monkeypatch.setattr(photo_files.Image, "open", bomb)
+    with pytest.raises(photo_files.PhotoError) as error:
+        photo_files.read_pixels(scene / "images/000.png")
     snapshot(str(error.value), SCENE=scene)
 
 
 def test_a_photograph_that_has_gone(scene: Path, snapshot: Callable[..., None]) -> None:
-    with pytest.raises(photographs.PhotographError) as error:
-        photographs.read_photograph(scene / "images/gone.png")
+    with pytest.raises(photo_files.PhotoError) as error:
+        photo_files.read_pixels(scene / "images/gone.png")
     snapshot(str(error.value), SCENE=scene)

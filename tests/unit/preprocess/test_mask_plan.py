@@ -15,10 +15,10 @@ from sparseags_ns.formats.frame import Frame, intrinsics_matrix
 from sparseags_ns.formats.transforms_json import write_transforms_json
 from sparseags_ns.geometry.cameras import orbit
 from sparseags_ns.preprocess import rembg_masks
-from sparseags_ns.preprocess.mask_checks import mask_complaints
+from sparseags_ns.preprocess.mask_plan import MaskPlan, Masks, plan_masks, read_computed_mask
 from sparseags_ns.preprocess.mask_sheet import mask_cell, mask_sheet
-from sparseags_ns.preprocess.mask_ways import MaskPlan, Masks, Source, plan_masks, read_found_mask
-from sparseags_ns.preprocess.photographs import PhotographError
+from sparseags_ns.preprocess.masks import mask_complaints
+from sparseags_ns.preprocess.photo_files import PhotoError, PhotoFile, read_photo_file
 from sparseags_ns.preprocess.store import Store, StoreError
 from sparseags_ns.scene.reading import ReadingOptions, read_scene
 
@@ -43,12 +43,12 @@ def busy(path: Path, seed: int) -> Path:
 
 
 @pytest.fixture
-def plain_scene(tmp_path: Path) -> list[Source]:
-    return [Source(plain(tmp_path / f"{i}.png", i), True) for i in range(3)]
+def plain_scene(tmp_path: Path) -> list[PhotoFile]:
+    return [read_photo_file(plain(tmp_path / f"{i}.png", i)) for i in range(3)]
 
 
-def plan(tmp_path: Path, sources: Sequence[Source], asked: Masks = "auto") -> MaskPlan:
-    return plan_masks(sources, tmp_path / "masks", Store(tmp_path / "sparseags"), asked)
+def plan(tmp_path: Path, files: Sequence[PhotoFile], asked: Masks = "auto") -> MaskPlan:
+    return plan_masks(files, tmp_path / "masks", Store(tmp_path / "sparseags"), asked)
 
 
 @pytest.fixture(autouse=True)
@@ -58,16 +58,16 @@ def no_rembg(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_plain_backgrounds_are_cut_away_once_and_kept(
     tmp_path: Path,
-    plain_scene: list[Source],
+    plain_scene: list[PhotoFile],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     snapshot: Callable[..., None],
 ) -> None:
     found = plan(tmp_path, plain_scene)
-    assert found.way == "background" and found.found and found.folder is not None
+    assert found.source == "background" and found.computed and found.folder is not None
     snapshot(capsys.readouterr().err.strip().replace(found.folder.name, "masks-KEY"), SCENE=tmp_path)
-    for source in plain_scene:
-        mask = read_found_mask(found.folder, source, (2 * SIZE, 2 * SIZE)) > 0.5
+    for file in plain_scene:
+        mask = read_computed_mask(found.folder, file.path, (2 * SIZE, 2 * SIZE)) > 0.5
         truth = torch.from_numpy(ball(SIZE / 2, 2 * SIZE))
         assert (mask & truth).sum() / (mask | truth).sum() > 0.95
     assert (tmp_path / "sparseags/masks.png").is_file()
@@ -79,7 +79,7 @@ def test_plain_backgrounds_are_cut_away_once_and_kept(
     assert plan(tmp_path, plain_scene) == found
 
 
-def test_a_photograph_that_changed_is_cut_out_anew(tmp_path: Path, plain_scene: list[Source]) -> None:
+def test_a_photograph_that_changed_is_cut_out_anew(tmp_path: Path, plain_scene: list[PhotoFile]) -> None:
     before = plan(tmp_path, plain_scene)
     plain(plain_scene[0].path, 4)
     assert plan(tmp_path, plain_scene).folder != before.folder
@@ -88,46 +88,46 @@ def test_a_photograph_that_changed_is_cut_out_anew(tmp_path: Path, plain_scene: 
 def test_busy_backgrounds_leave_photographs_whole_unless_asked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sources = [Source(busy(tmp_path / f"{i}.png", i), True) for i in range(3)]
-    assert plan(tmp_path, sources) == MaskPlan("none")
+    files = [read_photo_file(busy(tmp_path / f"{i}.png", i)) for i in range(3)]
+    assert plan(tmp_path, files) == MaskPlan("none")
     line = capsys.readouterr().err
     assert line.startswith("sparseags: masks: none (the photographs are opaque, and ")
     assert not (tmp_path / "sparseags").exists()
-    assert plan(tmp_path, sources, "background").way == "background"
+    assert plan(tmp_path, files, "background").source == "background"
 
 
-def test_transparency_and_folders_of_masks_go_first(tmp_path: Path, plain_scene: list[Source]) -> None:
+def test_transparency_and_folders_of_masks_go_first(tmp_path: Path, plain_scene: list[PhotoFile]) -> None:
     (tmp_path / "masks").mkdir()
-    for source in plain_scene:
-        Image.fromarray(ball()).save(tmp_path / "masks" / source.path.name)
+    for file in plain_scene:
+        Image.fromarray(ball()).save(tmp_path / "masks" / file.path.name)
     assert plan(tmp_path, plain_scene) == MaskPlan("given", tmp_path / "masks")
     assert not (tmp_path / "sparseags").exists()
 
 
 def test_masks_that_only_some_photographs_have_are_an_error(
-    tmp_path: Path, plain_scene: list[Source], snapshot: Callable[..., None]
+    tmp_path: Path, plain_scene: list[PhotoFile], snapshot: Callable[..., None]
 ) -> None:
     (tmp_path / "masks").mkdir()
     Image.fromarray(ball()).save(tmp_path / "masks/1.png")
-    with pytest.raises(PhotographError) as error:
+    with pytest.raises(PhotoError) as error:
         plan(tmp_path, plain_scene)
     snapshot(str(error.value), SCENE=tmp_path)
 
 
-def test_given_masks_must_be_there(tmp_path: Path, plain_scene: list[Source]) -> None:
-    with pytest.raises(PhotographError, match=r"3 of 3 photographs in .* have no mask"):
+def test_given_masks_must_be_there(tmp_path: Path, plain_scene: list[PhotoFile]) -> None:
+    with pytest.raises(PhotoError, match=r"3 of 3 photographs in .* have no mask"):
         plan(tmp_path, plain_scene, "given")
 
 
 def test_whole_photographs_are_asked_for(
-    tmp_path: Path, plain_scene: list[Source], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, plain_scene: list[PhotoFile], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert plan(tmp_path, plain_scene, "none") == MaskPlan("none")
     assert "masks: none (asked for" in capsys.readouterr().err
 
 
 def test_rembg_is_used_where_it_is_at_hand(
-    tmp_path: Path, plain_scene: list[Source], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, plain_scene: list[PhotoFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
 
@@ -141,9 +141,9 @@ def test_rembg_is_used_where_it_is_at_hand(
     monkeypatch.setattr(rembg_masks, "model", lambda: "u2net")
     monkeypatch.setattr(rembg_masks, "import_module", lambda name: fake)
     found = plan(tmp_path, plain_scene)
-    assert found.way == "rembg" and found.folder is not None
+    assert found.source == "rembg" and found.folder is not None
     assert asked == ["u2net"] * 3
-    assert float(read_found_mask(found.folder, plain_scene[0], (SIZE, SIZE)).mean()) == pytest.approx(
+    assert float(read_computed_mask(found.folder, plain_scene[0].path, (SIZE, SIZE)).mean()) == pytest.approx(
         ball().mean(), abs=1e-3
     )
     # One mask is lost: only that one is made again.
@@ -152,8 +152,8 @@ def test_rembg_is_used_where_it_is_at_hand(
     assert len(asked) == 4
 
 
-def test_rembg_that_is_missing_says_what_to_install(tmp_path: Path, plain_scene: list[Source]) -> None:
-    with pytest.raises(PhotographError, match="no masks from rembg: the package rembg is not installed"):
+def test_rembg_that_is_missing_says_what_to_install(tmp_path: Path, plain_scene: list[PhotoFile]) -> None:
+    with pytest.raises(PhotoError, match="no masks from rembg: the package rembg is not installed"):
         plan(tmp_path, plain_scene, "rembg")
 
 
@@ -187,12 +187,12 @@ def test_a_model_of_rembg_that_is_damaged(
     monkeypatch.setenv("MODEL_CHECKSUM_DISABLED", "1")  # so that it is as before afterwards
     (tmp_path / "u2net.onnx").touch()
     monkeypatch.setattr(rembg_masks, "import_module", lambda name: SimpleNamespace(new_session=fails))
-    with pytest.raises(PhotographError) as error:
+    with pytest.raises(PhotoError) as error:
         rembg_masks.session("u2net")
     snapshot(str(error.value), SCENE=tmp_path)
 
 
-def test_masks_that_cannot_be_kept(tmp_path: Path, plain_scene: list[Source], snapshot: Callable[..., None]) -> None:
+def test_masks_that_cannot_be_kept(tmp_path: Path, plain_scene: list[PhotoFile], snapshot: Callable[..., None]) -> None:
     (tmp_path / "sparseags").touch()  # a file where the folder should be
     with pytest.raises(StoreError) as error:
         plan(tmp_path, plain_scene)
@@ -229,8 +229,8 @@ def test_the_sheet_darkens_what_is_left_out_and_frames_the_suspicious() -> None:
     rgb, mask = torch.ones(60, 30, 3), square(0, 60, 0, 15)[:60, :30]
     cells = [mask_cell(str(i), rgb, mask, suspicious=i == 1) for i in range(9)]
     sheet = np.asarray(mask_sheet(cells))
-    assert cells[0].picture.size == (30, 60)
-    first = np.asarray(cells[0].picture)
+    assert cells[0].thumbnail.size == (30, 60)
+    first = np.asarray(cells[0].thumbnail)
     assert first[:, :15].min() == 255 and first[:, 15:].max() < 80
     red = (sheet == (214, 39, 40)).all(-1)
     cell = sheet.shape[1] // 8
@@ -239,13 +239,13 @@ def test_the_sheet_darkens_what_is_left_out_and_frames_the_suspicious() -> None:
 
 @pytest.mark.parametrize("drop", [False, True])
 def test_a_suspicious_mask_names_its_photograph_whichever_way_round_it_was_painted(
-    tmp_path: Path, plain_scene: list[Source], drop: bool, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, plain_scene: list[PhotoFile], drop: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "masks").mkdir()
-    for index, source in enumerate(plain_scene):
+    for index, file in enumerate(plain_scene):
         small = ball(SIZE / 8)
         mask = ball() if index != 1 else np.roll(small, SIZE // 4, 1) | np.roll(small, -SIZE // 4, 1)
-        Image.fromarray(np.where(mask ^ drop, 255, 0).astype(np.uint8)).save(tmp_path / f"masks/{source.path.stem}.png")
+        Image.fromarray(np.where(mask ^ drop, 255, 0).astype(np.uint8)).save(tmp_path / f"masks/{file.path.stem}.png")
     K = intrinsics_matrix(60.0, 60.0, SIZE / 2, SIZE / 2)
     poses = orbit(torch.tensor([0.0, 90, 180]).double(), torch.zeros(3).double(), 2.0)
     frames = [Frame(s.path.stem, s.path.name, T, K, SIZE, SIZE) for s, T in zip(plain_scene, poses, strict=True)]

@@ -1,0 +1,187 @@
+"""Where the masks of a scene's photographs come from, and computing them where there are none.
+
+`auto` takes the first source that applies: the photographs' own transparency or the scene's folder of masks; rembg, if
+the package and one of its models are on the machine; colours, if the backgrounds are plain; none, for whole scenes. All
+photographs of a scene have the same source. Computed masks are kept in the scene's store and may be smaller than their
+photographs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from sparseags_ns.console import announce
+from sparseags_ns.preprocess import background, rembg_masks
+from sparseags_ns.preprocess.mask_sheet import mask_cell, mask_sheet
+from sparseags_ns.preprocess.masks import find_mask, mask_complaints, read_masked, require_masks
+from sparseags_ns.preprocess.photo import object_window
+from sparseags_ns.preprocess.photo_files import PhotoError, PhotoFile, Pixels, has_transparency, read_mask, read_pixels
+from sparseags_ns.preprocess.store import Store, fingerprint
+from sparseags_ns.storage import replacing, write_bytes
+
+MASKS_FOLDER = "masks"
+SHEET = "masks.png"
+
+Masks = Literal["auto", "none", "given", "rembg", "background"]
+"""`given`: transparency or the `masks/` folder; `background`: by colours; `none`: whole photographs are the object."""
+
+_READ_PX = 1024
+"""Longer side of the photographs that masks are computed for."""
+_VERSION = "2"
+"""Part of the masks' fingerprint, to be changed with the algorithm."""
+
+
+@dataclass(frozen=True)
+class MaskPlan:
+    """Where the masks of all photographs of a scene come from."""
+
+    source: Literal["none", "given", "rembg", "background"]
+    folder: Path | None = None
+    """None for whole photographs."""
+    drop: bool = False
+    """Whether given masks of the folder are white where the photograph is to be left out."""
+
+    @property
+    def computed(self) -> bool:
+        """Whether the masks were computed here, so that they may be smaller than their photographs."""
+        return self.source in ("rembg", "background")
+
+
+def plan_masks(
+    photo_files: Sequence[PhotoFile], scene_masks: Path, store: Store, asked: Masks, drop: bool = False
+) -> MaskPlan:
+    """Choose the source of the masks, announce it, and compute the masks where the source asks for it.
+
+    Args:
+        scene_masks: folder of given masks, which need not exist.
+        store: where computed masks are kept.
+        drop: see `MaskPlan`.
+
+    Raises:
+        PhotoError: some photographs have masks and others have none, or what was asked for is not possible.
+        StoreError: computed masks cannot be written.
+    """
+    if asked == "none":
+        announce("masks: none", "asked for; the whole photograph counts as the object")
+        return MaskPlan("none")
+    if asked == "given" or (asked == "auto" and any(_has_mask(file, scene_masks) for file in photo_files)):
+        require_masks(photo_files, scene_masks)
+        return MaskPlan("given", scene_masks, drop)
+    if asked == "rembg" or (asked == "auto" and rembg_masks.missing() is None):
+        return _plan_rembg(photo_files, store)
+    return _plan_colours(photo_files, store, insist=asked == "background")
+
+
+def read_with_mask(
+    photo_file: PhotoFile, plan: MaskPlan, max_px: int
+) -> tuple[Pixels, Float[Tensor, "height width"] | None, Literal["none", "computed", "alpha", "folder"]]:
+    """A photograph, its mask (None for a whole photograph), and where the mask comes from."""
+    if plan.folder is not None and not plan.computed:
+        pixels, mask = read_masked(photo_file, plan.folder, max_px=max_px, drop=plan.drop)
+        return pixels, mask, "folder" if pixels.alpha is None else "alpha"
+    pixels = read_pixels(photo_file.path, upright=photo_file.upright, max_px=max_px)
+    if plan.folder is None:
+        return pixels, None, "none"
+    return pixels, read_computed_mask(plan.folder, photo_file.path, pixels.size), "computed"
+
+
+def read_computed_mask(folder: Path, photo_file: Path, size: tuple[int, int]) -> Float[Tensor, "height width"]:
+    """A computed mask, resized to (width, height)."""
+    mask = read_mask(folder / f"{photo_file.stem}.png")
+    resized = torch.nn.functional.interpolate(mask[None, None], size=(size[1], size[0]), mode="bilinear")
+    return resized[0, 0]
+
+
+def _has_mask(photo_file: PhotoFile, scene_masks: Path) -> bool:
+    return find_mask(photo_file.path, scene_masks) is not None or has_transparency(photo_file)
+
+
+def _plan_rembg(photo_files: Sequence[PhotoFile], store: Store) -> MaskPlan:
+    """Masks of the background remover, written one by one, so that an interrupted run continues where it stopped."""
+    why_not = rembg_masks.missing()
+    if why_not is not None:
+        raise PhotoError(f"no masks from rembg: {why_not}")
+    name = rembg_masks.model()
+    folder = store.folder / f"masks-{_key('rembg', name, photo_files)}"
+    missing = [file for file in photo_files if not (folder / f"{file.path.stem}.png").is_file()]
+    if missing:
+        session = rembg_masks.session(name)
+        for file in missing:
+            mask = rembg_masks.cut_out(session, _read_rgb8(file, _READ_PX))
+            _save_mask(store.new_file(f"{folder.name}/{file.path.stem}.png"), mask)
+    _write_sheets(photo_files, folder, store)
+    announce(f"masks: rembg with {name}", f"the photographs are opaque; kept in {folder}")
+    return MaskPlan("rembg", folder)
+
+
+def _plan_colours(photo_files: Sequence[PhotoFile], store: Store, insist: bool) -> MaskPlan:
+    """Masks by the colours of object and background; none where the backgrounds are not plain, unless insisted on."""
+    folder = store.folder / f"masks-{_key('background', '', photo_files)}"
+    if not all((folder / f"{file.path.stem}.png").is_file() for file in photo_files):
+        cut = background.cut_out([_read_rgb8(file, background.WORK_PX) for file in photo_files])
+        why_not = _why_unusable(cut)
+        if why_not is not None and not insist:
+            announce("masks: none", f"the photographs are opaque, and {why_not}; the whole photograph counts")
+            return MaskPlan("none")
+        for file, mask in zip(photo_files, cut.masks, strict=True):
+            if (folder / f"{file.path.stem}.png").is_file():
+                continue
+            outlined = background.outlined(_read_rgb8(file, _READ_PX), mask)
+            _save_mask(store.new_file(f"{folder.name}/{file.path.stem}.png"), outlined.astype(np.float32))
+    _write_sheets(photo_files, folder, store)
+    announce("masks: cut out by colours", f"the photographs are opaque, their backgrounds plain; kept in {folder}")
+    return MaskPlan("background", folder)
+
+
+def _why_unusable(cut: background.CutOuts) -> str | None:
+    """Why masks by colours had better not be used; None if they look right."""
+    if cut.clutter > background.MAX_PLAIN_CLUTTER:
+        limit = background.MAX_PLAIN_CLUTTER
+        return f"their backgrounds are not plain (clutter {cut.clutter:.2f}, plain up to {limit})"
+    # A cut-out never reaches the border itself, which counts as background; so the border is not judged.
+    masks = [torch.from_numpy(background.inner_part(mask)).float() for mask in cut.masks]
+    bad = sum(bool(mask_complaints(mask)) or object_window(mask) is None for mask in masks)
+    return f"colours cut out only {len(masks) - bad} of {len(masks)} well" if 2 * bad > len(masks) else None
+
+
+def _write_sheets(photo_files: Sequence[PhotoFile], folder: Path, store: Store) -> None:
+    """Draw the sheet of these masks unless it exists, and make it the store's sheet, that of the masks in use."""
+    sheet = folder / SHEET
+    if not sheet.is_file():
+        cells = []
+        for file in photo_files:
+            pixels = read_pixels(file.path, upright=file.upright, max_px=_READ_PX)
+            mask = read_computed_mask(folder, file.path, pixels.size)
+            cells.append(mask_cell(file.path.stem, pixels.rgb, mask, bool(mask_complaints(mask))))
+        _save(store.new_file(f"{folder.name}/{SHEET}"), mask_sheet(cells))
+    shown, drawn = store.folder / SHEET, sheet.read_bytes()
+    if not shown.is_file() or shown.read_bytes() != drawn:
+        write_bytes(store.new_file(SHEET), drawn)
+
+
+def _key(source: str, model: str, photo_files: Sequence[PhotoFile]) -> str:
+    orientations = " ".join(f"{file.path.stem}:{int(file.upright)}" for file in photo_files)
+    return fingerprint("masks", _VERSION, source, model, orientations, *(file.path for file in photo_files))
+
+
+def _read_rgb8(photo_file: PhotoFile, max_px: int) -> background.Rgb8:
+    rgb = read_pixels(photo_file.path, upright=photo_file.upright, max_px=max_px).rgb
+    return (rgb.numpy() * 255).round().astype(np.uint8)
+
+
+def _save_mask(path: Path, mask: Float[np.ndarray, "height width"]) -> None:
+    _save(path, Image.fromarray((mask.clip(0, 1) * 255).round().astype(np.uint8)))
+
+
+def _save(path: Path, image: Image.Image) -> None:
+    with replacing(path) as temporary:
+        image.save(temporary, format="PNG")

@@ -1,0 +1,241 @@
+"""Photo files: listing them, their sizes and orientation from the header, and their decoded pixels.
+
+Colours are straight (not multiplied by alpha), sRGB, 0 to 1. Sizes are (width, height) in pixels. A photograph is
+`upright` once the rotation or mirroring that its EXIF tag asks for is applied; `stored` is the raster as in the file.
+Nothing here writes.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
+from torch import Tensor
+
+from sparseags_ns.formats.frame import HEIC_ENDINGS, PHOTO_ENDINGS
+from sparseags_ns.preprocess.exif import focal_px
+
+_EXIF_ORIENTATION = 0x0112
+_SIDEWAYS = range(5, 9)
+_TRANSPOSES = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_ROTATED_BY_PILLOW = ("TIFF", "HEIF")
+_MAX_LISTED = 8
+_LABEL = 1.0 / 255.0
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
+"""Exceptions of Pillow and its decoders on damaged files."""
+_Read = TypeVar("_Read")
+
+
+class PhotoError(ValueError):
+    """A photograph, a mask or a folder of them cannot be used."""
+
+
+@dataclass(frozen=True)
+class PhotoFile:
+    """A photo file, known from its header alone."""
+
+    path: Path
+    stored_size: tuple[int, int]
+    """Size of the raster in the file."""
+    upright_size: tuple[int, int]
+    """Size after the rotation that the EXIF tag asks for."""
+    has_rotation: bool
+    """Whether the EXIF tag asks for a rotation or a mirroring."""
+    has_alpha: bool
+    """Whether the file has transparency; it may be opaque everywhere nevertheless."""
+    focal_px: float | None = None
+    """Focal length in pixels of the raster, a first guess from the EXIF tags; None where they do not tell it."""
+    upright: bool = True
+    """Whether the EXIF rotation is applied on reading; False where a pose file means the stored raster."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Size of the photograph in the orientation in which it is read."""
+        return self.upright_size if self.upright else self.stored_size
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """The decoded pixels of one file, a photograph or a mask."""
+
+    path: Path
+    rgb: Float[Tensor, "height width 3"]
+    alpha: Float[Tensor, "height width"] | None
+    """None where the file has no transparency or is opaque everywhere."""
+    full_size: tuple[int, int]
+    """Size in the file, before the pixels were reduced on reading."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        return self.rgb.shape[1], self.rgb.shape[0]
+
+
+def list_photo_files(folder: Path) -> tuple[Path, ...]:
+    """Paths of the photo files directly in a folder, sorted by name; hidden files are skipped."""
+    try:
+        entries = sorted(folder.iterdir())
+    except PermissionError as error:
+        raise PhotoError(f"cannot list {folder}: permission denied; make the folder readable") from error
+    return tuple(p for p in entries if p.suffix.lower() in PHOTO_ENDINGS and not p.name.startswith(".") and p.is_file())
+
+
+def read_photo_file(path: Path) -> PhotoFile:
+    """Read the header of a photo file, without decoding its pixels.
+
+    Raises:
+        PhotoError: the file is missing or cannot be read.
+    """
+
+    def header(image: Image.Image) -> PhotoFile:
+        width, height = image.size
+        orientation = _orientation(image)
+        upright = (height, width) if orientation in _SIDEWAYS else (width, height)
+        focal = focal_px(image.getexif(), image.size)
+        rotation = orientation in _TRANSPOSES
+        return PhotoFile(path, (width, height), upright, rotation, image.has_transparency_data, focal)
+
+    return _open(path, header)
+
+
+def has_transparency(photo_file: PhotoFile) -> bool:
+    """Whether a photograph is transparent anywhere, which needs its pixels to be decoded."""
+    return photo_file.has_alpha and read_pixels(photo_file.path).alpha is not None
+
+
+def read_pixels(path: Path, *, upright: bool = True, max_px: int | None = None) -> Pixels:
+    """Decode a PNG, JPEG, WebP, TIFF, BMP or HEIC file, grey or in colour, of 8 or 16 bits.
+
+    Args:
+        path: the file.
+        upright: apply the EXIF rotation; False keeps the raster as stored.
+        max_px: average pixels on reading so that the longer side has at most this many. JPEG files are then not even
+            decoded at their full size.
+
+    Raises:
+        PhotoError: the file is missing or cannot be read.
+    """
+
+    def read(image: Image.Image) -> tuple[Float[Tensor, "height width 4"], tuple[int, int]]:
+        orientation, (width, height) = _orientation(image) if upright else 1, image.size
+        reduced = _reduced(image, max_px)
+        rotated = reduced.transpose(_TRANSPOSES[orientation]) if orientation in _TRANSPOSES else reduced
+        return _straight_rgba(rotated, path), (height, width) if orientation in _SIDEWAYS else (width, height)
+
+    rgba, full_size = _open(path, read)
+    alpha = rgba[..., 3]
+    opaque = bool((alpha == 1.0).all())
+    return Pixels(path, rgba[..., :3].contiguous(), None if opaque else alpha.contiguous(), full_size)
+
+
+def read_mask(path: Path, *, upright: bool = True, max_px: int | None = None) -> Float[Tensor, "height width"]:
+    """Read a mask, white where the object is: its transparency where it has any, else its brightness.
+
+    A mask of labels, whose only values are 0 and 1 of 255, is read as 0 and 1.
+    """
+    pixels = read_pixels(path, upright=upright, max_px=max_px)
+    if pixels.alpha is not None:
+        return pixels.alpha
+    mask = pixels.rgb.mean(dim=-1)
+    is_labels = bool((mask <= _LABEL * 1.001).all())
+    return (mask * 255.0).clamp(max=1.0) if is_labels else mask
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names for a message: all of them if there are few, else the first ones and the number of the others."""
+    more = len(names) - _MAX_LISTED
+    return ", ".join(names[:_MAX_LISTED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _open(path: Path, read: Callable[[Image.Image], _Read]) -> _Read:
+    """Open an image and read something from it; every failure becomes a PhotoError that says what to do."""
+    if path.suffix.lower() in HEIC_ENDINGS and not _reads_heic():
+        raise PhotoError(
+            f"cannot read {path}: HEIC photographs need the package pillow-heif, which is not installed; install it "
+            "(pip install pillow-heif), or save the photograph as JPEG"
+        )
+    try:
+        with Image.open(path) as image:
+            return read(image)
+    except PhotoError:
+        raise
+    except FileNotFoundError as error:
+        raise PhotoError(f"no such photograph: {path}") from error
+    except PermissionError as error:
+        raise PhotoError(f"cannot read {path}: permission denied; make the file readable") from error
+    except Image.DecompressionBombError as error:
+        raise PhotoError(
+            f"cannot read {path}: it has more pixels than can be read safely; save it at a smaller size"
+        ) from error
+    except _DAMAGE as error:
+        raise PhotoError(
+            f"cannot read {path}: the file is cut off, damaged or not an image; copy it again from its source, "
+            "or take it out of the folder and out of the pose file"
+        ) from error
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation that is still to be applied, 1 for none.
+
+    Must be read before the pixels are loaded: Pillow rotates TIFF and HEIF files itself, and then drops the tag.
+    """
+    return 1 if image.format in _ROTATED_BY_PILLOW else image.getexif().get(_EXIF_ORIENTATION, 1)
+
+
+@cache
+def _reads_heic() -> bool:
+    """Make Pillow read HEIC files, if the package for it is installed."""
+    try:
+        import_module("pillow_heif").register_heif_opener()
+    except ImportError:
+        return False
+    return True
+
+
+def _reduced(image: Image.Image, max_px: int | None) -> Image.Image:
+    """The raster as stored, averaged down where its longer side has more than `max_px` pixels."""
+    if max_px is None or max(image.size) <= max_px:
+        return image
+    scale = max_px / max(image.size)
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    # A JPEG decoder can skip the detail that would be averaged away. Its reduced raster is padded to whole blocks; the
+    # box is the part of it that the photograph covers.
+    draft = image.draft(None, (2 * width, 2 * height)) if isinstance(image, JpegImageFile) else None
+    box = (0.0, 0.0, *image.size) if draft is None else draft[1]
+    if image.mode.startswith("I"):  # 16-bit grey, which Pillow resizes only as float
+        image = image.convert("I").convert("F")
+    elif image.mode in ("1", "P", "PA"):
+        image = image.convert("RGBA")
+    return image.resize((width, height), Image.Resampling.BOX, box=box)
+
+
+def _straight_rgba(image: Image.Image, path: Path) -> Float[Tensor, "height width 4"]:
+    """Straight RGBA, 0 to 1, of an image of any Pillow mode that photographs have."""
+    if image.mode.startswith("I") or image.mode == "F":  # 16-bit grey, which convert() would clip at 255
+        grey = np.asarray(image).astype(np.float32) / 65535.0
+        return torch.from_numpy(np.stack([grey, grey, grey, np.ones_like(grey)], axis=-1))
+    if image.mode not in ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "CMYK", "YCbCr"):
+        raise PhotoError(
+            f"cannot read {path}: pixels of kind {image.mode!r} are not supported; save it as an 8-bit RGB or RGBA PNG"
+        )
+    rgba = image.convert("RGBA")
+    return torch.from_numpy(np.array(rgba, dtype=np.float32)) / 255.0
