@@ -40,7 +40,7 @@ def collect(run: OpenedRun) -> Report:
     """Everything that the page shows."""
     record, outcome, findings = run.record, run.outcome, _findings(run)
     verdicts = sentences.verdicts(findings)
-    tones = [sentences.tone(mark, status) for (mark, _), status in zip(verdicts, findings.statuses, strict=True)]
+    tones = sentences.tones(findings)
     return Report(
         title=str(run.config.get("experiment_name") or run.folder.name),
         subtitle=_subtitle(run),

@@ -127,19 +127,21 @@ def verdicts(findings: Findings) -> list[tuple[Mark, str]]:
     for view, status in enumerate(findings.statuses):
         note = next((words for views, words in notes if view in views), None)
         if not status.in_use:
-            made.append(("bad", status))
+            made.append(("bad", str(status)))
         elif status is ViewStatus.TRUSTED and note is not None:
             made.append(("note", note))
         else:
-            made.append(("note" if status is ViewStatus.TRUSTED_BY_HAND else "good", status))
+            made.append(("note" if status is ViewStatus.TRUSTED_BY_HAND else "good", str(status)))
     return made
 
 
-def tone(mark: Mark, status: ViewStatus) -> Tone:
-    """How a view is drawn."""
-    if mark == "good":
-        return "found" if status.found else "plain"
-    return mark
+def tones(findings: Findings) -> list[Tone]:
+    """How each view is drawn."""
+    drawn: list[Tone] = []
+    for (mark, _), status in zip(verdicts(findings), findings.statuses, strict=True):
+        in_use: Tone = "found" if status.found else "plain"
+        drawn.append(in_use if mark == "good" else mark)
+    return drawn
 
 
 def headline(findings: Findings) -> str:

@@ -26,8 +26,7 @@ from sparseags_ns.formats.transforms_json import write_transforms_json
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.geometry.motion import drift
 from sparseags_ns.geometry.pose_errors import pose_change
-from sparseags_ns.metrics.images import over_white
-from sparseags_ns.metrics.perceptual import PerceptualError
+from sparseags_ns.metrics.images import PerceptualError, over_white
 from sparseags_ns.metrics.view_errors import ViewErrors, view_errors
 from sparseags_ns.rasterizer.threads import num_threads
 from sparseags_ns.rasterizer.types import Gaussians

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from enum import StrEnum
+from enum import Enum
 from typing import Any, Literal
 
 from sparseags_ns.runs.format_0_1_0 import converted
@@ -66,7 +66,7 @@ class RecordError(ValueError):
     """Data that is no record of a run."""
 
 
-class ViewStatus(StrEnum):
+class ViewStatus(str, Enum):
     """What a view is to a run; the value is the wording that viewer, report, summary and console show."""
 
     TRUSTED = "trusted"
@@ -79,6 +79,9 @@ class ViewStatus(StrEnum):
     LEFT_OUT = "left out by hand"
     UNREGISTERED = "unregistered"
     """It came without a pose, and none was found."""
+
+    def __str__(self) -> str:
+        return self.value
 
     @property
     def in_use(self) -> bool:

@@ -29,7 +29,8 @@ class SearchLog(Observer):
     """Records of all searches since it was made."""
 
     def __init__(self, step: int, by: Author = "search") -> None:
-        self._step, self._by = step, by
+        self._step: int = step
+        self._by: Author = by
         self._records: list[SearchRecord] = []
         self._poses: list[tuple[Float[Tensor, "4 4"], Float[Tensor, "finalists 4 4"]]] = []
         """Start pose and finalists of each record."""

@@ -19,6 +19,9 @@ from sparseags_ns.report.pictures import difference_colors, in_order, straight_a
 from sparseags_ns.runs.opening import open_run
 from sparseags_ns.runs.record import RunRecord
 
+PLAIN: list[Tone] = ["plain"] * 5
+TONES: list[Tone] = ["plain", "bad", "plain", "plain", "plain"]
+
 
 def decoded(uri: str) -> Image.Image:
     head, _, body = uri.partition(",")
@@ -85,7 +88,7 @@ def test_no_searches_are_nothing_to_show(record: RunRecord) -> None:
 
 
 def test_the_chart_is_logarithmic_and_marks_the_search(record: RunRecord) -> None:
-    made = plots.error_chart(record, ["plain", "bad", "plain", "plain", "plain"])
+    made = plots.error_chart(record, TONES)
     assert made is not None
     assert [label for _, label in made.y_ticks] == ["0.001", "0.01", "0.1", "1"]
     assert made.curves[1].tone == "bad" and made.curves[0].points.split()[-1] == "1000,400"
@@ -94,10 +97,10 @@ def test_the_chart_is_logarithmic_and_marks_the_search(record: RunRecord) -> Non
 
 
 def test_an_error_of_zero_stays_on_the_chart(record: RunRecord) -> None:
-    made = plots.error_chart(record, ["plain"] * 5)
+    made = plots.error_chart(record, PLAIN)
     assert made is not None and made.curves[4].points.split()[-1] == "1000,400"
 
 
 @pytest.mark.parametrize("rows", [0, 1])
 def test_too_little_history_makes_no_chart(record: RunRecord, rows: int) -> None:
-    assert plots.error_chart(replace(record, rows=record.rows[:rows]), ["plain"] * 5) is None
+    assert plots.error_chart(replace(record, rows=record.rows[:rows]), PLAIN) is None

@@ -18,7 +18,7 @@ from sparseags_ns.report.sentences import (
     Gap,
     headline,
     statements,
-    tone,
+    tones,
     verdicts,
     widest_gap,
 )
@@ -46,8 +46,7 @@ def with_repair(findings: Findings, **changes: Any) -> Findings:
 def test_each_view_gets_its_verdict(findings: Findings) -> None:
     found = verdicts(findings)
     assert found == [("good", "trusted"), ("good", "corrected"), ("bad", "untrusted"), ("note", "high error")]
-    tones = [tone(mark, status) for (mark, _), status in zip(found, findings.statuses, strict=True)]
-    assert tones == ["plain", "found", "bad", "note"]
+    assert tones(findings) == ["plain", "found", "bad", "note"]
 
 
 def test_the_headline_names_untrusted_and_corrected_views(findings: Findings) -> None:
