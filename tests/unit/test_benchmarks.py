@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -17,7 +18,9 @@ REPO = Path(__file__).parents[2]
     ("better", "value", "passed"),
     [("lower", 1.2, True), ("lower", 1.3, False), ("lower", 0.1, True), ("higher", 0.7, False), ("higher", 9.0, True)],
 )
-def test_a_figure_fails_only_when_worse_than_its_tolerance(better: str, value: float, passed: bool) -> None:
+def test_a_figure_fails_only_when_worse_than_its_tolerance(
+    better: Literal["lower", "higher"], value: float, passed: bool
+) -> None:
     (verdict,) = metric.judge([metric.Metric("speed", value, 0.25, better)], {"speed": 1.0})
     assert verdict.passed == passed and ("FAILED" in metric.format_table([verdict])) != passed
 
