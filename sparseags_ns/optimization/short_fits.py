@@ -1,8 +1,6 @@
-"""Short reconstructions with the joint optimisation: from scratch, and a few steps from where a splat stands.
+"""Short reconstructions with the joint optimisation: from scratch at coarse resolution, or a few steps on from a fit.
 
-Wiring: this is the one place where the outlier search meets `model`.
-
-Frame: `world`, normalised.
+Pose search, outlier repair and registration judge poses by them. Frame: `world`, normalised.
 """
 
 from __future__ import annotations
@@ -22,51 +20,55 @@ from sparseags_ns.optimization.parameters import activate, deactivate
 from sparseags_ns.optimization.pose_adam import PoseAdam
 from sparseags_ns.optimization.reconstruct import Reconstruction, reconstruct
 from sparseags_ns.optimization.schedule import exponential
-from sparseags_ns.optimization.settings import COARSE_PX, SPARSEAGS, Preset
+from sparseags_ns.optimization.settings import ADAM_EPS, COARSE_PX, SPARSEAGS, Preset
 from sparseags_ns.rasterizer.threads import torch_on_one_thread
 from sparseags_ns.views import Views
 
 _LR_DECAY = 0.3
-"""Factor by which the pose learning rate falls over a continuation."""
+"""Factor by which the pose learning rate has fallen at the end of a continuation."""
 
 
-def coarse_preset(preset: Preset = SPARSEAGS, share: float = 1.0) -> Preset:
-    """The recipe's coarse stages only, with `share` of the steps they have in a whole run."""
+def coarse_preset(preset: Preset = SPARSEAGS) -> Preset:
+    """The preset's coarse stages only, with the steps that they have in a whole run.
+
+    Raises:
+        ValueError: the preset has no coarse stage.
+    """
     settings = preset.settings
     stages = tuple(stage for stage in settings.stages if stage.pixels is not None and stage.pixels <= COARSE_PX)
     if not stages:
-        raise ValueError(f"coarse_preset: the recipe has no stage of {COARSE_PX} px or less; `sparseags` has three")
+        raise ValueError(f"coarse_preset: the preset has no stage of {COARSE_PX} px or less; `sparseags` has three")
     part = sum(stage.share for stage in stages) / sum(stage.share for stage in settings.stages)
-    return replace(preset, settings=replace(settings, stages=stages), steps=max(round(preset.steps * part * share), 1))
+    return replace(preset, settings=replace(settings, stages=stages), steps=max(round(preset.steps * part), 1))
 
 
 @dataclass(frozen=True)
 class Continuation:
-    """A few more steps from where a fit stands."""
+    """A few more steps from an existing fit."""
 
     pixels: int
-    """Photographs are compared at this size (longer side)."""
+    """Longer side of the photographs in these steps."""
     steps: int
     pose_lr: float
-    """At the start; it falls to a third."""
+    """Pose learning rate of the first step; it falls to a third."""
 
 
 @runtime_checkable
 class Fitter(Protocol):
-    """Makes short reconstructions."""
+    """Makes short reconstructions of one scene. A protocol, so that detection and repair can be tested with fakes."""
 
     def from_scratch(self, cameras: Cameras, trusted: Bool[Tensor, " views"]) -> Reconstruction:
         """Reconstruct coarsely from these cameras, with the trusted views only."""
         ...
 
     def continued(self, fit: Reconstruction, continuation: Continuation) -> Reconstruction:
-        """Go on from a fit, with the views it trusts."""
+        """Refine a fit for some more steps, with the views that it trusts."""
         ...
 
 
 @dataclass
 class ShortFitter:
-    """Makes short reconstructions of one scene (`outliers.fits.Fitter`)."""
+    """Makes short reconstructions with the joint optimisation; the observer may pause it after every step."""
 
     views: Views
     preset: Preset = field(default_factory=coarse_preset)
@@ -75,34 +77,30 @@ class ShortFitter:
         self._targets = TargetPyramid(self.views)
 
     def from_scratch(self, cameras: Cameras, trusted: Bool[Tensor, " views"]) -> Reconstruction:
-        """Reconstruct coarsely from these cameras, with the trusted views only."""
+        """Reconstruct with the preset from these cameras, with the trusted views only."""
         views = replace(self.views, cameras=cameras, trusted=trusted)
-        result = reconstruct(views, self.preset, progress=lambda *_: observer().pause(), targets=self._targets)
-        return Reconstruction(result.gaussians, result.cameras, trusted)
+        return reconstruct(views, self.preset, progress=lambda *_: observer().pause(), targets=self._targets)
 
+    @torch_on_one_thread()
     def continued(self, fit: Reconstruction, continuation: Continuation) -> Reconstruction:
-        """Go on from a fit, with the views it trusts; intrinsics stay, and colours lose their view dependence."""
-        with torch_on_one_thread():
-            return self._continued(fit, continuation)
+        """Refine a fit for some more steps, with the views that it trusts.
 
-    def _continued(self, fit: Reconstruction, continuation: Continuation) -> Reconstruction:
+        Intrinsics stay as they are, and colours lose their view dependence: at these sizes neither tells poses apart.
+        """
         params, index = deactivate(fit.gaussians, 1), fit.trusted.nonzero().flatten()
         targets = self._targets.at(continuation.pixels)[index]
         tangents = nn.Parameter(fit.gaussians.means.new_zeros(len(index), 6))
         rates, settings = self.preset.learning_rates, self.preset.settings
         groups = [{"params": [value], "lr": rates[name]} for name, value in params.items()]
-        splat, poses = torch.optim.Adam(groups, betas=self.preset.betas, eps=1e-15), PoseAdam([tangents])
+        splat, poses = torch.optim.Adam(groups, betas=self.preset.betas, eps=ADAM_EPS), PoseAdam([tangents])
         guess = fit.cameras[index]
-        pose_lr_scale = (
-            torch.ones_like(tangents[:, :1])
-            if self.views.pose_lr_scale is None
-            else self.views.pose_lr_scale[index, None]
-        )
+        scale = self.views.pose_lr_scale
+        scale = torch.ones_like(tangents[:, :1]) if scale is None else scale[index, None]
         for step in range(continuation.steps):
             poses.param_groups[0]["lr"] = exponential(
                 continuation.pose_lr, continuation.pose_lr * _LR_DECAY, step / continuation.steps
             )
-            cameras = guess.with_poses(guess.T_camera_world @ se3.exp(pose_lr_scale * tangents))
+            cameras = guess.with_poses(guess.T_camera_world @ se3.exp(scale * tangents))
             background = random_backgrounds(len(index), settings.seed, step).to(tangents)
             losses, _ = joint_loss(activate(params), cameras, targets, background, settings, sh_degree=0)
             splat.zero_grad()
@@ -112,6 +110,6 @@ class ShortFitter:
             poses.step()
             observer().pause()
         moved = fit.cameras.T_camera_world.clone()
-        moved[index] = (guess.T_camera_world @ se3.exp(pose_lr_scale * tangents)).detach()
+        moved[index] = (guess.T_camera_world @ se3.exp(scale * tangents)).detach()
         frozen = activate({name: value.detach() for name, value in params.items()})
         return Reconstruction(frozen, fit.cameras.with_poses(moved), fit.trusted)

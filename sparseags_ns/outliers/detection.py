@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from statistics import fmean, median
-from typing import Protocol, runtime_checkable
 
 from sparseags_ns.outliers.settings import MIN_VIEWS, LeaveOneOutSettings, PublishedSettings, RepairSettings
 from sparseags_ns.runs.record import Decision
@@ -69,30 +68,6 @@ class DetectionState:
 def drop_limit(views: int) -> int:
     """Largest number of views that may be dropped (paper: 1 of up to 5, all but 4 of up to 7, else 4)."""
     return max(min(1 if views <= 5 else views - 4 if views < 8 else 4, views - MIN_VIEWS), 0)
-
-
-@runtime_checkable
-class Rule(Protocol):
-    """How views are suspected and suspects judged."""
-
-    def suspect(self, state: DetectionState, evidence: Evidence) -> Decision:
-        """`suspect` a view, or `finish`."""
-        ...
-
-    def judge(self, state: DetectionState, before: Evidence, after: Evidence) -> Decision:
-        """`drop`, `restore` or `doubt` the suspect, by what changed when it was left out."""
-        ...
-
-    def resolve(self, state: DetectionState, before: float, after: float) -> Decision:
-        """`correct` or `restore` a doubtful suspect, by the sum of all errors without and with its new pose."""
-        ...
-
-
-def make_rule(settings: RepairSettings) -> Rule:
-    """The rule that the settings name."""
-    if settings.rule == "published":
-        return PublishedRule(settings.published)
-    return LeaveOneOutRule(settings.leave_one_out)
 
 
 @dataclass(frozen=True)
@@ -179,11 +154,21 @@ class LeaveOneOutRule:
         return Decision("restore", state.suspect, "its own pose fits the others' splat best", numbers)
 
     def resolve(self, state: DetectionState, before: float, after: float) -> Decision:
-        """Correct the suspect if the sum of all views' errors falls enough with its new pose."""
+        """Correct the suspect if the sum of all views' errors, before and after it got its new pose, falls enough."""
         numbers = {"sum_before": before, "sum_after": after}
         if after < self.settings.correct_below * before:
             return Decision("correct", state.suspect, "with its new pose the sum of all errors falls", numbers)
         return Decision("restore", state.suspect, "with another pose the sum of all errors hardly falls", numbers)
+
+
+Rule = PublishedRule | LeaveOneOutRule
+
+
+def make_rule(settings: RepairSettings) -> Rule:
+    """The rule that the settings name: how views are suspected, suspects judged, and doubts resolved."""
+    if settings.rule == "published":
+        return PublishedRule(settings.published)
+    return LeaveOneOutRule(settings.leave_one_out)
 
 
 def begin(trusted: tuple[bool, ...], fixed: tuple[int, ...] = (), again: bool = False) -> DetectionState:

@@ -23,7 +23,7 @@ from sparseags_ns.outliers.settings import RepairSettings
 from sparseags_ns.pose_search.settings import SearchSettings
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.runs.record import Decision, RunRecord
-from sparseags_ns.viewer import request_queue as desk_module
+from sparseags_ns.viewer import request_queue
 from sparseags_ns.viewer.live_search import LiveSearch
 from sparseags_ns.viewer.request_queue import Request, RequestQueue, SearchInterruptedError, Training
 from sparseags_ns.views import Views
@@ -84,7 +84,7 @@ def test_two_others_have_to_be_left(make_views: MakeViews, toy_gaussians: Gaussi
 
 
 def fake_model(views: Views) -> Any:
-    """What the desk reads of a model, without one."""
+    """What the request queue reads of a model, without one."""
     return SimpleNamespace(views=views, trusted=views.trusted.clone(), steps_done=7, record=RunRecord(views.names))
 
 
@@ -92,35 +92,35 @@ def training(goes_on: bool = True) -> Training:
     return Training(SPARSEAGS, {}, lambda: goes_on)
 
 
-def make_desk(model: Any, monkeypatch: pytest.MonkeyPatch) -> RequestQueue:
-    monkeypatch.setattr(desk_module, "announce", lambda *_: None)
+def make_queue(model: Any, monkeypatch: pytest.MonkeyPatch) -> RequestQueue:
+    monkeypatch.setattr(request_queue, "announce", lambda *_: None)
     return RequestQueue(model)
 
 
 def test_leaving_out_and_trusting_are_noted(make_views: MakeViews, monkeypatch: pytest.MonkeyPatch) -> None:
     model = fake_model(make_views(4))
-    desk = make_desk(model, monkeypatch)
-    desk.training = training()
-    desk.ask(Request("leave out", 1))
-    assert desk.has_work and "before the next step" in desk.answers[-1] and model.trusted.all()
-    desk.work()
+    requests = make_queue(model, monkeypatch)
+    requests.training = training()
+    requests.ask(Request("leave out", 1))
+    assert requests.has_work and "before the next step" in requests.answers[-1] and model.trusted.all()
+    requests.work()
     assert model.trusted.tolist() == [True, False, True, True] and model.record.by_hand == {1: "leave out"}
-    desk.ask(Request("trust", 1))
-    desk.work()
+    requests.ask(Request("trust", 1))
+    requests.work()
     assert model.trusted.all() and model.record.by_hand == {1: "trust"}
     made = [event.decision for event in model.record.events]
     assert [(decision.action, decision.view) for decision in made] == [("leave out", 1), ("trust", 1)]
-    assert not desk.has_work
+    assert not requests.has_work
 
 
 def test_the_last_two_views_cannot_be_left_out(make_views: MakeViews, monkeypatch: pytest.MonkeyPatch) -> None:
     model = fake_model(make_views(3))
-    desk = make_desk(model, monkeypatch)
-    desk.training = training()
+    requests = make_queue(model, monkeypatch)
+    requests.training = training()
     for view in (0, 1):
-        desk.ask(Request("leave out", view))
-    desk.work()
-    assert model.trusted.tolist() == [False, True, True] and "001 stays" in desk.answers[-1]
+        requests.ask(Request("leave out", view))
+    requests.work()
+    assert model.trusted.tolist() == [False, True, True] and "001 stays" in requests.answers[-1]
 
 
 @pytest.mark.parametrize("of", [None, False])
@@ -128,31 +128,31 @@ def test_after_the_end_requests_are_answered_and_change_nothing(
     of: bool | None, make_views: MakeViews, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = fake_model(make_views(3))
-    desk = make_desk(model, monkeypatch)
-    desk.training = None if of is None else training(goes_on=False)
-    desk.ask(Request("leave out", 0))
-    desk.work()
-    assert model.trusted.all() and "nothing would come of it" in desk.answers[-1] and model.record.events == []
+    requests = make_queue(model, monkeypatch)
+    requests.training = None if of is None else training(goes_on=False)
+    requests.ask(Request("leave out", 0))
+    requests.work()
+    assert model.trusted.all() and "nothing would come of it" in requests.answers[-1] and model.record.events == []
 
 
 def test_an_interrupted_search_says_so(make_views: MakeViews, monkeypatch: pytest.MonkeyPatch) -> None:
-    desk = make_desk(fake_model(make_views(3)), monkeypatch)
+    requests = make_queue(fake_model(make_views(3)), monkeypatch)
 
     def interrupted(*_: object) -> str:
         raise SearchInterruptedError
 
-    monkeypatch.setattr(desk, "_search", interrupted)
-    desk.ask(Request("search", 2))
+    monkeypatch.setattr(requests, "_search", interrupted)
+    requests.ask(Request("search", 2))
     with pytest.raises(SearchInterruptedError):
-        desk.work()
-    assert "interrupted" in desk.answers[-1]
+        requests.work()
+    assert "interrupted" in requests.answers[-1]
 
 
 def test_answers_say_what_came_of_a_search() -> None:
     numbers = {"sum_own": 0.2, "sum_found": 0.1, "rotation_deg": 127.0}
     found = ManualSearch(None, Decision("restore", 1, "its own pose fits all views best", numbers))
-    assert desk_module._told("001", found, True, 8.0).startswith("View 001 stays where it is: its own pose")
+    assert request_queue._told("001", found, True, 8.0).startswith("View 001 stays where it is: its own pose")
     fit = Reconstruction.__new__(Reconstruction)
     moved = replace(found, fit=fit, decision=Decision("correct", 1, "better", numbers))
-    assert "now stands 127 degrees from where it was" in desk_module._told("001", moved, True, 8.0)
-    assert "Nothing was changed" in desk_module._told("001", moved, False, 8.0)
+    assert "now stands 127 degrees from where it was" in request_queue._told("001", moved, True, 8.0)
+    assert "Nothing was changed" in request_queue._told("001", moved, False, 8.0)

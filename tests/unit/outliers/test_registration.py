@@ -104,7 +104,9 @@ def test_view_of_a_sample_without_a_pose_lands_within_10_degrees() -> None:
     sample = render_sample(SampleConfig(seed=2, size=64, num_views=7, num_test_views=1, level="dust3r"))
     views = without_poses(sample.views, 3)
     views = views.moved(normalizing_similarity(views.cameras.T_camera_world[views.posed])).to(torch.float32)
-    result = repair(views, ShortFitter(views, coarse_preset(share=0.25)), settings=RepairSettings(quick_searches=0))
+    preset = coarse_preset()
+    fitter = ShortFitter(views, replace(preset, steps=preset.steps // 4))
+    result = repair(views, fitter, settings=RepairSettings(quick_searches=0))
     assert result.fit.trusted.all() and result.registered[3]
     true, fit = sample.true_cameras.T_camera_world, result.fit
     similarity = object_anchored(true, fit.cameras.T_camera_world, fit.gaussians.visible_center)
