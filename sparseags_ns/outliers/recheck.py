@@ -65,7 +65,7 @@ def search_again(context: RepairContext, fit: Reconstruction, view: int) -> tupl
     sharp, losses = context.sharpened(joined)
     rotation_deg, _ = pose_change(align_poses(own, sharp)[view][None], sharp.cameras.T_camera_world[view : view + 1])
     after, rotated = float(losses[fit.trusted].sum()), float(rotation_deg[0])
-    numbers = {"sum_before": before, "sum_after": after, "rotation_deg": rotated}
+    numbers = {"sum_before": before, "sum_after": after, "rotated_by_deg": rotated}
     limit = context.settings.verdict.correct_below_again if rotated > ELSEWHERE_DEG else 1.0
     if after >= limit * before:
         return fit, Decision("re-search", view, "the sum of all errors falls at no other pose", numbers)

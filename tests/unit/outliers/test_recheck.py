@@ -129,7 +129,7 @@ def test_a_view_at_a_wrong_pose_is_found_again(make_views: Callable[..., Views],
     context = context_of(views, fitter, moved(views, 2, 300.0))
     fit, decision = search_again(context, context.from_scratch(context.start_poses, views.trusted), 2)
     assert errors_deg(fit, views).max() < 12.0
-    assert decision.action == "re-search" and decision.numbers["rotation_deg"] > 15.0
+    assert decision.action == "re-search" and decision.numbers["rotated_by_deg"] > 15.0
     assert pose_change(context.start_poses[2:3], views.cameras.T_camera_world[2:3])[0] < 12.0
 
 
@@ -138,7 +138,7 @@ def test_a_view_at_its_right_pose_keeps_it(make_views: Callable[..., Views], toy
     context = context_of(views, fitter, views.cameras.T_camera_world)
     fit, decision = search_again(context, context.from_scratch(context.start_poses, views.trusted), 2)
     assert errors_deg(fit, views).max() < 2.0
-    assert decision.numbers["rotation_deg"] < 5.0 and decision.view == 2
+    assert decision.numbers["rotated_by_deg"] < 5.0 and decision.view == 2
 
 
 def test_views_corrected_too_soon_are_searched_along_with_those_dropped_now(
@@ -201,7 +201,7 @@ def test_a_pose_far_away_has_to_be_clearly_better(make_views: Callable[..., View
     context = context_of(views, ShiftedFitter(toy_gaussians), moved(views, 2, 300.0), settings=strict)
     before = context.from_scratch(context.start_poses, views.trusted)
     fit, decision = search_again(context, before, 2)
-    assert fit is before and decision.numbers["rotation_deg"] > 15.0
+    assert fit is before and decision.numbers["rotated_by_deg"] > 15.0
     assert decision.numbers["sum_after"] < decision.numbers["sum_before"]
 
 
