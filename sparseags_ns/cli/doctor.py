@@ -29,8 +29,8 @@ class Doctor:
         """Run the checks, print the results, exit."""
         try:
             from sparseags_ns import __version__
+            from sparseags_ns.doctor import examine
             from sparseags_ns.doctor.checks import to_json, works
-            from sparseags_ns.doctor.examination import examine
 
             checks = examine()
         except ImportError as error:

@@ -1,4 +1,4 @@
-"""One thing that was looked at, and all of them together."""
+"""The result of one check, and of all checks together."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 State = Literal["ok", "note", "missing", "wrong"]
-"""As it should be; works, but not as tested; not there; there, but not usable."""
+"""As tested; usable but not as tested; absent; present but not usable."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """What was found, and the one line that mends it."""
+    """What was found, and the command or change that mends it."""
 
     group: str
     name: str
@@ -20,7 +20,7 @@ class Check:
     found: str
     fix: str = ""
     needed: bool = False
-    """Whether the main job, photographs to splat and cameras, does not run without."""
+    """Whether the main job, from photographs to splat and cameras, needs it."""
 
     @property
     def stops(self) -> bool:
@@ -34,5 +34,5 @@ def works(checks: Sequence[Check]) -> bool:
 
 
 def to_json(checks: Sequence[Check], version: str) -> dict[str, Any]:
-    """Plain values."""
+    """All checks as plain values for JSON."""
     return {"sparseags_ns": version, "works": works(checks), "checks": [asdict(check) for check in checks]}

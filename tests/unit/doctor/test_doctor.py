@@ -11,11 +11,12 @@ import torch
 from packaging.requirements import Requirement
 from rich.console import Console
 
+from sparseags_ns import doctor
 from sparseags_ns.cli import doctor as command
 from sparseags_ns.cli.doctor import Doctor, print_checks
-from sparseags_ns.doctor import devices, examination, system, weights
+from sparseags_ns.doctor import environment, optional
 from sparseags_ns.doctor.checks import Check, State, to_json, works
-from sparseags_ns.doctor.packages import method_check, package_checks, python_check
+from sparseags_ns.doctor.environment import method_check, package_checks, python_check
 from sparseags_ns.metrics import images
 
 
@@ -42,7 +43,7 @@ def test_pythons_outside_the_range_are_refused(version: tuple[int, int], state: 
     assert python_check(version).state == state
 
 
-def test_packages_are_held_against_range_and_tested_version() -> None:
+def test_packages_are_compared_with_range_and_tested_version() -> None:
     lines = ["torch>=2.4", "numpy>=99", "pillow>=1", "surely-not-installed>=1", "tyro>=0.5"]
     pins = {"torch": "0.0.1", "surely-not-installed": "1.2"}
     found = {one.name: one for one in package_checks(map(Requirement, lines), pins)}
@@ -57,25 +58,25 @@ def test_the_method_is_found_in_this_environment() -> None:
 
 
 def test_missing_libraries_come_with_their_package() -> None:
-    found = system.library_checks(lambda name: name != "libGL.so.1")
+    found = environment.library_checks(lambda name: name != "libGL.so.1")
     assert [(one.name, one.fix) for one in found] == [("libGL.so.1", "sudo apt-get install libgl1")]
     assert not found[0].stops
-    assert [one.state for one in system.library_checks(lambda name: True)] == ["ok"]
+    assert [one.state for one in environment.library_checks(lambda name: True)] == ["ok"]
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr(system.os, "access", lambda path, mode: False)
-    folders = system.folder_checks()
+    monkeypatch.setattr(environment.os, "access", lambda path, mode: False)
+    folders = environment.folder_checks()
     assert {one.state for one in folders} == {"wrong"} and all(one.fix for one in folders)
 
 
 def test_a_folder_that_does_not_exist_yet_is_judged_by_its_parent(tmp_path: Path) -> None:
-    assert system._folder("new", tmp_path / "a" / "b", "fix").state == "ok"
+    assert environment._folder("new", tmp_path / "a" / "b", "fix").state == "ok"
 
 
-def test_the_cpu_rasterizer_draws() -> None:
-    assert devices.drawing_check(torch.device("cpu"), "cpu").state == "ok"
+def test_the_cpu_rasterizer_renders() -> None:
+    assert environment.render_check(torch.device("cpu"), "cpu").state == "ok"
 
 
 @pytest.mark.parametrize("answer, words", [(0.1, "draws wrong"), (RuntimeError("no\nkernel"), "RuntimeError: no")])
@@ -87,18 +88,18 @@ def test_a_rasterizer_that_fails_stops_the_main_job(
             raise answer
         return answer
 
-    monkeypatch.setattr(devices, "_one_gaussian", draw)
-    found = devices.drawing_check(torch.device("cpu"), "cpu")
+    monkeypatch.setattr(environment, "_one_gaussian", draw)
+    found = environment.render_check(torch.device("cpu"), "cpu")
     assert found.stops and found.found.startswith(words) and found.fix
 
 
 def test_nothing_optional_stops_anything_and_all_that_is_missing_has_a_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(weights, "find_base", lambda: None)
-    monkeypatch.setattr(weights, "find_six_dof", lambda: None)
-    monkeypatch.setattr(weights, "find_alexnet", lambda: images.find_alexnet(tmp_path))
-    found = weights.weight_checks()
+    monkeypatch.setattr(optional, "find_base", lambda: None)
+    monkeypatch.setattr(optional, "find_six_dof", lambda: None)
+    monkeypatch.setattr(optional, "find_alexnet", lambda: images.find_alexnet(tmp_path))
+    found = optional.optional_checks()
     assert works(found)
     assert all(one.fix for one in found if one.state != "ok")
     assert {"LPIPS", "Zero123 prior", "poses by dust3r", "masks by rembg"} <= {one.name for one in found}
@@ -106,15 +107,15 @@ def test_nothing_optional_stops_anything_and_all_that_is_missing_has_a_remedy(
 
 def test_weights_that_are_there_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "alexnet-owt-7be5be79.pth").touch()
-    monkeypatch.setattr(weights, "find_alexnet", lambda: images.find_alexnet(tmp_path))
-    assert weights._lpips().found.endswith("alexnet-owt-7be5be79.pth")
+    monkeypatch.setattr(optional, "find_alexnet", lambda: images.find_alexnet(tmp_path))
+    assert optional._lpips().found.endswith("alexnet-owt-7be5be79.pth")
 
 
 @pytest.mark.parametrize("runs", [True, False])
 def test_the_exit_status_and_the_json_say_whether_the_main_job_runs(
     runs: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(examination, "examine", lambda: [check("ok" if runs else "missing", True)])
+    monkeypatch.setattr(doctor, "examine", lambda: [check("ok" if runs else "missing", True)])
     with pytest.raises(SystemExit) as end:
         Doctor(json=True).run()
     said = json.loads(capsys.readouterr().out)

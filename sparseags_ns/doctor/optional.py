@@ -1,4 +1,4 @@
-"""Networks' weights and optional packages: what each would add, and how to get it. Nothing is fetched."""
+"""Optional packages and weights of networks: what each adds, and how to get it. Nothing is fetched."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from sparseags_ns.preprocess import rembg_masks
 GROUP = "Optional"
 
 
-def weight_checks() -> list[Check]:
-    """Everything optional; the main job runs without any of it."""
+def optional_checks() -> list[Check]:
+    """One check for each optional package and file; the main job runs without any of them."""
     return [_lpips(), *_zero123(), _features(), _dust3r(), _rembg(), _heic()]
 
 
@@ -76,6 +76,6 @@ def _heic() -> Check:
 
 
 def _split(missing: str) -> tuple[str, str]:
-    """What is missing, and how to get it: our messages put a semicolon between."""
+    """What is missing, and how to get it, which the messages of `missing` functions separate by a semicolon."""
     what, _, how = missing.partition("; ")
     return what, how
