@@ -19,7 +19,7 @@ from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import Cameras, orbit
 from sparseags_ns.optimization.observer import observer
 from sparseags_ns.rasterizer import rasterize
-from sparseags_ns.rasterizer.types import Gaussians
+from sparseags_ns.rasterizer.types import Gaussians, Target
 
 MAX_DISTANCE_FACTOR = 1.6
 """Largest factor by which placing changes a distance; a silhouette that needs more is not that of the photograph."""
@@ -39,13 +39,9 @@ class Orientations:
     elevation_deg: Float[Tensor, " hypotheses"]
     roll_deg: Float[Tensor, " hypotheses"]
 
-    def __len__(self) -> int:
-        return len(self.roll_deg)
-
     def poses(self, distance: float, center: Float[Tensor, " 3"]) -> Float[Tensor, "hypotheses 4 4"]:
         """`T_camera_world` of these cameras at one distance from `center`, which they look at."""
-        angles = (angle.to(center) for angle in (self.azimuth_deg, self.elevation_deg, self.roll_deg))
-        azimuth, elevation, roll = angles
+        azimuth, elevation, roll = (angle.to(center) for angle in (self.azimuth_deg, self.elevation_deg, self.roll_deg))
         return orbit(azimuth, elevation, distance, target=center, roll_deg=roll)
 
 
@@ -71,31 +67,19 @@ def all_orientations(spacing_deg: float, max_roll_deg: float = 180.0) -> Orienta
         # Every second ring is rotated by half a step, so that directions lie as in a honeycomb.
         azimuths.append((torch.arange(count) + 0.5 * (ring % 2)) * 360 / count)
         elevations.append(elevation.expand(count))
-    rolls = _rolls(spacing_deg, max_roll_deg)
-    azimuth, elevation = torch.cat(azimuths), torch.cat(elevations)
-    return Orientations(
-        azimuth.repeat_interleave(len(rolls)),
-        elevation.repeat_interleave(len(rolls)),
-        rolls.repeat(len(azimuth)),
-    )
-
-
-def _rolls(spacing_deg: float, max_roll_deg: float) -> Float[Tensor, " rolls"]:
     if max_roll_deg > 180 - spacing_deg / 2:
         count = round(360 / spacing_deg)
-        return torch.arange(count) * 360 / count
-    each_side = round(max_roll_deg / spacing_deg)
-    return torch.arange(-each_side, each_side + 1) * (max_roll_deg / max(each_side, 1))
+        rolls = torch.arange(count) * 360 / count
+    else:
+        each_side = round(max_roll_deg / spacing_deg)
+        rolls = torch.arange(-each_side, each_side + 1) * (max_roll_deg / max(each_side, 1))
+    azimuth, elevation = torch.cat(azimuths), torch.cat(elevations)
+    each = len(rolls)
+    return Orientations(azimuth.repeat_interleave(each), elevation.repeat_interleave(each), rolls.repeat(len(azimuth)))
 
 
 def place_by_silhouette(
-    poses: Float[Tensor, "hypotheses 4 4"],
-    gaussians: Gaussians,
-    mask: Float[Tensor, "height width"],
-    valid: Float[Tensor, "height width"],
-    K: Float[Tensor, "3 3"],
-    *,
-    rounds: int = 2,
+    poses: Float[Tensor, "hypotheses 4 4"], gaussians: Gaussians, target: Target, *, rounds: int = 2
 ) -> Float[Tensor, "hypotheses 4 4"]:
     """Translate cameras, without rotating them, until the splat's silhouette has the area and the centroid of the mask.
 
@@ -105,13 +89,11 @@ def place_by_silhouette(
     Args:
         poses: `T_camera_world`.
         gaussians: the splat.
-        mask: coverage of the object in the photograph, 0 to 1.
-        valid: 1 where the photograph covers the pixel.
-        K: intrinsics in pixels of the mask's size.
+        target: the photograph; its colours do not matter.
         rounds: number of renders with a correction after each; the first correction is inexact where a silhouette
             reaches beyond the image.
     """
-    center = gaussians.visible_center
+    center, mask, valid, K = gaussians.visible_center, target.mask, target.valid, target.K
     area, centroid = _moments((mask * valid)[None])
     if area[0] < _IN_FRAME * mask.numel():
         return poses

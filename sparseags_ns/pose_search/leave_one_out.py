@@ -54,8 +54,7 @@ def leave_one_out(fit: Reconstruction, views: Views, view: int, settings: Search
     own_pose = fit.cameras.T_camera_world[view]
     seen = replace(views, cameras=fit.cameras)
     target, small = target_of(seen, view, settings.fine_px), proxy(fit.gaussians, settings.fine_gaussians)
-    placed = place_by_silhouette(own_pose[None], small, target.mask, target.valid, target.K)[0]
-    own = torch.stack([own_pose, placed])
+    own = torch.stack([own_pose, place_by_silhouette(own_pose[None], small, target)[0]])
     found = search_view(fit.gaussians, seen, view, fit.camera_distance, settings, extra=own)
     if len(found.poses) == 0:
         return LeaveOneOut(torch.inf, torch.inf, found)

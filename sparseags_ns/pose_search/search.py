@@ -127,7 +127,7 @@ def _search(
         nothing = poses.new_zeros(0)
         observer().on_search_end(poses[:0], nothing)
         return SearchResult(poses[:0], nothing, poses, poses.new_full((len(poses),), torch.inf))
-    poses = place_by_silhouette(poses, small, coarse.mask, coarse.valid, coarse.K)
+    poses = place_by_silhouette(poses, small, coarse)
     losses = pose_losses(small, coarse, poses, settings.mask_weight)
     observer().on_hypotheses(poses, losses)
     chosen = poses[select_diverse(poses, losses, settings.shortlist, settings.min_apart_deg)]

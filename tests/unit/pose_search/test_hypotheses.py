@@ -15,7 +15,7 @@ from sparseags_ns.pose_search.proxy import proxy
 from sparseags_ns.pose_search.target import target_of
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.constants import SH_C0
-from sparseags_ns.rasterizer.types import Gaussians
+from sparseags_ns.rasterizer.types import Gaussians, Target
 from sparseags_ns.views import Views
 
 
@@ -26,6 +26,11 @@ def random_rotations(count: int) -> torch.Tensor:
     tangents = torch.stack([x, y, z], -1) / torch.stack([x, y, z], -1).norm(dim=-1, keepdim=True)
     angle = 2 * torch.atan2(torch.stack([x, y, z], -1).norm(dim=-1), w)
     return se3.exp(torch.cat([torch.zeros(count, 3), tangents * angle[:, None]], dim=-1))[:, :3, :3]
+
+
+def silhouette(mask: torch.Tensor, valid: torch.Tensor, K: torch.Tensor) -> Target:
+    """A target without colours."""
+    return Target(mask.new_zeros(*mask.shape, 3), mask, valid, K)
 
 
 def test_every_rotation_has_a_hypothesis_nearby() -> None:
@@ -60,10 +65,8 @@ def test_silhouette_gives_distance_and_place(
     wrong = true.clone()
     wrong[:, :3, 3] = torch.tensor([0.0, 0.0, 1.85])
     for view in range(4):
-        found = place_by_silhouette(
-            wrong[view : view + 1], toy_gaussians, masks[view] * valid[view], valid[view], views.cameras.K[view],
-            rounds=6 if cut else 2,
-        )  # fmt: skip
+        target = silhouette(masks[view] * valid[view], valid[view], views.cameras.K[view])
+        found = place_by_silhouette(wrong[view : view + 1], toy_gaussians, target, rounds=6 if cut else 2)
         offset = (found[0, :3, 3] - true[view, :3, 3]).abs()
         assert offset[:2].max() < 0.02 and offset[2] < (0.12 if cut else 0.05)
 
@@ -71,14 +74,18 @@ def test_silhouette_gives_distance_and_place(
 def test_empty_mask_places_nothing(toy_gaussians: Gaussians) -> None:
     poses = all_orientations(60.0).poses(1.85, torch.zeros(3))
     K = torch.tensor([[60.0, 0.0, 16.0], [0.0, 60.0, 16.0], [0.0, 0.0, 1.0]])
-    assert torch.equal(place_by_silhouette(poses, toy_gaussians, torch.zeros(32, 32), torch.ones(32, 32), K), poses)
+    assert torch.equal(
+        place_by_silhouette(poses, toy_gaussians, silhouette(torch.zeros(32, 32), torch.ones(32, 32), K)), poses
+    )
 
 
 def test_poses_that_show_nothing_stay(toy_gaussians: Gaussians) -> None:
     away = orbit(torch.tensor([0.0]), torch.tensor([0.0]), 1.85)
     away[0, 2, 3] = -5.0
     K = torch.tensor([[60.0, 0.0, 16.0], [0.0, 60.0, 16.0], [0.0, 0.0, 1.0]])
-    assert torch.equal(place_by_silhouette(away, toy_gaussians, torch.ones(32, 32), torch.ones(32, 32), K), away)
+    assert torch.equal(
+        place_by_silhouette(away, toy_gaussians, silhouette(torch.ones(32, 32), torch.ones(32, 32), K)), away
+    )
 
 
 def test_shortlist_keeps_the_best_and_its_distance() -> None:
