@@ -75,7 +75,7 @@ class RepairContext:
         return tested
 
     def left_out_fit(self, fit: Reconstruction, view: int) -> Reconstruction:
-        """The fit continued without a view, until what that view painted has faded from the splat."""
+        """The fit continued without a view, until the splat no longer shows what that view alone painted."""
         return self.fitter.continued(fit.with_trusted(without(fit.trusted, view)), self.settings.left_out)
 
     def from_scratch(

@@ -105,7 +105,7 @@ class PublishedRule:
 
 @dataclass(frozen=True)
 class LeaveOneOutRule:
-    """Our rule: a view is suspected if another pose fits it about as well on a splat from which it has faded.
+    """Our rule: a view is suspected if another pose fits it about as well on its left-out fit.
 
     It is guilty if that still holds on a splat reconstructed from scratch without it and the others' errors fall, or if
     their errors fall to half. A view's own error proves little: its neighbours' errors rise as much, and given time it

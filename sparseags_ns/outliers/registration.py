@@ -42,7 +42,7 @@ class Trial:
     next_best: float
     """Loss of the view at its next best pose on that splat; infinite if there is none."""
     has_mask: bool = True
-    """Whether a mask says where the object ends; if not, the whole photograph is the object."""
+    """Whether the mask leaves anything out; if not, the whole photograph is the object."""
 
     @property
     def numbers(self) -> dict[str, float]:

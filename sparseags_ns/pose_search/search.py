@@ -46,7 +46,7 @@ class SearchResult:
 
     @property
     def distinctness(self) -> float:
-        """Loss of the best pose over that of the next best: low where one pose stands out, 1 if there is no other."""
+        """Loss of the best pose over that of the next best: low where one pose is clearly best, 1 if there is no other."""
         return float(self.losses[0] / self.losses[1]) if len(self.losses) > 1 else 1.0
 
     @property
@@ -152,7 +152,7 @@ def refine_poses(
     """Poses after gradient descent on a fixed splat, and their losses.
 
     Each pose has an Adam optimiser of its own, whose second moment is the mean over the six numbers of its tangent
-    (optimization/pose_adam.py says why).
+    (optimization/pose_adam.py explains why).
 
     Args:
         gaussians: the splat, plain RGB colours.

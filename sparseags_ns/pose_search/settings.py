@@ -26,9 +26,9 @@ class SearchSettings:
     fine_px: int = 64
     """Longer side of the photograph when the finalists are refined and ranked."""
     proxy_gaussians: int = 600
-    """Largest number of Gaussians that stand in for the splat at `coarse_px`."""
+    """Largest number of Gaussians of the proxy at `coarse_px`."""
     fine_gaussians: int = 2500
-    """Largest number of Gaussians that stand in for the splat at `fine_px`."""
+    """Largest number of Gaussians of the proxy at `fine_px`."""
     shortlist: int = 40
     """Number of hypotheses that are refined (authors: all 5,000)."""
     min_apart_deg: float = 20.0

@@ -39,14 +39,14 @@ class PerfectFitter:
     """The splat is always the true one, whatever the poses; they are not refined."""
 
     gaussians: Gaussians
-    asked: list[str] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
 
     def from_scratch(self, cameras: Cameras, trusted: Tensor) -> Reconstruction:
-        self.asked.append(f"from_scratch {int(trusted.sum())}")
+        self.calls.append(f"from_scratch {int(trusted.sum())}")
         return Reconstruction(self.gaussians, cameras, trusted)
 
     def continued(self, fit: Reconstruction, continuation: Continuation) -> Reconstruction:
-        self.asked.append(f"continued {int(fit.trusted.sum())}")
+        self.calls.append(f"continued {int(fit.trusted.sum())}")
         return fit
 
 
@@ -67,7 +67,7 @@ def test_clean_views_come_back_untouched(make_views: Callable[..., Views], toy_g
     result = repair(views, fitter, settings=SETTINGS)
     assert not result.repaired and not result.corrected.any() and result.searches == {}
     assert torch.equal(result.fit.cameras.T_camera_world, views.cameras.T_camera_world)
-    assert fitter.asked == ["from_scratch 6"] + ["continued 5"] * 3
+    assert fitter.calls == ["from_scratch 6"] + ["continued 5"] * 3
 
 
 def test_one_wrong_view_is_found_and_given_its_pose(make_views: Callable[..., Views], toy_gaussians: Gaussians) -> None:
@@ -82,14 +82,14 @@ def test_one_wrong_view_is_found_and_given_its_pose(make_views: Callable[..., Vi
 def test_after_a_drop_what_is_left_is_reconstructed_at_every_rate(
     make_views: Callable[..., Views], toy_gaussians: Gaussians
 ) -> None:
-    """And the rate that suits it is kept, because a wrong pose wants another rate than right ones do."""
+    """The rate that suits it is kept, because a wrong pose wants another rate than right ones do."""
     views, shifted = make_views(6, 32), toy_gaussians.means + torch.tensor([0.1, 0.0, 0.0])
     first, other = PerfectFitter(replace(toy_gaussians, means=shifted)), PerfectFitter(toy_gaussians)
     wrong = with_wrong(views, _2=300.0)
     result = repair(wrong, first, settings=SETTINGS, other_fitters=[other])
-    assert other.asked[0] == "from_scratch 5"  # It made nothing before: no left-out fit and no trial.
+    assert other.calls[0] == "from_scratch 5"  # It made nothing before: no left-out fit and no trial.
     # The first fitter makes nothing more: all that follows has the rate that suits what is left.
-    assert first.asked == ["from_scratch 6", *["continued 5"] * 3, "from_scratch 5"]
+    assert first.calls == ["from_scratch 6", *["continued 5"] * 3, "from_scratch 5"]
     assert torch.equal(result.fit.gaussians.means, toy_gaussians.means)
 
 
@@ -140,7 +140,7 @@ def test_blank_photograph_is_left_out_without_a_search(
     masks[1] = 0.0
     fitter = PerfectFitter(toy_gaussians)
     result = repair(replace(views, masks=masks), fitter, settings=SETTINGS)
-    assert fitter.asked[0] == "from_scratch 5" and not result.fit.trusted[1] and not result.corrected.any()
+    assert fitter.calls[0] == "from_scratch 5" and not result.fit.trusted[1] and not result.corrected.any()
 
 
 def test_losses_and_poses_of_a_moved_world_are_comparable(
@@ -159,7 +159,7 @@ def test_losses_and_poses_of_a_moved_world_are_comparable(
 def test_published_rule_judges_by_the_perceptual_error(
     make_views: Callable[..., Views], toy_gaussians: Gaussians
 ) -> None:
-    """And makes no leave-one-out tests before there is a suspect."""
+    """It makes no leave-one-out tests before there is a suspect."""
     views, fitter = with_wrong(make_views(6, 32), _2=90.0), PerfectFitter(toy_gaussians)
     perceptual = PerceptualError("dssim", dssim)
     settings = replace(SETTINGS, rule="published", perceptual=perceptual, quick_searches=0)
@@ -167,7 +167,7 @@ def test_published_rule_judges_by_the_perceptual_error(
     errors = view_errors(proxy(toy_gaussians), views.cameras, views, perceptual, sh_degree=None).perceptual
     assert result.decisions[0].action == "suspect" and result.decisions[0].view == 2
     assert result.decisions[0].numbers["error"] == pytest.approx(float(errors.max()), rel=1e-4)
-    assert fitter.asked == ["from_scratch 6", "from_scratch 5"]  # No quick search: no left-out fit was made.
+    assert fitter.calls == ["from_scratch 6", "from_scratch 5"]  # No quick search: no left-out fit was made.
 
 
 def test_the_wrong_one_of_four_views_is_corrected(make_views: Callable[..., Views], toy_gaussians: Gaussians) -> None:
@@ -187,8 +187,8 @@ def test_four_right_views_come_back_untouched(make_views: Callable[..., Views], 
     assert [decision.action for decision in result.decisions] == ["finish"]
     # All four were left out in turn, and no more than the most promising arrangements reconstructed.
     assert (
-        fitter.asked.count("from_scratch 3") == 4
-        and fitter.asked.count("from_scratch 4") <= 1 + FewViewsSettings().arrangements
+        fitter.calls.count("from_scratch 3") == 4
+        and fitter.calls.count("from_scratch 4") <= 1 + FewViewsSettings().arrangements
     )
 
 
