@@ -31,8 +31,12 @@ def choose_estimator(pose_init: PoseInitName, request: PoseRequest) -> PoseInit:
     Raises:
         PoseInitError: none can work here; says what to install and to fetch.
     """
-    automatic = [estimator for estimator in ESTIMATORS.values() if estimator.automatic]
-    candidates = [ESTIMATORS[pose_init]] if pose_init in ESTIMATORS else automatic if pose_init == "auto" else []
+    if pose_init in ESTIMATORS:
+        candidates = [ESTIMATORS[pose_init]]
+    elif pose_init == "auto":
+        candidates = [estimator for estimator in ESTIMATORS.values() if estimator.automatic]
+    else:
+        candidates = []
     missing: dict[str, str] = {}
     for candidate in candidates:
         reason = candidate.missing(request)

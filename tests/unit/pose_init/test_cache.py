@@ -132,7 +132,7 @@ def test_an_equal_request_has_the_same_result_whatever_is_installed_by_then(
     assert first.source == again.source == "fake" and len(fake.calls) == 1
     assert torch.equal(first.confidence, again.confidence)
     with pytest.raises(PoseInitError):
-        estimate_poses(photographs, "another")
+        estimate_poses(photographs, "features")
     with pytest.raises(PoseInitError):
         estimate_poses(photographs, weights="others")
     Image.new("RGB", (4, 4), (9, 9, 9)).save(photographs[0])
