@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -101,7 +102,8 @@ class _SnapshotFiles:
         function = report.nodeid.partition("[")[0]
         self.passed[function] = self.passed.get(function, True) and report.passed
         if report.when == "call":
-            for _, (file, head, text) in (entry for entry in report.user_properties if entry[0] == "snapshot"):
+            properties: list[Any] = report.user_properties
+            for file, head, text in (value for name, value in properties if name == "snapshot"):
                 self.seen.setdefault(Path(file), {})[head] = text
 
     def is_stale(self, file: Path, head: str) -> bool:
