@@ -46,7 +46,7 @@ class SearchResult:
 
     @property
     def distinctness(self) -> float:
-        """Loss of the best pose over that of the next best: low where one pose is clearly best, 1 if there is no other."""
+        """Loss of the best pose over that of the next best: low where one is clearly best, 1 if there is no other."""
         return float(self.losses[0] / self.losses[1]) if len(self.losses) > 1 else 1.0
 
     @property
