@@ -2,7 +2,7 @@
 
     python scripts/check_report.py RUN/sparseags/report.html --output /tmp/report
 
-Screenshots of every section at the size of a desk and of a phone, light and dark, go to the output folder, to be looked
+Screenshots of every section at desktop and phone size, light and dark, go to the output folder, to be looked
 at. Exit status 0 where all is well. Needs Chromium (Debian: chromium); speaks the DevTools protocol over `websockets`,
 which viser brings.
 """
@@ -36,7 +36,7 @@ FLAGS = (
     "--proxy-server=127.0.0.1:9",  # nothing listens there: whatever is fetched fails, and is seen
 )
 SCREENS = {
-    "desk": (1280, 900, "light"),
+    "desktop": (1280, 900, "light"),
     "dark": (1280, 900, "dark"),
     "phone": (390, 844, "light"),
     "phone-dark": (390, 844, "dark"),

@@ -1,7 +1,7 @@
-"""Where the viewer listens, and how to open it.
+"""The address on which the viewer listens, and how to open it.
 
-Whoever reaches the viewer may look and press buttons: there is no password. So it listens to this machine only, unless
-someone asks for more.
+There is no password: whoever reaches the viewer can look and press buttons. So it listens on this machine only, unless
+a host is named.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ LOCAL = "127.0.0.1"
 EVERYWHERE = ("0.0.0.0", "::", "")
 
 
-def kept_local(settings: ViewerConfig, arguments: Sequence[str]) -> ViewerConfig:
-    """Settings that ns-viewer puts in place of a run's own, listening to this machine unless the arguments name a host.
+def local_unless_named(settings: ViewerConfig, arguments: Sequence[str]) -> ViewerConfig:
+    """Viewer settings that listen on this machine only, unless the arguments name a host.
 
-    ns-viewer's own default is the whole network, and it does not tell what was asked for from what was not.
+    ns-viewer replaces a run's settings by its own, whose default is the whole network; only the arguments show whether
+    that was asked for.
     """
     named = any(one.replace("_", "-").startswith(("--viewer.websocket-host", "--host")) for one in arguments)
     if named or settings.websocket_host not in EVERYWHERE:
@@ -36,17 +37,17 @@ def command_line() -> Sequence[str]:
     return sys.argv[1:]
 
 
-def tell_address(host: str, port: int) -> None:
-    """Say in one line how to open the viewer, from here and from elsewhere."""
+def announce_address(host: str, port: int) -> None:
+    """Print in one line how to open the viewer, from this machine and from elsewhere."""
     if host in EVERYWHERE:
         where = f"http://{socket.gethostname()}:{port}"
-        warn(f"viewer: {where}, open to the whole network", "whoever reaches it may look and press buttons")
+        warn(f"viewer: {where}, open to the whole network", "whoever reaches it can look and press buttons")
         return
     announce(f"viewer: http://{host}:{port}", f"from elsewhere: {tunnel(host, port)}, then open it there")
 
 
 def tunnel(host: str, port: int) -> str:
-    """The command that makes the viewer appear on another machine, through ssh."""
+    """The ssh command that makes the viewer reachable from another machine."""
     return f"ssh -N -L {port}:{host}:{port} {_user()}@{socket.gethostname()}"
 
 

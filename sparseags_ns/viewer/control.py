@@ -1,4 +1,4 @@
-"""What the web viewer shows and how fast: nerfstudio calls `_setup` under ns-train and ns-viewer alike."""
+"""The entry into nerfstudio's viewer, which calls `_setup` under ns-train and ns-viewer alike."""
 
 from __future__ import annotations
 
@@ -6,19 +6,17 @@ from typing import TYPE_CHECKING
 
 from nerfstudio.viewer.viewer_elements import ViewerControl
 
-from sparseags_ns.viewer.address import tell_address
-from sparseags_ns.viewer.page import serve_own_page
+from sparseags_ns.viewer.address import announce_address
+from sparseags_ns.viewer.model import ViewedModel
+from sparseags_ns.viewer.page import serve_own_page, set_title_bar
 from sparseags_ns.viewer.request_queue import RequestQueue
-from sparseags_ns.viewer.theme import without_the_web
 from sparseags_ns.viewer.updater import RESOLUTION_AFTER, ViewerUpdater
 
 if TYPE_CHECKING:
     from nerfstudio.viewer.viewer import Viewer
 
-    from sparseags_ns.plugin.model import SparseAGSModel
-
 ROOM_BEHIND = 2.5
-"""The empty background of a render lies so far behind the object, world units: cameras there are to be seen."""
+"""Distance of a render's empty background behind the object, world units; cameras in between stay visible."""
 CPU_TRAINING_RESOLUTION = 256
 """Longest side of a render in the viewer on CPU, pixels, while rendering and training share the cores."""
 
@@ -26,13 +24,13 @@ CPU_TRAINING_RESOLUTION = 256
 class SparseAGSViewer(ViewerControl):
     """The SparseAGS panel and scene in nerfstudio's viewer."""
 
-    def __init__(self, model: SparseAGSModel, desk: RequestQueue) -> None:
-        self._model, self._desk = model, desk
+    def __init__(self, model: ViewedModel, requests: RequestQueue) -> None:
+        self._model, self._requests = model, requests
         serve_own_page()
 
     def _setup(self, viewer: Viewer) -> None:
         super()._setup(viewer)
-        without_the_web(viewer.viser_server)
+        set_title_bar(viewer.viser_server)
         self._model.room_behind = ROOM_BEHIND
         # The normalised world is +y up; viser's default is +z.
         viewer.viser_server.scene.set_up_direction("+y")
@@ -40,5 +38,5 @@ class SparseAGSViewer(ViewerControl):
             viewer.control_panel._max_res.value = (
                 RESOLUTION_AFTER if viewer.trainer is None else CPU_TRAINING_RESOLUTION
             )
-        ViewerUpdater(viewer, self._model, self._desk).start()
-        tell_address(viewer.viser_server.get_host(), viewer.viser_server.get_port())
+        ViewerUpdater(viewer, self._model, self._requests).start()
+        announce_address(viewer.viser_server.get_host(), viewer.viser_server.get_port())

@@ -1,4 +1,4 @@
-"""What the outlier search is doing at this moment, for whoever looks on from another thread.
+"""The present state of the outlier search, readable from other threads.
 
 Frame: `world` of the searched splat (optimization/observer.py).
 """
@@ -17,22 +17,22 @@ from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.optimization.observer import Observer, SearchKind
 
 SHOWN = 1200
-"""Hypotheses that are shown of a search, the best."""
+"""Number of a search's best hypotheses that are shown."""
 
 
 @dataclass(frozen=True)
-class Glimpse:
-    """One moment. Never changed once it was handed out, so that no lock is needed."""
+class SearchState:
+    """Immutable snapshot of the search, so that readers need no lock."""
 
     doing: str | None = None
-    """What is being done, for the user; None while no search holds the run."""
+    """Activity in words; None while no search holds the run."""
     number: int = 0
-    """How many searches there have been."""
+    """Number of searches so far."""
     view: int | None = None
-    """The view that was searched last."""
+    """View that was searched last."""
     kind: SearchKind = "quick"
     searching: bool = False
-    """Whether that search still goes on."""
+    """Whether that search is still running."""
     centers: Float[Tensor, "shown 3"] | None = None
     """Camera centres of its best hypotheses, best first."""
     losses: Float[Tensor, " shown"] | None = None
@@ -41,27 +41,27 @@ class Glimpse:
 
 
 class LiveSearch(Observer):
-    """An observer (optimization/observer.py) that keeps the present moment only."""
+    """An observer (optimization/observer.py) that keeps the present state only."""
 
     def __init__(self) -> None:
-        self.now = Glimpse()
+        self.now = SearchState()
 
     @contextmanager
     def doing(self, what: str) -> Iterator[None]:
-        """Something holds the run meanwhile."""
-        self.says(what)
+        """Mark an activity that holds the run while the block runs."""
+        self.announce(what)
         try:
             yield
         finally:
             self.now = replace(self.now, doing=None, searching=False)
 
-    def says(self, what: str) -> None:
-        """What begins."""
+    def announce(self, what: str) -> None:
+        """Set the activity in words."""
         self.now = replace(self.now, doing=what)
 
     def on_search_begin(self, view: int, kind: SearchKind, cameras: Cameras) -> None:
         """A search of one view begins."""
-        self.now = Glimpse(self.now.doing, self.now.number + 1, view, kind, searching=True)
+        self.now = SearchState(self.now.doing, self.now.number + 1, view, kind, searching=True)
 
     def on_hypotheses(self, poses: Float[Tensor, "hypotheses 4 4"], losses: Float[Tensor, " hypotheses"]) -> None:
         """All hypotheses and their losses."""

@@ -1,18 +1,22 @@
-"""The page that browsers load. viser's own tells Google of every visit, and its server reads any file of the machine to
-whoever asks for one above its folder; neither has an option.
+"""The page that browsers load, without requests to the web, and its title bar.
 
-So before nerfstudio makes its server, viser's server class learns here to serve a copy of its folder whose page asks
-nobody, and nothing outside it. This is the one place where foreign code is changed at run time; it changes what is
-served, and nothing of how. The other ways (a patched viser, a proxy in front of it) would be worse to live with.
+viser's page reports every visit to Google, its server hands out any file of the machine to a request for a path above
+its folder, and nerfstudio's title bar loads a logo from the web; none of them has an option. So, before nerfstudio
+starts a server, viser's server class is patched to serve a copy of its folder: the copy's page loads nothing from
+elsewhere, and paths that lead out of the folder do not exist. This is the one place where another package is patched
+at run time. A fork of viser or a proxy in front of it would cost more upkeep.
 """
 
 from __future__ import annotations
 
+import base64
 import re
 import tempfile
 from pathlib import Path
 
+import viser
 from viser.infra import WebsockServer
+from viser.theme import TitlebarConfig, TitlebarImage
 
 _TRACKER = re.compile(
     r"<script\b(?:(?!</script>).)*?(?:googletagmanager|gtag\()(?:(?!</script>).)*?</script>", re.DOTALL
@@ -21,20 +25,20 @@ _REMOTE = re.compile(r"<script\b[^>]*\bsrc=[\"']https?:[^>]*>\s*</script>", re.D
 
 
 class Folder:
-    """A folder of files to be served, and nothing else: a path that leads out of it leads nowhere."""
+    """A folder of files to serve; paths that lead out of it do not exist."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def __truediv__(self, name: str) -> Path:
-        """A file inside, or one that does not exist; all that viser's server asks of its folder."""
+        """A file inside, or a path that does not exist; the only operation that viser's server uses."""
         wanted = self.path / name
         safe = wanted.resolve().is_relative_to(self.path.resolve()) and wanted.is_file()
         return wanted if safe else self.path / "nothing"
 
 
 def serve_own_page() -> None:
-    """From now on, viser's servers serve the copy. Calling it again changes nothing."""
+    """Make all of viser's servers serve the copy from now on; a second call changes nothing."""
     original = WebsockServer.start
     if getattr(original, "serves_own_page", False):
         return
@@ -50,7 +54,7 @@ def serve_own_page() -> None:
 
 
 def copy_without_the_web(root: Path) -> Folder:
-    """A copy of viser's folder whose page loads nothing from elsewhere; it goes with the process."""
+    """A temporary copy of viser's folder whose page loads nothing from elsewhere; removed when the process ends."""
     copy = tempfile.TemporaryDirectory(prefix="sparseags-viewer-")
     _COPIES.append(copy)
     folder = Path(copy.name)
@@ -69,6 +73,34 @@ _COPIES: list[tempfile.TemporaryDirectory[str]] = []
 
 
 def own_page(page: str) -> str:
-    """viser's page without scripts from elsewhere, under our name."""
+    """viser's page without scripts from elsewhere, with this project's title."""
     page = _REMOTE.sub("", _TRACKER.sub("", page))
     return page.replace("<title>Viser</title>", "<title>SparseAGS</title>")
+
+
+_WORDMARK = """<svg xmlns="http://www.w3.org/2000/svg" width="190" height="40" viewBox="0 0 190 40">
+<g fill="none" stroke="#ffd369" stroke-width="2.4" stroke-linejoin="round">
+<path d="M6 20 L20 11 L20 29 Z"/><path d="M38 20 L24 11 L24 29 Z" opacity="0.55"/></g>
+<circle cx="22" cy="20" r="3.4" fill="#ffd369"/>
+<text x="48" y="26" font-family="Inter, Helvetica, Arial, sans-serif" font-size="19" font-weight="600"
+fill="{color}">SparseAGS</text></svg>"""
+
+
+def set_title_bar(server: viser.ViserServer) -> None:
+    """Replace nerfstudio's title bar for all browsers that connect from now on."""
+    image = TitlebarImage(
+        image_url_light=_wordmark("#1a1b1e"), image_url_dark=_wordmark("#f1f3f5"), image_alt="SparseAGS", href=None
+    )
+    server.gui.configure_theme(
+        titlebar_content=TitlebarConfig(buttons=(), image=image),
+        control_layout="collapsible",
+        control_width="large",
+        dark_mode=True,
+        show_share_button=False,  # Sharing would route the page through a server on the web.
+        brand_color=(255, 211, 105),
+    )
+
+
+def _wordmark(color: str) -> str:
+    drawing = _WORDMARK.format(color=color).encode("utf-8")
+    return "data:image/svg+xml;base64," + base64.b64encode(drawing).decode("ascii")

@@ -1,6 +1,6 @@
-"""The SparseAGS panel: text, table, curve, comparison, buttons. Handed to viser; computed elsewhere.
+"""The GUI elements of the SparseAGS panel. Their content is computed in viewer/text.py and viewer/pictures.py.
 
-Buttons only hand in requests (viewer/request_queue.py) or move the browser's camera.
+Buttons only add requests (viewer/request_queue.py) or move the browser's camera.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 JUMP, OVERVIEW = "Jump to it", "Overview"
 SEARCH, TRUST, LEAVE_OUT = "Search", "Trust", "Leave out"
 NOTHING = ""
-"""Value of a group of buttons between presses: viser tells of a press only if the value has changed."""
+"""Value of a button group between presses: viser reports a press only if the value changes."""
 ACTIONS: dict[str, Action] = {SEARCH: "search", LEAVE_OUT: "leave out", TRUST: "trust"}
 COMPARISONS = ("Flip", "Photograph", "Render", "Difference")
 
 
 @dataclass(frozen=True)
 class Shown:
-    """Everything that the panel's text depends on."""
+    """Content of the panel."""
 
     headline: Headline
     gaussians: int
@@ -46,24 +46,24 @@ class Shown:
 
 
 class Panel:
-    """The GUI elements; `refresh` brings them up to date."""
+    """The GUI elements; `refresh` updates them."""
 
     def __init__(
         self,
         viewer: Viewer,
         names: tuple[str, ...],
         thumbnails: list[str],
-        desk: RequestQueue,
+        requests: RequestQueue,
         jump: Callable[[viser.ClientHandle, int | None], None],
     ) -> None:
         """Set up.
 
         Args:
-            names: of the views.
-            thumbnails: of the views, data URIs.
-            jump: moves a browser's camera to a view, or to where all is seen (None).
+            names: names of the views.
+            thumbnails: pictures of the views as data URIs.
+            jump: moves a browser's camera to a view, or to an overview (None).
         """
-        self._names, self._thumbnails, self._desk, self._jump = names, thumbnails, desk, jump
+        self._names, self._thumbnails, self._requests, self._jump = names, thumbnails, requests, jump
         self._sent: dict[str, str] = {}
         self.wants_comparison = True
         gui = viewer.viser_server.gui
@@ -98,15 +98,15 @@ class Panel:
 
     @property
     def how(self) -> pictures.Comparison:
-        """Which comparison is asked for."""
+        """Selected kind of comparison."""
         return cast(pictures.Comparison, self._how.value)
 
     def select(self, view: int) -> None:
-        """Let the buttons act on a view."""
+        """Make a view the one that the buttons act on."""
         self._choice.value = self._names[view]
 
     def refresh(self, shown: Shown) -> None:
-        """Bring everything up to date; what has not changed is not sent again."""
+        """Update all elements; unchanged content is not sent again."""
         self._put("header", self._header, markup.header(shown.headline, shown.gaussians, shown.answer))
         if abs(self._progress.value - shown.headline.percent) > 0.5 or shown.headline.percent == 100:
             self._progress.value = shown.headline.percent
@@ -115,20 +115,20 @@ class Panel:
         self._put("log", self._log, markup.log(shown.events, shown.decisions, self._names))
 
     def show_comparison(self, source: str, caption: str) -> None:
-        """The picture that was asked for."""
+        """Show the requested comparison."""
         self._put("picture", self._picture, markup.picture(source, caption))
 
     def _chosen(self) -> None:
         self.wants_comparison = True
 
     def _pressed(self, event: GuiEvent[Any]) -> None:
-        """A button of any group."""
+        """Handle a press of any button."""
         pressed = event.target.value
         if pressed == NOTHING:
             return
         event.target.value = NOTHING
         if pressed in ACTIONS:
-            self._desk.ask(Request(ACTIONS[pressed], self.selected))
+            self._requests.ask(Request(ACTIONS[pressed], self.selected))
         elif event.client is not None:
             self._jump(event.client, self.selected if pressed == JUMP else None)
 

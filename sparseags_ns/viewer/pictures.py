@@ -1,7 +1,6 @@
-"""Photographs and renders as the panel shows them: thumbnails, side by side in time (flip), difference. Pure.
+"""Photographs and renders as data URIs for the panel: thumbnails, alternating (flip), difference. Pure functions.
 
-Images are [height, width, 3], sRGB, 0 to 1, over white. Results are data URIs, so that the browser asks
-nobody for them.
+Images are [height, width, 3], sRGB, 0 to 1, over white.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from torch import Tensor
 
 Comparison = Literal["Flip", "Photograph", "Render", "Difference"]
 FLIP_MS = 700
-"""Photograph and render take turns this often."""
+"""Milliseconds for which each of photograph and render is shown."""
 
 
 def data_uri(first: Image.Image, *others: Image.Image, lossy: int = 85) -> str:
@@ -30,13 +29,13 @@ def data_uri(first: Image.Image, *others: Image.Image, lossy: int = 85) -> str:
 
 
 def as_picture(image: Float[Tensor, "height width 3"]) -> Image.Image:
-    """8 bits for each colour."""
+    """An image with 8 bits for each colour."""
     pixels = (image.detach().clamp(0, 1) * 255).round().to(torch.uint8)
     return Image.fromarray(pixels.cpu().numpy())
 
 
 def thumbnail(image: Float[Tensor, "height width 3"], size: int = 72) -> str:
-    """A small square that shows the whole image, on white."""
+    """The whole image in a small white square."""
     picture = as_picture(image)
     picture.thumbnail((size, size))
     square = Image.new("RGB", (size, size), "white")
@@ -45,7 +44,7 @@ def thumbnail(image: Float[Tensor, "height width 3"], size: int = 72) -> str:
 
 
 def small(image: Float[Tensor, "height width 3"], size: int = 160) -> np.ndarray:
-    """For a frustum: longer side at most `size`, [height, width, 3] uint8."""
+    """The image reduced to `size` pixels at its longer side; [height, width, 3] uint8."""
     picture = as_picture(image)
     picture.thumbnail((size, size))
     return np.asarray(picture)

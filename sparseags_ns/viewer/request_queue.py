@@ -1,7 +1,8 @@
-"""Requests from people: search this view now, leave it out, trust it. Wiring: meets `model`.
+"""The queue of requests made in the viewer: search a view, leave it out, trust it.
 
-Anyone may ask, from any thread; requests are carried out with the trainer's lock held, by the training thread between
-two steps, or by the viewer's thread while no steps are made (paused, finished, or only looked at). Each gets an answer.
+Any thread may add a request. Requests are carried out with the trainer's lock held: by the training thread between two
+steps, or by the viewer's thread while no steps are made (run paused, finished, or opened from its folder). Each gets an
+answer.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import torch
 
@@ -28,9 +29,7 @@ from sparseags_ns.outliers.settings import MIN_VIEWS, RepairSettings
 from sparseags_ns.runs.record import Decision, Event
 from sparseags_ns.runs.search_log import SearchLog
 from sparseags_ns.viewer.live_search import LiveSearch
-
-if TYPE_CHECKING:
-    from sparseags_ns.plugin.model import SparseAGSModel
+from sparseags_ns.viewer.model import ViewedModel
 
 Action = Literal["search", "leave out", "trust"]
 
@@ -68,7 +67,7 @@ class LockYielder(Observer):
 
 @dataclass(frozen=True)
 class Request:
-    """What somebody wants done with a view."""
+    """A request for one view."""
 
     action: Action
     view: int
@@ -76,30 +75,30 @@ class Request:
 
 @dataclass(frozen=True)
 class Training:
-    """What is needed of a trainer in order to change the run."""
+    """The parts of a trainer that requests need in order to change the run."""
 
     preset: Preset
     optimizers: dict[str, torch.optim.Optimizer]
     goes_on: Callable[[], bool]
-    """Whether more steps will follow."""
+    """Tells whether more steps follow."""
 
 
 class RequestQueue:
-    """Where requests are handed in."""
+    """Requests in the order in which they were made, and their answers."""
 
-    def __init__(self, model: SparseAGSModel) -> None:
+    def __init__(self, model: ViewedModel) -> None:
         self.live = LiveSearch()
         self.training: Training | None = None
-        """Set by the training callback; None where a run is only looked at."""
+        """Set by the training callback; None for a run opened from its folder."""
         self.answers: deque[str] = deque(maxlen=20)
-        """What came of the requests, newest last."""
+        """Answers to the requests, newest last."""
         self._model = model
         self._requests: queue.SimpleQueue[Request] = queue.SimpleQueue()
 
     def ask(self, request: Request) -> None:
-        """Hand in a request; it is carried out soon, and answered in `answers`."""
+        """Add a request; it is carried out soon and answered in `answers`."""
         busy = self.live.now.doing
-        when = "before the next step" if busy is None else f"after what is being done ({busy})"
+        when = "before the next step" if busy is None else f"when this is done: {busy}"
         self.answers.append(f"View {self._name(request.view)}: {request.action}, {when}.")
         self._requests.put(request)
 
@@ -109,7 +108,7 @@ class RequestQueue:
         return not self._requests.empty()
 
     def work(self) -> None:
-        """Carry out all that was asked for. The trainer's lock has to be held."""
+        """Carry out all requests. The trainer's lock must be held."""
         while self.has_work:
             request = self._requests.get()
             try:
@@ -118,13 +117,13 @@ class RequestQueue:
                 self._answer(f"View {self._name(request.view)}: the search was interrupted; nothing was changed.")
                 raise
             except Exception as error:
-                # Whoever asks for something in the viewer must not lose the run by it.
+                # A failed request must not end the run.
                 self._answer(f"View {self._name(request.view)}: {request.action} failed: {error}")
                 warn(f"{request.action} by hand failed, and the run goes on", traceback.format_exc())
 
     @property
     def changes(self) -> bool:
-        """Whether something may still become of the run; else requests only tell."""
+        """Whether requests can still change the run; otherwise they only report."""
         return self.training is not None and self.training.goes_on()
 
     def _carry_out(self, request: Request) -> str:
@@ -132,7 +131,7 @@ class RequestQueue:
             return self._search(request.view)
         name = self._name(request.view)
         if not self.changes:
-            return f"View {name}: no more steps follow, so nothing would come of it. Train longer to {request.action}."
+            return f"View {name}: no more steps follow, so it would have no effect. Train longer to {request.action}."
         return self._set_trust(request.view, request.action == "trust")
 
     def _set_trust(self, view: int, trust: bool) -> str:
@@ -144,32 +143,29 @@ class RequestQueue:
         model.trusted[view] = trust
         decision = Decision("trust" if trust else "leave out", view, "asked for in the viewer", {})
         model.record.events.append(Event(model.steps_done, decision))
-        return f"View {name} {'takes part from now on' if trust else 'is left out from now on'}."
+        return f"View {name} {'is trusted from now on' if trust else 'is left out from now on'}."
 
     def _search(self, view: int) -> str:
         model, name, started = self._model, self._name(view), time.monotonic()
-        views, standing = model.views.to(model.device), model.reconstruction()
+        views, fit = model.views.to(model.device), model.reconstruction()
         preset = SPARSEAGS if self.training is None else self.training.preset
-        fit = Reconstruction(standing.gaussians, standing.cameras, standing.trusted)
-        fitter = ShortFitter(views, preset)
-        context = RepairContext(views, fitter, RepairSettings(), standing.cameras.T_camera_world)
+        context = RepairContext(views, ShortFitter(views, preset), RepairSettings(), fit.cameras.T_camera_world)
         log = SearchLog(model.steps_done, by="hand")
         with self.live.doing(f"searching view {name}"), observed_by(log, self.live):
             found = search_manually(context, fit, view)
+        cameras = model.cameras()
         if found.fit is not None and self.changes:
             self._adopt(fit, found.fit, view)
-        changed = found.fit is not None and self.changes
-        model.record.searches += log.decided(
-            found.fit.cameras if found.fit is not None and changed else model.cameras()
-        )
+            cameras = found.fit.cameras
+        model.record.searches += log.decided(cameras)
         model.record.events.append(Event(model.steps_done, found.decision))
-        return _told(name, found, self.changes, time.monotonic() - started)
+        return _answer_to(name, found, self.changes, time.monotonic() - started)
 
     def _adopt(self, fit: Reconstruction, found: Reconstruction, view: int) -> None:
-        """Go on from a pose that was found, while steps are coarse with the splat that goes with it.
+        """Continue from a pose that was found; in the coarse stages also from the search's splat.
 
-        Later that splat would cost the detail of all views, and the run keeps its own; what the view had painted from
-        its wrong pose fades in the steps to come.
+        In the fine stages the search's splat lacks the detail of all views, so the run keeps its own; what the view
+        had drawn from its wrong pose fades in the following steps.
         """
         model, training = self._model, self.training
         assert training is not None
@@ -194,14 +190,14 @@ class RequestQueue:
         return self._model.views.names[view]
 
 
-def _told(name: str, found: ManualSearch, changes: bool, seconds: float) -> str:
+def _answer_to(name: str, found: ManualSearch, changes: bool, seconds: float) -> str:
     numbers = found.decision.numbers
     if found.fit is None:
-        return f"View {name} stays where it is: {found.decision.why} ({seconds:.0f} s)."
-    sums = f"sum of errors {numbers['sum_own']:.3g}, there {numbers['sum_found']:.3g}; {seconds:.0f} s"
+        return f"View {name} keeps its pose: {found.decision.why} ({seconds:.0f} s)."
+    sums = f"sum of errors {numbers['sum_own']:.3g} here, {numbers['sum_found']:.3g} there; {seconds:.0f} s"
     if not changes:
         return (
-            f"View {name} fits better {numbers['rotation_deg']:.0f} degrees from here ({sums}). Nothing was changed, "
-            "since no more steps follow: train again with its new pose, or longer."
+            f"View {name} fits better {numbers['rotation_deg']:.0f} degrees from its pose ({sums}). Nothing was "
+            "changed, since no more steps follow: train longer, or again with the new pose."
         )
-    return f"View {name} now stands {numbers['rotation_deg']:.0f} degrees from where it was ({sums})."
+    return f"View {name} was rotated by {numbers['rotation_deg']:.0f} degrees ({sums})."

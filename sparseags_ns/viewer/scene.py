@@ -1,7 +1,7 @@
-"""Cameras and hypotheses in the viewer's scene.
+"""Cameras and pose hypotheses in the viewer's 3D scene.
 
-Each view has a frustum with its photograph, coloured by its status, and a thin grey one where its camera was given;
-a line joins the two. A running search shows its hypotheses as points, bright where the photograph fits well.
+Each view has a frustum with its photograph, coloured by its status, and a thin grey frustum at its initial pose; a line
+joins the two. A running search shows its hypotheses as points, brighter for lower losses.
 
 Frames: `world`, normalised; viser's world is SCALE times as large; cameras OpenCV, as viser has them too.
 """
@@ -27,19 +27,19 @@ from sparseags_ns.viewer.state import COLORS
 FRUSTUM = 1.0
 """Size of a frustum, in viser's units."""
 GHOST = 0.7
-"""Of a given camera's."""
+"""Size of an initial camera's frustum, in viser's units."""
 GHOST_COLOR = (150, 150, 165)
 FINALIST_COLOR = (255, 255, 255)
 INSIDE = 1.2
-"""A browser's camera nearer to a frustum than this looks out of it, in viser's units."""
+"""Distance below which a browser's camera counts as inside a frustum, in viser's units."""
 SHORTEST_LINE = 0.05
-"""A motion by less is not drawn, in viser's units (and a line of no length has no direction)."""
+"""Shortest line that is drawn, in viser's units (a line of no length has no direction)."""
 
 
 def score_colors(losses: Float[Tensor, " hypotheses"]) -> np.ndarray:
-    """From dark violet (bad) over orange to bright yellow (best); [hypotheses, 3] uint8. Pure.
+    """Colours from dark violet (worst) over orange to bright yellow (best); [hypotheses, 3] uint8.
 
-    Ranks count, not values: losses of poses that are all wrong lie close together.
+    Coloured by rank, not value: losses of poses that are all wrong lie close together.
     """
     ranks = losses.argsort().argsort().to(torch.float32) / max(len(losses) - 1, 1)
     stops = torch.tensor([[252, 255, 164], [249, 142, 9], [188, 55, 84], [87, 16, 110], [30, 12, 60]]).float()
@@ -50,13 +50,13 @@ def score_colors(losses: Float[Tensor, " hypotheses"]) -> np.ndarray:
 
 
 def placement(T_camera_world: Float[Tensor, "4 4"]) -> tuple[np.ndarray, np.ndarray]:
-    """A camera's wxyz and position in viser's world. Pure."""
+    """Orientation (wxyz) and position of a camera in viser's world."""
     T_world_camera = se3.inverse(T_camera_world.detach().double().cpu()).numpy()
     return transforms.SO3.from_matrix(T_world_camera[:3, :3]).wxyz, T_world_camera[:3, 3] * SCALE
 
 
 def vertical_fov(cameras: Cameras, view: int) -> float:
-    """Radians. Pure."""
+    """Vertical field of view of a camera, radians."""
     return float(2 * torch.atan(cameras.height / 2 / cameras.K[view, 1, 1].detach()))
 
 
@@ -68,7 +68,7 @@ class Scene:
 
         Args:
             images: one for each view, [height, width, 3] uint8.
-            clicked: told which view somebody clicked at.
+            clicked: called with the view whose frustum was clicked.
         """
         self._server, self._images, self._clicked = server, images, clicked
         self.frusta: dict[int, viser.CameraFrustumHandle] = {}
@@ -89,12 +89,12 @@ class Scene:
         shown: bool = True,
         ghosts: bool = True,
     ) -> None:
-        """Bring all frusta up to date.
+        """Update all frusta.
 
         Args:
-            eyes: where browsers' cameras stand, in viser's world: nobody wants to see a frustum from inside.
-            shown: whether cameras are to be seen at all.
-            ghosts: whether given cameras are.
+            eyes: positions of the browsers' cameras in viser's world; frusta around them are hidden.
+            shown: whether any cameras are visible.
+            ghosts: whether initial cameras are visible.
         """
 
         def seen(position: np.ndarray) -> bool:
@@ -116,7 +116,7 @@ class Scene:
                 self._join(view, ghost_position, position, status, with_ghost and seen(position))
 
     def _add_frustum(self, view: int, fov: float, aspect: float, status: ViewStatus) -> None:
-        """Under the name that nerfstudio gives it, and with a colour, which viser cannot change."""
+        """Add a frustum under nerfstudio's name for it; viser cannot change the colour of an existing one."""
         visible = self.frusta[view].visible if view in self.frusta else True
         handle = self._server.scene.add_camera_frustum(
             f"/cameras/camera_{view:05d}",
@@ -136,7 +136,7 @@ class Scene:
         self._ghosts[view] = self._server.scene.add_camera_frustum(name, fov, aspect, GHOST, GHOST_COLOR)
 
     def _join(self, view: int, start: np.ndarray, end: np.ndarray, status: ViewStatus, visible: bool) -> None:
-        """A line, redrawn only if it has changed by what can be seen."""
+        """Draw the line between both frusta, again only if its ends moved visibly."""
         drawn = self._lines.get(view)
         ends = np.stack([start, end])
         if not visible or np.linalg.norm(end - start) < SHORTEST_LINE:
@@ -158,10 +158,10 @@ class Scene:
         losses: Float[Tensor, " hypotheses"],
         finalists: Float[Tensor, "finalists 4 4"] | None,
     ) -> None:
-        """A search: its hypotheses, and the refined poses once it has ended.
+        """Show a search: its hypotheses, and its finalists once it has ended.
 
         Args:
-            number: of the search; one and the same is drawn once, and once more when it ends.
+            number: number of the search; each is drawn once, and again when it ends.
         """
         stage = 2 * number + (finalists is not None)
         if stage == self._shown:
@@ -183,7 +183,7 @@ class Scene:
             self._finalists.append(handle)
 
     def hide_hypotheses(self) -> None:
-        """Remove what a search left."""
+        """Remove hypotheses and finalists."""
         self._shown = -1
         if self._cloud is not None:
             self._cloud.remove()
@@ -194,7 +194,7 @@ class Scene:
 
 
 def look(client: viser.ClientHandle, T_camera_world: Float[Tensor, "4 4"], fov: float, distance: float) -> None:
-    """Put a browser's camera where another one stands, turning around a point `distance` (run's world) ahead."""
+    """Move a browser's camera to a pose; it orbits a point `distance` ahead (units of the run's world)."""
     T = se3.inverse(T_camera_world.detach().double().cpu()).numpy()
     camera: Any = client.camera
     with client.atomic():

@@ -1,4 +1,4 @@
-"""What the viewer shows of a run, as plain values: one row for each view, the phase, what is being done. Pure.
+"""The content of the panel as plain values: one row for each view, and a headline for the run. Pure functions.
 
 Units: degrees; percent of the mean distance to the object; errors as in the run's history (runs/record.py).
 """
@@ -12,8 +12,8 @@ from typing import Literal
 
 from sparseags_ns.runs.record import HistoryRow, Phase, ViewStatus
 
-Mode = Literal["training", "paused", "completed", "looking"]
-"""Of a run; `looking` where it was loaded from its folder."""
+Mode = Literal["training", "paused", "completed", "opened"]
+"""State of the run shown; `opened` if it was loaded from its folder."""
 
 COLORS: dict[ViewStatus, tuple[int, int, int]] = {
     ViewStatus.TRUSTED: (64, 192, 120),
@@ -29,23 +29,23 @@ COLORS: dict[ViewStatus, tuple[int, int, int]] = {
 
 @dataclass(frozen=True)
 class ViewRow:
-    """One view."""
+    """One row of the table of views."""
 
     name: str
     status: ViewStatus
     error: float | None
     """None before the first step."""
     ratio: float | None
-    """Error over the trusted views' median."""
+    """Error over the median of the trusted views."""
     rotation_deg: float | None
     moved_percent: float | None
 
 
 def view_rows(names: Sequence[str], last: HistoryRow | None, statuses: Sequence[ViewStatus]) -> list[ViewRow]:
-    """The table of the views.
+    """The rows of the table of views.
 
     Args:
-        last: newest row of the history.
+        last: newest row of the history; None before the first step.
     """
     usual = _usual(last, statuses)
     rows = []
@@ -71,20 +71,20 @@ def _usual(last: HistoryRow | None, statuses: Sequence[ViewStatus]) -> float | N
 
 @dataclass(frozen=True)
 class Headline:
-    """Where the run stands, in words."""
+    """Phase and progress of the run in words."""
 
     title: str
     detail: str
     percent: float
-    """Of the steps."""
+    """Share of the steps done."""
 
 
 def headline(mode: Mode, steps_done: int, num_steps: int, phases: Sequence[Phase], doing: str | None) -> Headline:
-    """Phase and progress.
+    """The headline of a run.
 
     Args:
         phases: of the schedule, as in history.json.
-        doing: what holds the steps at the moment, if anything does.
+        doing: activity that holds the steps at the moment; None if there is none.
     """
     percent = 100 * min(steps_done / max(num_steps, 1), 1.0)
     steps = f"step {steps_done} of {num_steps}"
@@ -92,7 +92,7 @@ def headline(mode: Mode, steps_done: int, num_steps: int, phases: Sequence[Phase
         if doing.startswith("searching"):
             return Headline(doing.capitalize(), steps, percent)
         return Headline("Repairing the poses", f"{doing}; {steps}", percent)
-    if mode == "looking":
+    if mode == "opened":
         return Headline("A finished run" if percent >= 100 else "An unfinished run", steps, percent)
     if mode == "completed":
         return Headline("Finished" if percent >= 100 else "Stopped", steps, percent)

@@ -1,8 +1,7 @@
-"""The panel's text: header, table of views, curve of errors, answers, as viser's markdown shows them. Pure.
+"""The panel's text as MDX, which viser's browser side renders: header, table of views, curves, log. Pure functions.
 
-viser's browser side takes MDX, so that plain JSX elements may stand in it: tables with small pictures, and curves as
-SVG, which need no plotting library in the browser. Everything that comes from outside (names of photographs) goes in as
-a quoted string, never as markup.
+MDX allows plain JSX elements: tables with thumbnails, and curves as SVG, which need no plotting library in the browser.
+Text from outside (names of photographs) is inserted as a quoted string, never as markup.
 """
 
 from __future__ import annotations
@@ -18,31 +17,31 @@ PALETTE = (
     "#4dabf7", "#ffd43b", "#b197fc", "#63e6be", "#ffa94d", "#f783ac", "#a9e34b", "#66d9e8",
     "#e599f7", "#ffe8a3", "#91a7ff", "#8ce99a", "#ffc078", "#faa2c1", "#c0eb75", "#99e9f2",
 )  # fmt: skip
-"""Of the views' curves and dots, in order; none is red, which says outlier."""
+"""Colours of the views' curves, in order; none is red, which marks untrusted views."""
 RED = "#f05050"
 GRAY = "#909296"
 LEGEND = "Squared error over the object's area, by step. Colours: the frames of the photographs; red: not trusted."
 WIDTH, HEIGHT = 340, 220
-"""Of the curve, pixels."""
+"""Size of the error curves, pixels."""
 
 
 def quoted(text: str) -> str:
-    """Text as a JSX expression: nothing in it is taken for markup."""
+    """Text as a JSX string expression, in which nothing is parsed as markup."""
     return "{" + json.dumps(text).replace("\u2028", " ").replace("\u2029", " ") + "}"
 
 
 def rgb(color: tuple[int, int, int]) -> str:
-    """A colour as the browser writes it."""
+    """An sRGB colour in CSS notation."""
     return "#{:02x}{:02x}{:02x}".format(*color)
 
 
 def color_of(index: int, row: ViewRow) -> str:
-    """Of a view's curve and dot."""
+    """Colour of a view's curve and frame."""
     return PALETTE[index % len(PALETTE)] if row.status.in_use else RED
 
 
 def header(head: Headline, gaussians: int, answer: str | None) -> str:
-    """Phase, progress in words, and what came of the last request."""
+    """Phase, progress, and the answer to the last request."""
     detail = f"{head.detail}; {gaussians:,} Gaussians"
     lines = [
         f'<div style={{{{fontSize:"1.05em",fontWeight:600}}}}>{quoted(head.title)}</div>',
@@ -55,7 +54,7 @@ def header(head: Headline, gaussians: int, answer: str | None) -> str:
 
 
 def table(rows: Sequence[ViewRow], thumbnails: Sequence[str], selected: int) -> str:
-    """The views: picture, name, error, motion, status.
+    """The table of views: thumbnail, name, error, motion, status.
 
     Args:
         thumbnails: data URIs.
@@ -149,7 +148,7 @@ def _label(x: float, y: float, text: str, anchor: str) -> str:
 
 
 def picture(source: str, caption: str) -> str:
-    """One picture as wide as the panel, and what it is."""
+    """A picture as wide as the panel, with a caption."""
     return (
         f'<div><img src="{source}" style={{{{width:"100%",borderRadius:"6px",imageRendering:"auto"}}}}/>'
         f'<div style={{{{color:"{GRAY}",fontSize:"0.8em"}}}}>{quoted(caption)}</div></div>'
@@ -157,16 +156,16 @@ def picture(source: str, caption: str) -> str:
 
 
 def log(events: Sequence[Event], decisions: Sequence[Decision], names: Sequence[str]) -> str:
-    """What was decided, newest first: by hand, then by the run's own outlier repair."""
-    lines = [_told(one.decision, "by hand, ", names) for one in reversed(events)]
-    lines += [_told(one, "", names) for one in reversed(decisions)]
+    """Decisions, newest first: those made by hand, then those of outlier repair."""
+    lines = [_decision(one.decision, "by hand, ", names) for one in reversed(events)]
+    lines += [_decision(one, "", names) for one in reversed(decisions)]
     if not lines:
-        return f'<div style={{{{color:"{GRAY}",fontSize:"0.85em"}}}}>{quoted("Nothing was decided yet.")}</div>'
+        return f'<div style={{{{color:"{GRAY}",fontSize:"0.85em"}}}}>{quoted("No decisions yet.")}</div>'
     items = "".join(f'<li style={{{{marginBottom:"0.3em"}}}}>{line}</li>' for line in lines)
     return f'<ul style={{{{fontSize:"0.82em",paddingLeft:"1.2em",margin:0}}}}>{items}</ul>'
 
 
-def _told(decision: Decision, who: str, names: Sequence[str]) -> str:
+def _decision(decision: Decision, who: str, names: Sequence[str]) -> str:
     view = "all views" if decision.view is None else f"view {names[decision.view]}"
     values = ", ".join(_figure(key, value) for key, value in decision.numbers.items() if math.isfinite(value))
     figures = f'<span style={{{{color:"{GRAY}"}}}}>{quoted(f" ({values})")}</span>' if values else ""

@@ -1,5 +1,5 @@
-"""The viewer's own thread: reads the run once a second, brings panel and scene up to date, and carries out requests
-while no training thread does."""
+"""The viewer's own thread: reads the run once a second, updates panel and scene, and carries out requests while no
+training thread does."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from sparseags_ns.metrics.images import over_white
 from sparseags_ns.optimization.observer import observed_by
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.viewer import pictures
+from sparseags_ns.viewer.model import ViewedModel
 from sparseags_ns.viewer.panel import Panel, Shown
 from sparseags_ns.viewer.request_queue import LockYielder, RequestQueue, SearchInterruptedError
 from sparseags_ns.viewer.scene import Scene, look, vertical_fov
@@ -30,29 +31,27 @@ from sparseags_ns.viewer.state import Mode, headline, view_rows
 if TYPE_CHECKING:
     from nerfstudio.viewer.viewer import Viewer
 
-    from sparseags_ns.plugin.model import SparseAGSModel
-
 PERIOD = 1.0
-"""Seconds between two looks at the run."""
+"""Seconds between two updates."""
 COMPARISON_PERIOD = 6.0
-"""A comparison is rendered anew after so many seconds of training."""
+"""Seconds of training after which a comparison is rendered again."""
 LINGER = 20.0
-"""Hypotheses stay in sight for so many seconds after a search."""
+"""Seconds for which hypotheses stay visible after a search."""
 RESOLUTION_AFTER = 512
-"""Once no more steps are made, renders have at least so many pixels."""
+"""Lower limit of a render's longer side once no more steps are made, pixels."""
 EVENTS = 30
-"""So many are shown."""
+"""Number of recorded events that the panel lists."""
 
 
 class ViewerUpdater:
-    """Keeps one viewer up to date."""
+    """Keeps panel and scene of one viewer up to date."""
 
-    def __init__(self, viewer: Viewer, model: SparseAGSModel, desk: RequestQueue) -> None:
-        self._viewer, self._model, self._desk = viewer, model, desk
+    def __init__(self, viewer: Viewer, model: ViewedModel, requests: RequestQueue) -> None:
+        self._viewer, self._model, self._requests = viewer, model, requests
         views = model.views
         white = over_white(views.images, views.masks).cpu()
         self._photographs = white
-        self.panel = Panel(viewer, views.names, [pictures.thumbnail(one) for one in white], desk, self._jump)
+        self.panel = Panel(viewer, views.names, [pictures.thumbnail(one) for one in white], requests, self._jump)
         images = [pictures.small(one) for one in white]
         self._scene = Scene(viewer.viser_server, images, self._clicked)
         self._compared_at, self._compared_step = 0.0, -1
@@ -61,9 +60,9 @@ class ViewerUpdater:
         viewer.viser_server.on_client_connect(lambda client: self._jump(client, None))
 
     def start(self) -> None:
-        """Begin; the thread ends with the process."""
+        """Start the thread, which ends with the process."""
         if self._viewer.trainer is None:
-            # nerfstudio traces renders line by line, in which kernels that are not on disk yet compile for minutes.
+            # nerfstudio traces renders line by line, which would make kernels that are not cached compile for minutes.
             with torch.no_grad():
                 rasterize(
                     self._model.gaussians(),
@@ -82,16 +81,16 @@ class ViewerUpdater:
             try:
                 self._turn()
             except Exception:
-                # The panel must not take the run with it; what is wrong is said, and the next turn tries again.
+                # An error in the panel must not end the run: it is printed, and the next turn tries again.
                 warn("the viewer's panel could not be brought up to date", traceback.format_exc(limit=4))
                 time.sleep(10 * PERIOD)
             time.sleep(PERIOD)
 
     def _turn(self) -> None:
-        if self._mode() != "training" and self._desk.has_work:
+        if self._mode() != "training" and self._requests.has_work:
             yielding = LockYielder(self._viewer.train_lock, self._stopped)
             with self._lock(), contextlib.suppress(SearchInterruptedError), observed_by(yielding):
-                self._desk.work()
+                self._requests.work()
         if not self._viewer.viser_server.get_clients():
             return
         if self._mode() == "completed" and not self._sharp:
@@ -101,8 +100,8 @@ class ViewerUpdater:
         self._compare()
 
     def refresh(self) -> None:
-        """Panel and scene as the run stands."""
-        model, desk = self._model, self._desk
+        """Update panel and scene to the present state."""
+        model, requests = self._model, self._requests
         with self._lock(), torch.no_grad():
             cameras, trusted = model.cameras().detach(), model.trusted.tolist()
             center, gaussians = model.gaussians().center, model.num_points
@@ -110,13 +109,13 @@ class ViewerUpdater:
             rows, events, decisions = tuple(record.rows), tuple(record.events[-EVENTS:]), record.decisions
             statuses = record.statuses(trusted, model.views.posed.tolist())
         table = view_rows(model.views.names, rows[-1] if rows else None, statuses)
-        now = desk.live.now
+        now = requests.live.now
         steps = max(record.num_steps, model.steps_done)
         self.panel.refresh(
             Shown(
                 headline(self._mode(), model.steps_done, steps, record.phases, now.doing),
                 gaussians,
-                desk.answers[-1] if desk.answers else None,
+                requests.answers[-1] if requests.answers else None,
                 tuple(table),
                 rows,
                 record.phases,
@@ -141,7 +140,7 @@ class ViewerUpdater:
             self._scene.show_hypotheses(now.number, now.centers, now.losses, now.finalists)
 
     def _compare(self) -> None:
-        """Photograph and render of the chosen view, if asked for, or if they are old."""
+        """Update the comparison of photograph and render if it was requested or is old."""
         old = time.monotonic() - self._compared_at > COMPARISON_PERIOD
         if not (self.panel.wants_comparison or (old and self._model.steps_done > self._compared_step)):
             return
@@ -152,7 +151,7 @@ class ViewerUpdater:
         photograph = self._photographs[view]
         self._compared_at, self._compared_step = time.monotonic(), self._model.steps_done
         caption = f"view {self._model.views.names[view]}, step {self._model.steps_done}"
-        words = {"Flip": "photograph and render take turns", "Difference": "red: where they differ"}
+        words = {"Flip": "photograph and render alternate", "Difference": "red: where they differ"}
         detail = words.get(self.panel.how, self.panel.how.lower())
         self.panel.show_comparison(pictures.compared(photograph, rendered, self.panel.how), f"{caption}: {detail}")
 
@@ -174,7 +173,7 @@ class ViewerUpdater:
         self.panel.wants_comparison = True
 
     def _take_over_frusta(self) -> None:
-        """nerfstudio's own show and hide ours from now on."""
+        """Replace nerfstudio's frusta; its show and hide buttons act on ours from now on."""
         for handle in self._viewer.camera_handles.values():
             handle.remove()
         self.refresh()
@@ -182,21 +181,21 @@ class ViewerUpdater:
 
     def _mode(self) -> Mode:
         trainer = self._viewer.trainer
-        return "looking" if trainer is None else trainer.training_state
+        return "opened" if trainer is None else trainer.training_state
 
     def _lock(self) -> AbstractContextManager[object]:
         return self._viewer.train_lock or contextlib.nullcontext()
 
     def _stopped(self) -> bool:
-        """Whether the run was stopped while it is paused."""
+        """Whether a paused run was stopped."""
         trainer = self._viewer.trainer
         return trainer is not None and trainer.training_state == "paused" and getattr(trainer, "stop_training", False)
 
 
 def overview(cameras: Cameras) -> tuple[Float[Tensor, "4 4"], float, float]:
-    """A pose from which the object and most cameras are seen, its vertical field of view, and its distance.
+    """A pose that shows the object and most cameras, its vertical field of view in radians, and its distance.
 
-    It is near the first camera, and of some such poses the one whose view of the object no other camera is in.
+    Of a few poses near the first camera, the one whose view of the object is least obstructed by another camera.
     """
     fov_deg, distance = 45.0, 2.3 * float(cameras.centers.norm(dim=-1).mean())
     azimuth_deg, elevation_deg, _ = (value[0] for value in orbit_angles(cameras.centers))
@@ -209,7 +208,7 @@ def overview(cameras: Cameras) -> tuple[Float[Tensor, "4 4"], float, float]:
 
 
 def _clearance(pose: Float[Tensor, "4 4"], cameras: Cameras) -> float:
-    """How far from the middle of the picture the nearest camera in front of the object is: tangent of the angle."""
+    """Tangent of the angle between the picture's centre and the nearest camera in front of the object."""
     seen = cameras.centers @ pose[:3, :3].mT + pose[:3, 3]
     tangents = seen[:, :2].norm(dim=-1) / seen[:, 2].clamp_min(1e-6)
     return float(torch.where(seen[:, 2] < pose[2, 3], tangents, torch.inf).min().clamp(max=10.0))

@@ -17,9 +17,8 @@ from viser.theme import TitlebarConfig, TitlebarImage
 from sparseags_ns.method_configs.sparseags import sparseags
 from sparseags_ns.plugin.trainer import SparseAGSTrainerConfig
 from sparseags_ns.viewer import address
-from sparseags_ns.viewer.address import kept_local, tell_address, tunnel
-from sparseags_ns.viewer.page import copy_without_the_web, own_page, serve_own_page
-from sparseags_ns.viewer.theme import without_the_web
+from sparseags_ns.viewer.address import announce_address, local_unless_named, tunnel
+from sparseags_ns.viewer.page import copy_without_the_web, own_page, serve_own_page, set_title_bar
 
 BUILD = Path(viser.__file__).parent / "client" / "build"
 
@@ -66,7 +65,7 @@ def test_our_title_bar_replaces_nerfstudios(server: viser.ViserServer) -> None:
     web = "https://docs.nerf.studio/logo.png"
     logo = TitlebarImage(image_url_light=web, image_url_dark=web, image_alt="logo", href=None)
     server.gui.configure_theme(titlebar_content=TitlebarConfig(buttons=(), image=logo))
-    without_the_web(server)
+    set_title_bar(server)
     messages = server._websock_server._broadcast_buffer.message_from_id.values()
     (theme,) = (one for one in messages if isinstance(one, ThemeConfigurationMessage))
     assert theme.titlebar_content is not None and theme.titlebar_content["image"] is not None
@@ -103,7 +102,7 @@ def test_ns_viewer_listens_to_this_machine_unless_asked(
     monkeypatch.setattr("sparseags_ns.plugin.trainer.command_line", lambda: arguments)
     config.viewer = ViewerConfig()
     assert config.viewer.websocket_host == host
-    assert kept_local(ViewerConfig(websocket_host="10.0.0.7"), []).websocket_host == "10.0.0.7"
+    assert local_unless_named(ViewerConfig(websocket_host="10.0.0.7"), []).websocket_host == "10.0.0.7"
 
 
 def test_ns_train_listens_to_this_machine_unless_asked() -> None:
@@ -116,7 +115,7 @@ def test_one_line_says_how_to_open_it(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[tuple[str, str]] = []
     monkeypatch.setattr(address, "announce", lambda *words: said.append(words))
     monkeypatch.setattr(address, "warn", lambda *words: said.append(words))
-    tell_address("127.0.0.1", 7007)
-    tell_address("0.0.0.0", 7007)
+    announce_address("127.0.0.1", 7007)
+    announce_address("0.0.0.0", 7007)
     assert "http://127.0.0.1:7007" in said[0][0] and "ssh -N -L 7007:127.0.0.1:7007" in said[0][1]
     assert "whole network" in said[1][0] and tunnel("127.0.0.1", 7007) in said[0][1]

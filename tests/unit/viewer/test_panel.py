@@ -1,4 +1,4 @@
-"""The panel on a real server: what buttons hand in, and that viser keeps telling of presses."""
+"""The panel on a real server: requests made by buttons, and repeated presses."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import pytest
 import viser
 from viser import GuiEvent
 
+from sparseags_ns.runs.record import ViewStatus
 from sparseags_ns.viewer.panel import JUMP, LEAVE_OUT, NOTHING, OVERVIEW, SEARCH, Panel, Shown
 from sparseags_ns.viewer.request_queue import Request, RequestQueue
 from sparseags_ns.viewer.state import Headline, ViewRow
 
 ROWS = (
-    ViewRow("a", "trusted", 0.01, 1.0, 0.1, 0.2),
-    ViewRow("b", "outlier", 0.05, 5.0, 30.0, 40.0),
+    ViewRow("a", ViewStatus.TRUSTED, 0.01, 1.0, 0.1, 0.2),
+    ViewRow("b", ViewStatus.UNTRUSTED, 0.05, 5.0, 30.0, 40.0),
 )
 SHOWN = Shown(Headline("Refining at 64 px", "step 1 of 2", 50.0), 10, None, ROWS, (), (), 2, (), ())
 
@@ -34,12 +35,12 @@ def server() -> Iterator[viser.ViserServer]:
 
 @pytest.fixture
 def made(server: viser.ViserServer) -> tuple[Panel, RequestQueue, list[Any]]:
-    """A panel, its desk, and the jumps it asked for."""
+    """A panel, its request queue, and the jumps it asked for."""
     model, jumps = SimpleNamespace(views=SimpleNamespace(names=("a", "b"))), []
-    desk = RequestQueue(model)  # type: ignore[arg-type]
+    requests = RequestQueue(model)  # type: ignore[arg-type]
     viewer: Any = SimpleNamespace(viser_server=server, stats_markdown=server.gui.add_markdown(""))
-    panel = Panel(viewer, ("a", "b"), ["data:,"] * 2, desk, lambda client, view: jumps.append(view))
-    return panel, desk, jumps
+    panel = Panel(viewer, ("a", "b"), ["data:,"] * 2, requests, lambda client, view: jumps.append(view))
+    return panel, requests, jumps
 
 
 def press(panel: Panel, label: str) -> Any:
@@ -50,15 +51,15 @@ def press(panel: Panel, label: str) -> Any:
 
 
 def test_presses_are_handed_in_for_the_chosen_view(made: tuple[Panel, RequestQueue, list[Any]]) -> None:
-    panel, desk, jumps = made
+    panel, requests, jumps = made
     panel.select(1)
     assert panel.selected == 1
     for label in (SEARCH, LEAVE_OUT, JUMP, OVERVIEW):
         assert press(panel, label).value == NOTHING, "else the next press of the same button is not told"
     press(panel, NOTHING)
-    asked = [desk._requests.get() for _ in range(desk._requests.qsize())]
+    asked = [requests._requests.get() for _ in range(requests._requests.qsize())]
     assert asked == [Request("search", 1), Request("leave out", 1)] and jumps == [1, None]
-    assert desk.answers[0] == "View b: search, before the next step."
+    assert requests.answers[0] == "View b: search, before the next step."
 
 
 def test_what_has_not_changed_is_not_sent_again(

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from sparseags_ns.viewer import pictures
-from sparseags_ns.viewer.pacing import SHORTEST, YIELD, render_due, waits
+from sparseags_ns.viewer.pacing import MAX_WAIT, MIN_PERIOD, render_due, training_waits
 from sparseags_ns.viewer.scene import SCALE, placement, score_colors
 from sparseags_ns.viewer.updater import overview
 from sparseags_ns.views import Views
@@ -76,10 +76,11 @@ def test_the_first_look_shows_object_and_cameras(make_views: Callable[..., Views
     assert distance == pytest.approx(float(seen[-1, 2]), rel=1e-3) and height[-1] < 0.05
 
 
-def test_renders_nobody_asked_for_take_a_small_share() -> None:
-    assert not render_due(10.0, 9.5, 0.0) and render_due(10.0, 10.0 - SHORTEST, 0.0)
+def test_unrequested_renders_take_a_small_share() -> None:
+    assert not render_due(10.0, 9.5, 0.0) and render_due(10.0, 10.0 - MIN_PERIOD, 0.0)
     assert not render_due(13.0, 10.0, 0.5) and render_due(17.0, 10.0, 0.5)
 
 
 def test_training_waits_for_a_moving_camera_but_not_for_ever() -> None:
-    assert waits(10.0, 9.95, 0.0) and not waits(10.0, 9.0, 0.0) and not waits(10.0, 9.95, YIELD)
+    assert training_waits(10.0, 9.95, 0.0) and not training_waits(10.0, 9.0, 0.0)
+    assert not training_waits(10.0, 9.95, MAX_WAIT)

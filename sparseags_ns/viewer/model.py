@@ -1,0 +1,55 @@
+"""The model as the viewer sees it; `plugin/model.py` implements it, above this room."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from sparseags_ns.geometry.cameras import Cameras
+from sparseags_ns.optimization.reconstruct import Reconstruction
+from sparseags_ns.optimization.step import Run
+from sparseags_ns.rasterizer.types import Gaussians
+from sparseags_ns.runs.record import RunRecord
+from sparseags_ns.views import Views
+
+
+class ViewedModel(Protocol):
+    """State of a run that the viewer shows and that requests change."""
+
+    views: Views
+    record: RunRecord
+    run: Run
+    trusted: Tensor
+    T_camera_initial: Tensor
+    steps_done: int
+    room_behind: float
+    config: Any
+    camera_optimizer: Any
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the parameters."""
+        ...
+
+    @property
+    def num_points(self) -> int:
+        """Number of Gaussians."""
+        ...
+
+    def cameras(self) -> Cameras:
+        """Refined cameras of all views."""
+        ...
+
+    def gaussians(self) -> Gaussians:
+        """The Gaussians, ready to render."""
+        ...
+
+    def reconstruction(self) -> Reconstruction:
+        """The present state, detached from the graph."""
+        ...
+
+    def continue_from(self, start: Reconstruction, optimizers: dict[str, torch.optim.Optimizer]) -> None:
+        """Replace Gaussians, cameras and trust."""
+        ...
