@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from nerfstudio.viewer.viewer_elements import ViewerControl
 
 from sparseags_ns.viewer.address import announce_address
-from sparseags_ns.viewer.model import ViewedModel
 from sparseags_ns.viewer.page import serve_own_page, set_title_bar
 from sparseags_ns.viewer.request_queue import RequestQueue
 from sparseags_ns.viewer.updater import RESOLUTION_AFTER, ViewerUpdater
 
 if TYPE_CHECKING:
     from nerfstudio.viewer.viewer import Viewer
+
+    from sparseags_ns.viewer.model import ViewedModel
 
 ROOM_BEHIND = 2.5
 """Distance of a render's empty background behind the object, world units; cameras in between stay visible."""

@@ -50,6 +50,6 @@ class ViewedModel(Protocol):
         """The present state, detached from the graph."""
         ...
 
-    def continue_from(self, start: Reconstruction, optimizers: dict[str, torch.optim.Optimizer]) -> None:
+    def continue_from(self, fit: Reconstruction, optimizers: dict[str, torch.optim.Optimizer]) -> None:
         """Replace Gaussians, cameras and trust."""
         ...

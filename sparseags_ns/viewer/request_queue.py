@@ -13,7 +13,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
@@ -29,7 +29,9 @@ from sparseags_ns.outliers.settings import MIN_VIEWS, RepairSettings
 from sparseags_ns.runs.record import Decision, Event
 from sparseags_ns.runs.search_log import SearchLog
 from sparseags_ns.viewer.live_search import LiveSearch
-from sparseags_ns.viewer.model import ViewedModel
+
+if TYPE_CHECKING:
+    from sparseags_ns.viewer.model import ViewedModel
 
 Action = Literal["search", "leave out", "trust"]
 

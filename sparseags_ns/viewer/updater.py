@@ -22,7 +22,6 @@ from sparseags_ns.metrics.images import over_white
 from sparseags_ns.optimization.observer import observed_by
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.viewer import pictures
-from sparseags_ns.viewer.model import ViewedModel
 from sparseags_ns.viewer.panel import Panel, Shown
 from sparseags_ns.viewer.request_queue import LockYielder, RequestQueue, SearchInterruptedError
 from sparseags_ns.viewer.scene import Scene, look, vertical_fov
@@ -30,6 +29,8 @@ from sparseags_ns.viewer.state import Mode, headline, view_rows
 
 if TYPE_CHECKING:
     from nerfstudio.viewer.viewer import Viewer
+
+    from sparseags_ns.viewer.model import ViewedModel
 
 PERIOD = 1.0
 """Seconds between two updates."""
