@@ -41,7 +41,7 @@ _MODEL = "_model."
 
 
 class RunError(ValueError):
-    """A folder that is no run, or a run that something is missing of."""
+    """A folder that is no run, or a run of which a part is missing or does not fit the rest."""
 
 
 @dataclass(frozen=True)
@@ -68,17 +68,19 @@ class OpenedRun:
     sh_degree: int
     steps_done: int
     normalisation: Similarity
-    """From the given to the run's world, as pose init's cameras were carried there."""
+    """Maps points of the given world to the run's world."""
 
     @property
     def outputs(self) -> Path:
-        """The folder that training wrote cameras, photographs and summary into."""
+        """The folder with the cameras, photographs and record that training wrote."""
         return self.folder / FOLDER
 
     @property
     def initial_anchored(self) -> Cameras:
-        """The initial cameras, moved as one so that they see the object where the refined ones do: the world may have
-        drifted, which is no error of the poses. What pictures should show beside the refined cameras."""
+        """The initial cameras, moved as one to where the refined ones see the object, for pictures that show both.
+
+        The world may have drifted during the run, which is no error of the given poses.
+        """
         return anchored(self.initial, self.refined, self.gaussians)
 
     @property
@@ -165,7 +167,7 @@ def _read_checkpoint(path: Path) -> tuple[dict[str, Any], int]:
 
 
 def _read_views(outputs: Path, state: dict[str, Any], checkpoint: Path) -> Views:
-    """The photographs as trained on; their cameras are the refined ones of transforms.json."""
+    """The photographs as trained on, with the refined cameras of transforms.json."""
     if not (outputs / "transforms.json").is_file():
         raise RunError(f"{outputs} holds no transforms.json; ns-train writes it at every checkpoint: train again")
     frames = read_transforms_json(outputs / "transforms.json")
@@ -206,7 +208,7 @@ def _read_record(outputs: Path) -> tuple[RunRecord, Outcome]:
     except RecordError as error:
         raise RunError(f"{outputs} cannot be read: {error}") from error
     if record.outcome is None:
-        raise RunError(f"{outputs / 'summary.json'} says nothing of the run's outcome; train again")
+        raise RunError(f"{outputs / 'summary.json'} holds no outcome of the run; train again")
     return record, record.outcome
 
 
@@ -219,18 +221,21 @@ def _read_image(path: Path, mode: str) -> Float[Tensor, "height width *channels"
 
 
 def _read_normalisation(path: Path) -> Similarity:
-    """nerfstudio's record of how the given world was normalised: p_world = scale * transform @ p_given."""
+    """How the given world was normalised, from nerfstudio's file: p_world = scale * transform @ p_given."""
     content = Entry(path, read_json(path))
     matrix, scale = content.numbers("transform", 3, 4), content.numbers("scale")
     return Similarity(scale, matrix[:, :3], scale * matrix[:, 3])
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """YAML's safe loader, which reads Python's tags too, as plain data."""
+    """YAML's safe loader, extended to read Python's tags as plain data."""
 
 
 def read_run_config(path: Path) -> dict[str, Any]:
-    """The fields of a run's config.
+    """The settings in a run's config.yml as plain dictionaries, with their present names.
+
+    The file is YAML with Python objects. Here an object is the dictionary of its fields, an enum or any other call the
+    list of its arguments, a class its dotted name; paths are paths. Nothing in the file is executed.
 
     Raises:
         ValueError: the file cannot be read, or is no config.
@@ -245,7 +250,7 @@ def read_run_config(path: Path) -> dict[str, Any]:
 
 
 def _plain(loader: _PlainLoader, suffix: str, node: yaml.Node) -> Any:
-    """An object, a call or a name."""
+    """Plain data in place of a Python object, a call or a name."""
     if isinstance(node, yaml.MappingNode):
         return loader.construct_mapping(node, deep=True)
     if isinstance(node, yaml.SequenceNode):

@@ -44,7 +44,7 @@ def view(trusted: bool, error: float, rotation_deg: float) -> ViewOutcome:
 
 @pytest.fixture
 def findings() -> Findings:
-    """Four views: one that nothing stands out of, one corrected, one untrusted, one that fits worse than the others."""
+    """Four views: an ordinary one, one corrected, one untrusted, one that fits worse than the others."""
     views = (view(True, 0.0004, 2.0), view(True, 0.0004, 127.3), view(False, 0.02, 4.0), view(True, 0.0025, 3.0))
     record = RunRecord(("000", "001", "002", "003"), 1540, pose_repair=REPAIR)
     return Findings(record, Outcome(1540, 4000, "cpu", "dssim", views, {}), Gap(0.0, 60.0), 0.98, "auto", False)
@@ -98,7 +98,7 @@ def small_turntable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def told_run(make_run: Callable[..., Path], record: RunRecord, small_turntable: None) -> Path:
+def full_run(make_run: Callable[..., Path], record: RunRecord, small_turntable: None) -> Path:
     """A run of the toy scene with that record, the third view left out."""
     folder = make_run(count=5, size=32, untrusted=(2,))
     made = open_run(folder).record

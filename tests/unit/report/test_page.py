@@ -56,15 +56,15 @@ class Parsed(HTMLParser):
 
 
 @pytest.fixture
-def page(told_run: Path, rename_view: Callable[[Path, str, str], None]) -> str:
+def page(full_run: Path, rename_view: Callable[[Path, str, str], None]) -> str:
     """Of a run with hostile names."""
-    rename_view(told_run, "004", HOSTILE)
-    config = told_run / "config.yml"
+    rename_view(full_run, "004", HOSTILE)
+    config = full_run / "config.yml"
     config.write_text(
         config.read_text().replace("experiment_name: toy", f"experiment_name: {json.dumps(HOSTILE_TITLE)}")
     )
-    path = write_report(told_run)
-    assert path == told_run / "sparseags" / "report.html"
+    path = write_report(full_run)
+    assert path == full_run / "sparseags" / "report.html"
     return path.read_text(encoding="utf-8")
 
 
@@ -134,8 +134,8 @@ def test_the_page_is_small(page: str) -> None:
     assert len(page) < 300_000
 
 
-def test_the_file_can_be_named(told_run: Path, tmp_path: Path) -> None:
-    path = write_report(told_run / "config.yml", tmp_path / "new" / "page.html")
+def test_the_file_can_be_named(full_run: Path, tmp_path: Path) -> None:
+    path = write_report(full_run / "config.yml", tmp_path / "new" / "page.html")
     assert path.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert [file.name for file in path.parent.iterdir()] == ["page.html"]
 
@@ -146,15 +146,15 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_error_in_the_report_does_not_end_the_run(
-    told_run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    full_run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken(run: object) -> None:
         raise ZeroDivisionError("no views")
 
     monkeypatch.setattr(writing, "collect", broken)
-    assert report_at_end(told_run) is None
+    assert report_at_end(full_run) is None
     assert "no report was made (ZeroDivisionError: no views" in capsys.readouterr().err
-    assert not (told_run / "sparseags" / "report.html").exists()
+    assert not (full_run / "sparseags" / "report.html").exists()
 
 
 def test_every_asset_is_used() -> None:

@@ -1,4 +1,4 @@
-"""What the report says: verdicts, sentences, decisions, the command; each from the record alone."""
+"""The report's words: verdicts, sentences, decisions, the command; each from the record alone."""
 
 from __future__ import annotations
 
@@ -148,16 +148,16 @@ def test_the_widest_gap_counts_trusted_views_only() -> None:
 
 
 def test_decisions_keep_their_order_and_their_numbers(findings: Findings) -> None:
-    told = steps(findings.record)
-    assert [step.title for step in told] == [
+    shown = steps(findings.record)
+    assert [step.title for step in shown] == [
         "001 is suspected",
         "001 is left out until its pose is found",
         "The search ends",
         "001 is corrected",
     ]
-    assert told[1].numbers[0].label == "the others' error without it, over with it"
-    assert told[2].numbers[0].value == "none"
-    assert told[3].numbers[0].value == "127"
+    assert shown[1].numbers[0].label == "the others' error without it, over with it"
+    assert shown[2].numbers[0].value == "none"
+    assert shown[3].numbers[0].value == "127"
 
 
 def test_every_action_is_described() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -136,3 +137,22 @@ def test_opening_a_run_does_not_import_nerfstudio() -> None:
 def test_views_and_gaussians_go_to_the_device_asked_for(make_run: Callable[..., Path]) -> None:
     run = open_run(make_run(), device="cpu")
     assert {run.views.images.device.type, run.gaussians.means.device.type, run.refined.K.device.type} == {"cpu"}
+
+
+def test_a_run_of_0_1_0_opens(make_run: Callable[..., Path]) -> None:
+    folder = make_run(count=3)
+    content = json.loads((Path(__file__).parent / "run_0_1_0.json").read_text())
+    for part in ("summary", "history", "searches"):
+        (folder / "sparseags" / f"{part}.json").write_text(json.dumps(content[part]))
+    with (folder / "config.yml").open("a") as file:
+        file.write("hold: all\n")
+    run = open_run(folder)
+    assert run.record.registered == {2} and run.outcome.views[1].rotation_deg > 0
+    assert run.config["fix_cameras"] == "all" and "hold" not in run.config
+
+
+def test_a_damaged_record_is_refused(make_run: Callable[..., Path]) -> None:
+    folder = make_run()
+    (folder / "sparseags" / "summary.json").write_text('{"version": 2}')
+    with pytest.raises(RunError, match="no record of a run"):
+        open_run(folder)

@@ -1,0 +1,67 @@
+"""Files appear whole or not at all, and nothing temporary stays."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sparseags_ns.storage import replacing, write_bytes, write_json, write_npz, write_text
+
+
+def test_content_comes_back_and_folders_are_made(tmp_path: Path) -> None:
+    write_text(tmp_path / "a" / "text.txt", "é\n")
+    write_bytes(tmp_path / "a" / "bytes", b"\r\n\x00")
+    write_json(tmp_path / "a" / "short.json", {"b": [1, 2]}, indent=None)
+    write_npz(tmp_path / "a" / "arrays.npz", {"x": np.arange(3)}, compressed=True)
+    assert (tmp_path / "a" / "text.txt").read_bytes() == "é\n".encode()
+    assert (tmp_path / "a" / "bytes").read_bytes() == b"\r\n\x00"
+    assert (tmp_path / "a" / "short.json").read_text() == '{"b":[1,2]}\n'
+    with np.load(tmp_path / "a" / "arrays.npz") as arrays:
+        assert arrays["x"].tolist() == [0, 1, 2]
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["arrays.npz", "bytes", "short.json", "text.txt"]
+
+
+def test_after_an_error_the_old_file_is_there_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    path.write_text("old")
+    with pytest.raises(ZeroDivisionError), replacing(path) as temporary:
+        temporary.write_text("half of the new")
+        raise ZeroDivisionError
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    with replacing(path) as first:
+        first.write_text("first")
+        with replacing(path) as second:
+            assert first != second
+            second.write_text("second")
+        assert path.read_text() == "second"
+    assert path.read_text() == "first" and list(tmp_path.iterdir()) == [path]
+
+
+def test_the_temporary_file_matches_no_pattern_for_photographs_or_checkpoints(tmp_path: Path) -> None:
+    for name in ("photo.png", "step-000000001.ckpt"):
+        with replacing(tmp_path / name, folder=tmp_path) as temporary:
+            assert temporary.name.startswith(".") and temporary.suffix == ".part"
+            temporary.write_text(name)
+
+
+def test_numbers_that_are_no_json_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "file.json", {"error": math.nan})
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of files are POSIX's")
+def test_files_have_the_usual_mode(tmp_path: Path) -> None:
+    (tmp_path / "usual").write_text("")
+    write_json(tmp_path / "file.json", {})
+    assert json.loads((tmp_path / "file.json").read_text()) == {}
+    assert (tmp_path / "file.json").stat().st_mode == (tmp_path / "usual").stat().st_mode
