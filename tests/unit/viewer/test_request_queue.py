@@ -78,7 +78,7 @@ def test_after_the_end_requests_are_answered_and_change_nothing(
     requests.training = None if of is None else training(goes_on=False)
     requests.ask(Request("leave out", 0))
     requests.work()
-    assert model.trusted.all() and "nothing would come of it" in requests.answers[-1] and model.record.events == []
+    assert model.trusted.all() and "no effect" in requests.answers[-1] and model.record.events == []
 
 
 def test_an_interrupted_search_says_so(make_views: MakeViews, monkeypatch: pytest.MonkeyPatch) -> None:
