@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from sparseags_ns.geometry.alignment import Similarity
+from sparseags_ns.geometry.alignment import Similarity, normalizing_similarity
 from sparseags_ns.geometry.cameras import Cameras
 
 
@@ -97,6 +97,14 @@ class Views:
             pose_lr_scale=None if self.pose_lr_scale is None else self.pose_lr_scale.to(*args, **kwargs),
             focal_scale=None if self.focal_scale is None else self.focal_scale.to(*args, **kwargs),
         )
+
+    def normalized(self) -> Views:
+        """A float32 copy in the normalised world: origin where the optical axes meet, mean camera distance 1.85, +y up.
+
+        Raises:
+            AlignmentError: the posed cameras do not determine that world, for example because all look the same way.
+        """
+        return self.moved(normalizing_similarity(self.cameras.T_camera_world[self.posed])).to(torch.float32)
 
     def moved(self, similarity: Similarity) -> Views:
         """The views with cameras and points mapped to another world."""

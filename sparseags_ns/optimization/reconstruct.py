@@ -22,7 +22,7 @@ from sparseags_ns.optimization.parameters import activate, deactivate
 from sparseags_ns.optimization.pose_adam import PoseAdam
 from sparseags_ns.optimization.schedule import Run, coarse_end
 from sparseags_ns.optimization.seeding import seed_params
-from sparseags_ns.optimization.settings import ADAM_EPS, FOCAL_BETAS, Preset
+from sparseags_ns.optimization.settings import ADAM_EPS, FOCAL_BETAS, SPARSEAGS, Preset
 from sparseags_ns.optimization.step import GradientDensification, begin_step, step_losses
 from sparseags_ns.rasterizer.threads import torch_on_one_thread
 from sparseags_ns.rasterizer.types import Gaussians
@@ -65,7 +65,7 @@ class Reconstruction:
 @torch_on_one_thread()
 def reconstruct(
     views: Views,
-    preset: Preset,
+    preset: Preset = SPARSEAGS,
     *,
     steps: int | None = None,
     refine_poses: bool = True,

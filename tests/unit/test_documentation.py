@@ -13,7 +13,7 @@ from sparseags_ns.scene.reading import ReadingOptions
 
 REPO = Path(__file__).parents[2]
 PAGES = [REPO / "README.md", *sorted((REPO / "docs").glob("*.md"))]
-COMMANDS = {"demo", "doctor", "eval", "export", "prepare", "report", "sample", "view"}
+COMMANDS = {"demo", "doctor", "eval", "export", "prepare", "report", "sample", "train", "view"}
 
 
 def occurrences(pattern: str) -> list[Any]:
