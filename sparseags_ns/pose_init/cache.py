@@ -168,4 +168,5 @@ def _frame_to_json(frame: Frame) -> dict[str, Any]:
 
 def _frame_from_json(entry: dict[str, Any]) -> Frame:
     tensors = {name: torch.tensor(entry[name], dtype=torch.float64) for name in ("T_camera_world", "K")}
-    return Frame(**entry | tensors | {"distortion": Distortion(**entry["distortion"])})
+    changed: dict[str, Any] = {**tensors, "distortion": Distortion(**entry["distortion"])}
+    return Frame(**{**entry, **changed})

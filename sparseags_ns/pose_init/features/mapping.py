@@ -90,10 +90,9 @@ def map_shots(
     frames: list[Frame | None] = []
     observed: list[int] = []
     for shot, number in zip(shots, ids, strict=True):
-        image = model.images[number] if number in model.images else None
-        registered = image is not None and image.has_pose
-        frames.append(_frame(shot, image) if registered else None)
-        observed.append(image.num_points3D if registered else 0)
+        registered = number in model.images and model.images[number].has_pose
+        frames.append(_frame(shot, model.images[number]) if registered else None)
+        observed.append(model.images[number].num_points3D if registered else 0)
     confidence = torch.tensor([count / (count + settings.half_confidence_points) for count in observed])
     pose_lr_scale = torch.tensor([pose_lr_scale_from_points(count) for count in observed])
     points = _points(dict(zip(ids, shots, strict=True)), model)

@@ -33,7 +33,6 @@ class Fake:
     name: ClassVar[str] = "fake"
     automatic: ClassVar[bool] = True
     uses_masks: ClassVar[bool] = False
-    details: ClassVar[str] = ""
 
     setting: float = 1.0
     calls: list[int] = field(default_factory=list, compare=False)
@@ -45,6 +44,10 @@ class Fake:
     @staticmethod
     def create(request: PoseRequest) -> Fake:
         return Fake()
+
+    @property
+    def details(self) -> str:
+        return ""
 
     def estimate(self, photo_files: Sequence[Path]) -> InitialPoses:
         self.calls.append(len(photo_files))
