@@ -47,7 +47,7 @@ def test_the_valid_box_of_a_frame_is_carried_at_the_photographs_size(key: str) -
 
 
 @pytest.mark.parametrize("box", [[1, 2, 3], "all", [5, 0, 4, 8], [0, 0, float("nan"), 8], [0, 0, "8", 8]])
-def test_a_valid_box_that_is_none_is_refused(box: object) -> None:
+def test_an_invalid_valid_box_is_refused(box: object) -> None:
     with pytest.raises(PhotoError, match=r"'valid_box' of photos/a\.png in the pose file must be \[left, top"):
         compose(pixels(8, 8), None, frame(8, 8, extra={"valid_box": box}))
 
@@ -66,7 +66,7 @@ def test_a_distortion_that_is_not_understood_names_its_pixels() -> None:
     ("size", "upright"),
     [((300, 200), True), ((200, 300), False), ((150, 100), True), ((75, 113), False), ((None, None), True)],
 )
-def test_the_size_tells_which_way_up_the_intrinsics_are(size: tuple[int | None, int | None], upright: bool) -> None:
+def test_the_size_tells_the_orientation_of_the_intrinsics(size: tuple[int | None, int | None], upright: bool) -> None:
     photo_file = PhotoFile(PATHS[0], (200, 300), (300, 200), has_rotation=True, has_alpha=False)
     assert is_pose_upright(photo_file, frame(*size)) == upright
 
@@ -115,7 +115,7 @@ def test_a_photograph_that_was_reduced_on_reading_keeps_its_intrinsics() -> None
         assert torch.allclose(compose(reduced, None, given).K[:2], whole[:2] / 2)
 
 
-def test_a_photo_of_the_working_size_is_handed_on_untouched() -> None:
+def test_a_photo_of_the_working_size_is_unchanged() -> None:
     photo = compose(pixels(8, 8), None, frame(8, 8))
     assert reframe(photo, (8, 8), recentred=False) is photo
 

@@ -157,7 +157,7 @@ def test_rembg_that_is_missing_says_what_to_install(tmp_path: Path, plain_scene:
         plan(tmp_path, plain_scene, "rembg")
 
 
-def test_rembg_without_its_package_or_model(
+def test_without_package_or_model_of_rembg_the_remedy_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snapshot: Callable[..., None]
 ) -> None:
     monkeypatch.undo()
@@ -177,7 +177,7 @@ def test_rembg_without_its_package_or_model(
     assert rembg_masks.missing() is None and rembg_masks.model() == "silueta"
 
 
-def test_a_model_of_rembg_that_is_damaged(
+def test_a_damaged_model_of_rembg_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snapshot: Callable[..., None]
 ) -> None:
     def fails(name: str) -> None:
@@ -192,7 +192,9 @@ def test_a_model_of_rembg_that_is_damaged(
     snapshot(str(error.value), SCENE=tmp_path)
 
 
-def test_masks_that_cannot_be_kept(tmp_path: Path, plain_scene: list[PhotoFile], snapshot: Callable[..., None]) -> None:
+def test_masks_that_cannot_be_written_are_an_error(
+    tmp_path: Path, plain_scene: list[PhotoFile], snapshot: Callable[..., None]
+) -> None:
     (tmp_path / "sparseags").touch()  # a file where the folder should be
     with pytest.raises(StoreError) as error:
         plan(tmp_path, plain_scene)
@@ -238,7 +240,7 @@ def test_the_sheet_darkens_what_is_left_out_and_frames_the_suspicious() -> None:
 
 
 @pytest.mark.parametrize("drop", [False, True])
-def test_a_suspicious_mask_names_its_photograph_whichever_way_round_it_was_painted(
+def test_a_suspicious_mask_is_warned_of_whether_object_or_background_is_white(
     tmp_path: Path, plain_scene: list[PhotoFile], drop: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "masks").mkdir()

@@ -57,7 +57,7 @@ def test_transparent_pixels_keep_their_straight_colours(tmp_path: Path) -> None:
     assert read_photo_file(pixels.path).has_alpha
 
 
-def test_an_opaque_alpha_channel_says_nothing(tmp_path: Path) -> None:
+def test_an_opaque_alpha_channel_counts_as_none(tmp_path: Path) -> None:
     opaque = np.full((3, 2), 255, np.uint8)
     assert read_pixels(save(tmp_path / "a.png", np.dstack([COLOURS, opaque]))).alpha is None
 
@@ -99,7 +99,7 @@ def test_exif_rotation_is_applied_unless_the_stored_raster_is_asked_for(tmp_path
 
 
 @pytest.mark.parametrize("ending", ["tif", "webp", "jpg"])
-def test_every_turn_that_exif_knows_is_applied(tmp_path: Path, ending: str) -> None:
+def test_every_exif_orientation_is_applied(tmp_path: Path, ending: str) -> None:
     corner = np.zeros((16, 32, 3), np.uint8)
     corner[:8, :8] = 255  # the upper left of the raster
     # Where the raster's upper left corner is on the upright photograph, by the tag (row, column, sideways).
@@ -129,7 +129,7 @@ def test_huge_photographs_are_reduced_while_they_are_read(tmp_path: Path, name: 
     assert read_pixels(tmp_path / name, max_px=413).full_size == (413, 200)
 
 
-def test_huge_photographs_are_turned_too(tmp_path: Path) -> None:
+def test_reduced_photographs_are_rotated_too(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     path = save(tmp_path / "a.jpg", np.zeros((200, 400, 3), np.uint8), exif=exif)
@@ -270,7 +270,7 @@ def test_transparency_goes_before_the_masks_folder(tmp_path: Path) -> None:
     assert read_masked(read_photo_file(opaque), masks)[1].sum() == 6
 
 
-def test_masks_of_what_is_to_be_dropped_are_turned_round(tmp_path: Path) -> None:
+def test_masks_of_what_is_to_be_dropped_are_inverted(tmp_path: Path) -> None:
     (tmp_path / "masks").mkdir()
     drop = np.array([[0, 255], [255, 255], [255, 0]], np.uint8)
     save(tmp_path / "masks/a.png", drop)

@@ -46,7 +46,7 @@ def test_a_whole_disc_is_not_cut() -> None:
     assert straight_cuts(disc()) is None
 
 
-def test_a_disc_that_the_pictures_own_border_cuts_needs_no_guess() -> None:
+def test_a_disc_cut_by_the_border_of_the_image_needs_no_guess() -> None:
     assert straight_cuts(disc(60.3)) is None
 
 
@@ -55,7 +55,7 @@ def test_a_line_with_something_faint_beyond_it_is_no_cut() -> None:
 
 
 @pytest.mark.parametrize("degrees", [0.2, 0.5, 1.0, 3.0, 44.0])
-def test_a_square_turned_by_a_fraction_of_a_degree_is_not_cut(degrees: float) -> None:
+def test_a_square_rotated_by_a_fraction_of_a_degree_is_not_cut(degrees: float) -> None:
     assert straight_cuts(turned_square(degrees)) is None
 
 

@@ -17,7 +17,7 @@ FRAMES = 40
 
 @pytest.fixture
 def video(tmp_path: Path) -> Path:
-    """A window that stands still over a picture for 20 frames, then moves; every third frame is blurred."""
+    """A view of a large image that is still for 20 frames, then moves; every third frame is blurred."""
     picture = np.random.default_rng(0).integers(0, 255, (24, 60, 3), dtype=np.uint8).repeat(4, 0).repeat(4, 1)
     path = tmp_path / "walk.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (96, 96))
@@ -55,7 +55,7 @@ def test_the_only_video_of_a_folder_without_photographs_is_meant(tmp_path: Path,
     assert photographs_folder(tmp_path, store, 4) == tmp_path
 
 
-def test_several_videos(tmp_path: Path, snapshot: Callable[..., None]) -> None:
+def test_several_videos_are_refused(tmp_path: Path, snapshot: Callable[..., None]) -> None:
     for name in ("a.mp4", "b.MOV"):
         (tmp_path / name).touch()
     with pytest.raises(VideoError) as error:
@@ -63,21 +63,21 @@ def test_several_videos(tmp_path: Path, snapshot: Callable[..., None]) -> None:
     snapshot(str(error.value), SCENE=tmp_path)
 
 
-def test_a_video_that_cannot_be_read(tmp_path: Path, snapshot: Callable[..., None]) -> None:
+def test_a_damaged_video_is_refused(tmp_path: Path, snapshot: Callable[..., None]) -> None:
     (tmp_path / "a.mp4").write_bytes(b"nothing")
     with pytest.raises(VideoError) as error:
         photographs_folder(tmp_path, Store(tmp_path / "sparseags"), 4)
     snapshot(str(error.value), SCENE=tmp_path)
 
 
-def test_a_video_with_too_few_frames(tmp_path: Path, video: Path, snapshot: Callable[..., None]) -> None:
+def test_a_video_with_too_few_frames_is_refused(tmp_path: Path, video: Path, snapshot: Callable[..., None]) -> None:
     with pytest.raises(VideoError) as error:
         photographs_folder(video, Store(tmp_path / "sparseags"), 50)
     snapshot(str(error.value), SCENE=tmp_path)
     assert not list((tmp_path / "sparseags").glob("frames-*")), "nothing half done stays"
 
 
-def test_one_frame_is_not_enough(tmp_path: Path, video: Path) -> None:
+def test_one_frame_is_refused(tmp_path: Path, video: Path) -> None:
     with pytest.raises(VideoError, match="1 of a video's frames make no scene; ask for 2 or more"):
         photographs_folder(video, Store(tmp_path / "sparseags"), 1)
 
@@ -93,6 +93,6 @@ def test_a_jump_does_not_lose_frames() -> None:
     assert len(set(chosen)) == 6 and chosen == sorted(chosen)
 
 
-def test_pictures_that_stand_still_are_spread_over_time() -> None:
+def test_frames_of_a_still_image_are_spread_over_time() -> None:
     assert choose_frames(np.ones(100), np.zeros(100), 4) == pytest.approx([12, 37, 62, 87], abs=13)
     assert choose_frames(np.ones(3), np.zeros(3), 3) == [0, 1, 2]

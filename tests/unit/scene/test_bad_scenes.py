@@ -1,4 +1,4 @@
-"""Scenes that cannot be used, each with its message.
+"""Scenes that cannot be used are refused, each with its message.
 
 Messages are compared with messages.snap, in which SCENE stands for the folder.
 """
@@ -25,19 +25,19 @@ from sparseags_ns.scene.reading import ReadingOptions, read_scene, read_views
 SIZE = 32
 
 
-def test_a_folder_that_does_not_exist(scene: Path, snapshot: Callable[..., None]) -> None:
+def test_a_folder_that_does_not_exist_is_refused(scene: Path, snapshot: Callable[..., None]) -> None:
     with pytest.raises(SceneError) as error:
         read_views(scene / "nowhere")
     snapshot(str(error.value), SCENE=scene)
 
 
-def test_a_file_in_place_of_a_folder(scene: Path, snapshot: Callable[..., None]) -> None:
+def test_a_file_in_place_of_a_folder_is_refused(scene: Path, snapshot: Callable[..., None]) -> None:
     with pytest.raises(SceneError) as error:
         read_views(scene / "transforms.json")
     snapshot(str(error.value), SCENE=scene)
 
 
-def test_a_folder_that_may_not_be_read(scene: Path) -> None:
+def test_a_folder_that_may_not_be_read_is_refused(scene: Path) -> None:
     scene.chmod(0)
     try:
         if os.access(scene, os.R_OK):
@@ -48,7 +48,7 @@ def test_a_folder_that_may_not_be_read(scene: Path) -> None:
         scene.chmod(0o755)
 
 
-def test_a_folder_without_photographs(
+def test_a_folder_without_photographs_is_refused(
     tmp_path: Path, make_frames: Callable[..., list[Frame]], snapshot: Callable[..., None]
 ) -> None:
     write_transforms_json(tmp_path / "transforms.json", make_frames(["000", "001"]))
@@ -57,7 +57,7 @@ def test_a_folder_without_photographs(
     snapshot(str(error.value), SCENE=tmp_path)
 
 
-def test_a_folder_without_poses_where_nothing_can_estimate_them(
+def test_a_folder_without_poses_is_refused_if_nothing_can_estimate_them(
     scene: Path, monkeypatch: pytest.MonkeyPatch, snapshot: Callable[..., None]
 ) -> None:
     monkeypatch.setattr("sparseags_ns.pose_init.features.features.find_spec", lambda name: None)
@@ -73,14 +73,14 @@ def test_a_folder_without_poses_where_nothing_can_estimate_them(
     snapshot(str(error.value), "no_files", SCENE=scene)
 
 
-def test_poses_from_a_file_and_from_an_estimator(scene: Path, snapshot: Callable[..., None]) -> None:
+def test_poses_from_both_a_file_and_an_estimator_are_refused(scene: Path, snapshot: Callable[..., None]) -> None:
     with pytest.raises(SceneError) as error:
         read_scene(scene, ReadingOptions(pose_init="features", poses=Path("transforms.json")))
     snapshot(str(error.value), SCENE=scene)
 
 
 @pytest.mark.parametrize("with_poses", [True, False])
-def test_one_photograph(
+def test_one_photograph_is_refused(
     tmp_path: Path,
     with_poses: bool,
     save_photograph: Callable[..., None],
@@ -95,7 +95,7 @@ def test_one_photograph(
     snapshot(str(error.value), SCENE=tmp_path)
 
 
-def test_too_many_photographs(
+def test_too_many_photographs_are_refused(
     tmp_path: Path, make_frames: Callable[..., list[Frame]], snapshot: Callable[..., None]
 ) -> None:
     names = [f"{i:03d}" for i in range(65)]
@@ -108,7 +108,7 @@ def test_too_many_photographs(
     snapshot(str(error.value), SCENE=tmp_path)
 
 
-def test_a_truncated_photograph(scene: Path, snapshot: Callable[..., None]) -> None:
+def test_a_truncated_photograph_is_refused(scene: Path, snapshot: Callable[..., None]) -> None:
     path = scene / "images/001.png"
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(PhotoError) as error:
@@ -116,14 +116,14 @@ def test_a_truncated_photograph(scene: Path, snapshot: Callable[..., None]) -> N
     snapshot(str(error.value), SCENE=scene)
 
 
-def test_an_empty_mask(scene: Path, snapshot: Callable[..., None]) -> None:
+def test_an_empty_mask_is_refused(scene: Path, snapshot: Callable[..., None]) -> None:
     Image.fromarray(np.zeros((SIZE, SIZE, 4), np.uint8)).save(scene / "images/002.png")
     with pytest.raises(PhotoError) as error:
         read_views(scene, resolution=SIZE)
     snapshot(str(error.value), SCENE=scene)
 
 
-def test_photographs_without_masks(
+def test_photographs_without_masks_are_named(
     scene: Path, save_photograph: Callable[..., None], snapshot: Callable[..., None]
 ) -> None:
     for name in ("001", "003"):
@@ -133,14 +133,14 @@ def test_photographs_without_masks(
     snapshot(str(error.value), SCENE=scene)
 
 
-def test_a_photograph_that_is_opaque_everywhere(scene: Path, snapshot: Callable[..., None]) -> None:
+def test_a_photograph_that_is_opaque_everywhere_is_refused(scene: Path, snapshot: Callable[..., None]) -> None:
     Image.fromarray(np.full((SIZE, SIZE, 4), 255, np.uint8)).save(scene / "images/002.png")
     with pytest.raises(PhotoError) as error:
         read_views(scene, resolution=SIZE)
     snapshot(str(error.value), SCENE=scene)
 
 
-def test_mixed_sizes_with_intrinsics_of_one_unstated_size(
+def test_mixed_sizes_with_intrinsics_of_one_unstated_size_are_refused(
     scene: Path,
     save_photograph: Callable[..., None],
     make_frames: Callable[..., list[Frame]],
@@ -154,7 +154,7 @@ def test_mixed_sizes_with_intrinsics_of_one_unstated_size(
     snapshot(str(error.value), SCENE=scene)
 
 
-def test_a_photograph_cropped_since_its_pose_was_found(
+def test_a_photograph_cropped_since_its_pose_was_found_is_refused(
     scene: Path, save_photograph: Callable[..., None], snapshot: Callable[..., None]
 ) -> None:
     save_photograph(scene / "images/002.png", 48, 30)
@@ -163,7 +163,7 @@ def test_a_photograph_cropped_since_its_pose_was_found(
     snapshot(str(error.value), SCENE=scene)
 
 
-def test_poses_of_photographs_that_are_not_there(scene: Path, snapshot: Callable[..., None]) -> None:
+def test_poses_of_absent_photographs_are_refused(scene: Path, snapshot: Callable[..., None]) -> None:
     for name in ("001", "003"):
         (scene / f"images/{name}.png").unlink()
     with pytest.raises(PoseFileError) as error:
@@ -171,7 +171,7 @@ def test_poses_of_photographs_that_are_not_there(scene: Path, snapshot: Callable
     snapshot(str(error.value), SCENE=scene)
 
 
-def test_fewer_poses_than_photographs(
+def test_fewer_poses_than_photographs_are_refused(
     scene: Path, make_frames: Callable[..., list[Frame]], snapshot: Callable[..., None]
 ) -> None:
     write_transforms_json(scene / "transforms.json", make_frames(["000", "002"]))
@@ -180,7 +180,7 @@ def test_fewer_poses_than_photographs(
     snapshot(str(error.value), SCENE=scene)
 
 
-def test_two_photographs_of_one_name(
+def test_two_photographs_of_one_name_are_refused(
     scene: Path, save_photograph: Callable[..., None], snapshot: Callable[..., None]
 ) -> None:
     save_photograph(scene / "images/001.webp", mode="RGB")
@@ -189,7 +189,7 @@ def test_two_photographs_of_one_name(
     snapshot(str(error.value), SCENE=scene)
 
 
-def test_too_few_trusted_views(scene: Path, snapshot: Callable[..., None]) -> None:
+def test_too_few_trusted_views_are_refused(scene: Path, snapshot: Callable[..., None]) -> None:
     content = json.loads((scene / "transforms.json").read_text())
     for frame in content["frames"][:3]:
         frame["flag"] = 0
@@ -202,7 +202,7 @@ def test_too_few_trusted_views(scene: Path, snapshot: Callable[..., None]) -> No
 @pytest.mark.parametrize(
     ("value", "complaint"), [(float("nan"), "NaN or infinity"), (0.9, "holds no rotation"), ("1", "must be 4 x 4")]
 )
-def test_poses_that_are_none_name_their_view(scene: Path, value: object, complaint: str) -> None:
+def test_invalid_poses_name_their_view(scene: Path, value: object, complaint: str) -> None:
     content = json.loads((scene / "transforms.json").read_text())
     content["frames"][1]["transform_matrix"][0][0] = value
     (scene / "transforms.json").write_text(json.dumps(content))
@@ -210,7 +210,7 @@ def test_poses_that_are_none_name_their_view(scene: Path, value: object, complai
         read_views(scene, resolution=SIZE)
 
 
-def test_a_resolution_too_low_to_see_anything(scene: Path) -> None:
+def test_a_resolution_too_low_to_show_anything_is_refused(scene: Path) -> None:
     with pytest.raises(ValueError, match="resolution must be at least 16 pixels, is 8"):
         read_views(scene, resolution=8)
 
@@ -223,7 +223,9 @@ def test_a_resolution_too_low_to_see_anything(scene: Path) -> None:
         ("valid_nowhere", np.zeros((SIZE, SIZE), np.uint8)),
     ],
 )
-def test_valid_regions_that_are_none(scene: Path, name: str, pixels: np.ndarray, snapshot: Callable[..., None]) -> None:
+def test_invalid_valid_regions_are_refused(
+    scene: Path, name: str, pixels: np.ndarray, snapshot: Callable[..., None]
+) -> None:
     (scene / "valid").mkdir()
     Image.fromarray(pixels).save(scene / "valid/001.png")
     with pytest.raises(PhotoError) as error:

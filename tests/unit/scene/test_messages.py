@@ -1,4 +1,4 @@
-"""What else can be wrong with photographs, masks and pose files, each with its message.
+"""Further faults of photographs, masks and pose files, each with its message.
 
 Messages are compared with messages.snap, in which SCENE stands for the folder.
 """
@@ -23,7 +23,7 @@ Spoil = Callable[[Path], ReadingOptions | None]
 
 
 def edited(scene: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """transforms.json with a change."""
+    """Change the content of transforms.json."""
     path = scene / "transforms.json"
     content = json.loads(path.read_text())
     change(content)
@@ -87,7 +87,7 @@ def one_photograph_twice(scene: Path) -> None:
 
 
 def with_text(text: str) -> Callable[[Path], None]:
-    """transforms.json holds that."""
+    """A function that writes this text into transforms.json."""
 
     def spoil(scene: Path) -> None:
         (scene / "transforms.json").write_text(text)
@@ -138,7 +138,7 @@ CASES: dict[str, Spoil] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_is_wrong_is_said(
+def test_each_fault_has_its_message(
     scene: Path, name: str, monkeypatch: pytest.MonkeyPatch, snapshot: Callable[..., None]
 ) -> None:
     monkeypatch.setattr("sparseags_ns.preprocess.rembg_masks.find_spec", lambda package: None)
@@ -148,7 +148,7 @@ def test_what_is_wrong_is_said(
     snapshot(str(error.value), name, SCENE=scene)
 
 
-def test_a_photograph_of_too_many_pixels(
+def test_a_photograph_of_too_many_pixels_is_refused(
     scene: Path, monkeypatch: pytest.MonkeyPatch, snapshot: Callable[..., None]
 ) -> None:
     def bomb(path: Path) -> None:
@@ -160,7 +160,7 @@ def test_a_photograph_of_too_many_pixels(
     snapshot(str(error.value), SCENE=scene)
 
 
-def test_a_photograph_that_has_gone(scene: Path, snapshot: Callable[..., None]) -> None:
+def test_a_photograph_that_has_gone_is_refused(scene: Path, snapshot: Callable[..., None]) -> None:
     with pytest.raises(photo_files.PhotoError) as error:
         photo_files.read_pixels(scene / "images/gone.png")
     snapshot(str(error.value), SCENE=scene)

@@ -66,7 +66,7 @@ def test_a_scene_without_points_has_none(scene: Path) -> None:
     assert read_views(scene, resolution=SIZE).points is None
 
 
-def test_points_that_got_lost_are_said_and_done_without(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_points_are_announced_and_not_used(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
     name_points(scene, "gone.ply")
     assert read_views(scene, resolution=SIZE).points is None
     why = f"'ply_file_path' in {scene / 'transforms.json'} names it"

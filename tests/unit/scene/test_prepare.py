@@ -23,7 +23,7 @@ SIZE = 48
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Path:
-    """Three opaque photographs of a ball before a plain wall, with poses; the third pose is doubted."""
+    """Three opaque photographs of a ball before a plain wall, with poses; the third pose is flagged as doubtful."""
     rows, columns = np.mgrid[:SIZE, :SIZE] + 0.5
     ball = np.hypot(rows - SIZE / 2, columns - SIZE / 2) < SIZE / 4
     pixels = np.where(ball[..., None], np.array([200, 40, 30]), np.array([210, 208, 200])).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""`sparseags prepare` where no poses can be found: masks, table and picture all the same, and a clear end.
+"""`sparseags prepare` without poses: masks, table and picture are made nevertheless, and it ends with the reason.
 
 Messages are compared with messages.snap, in which SCENE stands for the folder.
 """
@@ -69,7 +69,7 @@ def never_again(*_: object) -> None:
     raise AssertionError("cut out twice")
 
 
-def test_the_table_says_none_and_where_the_masks_are_which_are_right(
+def test_the_table_shows_no_poses_and_where_the_correct_masks_are(
     bare: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(PoseInitError, match="fake could register 0 of the 3 photographs"):
@@ -85,7 +85,7 @@ def test_the_table_says_none_and_where_the_masks_are_which_are_right(
         assert (mask & truth).sum() / (mask | truth).sum() > 0.95
 
 
-def test_the_picture_shows_photographs_and_masks_and_says_that_there_is_no_pose(bare: Path) -> None:
+def test_the_picture_shows_photographs_and_masks_and_that_there_are_no_poses(bare: Path) -> None:
     with pytest.raises(PoseInitError):
         Prepare(bare, ReadingOptions(resolution=CELL_PX)).run()
     picture = np.asarray(Image.open(bare / "sparseags/prepare.png")).astype(int)
@@ -174,7 +174,7 @@ def test_transparent_photographs_need_no_masks(bare: Path, capsys: pytest.Captur
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_a_pose_file_for_other_photographs_says_so_after_the_masks(
+def test_a_pose_file_for_other_photographs_is_refused_after_the_masks_are_made(
     bare: Path, named: bool, capsys: pytest.CaptureFixture[str], snapshot: Callable[..., None]
 ) -> None:
     """The photographs' own folder, or the folder above it, holds cameras of processed ones."""

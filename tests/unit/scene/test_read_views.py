@@ -151,7 +151,7 @@ def test_exif_rotation_follows_the_size_that_the_pose_file_gives(
     assert "EXIF rotation not applied: 000.png, 001.png" in capsys.readouterr().err
 
 
-def test_views_that_the_pose_file_doubts_are_not_trusted(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_views_that_the_pose_file_flags_are_not_trusted(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
     content = json.loads((scene / "transforms.json").read_text())
     content["frames"][2]["flag"] = 0
     (scene / "transforms.json").write_text(json.dumps(content))

@@ -1,4 +1,4 @@
-"""Which pixels of the pictures count: said by the scene, guessed from straight cuts, or lost in our own cropping."""
+"""Valid regions: given by the scene, guessed from straight cuts, or lost by cropping on reading."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_valid_regions_and_valid_boxes_both_count(scene: Path, make_frames: Call
     assert views.valid[1].sum() == 27 * 29 and views.valid[0].sum() == 32 * 29
 
 
-def test_our_own_crop_is_not_valid_beyond_the_photograph(
+def test_crops_made_on_reading_are_not_valid_beyond_the_photograph(
     scene: Path, make_frames: Callable[..., list[Frame]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in NAMES:
@@ -82,7 +82,7 @@ def test_our_own_crop_is_not_valid_beyond_the_photograph(
     assert "cut by the photograph's edge" not in capsys.readouterr().err
 
 
-def test_straight_cuts_are_guessed_where_nothing_is_said(
+def test_straight_cuts_are_guessed_if_nothing_tells_valid_regions(
     scene: Path, make_frames: Callable[..., list[Frame]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name, until in zip(NAMES, (None, 70.4, None, 62.0), strict=True):
@@ -104,7 +104,7 @@ def test_padded_samples_come_back_with_their_valid_regions(tmp_path: Path) -> No
     assert sample.views.valid.min() == 0
 
 
-def test_nothing_is_guessed_of_the_development_sets_but_for_the_cut_one(
+def test_cuts_are_guessed_in_the_cut_development_set_only(
     shared_data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     read_views(shared_data / "synthetic" / "deck_chair", poses=Path("init/dust3r/cameras.json"))
