@@ -39,7 +39,7 @@ class SparseAGSDataParserConfig(DataParserConfig):
     """Take the initial poses from this cameras.json, transforms.json or folder of a COLMAP model instead of the one in
     the data folder."""
     pose_init: PoseInitName = "auto"
-    """Who finds the initial poses: a pose file, or an estimator; auto takes a file where there is one, else dust3r
+    """Source of the initial poses: a pose file, or an estimator; auto takes a file where there is one, else dust3r
     where its package and weights are here, else features."""
     pose_weights: str = "auto"
     """Weights for dust3r (a checkpoint, its folder or name) or id-pose (as for the prior); auto looks where they
@@ -47,15 +47,15 @@ class SparseAGSDataParserConfig(DataParserConfig):
     resolution: int = 256
     """Side of the square working photographs, pixels (paper: 256)."""
     missing_poses: MissingPoses = "refuse"
-    """What becomes of photographs that the pose file has no pose for: refuse the folder, leave-out the photographs, or
-    search: training looks for their places."""
+    """What happens to photographs without a pose in the pose file: refuse the folder, leave-out the photographs, or
+    search: training searches for their poses."""
     masks: Masks = "auto"
     """Where the object's masks come from: given (transparency or the masks/ folder), rembg, background (by colours,
     where backgrounds are plain), or none, for whole photographs; auto takes the first that applies."""
     masks_drop: bool = False
     """The masks in masks/ are white where photographs are to be left out (VGGSfM's convention)."""
     num_frames: int = 12
-    """How many frames of a video are taken."""
+    """Number of frames that are taken of a video."""
     fix_cameras: FixCameras = "auto"
     """Which cameras are fixed, that is, not refined: auto fixes those that were fitted to many points and, where
     photographs are reconstructed whole, without masks, all that have a pose; all; or none."""
