@@ -13,7 +13,9 @@ from pathlib import Path
 
 from sparseags_ns.numba_cache import compiler
 
-# Fast math may reorder sums and contract products: the photographs' last bits depend on this flag.
+# Fast math may reorder sums and contract products: the photographs' last bits depend on these flags. Without forced
+# inlining, the process that compiles the kernels can round differently from the next ones, which load them: 2 of 129
+# scenes differ in their last bits. Adding it would change all samples, and with them the benchmarks' baselines.
 kernel = compiler(
     "sample-kernels", *sorted(Path(__file__).parent.glob("*.py")), nogil=True, fastmath=True, error_model="numpy"
 )
