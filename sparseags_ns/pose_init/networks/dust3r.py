@@ -142,7 +142,9 @@ class Dust3r:
         views = first.as_view(0), second.as_view(1)
         pairs = [(views[0], views[1]), (views[1], views[0])]
         with _without_warnings():
-            out = package_module("inference").inference(pairs, self._network, self._device, batch_size=2, verbose=False)
+            # The device as a string: mini-dust3r checks its arguments' types and takes no other.
+            inference = package_module("inference").inference
+            out = inference(pairs, self._network, self._device.type, batch_size=2, verbose=False)
         one, other = out["pred1"], out["pred2"]
         arrays = {}
         for k, direction in enumerate(("forth", "back")):
@@ -162,7 +164,7 @@ class Dust3r:
             torch.manual_seed(self.seed)
             cv2.setRNGSeed(self.seed)
             mode = cloud.GlobalAlignerMode.PointCloudOptimizer
-            scene = cloud.global_aligner(_as_output(predictions), self._device, mode=mode, verbose=False)
+            scene = cloud.global_aligner(_as_output(predictions), self._device.type, mode=mode, verbose=False)
             scene.compute_global_alignment(init="mst", niter=0)
             parameters = [parameter for parameter in scene.parameters() if parameter.requires_grad]
             optimizer = torch.optim.Adam(parameters, lr=self.lr, betas=(0.9, 0.9))
