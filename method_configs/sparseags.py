@@ -67,5 +67,5 @@ sparseags_paper = method(
     prior=PriorSettings(guidance_weight=1.0, guidance_every=1),
 )
 
-METHODS = {registered.config.method_name: registered for registered in (sparseags, sparseags_paper)}
+METHODS = {str(registered.config.method_name): registered for registered in (sparseags, sparseags_paper)}
 """By the name that ns-train has them under."""

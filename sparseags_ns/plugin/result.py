@@ -28,9 +28,8 @@ def result_table(record: RunRecord) -> Table:
     table.title = f"{sum(s.in_use for s in statuses)} of {len(views)} views in use, {outcome.gaussians} Gaussians"
     table.title += f", {outcome.steps_done} of {record.num_steps} steps in {sum(record.seconds.values()):.0f} s"
     table.caption = "error: squared, over the object's area; rotation: of the refined against the given camera"
-    for column, justify in (("view", "left"), ("status", "left"), ("error before", "right"), ("error after", "right")):
-        table.add_column(column, justify=justify)
-    table.add_column("rotation", justify="right")
+    for column in ("view", "status", "error before", "error after", "rotation"):
+        table.add_column(column, justify="left" if column in ("view", "status") else "right")
     for name, status, view in zip(record.names, statuses, views, strict=True):
         before, rotation = (f"{view.mse_before:.4f}", f"{view.rotation_deg:.1f} deg") if view.posed else ("-", "-")
         table.add_row(Text(name), str(status), before, f"{view.mse_after:.4f}", rotation)

@@ -71,7 +71,8 @@ def test_saved_settings_replace_defaults_as_far_as_they_are_known() -> None:
     assert config.pipeline.datamanager.dataparser.resolution == 128
     assert config.pipeline.model.outlier_rule == "off"
     assert [(stage.share, stage.pixels) for stage in config.pipeline.model.stages] == [(1.0, 16)]
-    assert sparseags.config.pipeline.datamanager.dataparser.resolution == 256, "the method's own config is unchanged"
+    method: Any = sparseags.config
+    assert method.pipeline.datamanager.dataparser.resolution == 256, "the method's own config is unchanged"
 
 
 def test_view_serves_the_refined_cameras_of_a_run(
