@@ -61,7 +61,7 @@ def repair_poses(
     context = RepairContext(views, fitter, settings, views.cameras.T_camera_world)
     best, fallen = fall_back(context, best)
     none = torch.zeros_like(best.trusted)
-    result, wrong, declared = RepairResult(best, none, (), {}, False, none), none, ()
+    result, wrong, declared = RepairResult(best, none, none, ()), none, ()
     if preset.settings.outlier_rule != "off":
         unregistered = int((~views.trusted).sum())
         also = f", then for the poses of the {unregistered} that are not trusted yet" if unregistered else ""

@@ -122,23 +122,18 @@ def ended(state: RegistrationState, trials: Mapping[int, Trial]) -> Registration
     return replace(state, decisions=(*state.decisions, *rejected))
 
 
-@dataclass(frozen=True)
-class Registration:
-    """Result of the registration."""
-
-    fit: Reconstruction
-    """In which the registered views are trusted, and the others have the best pose known."""
-    registered: tuple[int, ...]
-    decisions: tuple[Decision, ...]
-
-
-def register_views(context: RepairContext, fit: Reconstruction, unregistered: Sequence[int]) -> Registration:
+def register_views(
+    context: RepairContext, fit: Reconstruction, unregistered: Sequence[int]
+) -> tuple[Reconstruction, RegistrationState]:
     """Find poses for views without trust, or leave them out.
 
     Args:
         context: of the repair.
         fit: of the trusted views.
         unregistered: indices of the views; each shows the object.
+
+    Returns:
+        The fit, in which the registered views are trusted and the others have the best pose known; the final state.
     """
     found: dict[int, SearchResult] = {}
     trials: dict[int, Trial] = {}
@@ -157,7 +152,7 @@ def register_views(context: RepairContext, fit: Reconstruction, unregistered: Se
         alone = _refined_alone(context, fit) if view in state.registered and not state.done else alone
     if state.registered:
         fit = _better_from_scratch(context, fit)
-    return Registration(fit, state.registered, ended(state, trials).decisions)
+    return fit, ended(state, trials)
 
 
 def _searched(context: RepairContext, fit: Reconstruction, view: int) -> SearchResult:

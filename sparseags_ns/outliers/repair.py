@@ -35,7 +35,6 @@ from sparseags_ns.outliers.registration import register_views
 from sparseags_ns.outliers.settings import RepairSettings
 from sparseags_ns.outliers.verdict import verdict
 from sparseags_ns.pose_search.leave_one_out import leave_one_out
-from sparseags_ns.pose_search.search import SearchResult
 from sparseags_ns.pose_search.settings import ELSEWHERE_DEG
 from sparseags_ns.runs.record import Decision
 from sparseags_ns.views import Views
@@ -49,13 +48,9 @@ class RepairResult:
     """Splat, cameras and trust to go on from; the given one if nothing was repaired."""
     corrected: Bool[Tensor, " views"]
     """Views that have another pose than the given one."""
-    decisions: tuple[Decision, ...]
-    searches: dict[int, SearchResult]
-    """The latest thorough search of each view that had one."""
-    repaired: bool
-    """Whether the fit is another one than the given; a view that was lost may be back near its own pose."""
     registered: Bool[Tensor, " views"]
     """Views that were not trusted at first and for which a pose was found."""
+    decisions: tuple[Decision, ...]
 
 
 def repair(
@@ -89,10 +84,10 @@ def repair(
     registered = torch.zeros_like(base.trusted)
     unregistered = (~views.trusted & shows_object).nonzero().flatten().tolist()
     if unregistered:
-        registration = register_views(context, fit, unregistered)
-        fit, decisions = registration.fit, (*decisions, *registration.decisions)
-        registered[list(registration.registered)] = True
-    return RepairResult(fit, corrected, decisions, context.searches, fit is not base, registered)
+        fit, state = register_views(context, fit, unregistered)
+        decisions = (*decisions, *state.decisions)
+        registered[list(state.registered)] = True
+    return RepairResult(fit, corrected, registered, decisions)
 
 
 def _repair_outliers(

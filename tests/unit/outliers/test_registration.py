@@ -63,7 +63,7 @@ def test_views_without_a_pose_are_registered(make_views: Callable[..., Views], t
     views = make_views(6, 32)
     result = repair(without_poses(views, 2, 4), PerfectFitter(toy_gaussians), settings=SETTINGS)
     assert result.fit.trusted.all() and result.registered.tolist() == [False, False, True, False, True, False]
-    assert not result.corrected.any() and result.repaired
+    assert not result.corrected.any()
     assert pose_change(result.fit.cameras.T_camera_world, views.cameras.T_camera_world)[0].max() < 12.0
     assert sorted(actions(result)[1:]) == [("register", 2), ("register", 4)]
 
@@ -85,7 +85,7 @@ def test_blank_photograph_without_a_pose_is_not_searched(
     masks = views.masks.clone()
     masks[2] = 0.0
     result = repair(without_poses(replace(views, masks=masks), 2), PerfectFitter(toy_gaussians), settings=SETTINGS)
-    assert not result.fit.trusted[2] and ("register", 2) not in actions(result) and 2 not in result.searches
+    assert not result.fit.trusted[2] and 2 not in [view for _, view in actions(result)]
 
 
 def test_given_pose_that_is_not_trusted_is_a_candidate(
