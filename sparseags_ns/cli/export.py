@@ -15,9 +15,9 @@ from tyro.conf import OmitArgPrefixes, Positional, arg, subcommand
 from sparseags_ns.console import announce, progress, warn
 from sparseags_ns.export import maps
 from sparseags_ns.export.cameras import Background, kept_views, write_cameras
-from sparseags_ns.export.mesh import MeshSettings, make_mesh, write_mesh
+from sparseags_ns.export.destination import ExportError, new_file, new_folder, require_free
+from sparseags_ns.export.mesh import MeshSettings, make_mesh
 from sparseags_ns.export.orientation import Orient, OrientedRun, oriented
-from sparseags_ns.export.places import ExportError, new_file, new_folder, require_free
 from sparseags_ns.export.reprojection import reprojection_frames, write_slides
 from sparseags_ns.export.splat import write_splat
 from sparseags_ns.export.turntable import render_frames, turntable_cameras, write_video
@@ -113,7 +113,7 @@ class Mesh(InFrame):
             warn("the run was of whole photographs", "meshes are made for objects; this one is of all that was found")
         with new_file(path) as work, _stages() as stage:
             mesh = make_mesh(oriented(run, self.orient), self.settings, stage)
-            write_mesh(work, mesh)
+            mesh.export(str(work))
         textured = self.settings.texture > 0
         closed = "textured" if textured else "closed" if mesh.is_watertight else "not closed"
         return f"{len(mesh.vertices)} vertices, {len(mesh.faces)} faces, {closed}, {self.orient} frame"

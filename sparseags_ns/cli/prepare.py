@@ -16,7 +16,6 @@ from rich.table import Table
 from tyro.conf import OmitArgPrefixes, Positional
 
 from sparseags_ns.console import warn
-from sparseags_ns.export.preparation import preparation_picture
 from sparseags_ns.formats.frame import PoseFileError
 from sparseags_ns.geometry.alignment import normalizing_similarity
 from sparseags_ns.pose_init.base import PoseInitError
@@ -24,6 +23,7 @@ from sparseags_ns.preprocess.mask_plan import SHEET, MaskPlan
 from sparseags_ns.preprocess.masks import mask_complaints
 from sparseags_ns.preprocess.store import store_of
 from sparseags_ns.runs.contact_sheet import save_image
+from sparseags_ns.scene.preparation_sheet import preparation_sheet
 from sparseags_ns.scene.reading import ReadingOptions, ReadScene, read_scene, read_unposed_scene
 from sparseags_ns.views import Views
 
@@ -98,7 +98,7 @@ def _picture(scene: ReadScene, complaints: list[list[str]]) -> Image.Image:
     views, posed = scene.views, scene.views.posed
     if posed.any():
         views = views.moved(normalizing_similarity(views.cameras.T_camera_world[posed]))
-    return preparation_picture(views, scene.confidence, [bool(found) for found in complaints])
+    return preparation_sheet(views, scene.confidence, [bool(found) for found in complaints])
 
 
 def _table(scene: ReadScene, complaints: list[list[str]]) -> Table:

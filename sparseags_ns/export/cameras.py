@@ -1,20 +1,22 @@
-"""The refined cameras with their photographs, as other programs read them: a scene of its own.
+"""The refined cameras with their photographs, as a scene that other programs read.
 
-    transforms.json       nerfstudio and Blender-style readers; names points.ply to start from
+    transforms.json       nerfstudio and Blender-style readers; refers to points.ply for initialisation
     cameras.json          the authors' format
     images/NAME.png       the photographs that the cameras belong to, as trained on
     sparse/0/*.bin        COLMAP model: COLMAP, pycolmap, nerfstudio's colmap dataparser, gsplat's trainer, 3DGS
-    sparse_text/0/*.txt   the same as text
-    points.ply            the model's points: centres of Gaussians that two or more photographs show
-    export.json           the frame, and what was left out
+    sparse_text/0/*.txt   the COLMAP model as text
+    points.ply            the points of the COLMAP model: centres of Gaussians that two or more photographs show
+    export.json           the frame, and the views that were left out
 
-Photographs are the run's working images (whole, or cropped around the object), since the refined cameras are theirs.
-Views that are not trusted are left out, because other programs would trust them; or kept, with `flag` 0 in the JSONs.
+Photographs are the run's working images (whole, or cropped around the object), to which the refined cameras belong.
+Views that are not trusted are left out, because other programs would trust them, or kept on request, with `flag` 0 in
+the JSON files.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,11 +26,11 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
+from sparseags_ns.export.destination import ExportError
 from sparseags_ns.export.orientation import OrientedRun
-from sparseags_ns.export.places import ExportError
 from sparseags_ns.export.visible import Progress, seen_points
 from sparseags_ns.formats.cameras_json import write_cameras_json
-from sparseags_ns.formats.colmap import SeenPoints, write_colmap
+from sparseags_ns.formats.colmap import write_colmap
 from sparseags_ns.formats.frame import Frame
 from sparseags_ns.formats.json_entries import read_json
 from sparseags_ns.formats.ply import point_columns, write_ply
@@ -49,11 +51,14 @@ def write_cameras(
     untrusted: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Write everything into a folder that is there; returns what is to be said of it.
+    """Write the scene into an existing folder; returns its part of `export.json`.
 
     Args:
-        background: what photographs show beside the object; `photograph`: what was there.
+        background: background of the exported photographs; `photograph` leaves the original one.
         untrusted: keep views that are not trusted.
+
+    Raises:
+        ExportError: no Gaussian is seen by two photographs.
     """
     kept = kept_views(oriented, untrusted)
     cameras = oriented.refined[kept]
@@ -64,12 +69,15 @@ def write_cameras(
             "points to write: train it longer"
         )
     _write_photographs(folder / "images", oriented, kept, background)
-    frames = export_frames(oriented, kept)
+    frames = _frames(oriented, kept)
     write_cameras_json(folder / "cameras.json", frames)
     write_transforms_json(folder / "transforms.json", frames)
     write_json(folder / "transforms.json", {POINTS_KEY: POINTS_FILE, **read_json(folder / "transforms.json")})
-    write_ply(folder / POINTS_FILE, point_columns(points.positions, points.colors), [_frame_comment(oriented)])
-    _write_models(folder, frames, points)
+    write_ply(folder / POINTS_FILE, point_columns(points.positions, points.colors), [oriented.comment])
+    # COLMAP's names are relative to the folder of the photographs.
+    bare = [replace(frame, file_path=Path(frame.file_path).name) for frame in frames]
+    write_colmap(folder / "sparse" / "0", bare, points, "bin")
+    write_colmap(folder / "sparse_text" / "0", bare, points, "txt")
     names = oriented.run.views.names
     return {
         "views": [names[view] for view in kept],
@@ -86,8 +94,8 @@ def kept_views(oriented: OrientedRun, untrusted: bool) -> list[int]:
     return [view for view, good in enumerate(trusted) if good or untrusted]
 
 
-def export_frames(oriented: OrientedRun, kept: Sequence[int]) -> list[Frame]:
-    """Pose file entries of the refined cameras."""
+def _frames(oriented: OrientedRun, kept: Sequence[int]) -> list[Frame]:
+    """Pose file entries of the refined cameras `kept`."""
     cameras, names = oriented.refined.to("cpu", torch.float64), oriented.run.views.names
     return [
         Frame(
@@ -103,32 +111,21 @@ def export_frames(oriented: OrientedRun, kept: Sequence[int]) -> list[Frame]:
     ]
 
 
-def _write_models(folder: Path, frames: list[Frame], points: SeenPoints) -> None:
-    # COLMAP's names are relative to the folder of the photographs.
-    bare = [Frame(**{**vars(frame), "file_path": Path(frame.file_path).name}) for frame in frames]
-    write_colmap(folder / "sparse" / "0", bare, points, "bin")
-    write_colmap(folder / "sparse_text" / "0", bare, points, "txt")
-
-
 def _write_photographs(folder: Path, oriented: OrientedRun, kept: Sequence[int], background: Background) -> None:
     folder.mkdir(parents=True)
     views = oriented.run.views
     for view in kept:
-        pixels = shown(views.images[view], views.masks[view], background)
+        pixels = _with_background(views.images[view], views.masks[view], background)
         array = (pixels.cpu().clamp(0, 1) * 255).round().byte().numpy()
         Image.fromarray(np.ascontiguousarray(array)).save(folder / f"{views.names[view]}.png")
 
 
-def shown(
+def _with_background(
     rgb: Float[Tensor, "height width 3"], mask: Float[Tensor, "height width"], background: Background
 ) -> Float[Tensor, "height width channels"]:
-    """A photograph with its background as asked for; RGBA only where that says anything."""
+    """A photograph with another background; RGBA only if it is to be transparent and its mask leaves anything out."""
     if background == "photograph" or bool((mask == 1).all()):
         return rgb
     if background == "transparent":
         return torch.cat([rgb, mask[..., None]], dim=-1)
     return over_white(rgb, mask) if background == "white" else rgb * mask[..., None]
-
-
-def _frame_comment(oriented: OrientedRun) -> str:
-    return f"sparseags export, frame {oriented.orient}"

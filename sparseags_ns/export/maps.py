@@ -1,8 +1,8 @@
-"""Depth maps and masks of the photographs, as images that other programs read.
+"""Depth maps and masks of the views, as images that other programs read.
 
-Depth is z along the optical axis, in units of the export's world; 0 where the splat does not cover the pixel by half.
+Depth is z along the optical axis, in units of the export's world; 0 where the splat covers less than half of the pixel.
 
-    depth/NAME.png              16 bits; value * `units_per_value` of export.json is the depth
+    depth/NAME.png                 16 bits; value * `units_per_value` of export.json is the depth
     depth/NAME.png.geometric.bin   COLMAP's depth maps: `width&height&1&`, then float32, row by row
 """
 
@@ -23,17 +23,17 @@ from sparseags_ns.export.orientation import OrientedRun
 from sparseags_ns.export.visible import Progress, render_views, solid_depth
 from sparseags_ns.storage import write_bytes
 
-MOST_PNG = 65535
+_LARGEST_VALUE = 65535
 
 
 def write_depths(folder: Path, oriented: OrientedRun, kept: Sequence[int], progress: Progress | None) -> dict[str, Any]:
-    """Write the depth maps of the refined cameras; returns what is to be said of them."""
+    """Write the depth maps of the refined cameras `kept`; returns their part of `export.json`."""
     cameras, names = oriented.refined[list(kept)], [oriented.run.views.names[view] for view in kept]
     raster = render_views(oriented.gaussians, cameras, oriented.run.sh_degree, progress=progress)
     depths = solid_depth(raster).cpu()
     unit = png_unit(float(depths.max()))
     for name, depth in zip(names, depths, strict=True):
-        values = (depth / unit).round().clamp(0, MOST_PNG).numpy().astype(np.uint16)
+        values = (depth / unit).round().clamp(0, _LARGEST_VALUE).numpy().astype(np.uint16)
         Image.fromarray(values).save(folder / f"{name}.png")
         write_colmap_map(folder / f"{name}.png.geometric.bin", depth)
     return {
@@ -46,19 +46,23 @@ def write_depths(folder: Path, oriented: OrientedRun, kept: Sequence[int], progr
 
 
 def png_unit(largest: float) -> float:
-    """Depth of one step of a 16-bit PNG: the smallest power of ten that the largest depth fits."""
-    return 10.0 ** math.ceil(math.log10(max(largest, 1e-12) / MOST_PNG))
+    """Depth of one step of a 16-bit PNG: the smallest power of ten with which the largest depth fits."""
+    return 10.0 ** math.ceil(math.log10(max(largest, 1e-12) / _LARGEST_VALUE))
 
 
 def write_colmap_map(path: Path, values: Float[Tensor, "height width"]) -> None:
-    """Write a map as COLMAP's dense stereo does."""
+    """Write a map in the format of COLMAP's dense stereo."""
     height, width = values.shape
     content = values.detach().cpu().contiguous().numpy().astype("<f4").tobytes()
     write_bytes(path, f"{width}&{height}&1&".encode("ascii") + content)
 
 
 def read_colmap_map(path: Path) -> Float[Tensor, "height width"]:
-    """Read what `write_colmap_map`, or COLMAP, wrote with one channel."""
+    """Read a map with one channel that `write_colmap_map` or COLMAP wrote.
+
+    Raises:
+        ValueError: the map has more channels.
+    """
     width, height, channels, content = path.read_bytes().split(b"&", 3)
     if int(channels) != 1:
         raise ValueError(f"{path} must have one channel, has {int(channels)}")
@@ -73,11 +77,11 @@ def write_masks(
     colmap_names: bool,
     progress: Progress | None,
 ) -> dict[str, Any]:
-    """Write 8-bit masks, white for the object; returns what is to be said of them.
+    """Write 8-bit masks of the views `kept`, white for the object; returns their part of `export.json`.
 
     Args:
         source: the masks that the run was trained with, or the splat's alpha in the refined cameras.
-        colmap_names: NAME.png.png, as COLMAP's mask_path expects, instead of NAME.png.
+        colmap_names: name the files NAME.png.png, as COLMAP's mask_path expects, instead of NAME.png.
     """
     views = oriented.run.views
     masks, names = views.masks[list(kept)], [views.names[view] for view in kept]

@@ -1,7 +1,7 @@
-"""A mesh of the object: depth of the splat from all around, fused, cleaned, simplified, coloured.
+"""A closed mesh of the object: depth of the splat is rendered from all around, fused, cleaned, simplified and coloured.
 
-Frames: the run's world, then that of the export. The mesh is closed (watertight). Colours are those of the vertices,
-sRGB; they come from renders, in which the trusted photographs' cameras count most.
+Frames: the mesh is made in the run's world and moved to that of the export. Colours are sRGB and come from renders;
+those through the cameras of trusted photographs have the largest weight.
 """
 
 from __future__ import annotations
@@ -9,24 +9,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
 
-from sparseags_ns.export.fusion import DepthMaps, Grid, Surface, distance_field, level_surface, surface_colors
+from sparseags_ns.export.destination import ExportError
 from sparseags_ns.export.orientation import OrientedRun
-from sparseags_ns.export.places import ExportError
+from sparseags_ns.export.surface import Grid, largest_parts, level_surface, simplified
 from sparseags_ns.export.turntable import Sphere, object_sphere
-from sparseags_ns.export.visible import render_views
+from sparseags_ns.export.visible import Progress, render_views
 from sparseags_ns.geometry.cameras import Cameras, look_at
-from sparseags_ns.rasterizer.types import Raster
 from sparseags_ns.runs.opening import OpenedRun
 
-Stage = Callable[[str], Callable[[int, int], None]]
-"""Told what begins; returns what is told how far it is."""
+if TYPE_CHECKING:
+    from sparseags_ns.export.fusion import DepthMaps
+
+Stage = Callable[[str], Progress]
+"""Begins a stage of this name; returns the function that takes the stage's progress."""
 
 GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
 
@@ -38,28 +38,30 @@ class MeshSettings:
     resolution: int = 128
     """Voxels along each side of the cube around the object."""
     faces: int = 50_000
-    """About how many triangles are kept."""
+    """Number of triangles that the mesh is decimated to."""
     viewpoints: int = 48
-    """Cameras all around the object from which depth is rendered, besides those of the photographs."""
+    """Number of cameras all around the object from which depth is rendered, besides those of the photographs."""
     truncation: float = 0.047
-    """Reach of a depth map on both sides of the surface, as a share of the cube's side."""
+    """Distance from the surface at which signed distances are cut off, as a share of the cube's side."""
     smoothing: int = 10
-    """Passes of Taubin's smoothing, which keeps the volume; 0 for none."""
+    """Passes of Taubin smoothing, which keeps the volume; 0 for none."""
     least_part: float = 0.02
-    """Parts that are not connected to the rest are dropped below this share of the largest part's area."""
+    """Unconnected parts with less than this share of the largest part's area are dropped."""
     texture: int = 0
-    """Side of a texture in pixels, for .glb and .obj, instead of colours of the vertices; 0 for none."""
+    """Side in pixels of a texture, which replaces the colours of the vertices; .glb and .obj only. 0 for none."""
     photograph_weight: float = 2.0
-    """How much a trusted photograph's camera counts against one of the others."""
+    """Weight of a trusted photograph's camera; the cameras all around have weight 1."""
 
 
 def make_mesh(oriented: OrientedRun, settings: MeshSettings, stage: Stage) -> Any:
-    """The mesh as a trimesh.Trimesh with vertex colours, in the world of the export.
+    """The object as a trimesh.Trimesh with vertex colours or a texture, in the world of the export.
 
     Raises:
         ExportError: the splat has no surface.
     """
     import trimesh
+
+    from sparseags_ns.export.fusion import distance_field  # numba takes half a second to import
 
     run = oriented.run
     sphere = object_sphere(run.gaussians)
@@ -80,39 +82,43 @@ def make_mesh(oriented: OrientedRun, settings: MeshSettings, stage: Stage) -> An
 
 
 def _colored(mesh: Any, maps: DepthMaps, slack: float, texture: int) -> Any:
-    """The mesh with colours of its vertices, or with a texture of that size."""
+    """The mesh with a texture of that size, or with colours of its vertices if the size is 0."""
+    from scipy.spatial import KDTree
     from trimesh.visual.color import ColorVisuals
 
-    if texture:
-        from sparseags_ns.export.texture import textured  # numba takes half a second to import
+    from sparseags_ns.export.fusion import surface_colors
+    from sparseags_ns.export.texture import textured
 
+    if texture:
         return textured(mesh, maps, slack, texture)
     vertices = np.array(mesh.vertices)
     colors, weights = surface_colors(maps, vertices, np.array(mesh.vertex_normals), slack)
-    bytes_ = (_filled(vertices, colors, weights) * 255).round().astype(np.uint8)
-    mesh.visual = ColorVisuals(mesh, vertex_colors=bytes_)
+    seen = weights > 0
+    if seen.any() and not seen.all():
+        # Vertices that no render shows take the colour of the nearest one that a render shows.
+        colors[~seen] = colors[seen][KDTree(vertices[seen]).query(vertices[~seen])[1]]
+    mesh.visual = ColorVisuals(mesh, vertex_colors=(colors * 255).round().astype(np.uint8))
     return mesh
 
 
-def render_maps(
-    run: OpenedRun, sphere: Sphere, settings: MeshSettings, progress: Callable[[int, int], None] | None = None
-) -> DepthMaps:
-    """Depth of the splat from the trusted photographs' cameras and from all around."""
+def render_maps(run: OpenedRun, sphere: Sphere, settings: MeshSettings, progress: Progress | None = None) -> DepthMaps:
+    """Depth of the splat from the cameras of the trusted photographs and from cameras all around."""
+    from sparseags_ns.export.fusion import DepthMaps
+
     real = run.refined.detach()[run.trusted]
     around = surrounding_cameras(sphere, settings.viewpoints, real.width, real.height)
     cameras = Cameras(
         torch.cat([real.T_camera_world, around.T_camera_world]), torch.cat([real.K, around.K]), real.width, real.height
     )
-    raster: Raster = render_views(run.gaussians, cameras, run.sh_degree, None, progress)
     weights = torch.ones(len(cameras))
     weights[: len(real)] = settings.photograph_weight
-    return DepthMaps(cameras, raster, weights)
+    return DepthMaps(cameras, render_views(run.gaussians, cameras, run.sh_degree, None, progress), weights)
 
 
 def surrounding_cameras(sphere: Sphere, count: int, width: int, height: int) -> Cameras:
-    """Cameras evenly all around a sphere (a Fibonacci lattice) that see all of it."""
+    """Cameras spread evenly around a sphere (on a Fibonacci lattice), each of which sees all of it."""
     index = torch.arange(count, dtype=torch.float32) + 0.5
-    # Not quite the poles, where up is the line of sight.
+    # Heights are half a step away from the poles, where the line of sight is the up direction.
     y = 1 - 2 * index / count
     across, azimuth = (1 - y * y).sqrt(), index * GOLDEN_ANGLE
     outward = torch.stack([across * azimuth.cos(), y, across * azimuth.sin()], dim=-1).to(sphere.center)
@@ -121,56 +127,3 @@ def surrounding_cameras(sphere: Sphere, count: int, width: int, height: int) -> 
     focal = min(width, height) / 2 * math.sqrt(distance**2 - sphere.radius**2) / (1.2 * sphere.radius)
     K = torch.tensor([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]]).to(poses)
     return Cameras(poses, K.expand(count, 3, 3).contiguous(), width, height)
-
-
-def largest_parts(surface: Surface, least: float) -> Surface:
-    """The surface without the parts that are far smaller than the largest, and without cavities inside."""
-    import trimesh
-
-    mesh = trimesh.Trimesh(surface.vertices, surface.faces, process=False)
-    labels = trimesh.graph.connected_component_labels(mesh.face_adjacency, node_count=len(mesh.faces))
-    areas = np.bincount(labels, weights=mesh.area_faces)
-    first, second, third = mesh.triangles.swapaxes(0, 1)
-    # Six times the signed volume: a cavity is a surface seen from its inside.
-    volumes = np.bincount(labels, weights=np.einsum("ij,ij->i", first, np.cross(second, third)))
-    kept = (areas >= least * areas.max()) & (volumes > 0)
-    mesh.update_faces(kept[labels])
-    mesh.remove_unreferenced_vertices()
-    return Surface(np.array(mesh.vertices), np.array(mesh.faces))
-
-
-def simplified(surface: Surface, faces: int, smoothing: int) -> Surface:
-    """The surface smoothed, and with about so many triangles; left as it is where that would open it."""
-    import open3d as o3d
-
-    mesh = o3d.geometry.TriangleMesh(
-        o3d.utility.Vector3dVector(surface.vertices), o3d.utility.Vector3iVector(surface.faces.astype(np.int32))
-    )
-    if smoothing:
-        mesh = mesh.filter_smooth_taubin(smoothing)
-    if len(surface.faces) > faces:
-        fewer = mesh.simplify_quadric_decimation(faces)
-        if fewer.is_edge_manifold(allow_boundary_edges=False):
-            mesh = fewer
-    return Surface(np.asarray(mesh.vertices), np.asarray(mesh.triangles).astype(np.int64))
-
-
-def _filled(
-    vertices: Float[np.ndarray, "vertices 3"],
-    colors: Float[np.ndarray, "vertices 3"],
-    weights: Float[np.ndarray, " vertices"],
-) -> Float[np.ndarray, "vertices 3"]:
-    """Vertices that nobody sees take the colour of the nearest one that somebody does."""
-    from scipy.spatial import KDTree
-
-    seen = weights > 0
-    if seen.any() and not seen.all():
-        nearest = KDTree(vertices[seen]).query(vertices[~seen])[1]
-        colors = colors.copy()
-        colors[~seen] = colors[seen][nearest]
-    return colors
-
-
-def write_mesh(path: Path, mesh: Any) -> None:
-    """Write .glb, .obj or .ply, by the ending."""
-    mesh.export(str(path))

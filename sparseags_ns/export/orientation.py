@@ -1,10 +1,11 @@
-"""Which world an export is written in; Gaussians and cameras move together, so that all exports of one choice fit.
+"""The world that an export is written in. Gaussians and cameras move together, so exports to one world fit each other.
 
 - `world`: the run's own, in which `sparseags/` is written: origin near the object, +y up as the initial cameras had it;
-- `given`: the world of the poses that the run began with, the object where those poses have it;
-- `y-up`: the run's world, turned so that the refined cameras' up is exactly +y (glTF, most mesh programs);
-- `y-down`: the same upside down, as viewers expect that show splats in COLMAP's axes;
-- `z-up`: the same with +z up (Blender, nerfstudio).
+- `given`: the world of the given poses, with the object where those poses see it;
+- `y-up`: the run's world rotated so that the up direction of the refined cameras is exactly +y (glTF, most mesh
+  programs);
+- `y-down`: that direction is -y, as splat viewers expect that use COLMAP's axes;
+- `z-up`: that direction is +z (Blender, nerfstudio).
 """
 
 from __future__ import annotations
@@ -26,55 +27,62 @@ from sparseags_ns.runs.opening import OpenedRun
 
 Orient = Literal["world", "given", "y-up", "y-down", "z-up"]
 
-_TURNS_ABOUT_X = {"y-up": 0.0, "y-down": torch.pi, "z-up": torch.pi / 2}
+_ANGLES_ABOUT_X = {"y-up": 0.0, "y-down": torch.pi, "z-up": torch.pi / 2}
+"""Rotations of the world with +y up about its x axis, radians."""
 
 
 @dataclass(frozen=True)
 class OrientedRun:
-    """A run whose Gaussians and refined cameras were carried into the world of an export."""
+    """A run, with its Gaussians and refined cameras in the world of an export."""
 
     run: OpenedRun
-    """As it was opened; its `initial` cameras stay in the run's world."""
+    """The run in its own world."""
     orient: Orient
     from_world: Similarity
-    """From the run's world."""
+    """Map from the run's world to that of the export."""
     gaussians: Gaussians
     refined: Cameras
 
     @property
     def description(self) -> dict[str, object]:
-        """What an export's own record says of its world."""
+        """Entry `frame` of `export.json`."""
         return {"orient": self.orient, "T_export_world": self.from_world.matrix.tolist()}
+
+    @property
+    def comment(self) -> str:
+        """First comment in the header of .ply files."""
+        return f"sparseags export, frame {self.orient}"
 
 
 def oriented(run: OpenedRun, orient: Orient) -> OrientedRun:
-    """Carry a run's Gaussians and refined cameras into another world."""
-    similarity = to_orientation(run, orient)
+    """Move a run's Gaussians and refined cameras to another world."""
+    similarity = _from_world(run, orient)
     refined = run.refined.detach()
     if orient == "world":
         return OrientedRun(run, orient, similarity, run.gaussians, refined)
-    # A float32 pose would lose digits where the given world is large.
+    # Poses in float32 would lose digits if the given world is large.
     poses = similarity.apply_to_poses(refined.T_camera_world.double())
     moved = Cameras(poses, refined.K.double(), refined.width, refined.height)
     return OrientedRun(run, orient, similarity, moved_gaussians(run.gaussians, similarity), moved)
 
 
-def to_orientation(run: OpenedRun, orient: Orient) -> Similarity:
+def _from_world(run: OpenedRun, orient: Orient) -> Similarity:
     """The map from the run's world to that of the export."""
     if orient == "world":
         return Similarity.identity()
     if orient == "given":
-        return to_given(run)
+        return _to_given(run)
     up = up_direction(run.refined.detach()[run.trusted].T_world_camera.double().cpu())
-    rotation = _about_x(_TURNS_ABOUT_X[orient]) @ rotation_to_y(up)
+    about_x = torch.tensor([0, 0, 0, _ANGLES_ABOUT_X[orient], 0, 0], dtype=torch.float64)
+    rotation = se3.exp(about_x)[:3, :3] @ rotation_to_y(up)
     return Similarity(torch.ones((), dtype=torch.float64), rotation, torch.zeros(3, dtype=torch.float64))
 
 
-def to_given(run: OpenedRun) -> Similarity:
-    """From the run's world to that of the given poses.
+def _to_given(run: OpenedRun) -> Similarity:
+    """The map from the run's world to that of the given poses.
 
-    The run's world drifts a little while it is optimised. The drift is taken out by the trusted cameras that agree
-    about it, so that the object comes to stand where the given poses see it.
+    The run's world drifts a little during optimisation. The drift is estimated from the trusted cameras that are
+    consistent and removed, so that the object is where the given poses see it.
     """
     center = run.gaussians.center.double().cpu()
     given, refined = (c.detach()[run.trusted].T_camera_world.cpu() for c in (run.initial, run.refined))
@@ -82,7 +90,7 @@ def to_given(run: OpenedRun) -> Similarity:
 
 
 def moved_gaussians(gaussians: Gaussians, similarity: Similarity) -> Gaussians:
-    """The same Gaussians in another world; their colours turn with them."""
+    """The Gaussians in another world, their spherical harmonics rotated."""
     rotation = similarity.rotation.to(gaussians.means)
     turn = se3.quats_from_rotations(similarity.rotation).to(gaussians.quats)
     colors = gaussians.colors
@@ -91,37 +99,32 @@ def moved_gaussians(gaussians: Gaussians, similarity: Similarity) -> Gaussians:
         means=similarity.apply_to_points(gaussians.means.double()).to(gaussians.means),
         quats=quat_product(turn.expand_as(gaussians.quats), gaussians.quats),
         scales=gaussians.scales * similarity.scale.to(gaussians.scales),
-        colors=colors if colors.ndim == 2 else turned_harmonics(colors, rotation),
+        colors=colors if colors.ndim == 2 else rotated_harmonics(colors, rotation),
     )
 
 
-def turned_harmonics(
+def rotated_harmonics(
     coefficients: Float[Tensor, "gaussians bases 3"], rotation: Float[Tensor, "3 3"]
 ) -> Float[Tensor, "gaussians bases 3"]:
-    """Coefficients of the turned functions: what was seen from a direction is seen from the turned direction.
+    """Coefficients of rotated functions: their value in a rotated direction was that in the original direction.
 
-    Each degree turns within itself, by the matrix that fits enough directions; they determine it exactly.
+    A rotation maps the functions of one degree to each other. Their values in 64 random directions are more than enough
+    to determine the matrix of each degree exactly, by least squares.
     """
     degree = round(coefficients.shape[1] ** 0.5) - 1
     directions = torch.randn(64, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     directions = directions / directions.norm(dim=-1, keepdim=True)
     before, after = harmonics(directions, degree), harmonics(directions @ rotation.double().cpu().T, degree)
-    turned = coefficients.clone()
+    rotated = coefficients.clone()
     for band in range(1, degree + 1):
         rows = slice(band * band, (band + 1) ** 2)
         matrix = torch.linalg.lstsq(after[:, rows], before[:, rows]).solution.to(coefficients)
-        turned[:, rows] = torch.einsum("ij,njk->nik", matrix, coefficients[:, rows])
-    return turned
+        rotated[:, rows] = torch.einsum("ij,njk->nik", matrix, coefficients[:, rows])
+    return rotated
 
 
 def quat_product(a: Float[Tensor, "*batch 4"], b: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 4"]:
-    """The quaternion (w, x, y, z) of b's rotation followed by a's."""
-    w, v = (
-        a[..., :1] * b[..., :1] - (a[..., 1:] * b[..., 1:]).sum(-1, keepdim=True),
-        torch.linalg.cross(a[..., 1:], b[..., 1:]),
-    )
-    return torch.cat([w, a[..., :1] * b[..., 1:] + b[..., :1] * a[..., 1:] + v], dim=-1)
-
-
-def _about_x(angle: float) -> Float[Tensor, "3 3"]:
-    return se3.exp(torch.tensor([0, 0, 0, angle, 0, 0], dtype=torch.float64))[:3, :3]
+    """The quaternion (w, x, y, z) of the rotation b followed by the rotation a."""
+    (a_w, a_v), (b_w, b_v) = a.split([1, 3], dim=-1), b.split([1, 3], dim=-1)
+    w = a_w * b_w - (a_v * b_v).sum(-1, keepdim=True)
+    return torch.cat([w, a_w * b_v + b_w * a_v + torch.linalg.cross(a_v, b_v)], dim=-1)

@@ -1,6 +1,6 @@
-"""Photographs against renders: one picture for each view, side by side, as a video or an animated GIF.
+"""Photographs beside renders, one sheet for each view, as a video or an animated GIF.
 
-From left to right: the photograph over white; the splat through the refined camera; the difference (white: none).
+From left to right: the photograph over white; the splat through the refined camera; their difference (white: none).
 """
 
 from __future__ import annotations
@@ -27,37 +27,37 @@ LEAST_SIDE_PX = 256
 
 @torch.no_grad()
 def reprojection_frames(run: OpenedRun) -> Iterator[Frame]:
-    """A picture for each view."""
+    """One sheet for each view."""
     background = run.gaussians.means.new_ones(3)
     for view, name in enumerate(run.views.names):
         camera = run.refined.detach()[view : view + 1]
         render = rasterize(run.gaussians, camera, background, sh_degree=run.sh_degree).rgb[0].clamp(0, 1)
         photograph = over_white(run.views.images[view], run.views.masks[view])
         known = run.views.valid[view][..., None]
-        # Where the photograph shows nothing there is nothing to compare.
+        # Pixels outside the photograph show no difference.
         difference = (1 - (photograph - render).abs()) * known + (1 - known)
         error = float(psnr(((render - photograph) * known + photograph)[None], photograph[None])[0])
         doubt = "" if run.trusted[view] else "   not trusted"
-        yield picture([photograph, render, difference], f"{name}   {error:.1f} dB{doubt}", not doubt)
+        yield sheet([photograph, render, difference], f"{name}   {error:.1f} dB{doubt}", not doubt)
 
 
-def picture(panels: Sequence[Float[Tensor, "height width 3"]], label: str, trusted: bool) -> Frame:
-    """Panels beside each other below a label; small ones enlarged by a whole factor. Even sides, as videos need."""
+def sheet(panels: Sequence[Float[Tensor, "height width 3"]], label: str, trusted: bool) -> Frame:
+    """Panels side by side below a label, enlarged by a whole factor if small. Its sides are even, as videos need."""
     height, width = panels[0].shape[:2]
     factor = -(-LEAST_SIDE_PX // max(height, width))
     height, width = height * factor, width * factor
     total = len(panels) * width + (len(panels) - 1) * GAP_PX
-    sheet = Image.new("RGB", (total + total % 2, height + LABEL_PX + (height + LABEL_PX) % 2), "white")
-    ImageDraw.Draw(sheet).text((8, 6), label, fill=INK if trusted else RED, font=ImageFont.load_default(size=15))
+    image = Image.new("RGB", (total + total % 2, height + LABEL_PX + (height + LABEL_PX) % 2), "white")
+    ImageDraw.Draw(image).text((8, 6), label, fill=INK if trusted else RED, font=ImageFont.load_default(size=15))
     for index, panel in enumerate(panels):
         pixels = (panel.cpu().clamp(0, 1) * 255).round().byte().numpy()
-        image = Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC)
-        sheet.paste(image, (index * (width + GAP_PX), LABEL_PX))
-    return np.asarray(sheet)
+        enlarged = Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC)
+        image.paste(enlarged, (index * (width + GAP_PX), LABEL_PX))
+    return np.asarray(image)
 
 
 def write_slides(path: Path, slides: Iterator[Frame], seconds: float) -> None:
-    """Write pictures one after the other as .mp4 or, by the ending, as an endless .gif."""
+    """Write sheets, each shown for some seconds, as .mp4 or, by the ending, as an endless .gif."""
     if path.suffix.lower() == ".gif":
         images = [Image.fromarray(slide) for slide in slides]
         images[0].save(path, save_all=True, append_images=images[1:], duration=round(1000 * seconds), loop=0)

@@ -1,8 +1,8 @@
-"""The splat as a .ply file that viewers open, in the world of the exported cameras: no transform is hidden anywhere.
+"""The splat as a .ply file for viewers, in the world of the exported cameras.
 
-What ns-export gaussian-splat writes, in the same order and with the same Gaussians left out (not finite, or too faint
-to be drawn), with two differences: the header says which frame it is in, and the colours have the 15 coefficients of
-degree 3 that many viewers insist on (those that the run does not have are zero).
+Values, their order and the Gaussians left out (not finite, or too faint to be drawn) are those of `ns-export
+gaussian-splat`, with two differences: the header names the frame, and by default the colours have the 15 coefficients
+up to degree 3 that many viewers insist on, filled up with zeros.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sparseags_ns.formats.ply import splat_columns, write_ply
 from sparseags_ns.rasterizer.constants import ALPHA_MIN
 from sparseags_ns.rasterizer.types import Gaussians
 
-FRAMES = {
+_FRAMES = {
     "world": "the run's world: +y up as the initial cameras had it, origin near the object",
     "given": "the world of the poses that the run began with",
     "y-up": "+y up by the refined cameras",
@@ -32,24 +32,20 @@ def write_splat(path: Path, oriented: OrientedRun, sh_degree: int = 3) -> int:
     """Write the splat; returns the number of Gaussians.
 
     Args:
-        sh_degree: of the colours in the file; the run's own where lower cuts off what it has.
+        sh_degree: degree of the colours in the file; higher coefficients of the run are left out.
     """
-    drawn = drawable(oriented.gaussians)
-    kept = replace(oriented.gaussians, **{name: value[drawn] for name, value in vars(oriented.gaussians).items()})
+    gaussians = oriented.gaussians
+    drawn = drawable(gaussians)
+    kept = replace(gaussians, **{name: value[drawn] for name, value in vars(gaussians).items()})
     bases = (sh_degree + 1) ** 2
     colors = kept.colors[:, :bases]
     padding = colors.new_zeros(len(colors), max(bases - colors.shape[1], 0), 3)
     columns = splat_columns(kept.means, kept.quats, kept.scales, kept.opacities, torch.cat([colors, padding], dim=1))
-    comments = (f"sparseags export, frame {oriented.orient}", FRAMES[oriented.orient])
-    write_ply(path, columns, comments)
+    write_ply(path, columns, (oriented.comment, _FRAMES[oriented.orient]))
     return len(kept.means)
 
 
 def drawable(gaussians: Gaussians) -> Bool[Tensor, " gaussians"]:
-    """Gaussians that a rasterizer draws: finite, and not fainter than the least alpha that counts."""
-    finite = torch.stack([value.flatten(1).isfinite().all(1) for value in map(_rows, vars(gaussians).values())]).all(0)
+    """Gaussians that a rasterizer draws: finite, with an opacity of at least `ALPHA_MIN`."""
+    finite = torch.stack([value[:, None].flatten(1).isfinite().all(1) for value in vars(gaussians).values()]).all(0)
     return finite & (gaussians.opacities >= ALPHA_MIN)
-
-
-def _rows(values: Tensor) -> Tensor:
-    return values[:, None] if values.ndim == 1 else values

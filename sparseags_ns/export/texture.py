@@ -1,7 +1,8 @@
-"""A texture for a mesh: xatlas unwraps it, and every texel gets the colour that the renders show at its place.
+"""A texture for a mesh: xatlas unwraps it, and every texel gets the colour of the renders at its point.
 
 Texture coordinates (u, v) have their origin at the lower left corner, as trimesh and OBJ have it; rows of the image run
-downwards. Texels beside the charts repeat the nearest one inside, so that no seam shows when the texture is reduced.
+downwards. Texels beside the charts repeat the nearest one inside, so that no seam shows when a viewer shrinks the
+texture.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from sparseags_ns.rasterizer.kernels.jit import jit
 
 @jit
 def locate_texels(uvs, faces, face_of, weights):
-    """For every texel whose centre lies in a chart, the face and the weights of its corners.
+    """Write the face of every texel whose centre lies in a chart, and its barycentric coordinates there.
 
-    face_of [size size] must be filled with -1; weights are [size size 3].
+    face_of [size size] must be filled with -1; weights [size size 3] receives the coordinates.
     """
     size = face_of.shape[0]
     for face in range(faces.shape[0]):
@@ -44,11 +45,11 @@ def locate_texels(uvs, faces, face_of, weights):
 
 
 def textured(mesh: Any, maps: DepthMaps, slack: float, size: int) -> Any:
-    """The same triangles with a texture instead of vertex colours; vertices at seams occur more than once.
+    """A mesh with the triangles of `mesh` and a texture instead of vertex colours; vertices at seams are duplicated.
 
     Args:
         mesh: a trimesh.Trimesh in the world of the maps.
-        slack: how far a point may lie from the rendered depth.
+        slack: largest distance of a point from the rendered depth.
         size: side of the texture, pixels.
     """
     import trimesh
@@ -74,7 +75,7 @@ def _bake(
     slack: float,
     size: int,
 ) -> Image.Image:
-    """The texture."""
+    """The texture: colours at the points of the texels, sRGB."""
     from scipy.ndimage import distance_transform_edt
 
     face_of, weights = np.full((size, size), -1, np.int64), np.zeros((size, size, 3))
@@ -86,6 +87,6 @@ def _bake(
     colors, seen = surface_colors(maps, points, directions, slack)
     pixels, known = np.zeros((size, size, 3)), np.zeros((size, size), bool)
     pixels[inside], known[inside] = colors, seen > 0
-    # What nobody sees, and what lies beside the charts, takes the nearest colour that is known.
+    # Texels that no render shows and those beside the charts take the nearest known colour.
     _, (rows, columns) = distance_transform_edt(~known, return_indices=True)  # type: ignore[misc]
     return Image.fromarray((pixels[rows, columns] * 255).round().astype(np.uint8))

@@ -1,10 +1,10 @@
-"""The object on a turntable: cameras around it, their renders, and a video that browsers play.
+"""Turntable videos: cameras around the object, their renders, and an .mp4 that browsers play.
+
+If the photographs go all the way round the object, so does the camera. If they were taken from one side, it swings to
+and fro over that side, because the splat knows nothing of the other one.
 
 Frames: the run's `world`; its up is +y, its object near the origin. Angles in degrees: azimuth 0 is +z, 90 is +x;
 elevation grows towards +y. Units: world units; pixels.
-
-Where the photographs go all the way round, so does the camera. Where they were taken from one side only, it swings to
-and fro over that side: of the other one nothing is known.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from sparseags_ns.runs.opening import OpenedRun
 from sparseags_ns.storage import replacing
 
 UNSEEN_DEG = 150.0
-"""A gap between neighbouring azimuths from which the photographs count as taken from one side."""
+"""Photographs with a gap this wide between neighbouring azimuths count as taken from one side."""
 BEYOND_DEG = 8.0
-"""How far a swing goes past the outermost photographs."""
+"""Angle by which a swing goes past the outermost photographs."""
 MARGIN = 1.15
-"""Side of the picture over the diameter of the object."""
+"""Side of the image over the diameter of the object."""
 BT709, LIMITED_RANGE = 1, 1
-"""Numbers of the colour space and of the range of values (16 to 235), as H.264 writes them."""
+"""H.264's numbers of the colour space and of the range of values (16 to 235)."""
 VISIBLE = 0.98
-"""Share of the splat inside the object's sphere; the rest may be stray Gaussians."""
+"""Share of the splat, by opacity times area, inside the object's sphere; the rest may be stray Gaussians."""
 
 Frame = UInt8[np.ndarray, "rows columns 3"]
 
 
 @dataclass(frozen=True)
 class Sphere:
-    """Where the object is."""
+    """A ball around the object."""
 
     center: Float[Tensor, " 3"]
     radius: float
@@ -50,32 +50,36 @@ class Sphere:
 def turntable_cameras(
     run: OpenedRun, frames: int = 120, size: int = 512, elevation_deg: float | None = None
 ) -> Cameras:
-    """Cameras around the run's object, from the side of the first trusted photograph; a closed loop.
+    """A closed loop of cameras around the run's object; a whole turn begins at the first trusted photograph.
 
     Args:
-        elevation_deg: above the object's middle; by default what is usual among the photographs, at most 35.
+        elevation_deg: elevation above the object's centre; by default the median of the photographs, from -10 to 35.
     """
     sphere = object_sphere(run.gaussians)
     trusted = run.refined.detach()[run.trusted]
-    # Around whole scenes the cameras keep their distance; an object is framed whatever the distance was.
+    # In a whole scene the cameras keep the photographs' distance from the origin; an object fills the frame.
     center = torch.zeros_like(sphere.center) if run.whole_photographs else sphere.center
     azimuths, elevations, radii = orbit_angles(trusted.centers - center)
     radius = float(radii.median())
+    distance = max(radius, 1.5 * sphere.radius)
     if elevation_deg is None:
         elevation_deg = float(elevations.median().clamp(-10, 35))
     poses = orbit(
         turntable_azimuths(azimuths, frames).to(center),
         torch.full((frames,), float(elevation_deg)).to(center),
-        max(radius, 1.5 * sphere.radius) if not run.whole_photographs else radius,
+        radius if run.whole_photographs else distance,
         target=center,
     )
-    focal = _focal(run, sphere, max(radius, 1.5 * sphere.radius), size)
+    if run.whole_photographs:  # the photographs' own field of view
+        focal = float(run.refined.K.detach()[:, 0, 0].median()) * size / min(run.refined.width, run.refined.height)
+    else:
+        focal = size / 2 * math.sqrt(max(distance**2 - sphere.radius**2, 1e-6)) / (sphere.radius * MARGIN)
     K = torch.tensor([[focal, 0, size / 2], [0, focal, size / 2], [0, 0, 1]]).to(poses)
     return Cameras(poses, K.expand(frames, 3, 3).contiguous(), size, size)
 
 
 def turntable_azimuths(azimuths_deg: Float[Tensor, " views"], frames: int) -> Float[Tensor, " frames"]:
-    """Azimuths of a whole turn, or of a swing over the side that was photographed."""
+    """Azimuths of a whole turn, or of a swing over the side that was photographed; degrees."""
     ordered = azimuths_deg.double().remainder(360).sort().values
     gaps = torch.cat([ordered[1:], ordered[:1] + 360]) - ordered
     widest = int(gaps.argmax())
@@ -89,7 +93,7 @@ def turntable_azimuths(azimuths_deg: Float[Tensor, " views"], frames: int) -> Fl
 
 
 def object_sphere(gaussians: Gaussians) -> Sphere:
-    """A sphere around the object that leaves stray Gaussians out."""
+    """A sphere around the object: the weighted median of the centres, and a radius that leaves stray Gaussians out."""
     area = gaussians.scales.topk(2, dim=-1).values.prod(-1)
     weights = gaussians.opacities * area
     weights = weights / weights.sum().clamp_min(1e-12)
@@ -101,7 +105,7 @@ def object_sphere(gaussians: Gaussians) -> Sphere:
 def render_frames(
     gaussians: Gaussians, cameras: Cameras, sh_degree: int, background: Float[Tensor, " 3"] | None = None
 ) -> Iterator[Frame]:
-    """Renders one after the other, 8 bits; over white if no background is given."""
+    """Render one camera after the other, in 8 bits, over white if no background is given."""
     background = gaussians.means.new_ones(3) if background is None else background.to(gaussians.means)
     with torch.no_grad():
         for frame in range(len(cameras)):
@@ -110,12 +114,15 @@ def render_frames(
 
 
 def write_video(path: Path, frames: Iterable[Frame], fps: int = 30, quality: int = 18) -> None:
-    """Write an .mp4 that browsers play: H.264, 4:2:0, its index in front.
+    """Write an .mp4 that browsers play: H.264, 4:2:0, with its index in front.
 
-    Frames of an odd size lose their last row or column, which that format does not have.
+    4:2:0 needs even sides, so frames of an odd size lose their last row or column.
 
     Args:
-        quality: x264's constant rate factor, lower is better; 18 is hard to tell from the original.
+        quality: x264's constant rate factor; lower is better, 18 is visually lossless.
+
+    Raises:
+        ValueError: there are no frames.
     """
     import av
 
@@ -126,7 +133,7 @@ def write_video(path: Path, frames: Iterable[Frame], fps: int = 30, quality: int
             if stream is None:
                 stream = container.add_stream("libx264", rate=fps, options={"crf": str(quality), "preset": "medium"})
                 stream.height, stream.width, stream.pix_fmt = *pixels.shape[:2], "yuv420p"
-                # Said in the file, so that no player has to guess which colours are meant.
+                # The file names its colour space; players guess otherwise, by the size of the frames.
                 context = stream.codec_context
                 context.colorspace, context.color_range = BT709, LIMITED_RANGE
                 context.color_primaries, context.color_trc = BT709, BT709
@@ -135,14 +142,6 @@ def write_video(path: Path, frames: Iterable[Frame], fps: int = 30, quality: int
         if stream is None:
             raise ValueError(f"cannot write {path}: a video needs at least one frame")
         container.mux(stream.encode())
-
-
-def _focal(run: OpenedRun, sphere: Sphere, distance: float, size: int) -> float:
-    """Pixels; so that the object fills the picture, or for whole scenes the photographs' own field of view."""
-    if run.whole_photographs:
-        smaller = min(run.refined.width, run.refined.height)
-        return float(run.refined.K.detach()[:, 0, 0].median()) * size / smaller
-    return size / 2 * math.sqrt(max(distance**2 - sphere.radius**2, 1e-6)) / (sphere.radius * MARGIN)
 
 
 def _weighted_quantile(values: Float[Tensor, " n"], weights: Float[Tensor, " n"], share: float) -> Tensor:

@@ -1,4 +1,4 @@
-"""Depth of the splat in its own photographs, and the Gaussians' centres that they show: points for COLMAP models."""
+"""Renders of a run's cameras with depth, and the centres of the Gaussians that photographs show, as COLMAP points."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from sparseags_ns.rasterizer.types import Gaussians, Raster
 SOLID = 0.5
 """Alpha from which a pixel counts as covered by the object."""
 _SIGMAS, _DEPTH_SLACK = 2.0, 0.01
-"""A centre is seen where it lies no further behind the rendered depth than this many standard deviations and this
-share of its depth."""
+"""A centre is visible if it lies behind the rendered depth by at most this many standard deviations of its Gaussian
+plus this share of its depth."""
 
 Progress = Callable[[int, int], None]
+"""Takes how many parts are done and how many there are."""
 
 
 @torch.no_grad()
@@ -32,7 +33,7 @@ def render_views(
     background: Float[Tensor, " 3"] | None = None,
     progress: Progress | None = None,
 ) -> Raster:
-    """Renders of all cameras with depth, one after the other so that memory stays small and progress shows."""
+    """Render all cameras with depth, one after the other to save memory and to report progress."""
     rasters, cameras = [], cameras.to(gaussians.means)
     for view in range(len(cameras)):
         rasters.append(rasterize(gaussians, cameras[view : view + 1], background, sh_degree=sh_degree, depth=True))
@@ -45,7 +46,7 @@ def render_views(
 
 
 def solid_depth(raster: Raster) -> Float[Tensor, "views height width"]:
-    """Depth where the object covers the pixel, elsewhere 0."""
+    """Depth where alpha is at least `SOLID`, elsewhere 0."""
     assert raster.depth is not None
     return torch.where(raster.alpha >= SOLID, raster.depth, 0.0)
 
@@ -58,10 +59,10 @@ def seen_points(
     progress: Progress | None = None,
     min_opacity: float = 0.2,
 ) -> SeenPoints:
-    """The centres of opaque Gaussians that two or more photographs show, with their places in all of them.
+    """The centres of opaque Gaussians that two or more photographs show, with their projections in all of them.
 
     Args:
-        cameras: those of the photographs, in the Gaussians' world.
+        cameras: cameras of the photographs, in the Gaussians' world.
     """
     opaque = gaussians.opacities >= min_opacity
     kept = replace(gaussians, **{name: value[opaque] for name, value in vars(gaussians).items()})
@@ -74,12 +75,8 @@ def seen_points(
     behind = _SIGMAS * kept.scales.max(-1).values.to(z) + _DEPTH_SLACK * z
     seen = inside & (surface > 0) & (z <= surface + behind)
     often = seen.sum(0) >= min(2, len(cameras))
-    colors = _mean_colors(kept, cameras, sh_degree, seen)
+    # Mean colour over the photographs that show the centre.
+    per_view = view_colors(kept, cameras.to(kept.means), sh_degree)
+    weights = seen.to(per_view)[..., None]
+    colors = ((per_view * weights).sum(0) / weights.sum(0).clamp_min(1)).clamp(0, 1)
     return SeenPoints(kept.means[often], colors[often], pixels[:, often], seen[:, often])
-
-
-def _mean_colors(gaussians: Gaussians, cameras: Cameras, sh_degree: int, seen: Tensor) -> Float[Tensor, "gaussians 3"]:
-    """Colours as the photographs that show them see them, on the average."""
-    colors = view_colors(gaussians, cameras.to(gaussians.means), sh_degree)
-    weights = seen.to(colors)[..., None]
-    return ((colors * weights).sum(0) / weights.sum(0).clamp_min(1)).clamp(0, 1)

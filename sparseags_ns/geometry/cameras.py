@@ -89,6 +89,15 @@ def project(
     return homogeneous[..., :2], depth
 
 
+def frustum_corners(cameras: Cameras, depth: float) -> Float[Tensor, "views 5 3"]:
+    """Each camera's centre, then the corners of its image plane at a depth along the optical axis, in the world."""
+    width, height = cameras.width, cameras.height
+    pixels = torch.tensor([[0.0, 0, 1], [width, 0, 1], [width, height, 1], [0, height, 1]], dtype=cameras.K.dtype)
+    rays = pixels @ torch.linalg.inv(cameras.K).mT * depth
+    at_camera = torch.cat([torch.zeros_like(rays[:, :1]), rays], dim=1)
+    return se3.transform_points(cameras.T_world_camera, at_camera)
+
+
 def look_at(
     eye: Float[Tensor, "*batch 3"],
     target: Float[Tensor, "*#batch 3"],

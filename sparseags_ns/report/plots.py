@@ -14,9 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sparseags_ns.export.preparation import frustum_corners
 from sparseags_ns.export.turntable import object_sphere
-from sparseags_ns.geometry.cameras import Cameras
+from sparseags_ns.geometry.cameras import Cameras, frustum_corners
 from sparseags_ns.pose_search.proxy import base_colors
 from sparseags_ns.report.content import Band, Chart, Curve, Tone
 from sparseags_ns.runs.opening import OpenedRun

@@ -14,8 +14,8 @@ from PIL import Image
 from plyfile import PlyData
 
 from sparseags_ns.export.cameras import write_cameras
+from sparseags_ns.export.destination import ExportError
 from sparseags_ns.export.orientation import oriented
-from sparseags_ns.export.places import ExportError
 from sparseags_ns.export.visible import seen_points
 from sparseags_ns.formats.colmap import read_colmap, read_colmap_points, write_colmap
 from sparseags_ns.formats.frame import Distortion, Frame, intrinsics_matrix

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from sparseags_ns.cli import main
-from sparseags_ns.export.reprojection import picture, reprojection_frames
+from sparseags_ns.export.reprojection import reprojection_frames, sheet
 from sparseags_ns.runs.opening import open_run
 
 
@@ -105,5 +105,5 @@ def test_photograph_render_and_difference_lie_side_by_side(make_run: Callable[..
 
 def test_a_view_that_is_not_trusted_is_labelled_in_red() -> None:
     panel = torch.ones(64, 64, 3)
-    good, bad = (picture([panel], "000", trusted)[:28].astype(int) for trusted in (True, False))
+    good, bad = (sheet([panel], "000", trusted)[:28].astype(int) for trusted in (True, False))
     assert not (good[..., 0] > good[..., 1] + 50).any() and (bad[..., 0] > bad[..., 1] + 50).any()

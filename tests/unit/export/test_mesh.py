@@ -11,10 +11,11 @@ import pytest
 import torch
 import trimesh
 
-from sparseags_ns.export.fusion import DepthMaps, Grid, Surface, distance_field, level_surface
-from sparseags_ns.export.mesh import MeshSettings, largest_parts, make_mesh, surrounding_cameras, write_mesh
+from sparseags_ns.export.destination import ExportError
+from sparseags_ns.export.fusion import DepthMaps, distance_field
+from sparseags_ns.export.mesh import MeshSettings, make_mesh, surrounding_cameras
 from sparseags_ns.export.orientation import oriented
-from sparseags_ns.export.places import ExportError
+from sparseags_ns.export.surface import Grid, Surface, largest_parts, level_surface
 from sparseags_ns.export.turntable import Sphere
 from sparseags_ns.geometry.cameras import Cameras, project
 from sparseags_ns.rasterizer.types import Gaussians, Raster
@@ -49,7 +50,7 @@ def ball(make_run: Callable[..., Path]) -> OpenedRun:
 
 def test_a_ball_becomes_a_closed_ball_in_its_colours(ball: OpenedRun, tmp_path: Path) -> None:
     made = make_mesh(oriented(ball, "world"), SMALL, stage)
-    write_mesh(tmp_path / "ball.ply", made)
+    made.export(str(tmp_path / "ball.ply"))
     mesh = trimesh.load(tmp_path / "ball.ply", process=False)
     assert isinstance(mesh, trimesh.Trimesh) and mesh.is_watertight and mesh.body_count == 1, "the stray one is gone"
     radii = np.linalg.norm(mesh.vertices, axis=1)
@@ -64,7 +65,7 @@ def test_a_ball_becomes_a_closed_ball_in_its_colours(ball: OpenedRun, tmp_path: 
 @pytest.mark.parametrize("ending", [".glb", ".obj"])
 def test_other_formats_hold_the_same_mesh(ball: OpenedRun, tmp_path: Path, ending: str) -> None:
     made = make_mesh(oriented(ball, "z-up"), replace(SMALL, resolution=24), stage)
-    write_mesh(tmp_path / f"ball{ending}", made)
+    made.export(str(tmp_path / f"ball{ending}"))
     mesh = trimesh.load(tmp_path / f"ball{ending}", force="mesh", process=False)
     assert isinstance(mesh, trimesh.Trimesh) and len(mesh.faces) == len(made.faces)
     np.testing.assert_allclose(mesh.bounds, made.bounds, atol=1e-4)
@@ -75,7 +76,7 @@ def test_other_formats_hold_the_same_mesh(ball: OpenedRun, tmp_path: Path, endin
 @pytest.mark.parametrize("ending", [".glb", ".obj"])
 def test_a_texture_shows_the_same_colours(ball: OpenedRun, tmp_path: Path, ending: str) -> None:
     made = make_mesh(oriented(ball, "world"), replace(SMALL, resolution=24, faces=300, texture=128), stage)
-    write_mesh(tmp_path / f"ball{ending}", made)
+    made.export(str(tmp_path / f"ball{ending}"))
     mesh = trimesh.load(tmp_path / f"ball{ending}", force="mesh", process=False)
     assert isinstance(mesh, trimesh.Trimesh)
     colors = np.asarray(mesh.visual.to_color().vertex_colors)[:, :3].astype(float)  # type: ignore[union-attr]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from sparseags_ns.export.orientation import Orient, moved_gaussians, oriented, quat_product, turned_harmonics
+from sparseags_ns.export.orientation import Orient, moved_gaussians, oriented, quat_product, rotated_harmonics
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.alignment import Similarity, up_direction
 from sparseags_ns.geometry.cameras import Cameras
@@ -42,7 +42,7 @@ def test_turned_colours_are_the_old_ones_seen_from_the_turned_direction(degree: 
     directions = torch.nn.functional.normalize(torch.randn(20, 3, generator=generator), dim=-1)
     rotation = any_similarity().rotation.float()
     before = torch.einsum("db,nbc->ndc", harmonics(directions, degree), coefficients)
-    turned = turned_harmonics(coefficients, rotation)
+    turned = rotated_harmonics(coefficients, rotation)
     after = torch.einsum("db,nbc->ndc", harmonics(directions @ rotation.T, degree), turned)
     torch.testing.assert_close(after, before, atol=1e-5, rtol=0)
 

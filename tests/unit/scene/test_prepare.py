@@ -12,10 +12,9 @@ from PIL import Image
 
 from sparseags_ns.cli import main
 from sparseags_ns.cli.prepare import Prepare
-from sparseags_ns.export.preparation import frustum_corners
 from sparseags_ns.formats.frame import Frame, intrinsics_matrix
 from sparseags_ns.formats.transforms_json import write_transforms_json
-from sparseags_ns.geometry.cameras import Cameras, orbit, project
+from sparseags_ns.geometry.cameras import Cameras, frustum_corners, orbit, project
 from sparseags_ns.scene.reading import ReadingOptions
 
 SIZE = 48

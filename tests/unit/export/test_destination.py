@@ -1,4 +1,4 @@
-"""Where exports go: nothing is lost that was there before, whatever happens."""
+"""Destinations of exports: existing files and folders are never lost."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sparseags_ns.export.places import MARK, ExportError, new_file, new_folder, require_free
+from sparseags_ns.export.destination import MARK, ExportError, new_file, new_folder, require_free
 
 PLY = (".ply", ".glb")
 

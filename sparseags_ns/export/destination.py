@@ -1,13 +1,12 @@
-"""Where exports go: nothing is replaced that was not asked for, and nothing that is not an earlier export of ours.
+"""Destinations of exports: files are replaced only on request, folders only if they are earlier exports.
 
-A file is written beside its place and then moved there. A folder is made the same way; its `export.json` says what it
-is, and marks it as ours.
+Files and folders are written in a temporary folder beside the destination and then moved there. The `export.json` in an
+exported folder describes it and marks it as an export, which a later one may replace.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -22,18 +21,18 @@ _MAKER = "sparseags export"
 
 
 class ExportError(ValueError):
-    """An export that cannot be made, or that must not go where it was told to."""
+    """An export that cannot be made, or whose destination must not be written."""
 
 
 def require_free(path: Path, overwrite: bool, files: tuple[str, ...]) -> Path:
-    """Make sure that an export may go to a place, before any work is done.
+    """The path with `~` expanded, if an export may be written there.
 
     Args:
         path: a file, or a folder if `files` is empty.
-        files: endings that are possible.
+        files: allowed endings.
 
     Raises:
-        ExportError: something is there, or the ending is not one of those.
+        ExportError: the path exists and must not be replaced, or has another ending.
     """
     path = path.expanduser()
     if files and path.suffix.lower() not in files:
@@ -56,36 +55,40 @@ def require_free(path: Path, overwrite: bool, files: tuple[str, ...]) -> Path:
 
 @contextmanager
 def new_folder(path: Path, record: dict[str, Any]) -> Iterator[Path]:
-    """A folder to write into, which takes its place at the end; if anything goes wrong, nothing has changed.
+    """Yield a temporary folder; when the block ends, it takes the place of `path`. After an exception nothing changes.
 
     Args:
         path: checked by `require_free`.
-        record: what `export.json` says; the export's kind, frame and units.
+        record: content of `export.json`: the export's kind, frame and units.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    try:
-        os.chmod(work, 0o777 & ~_umask())
+    with _temporary_folder(path) as temporary:
+        work = temporary / path.name
+        work.mkdir()
         yield work
         write_json(work / MARK, {"made_by": _MAKER, **record})
         if path.exists():
             shutil.rmtree(path)
         work.replace(path)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 @contextmanager
 def new_file(path: Path) -> Iterator[Path]:
-    """A file to write, of the same ending, which takes its place at the end; see `new_folder`."""
+    """Yield a temporary path with the name of `path`; what is written there and beside it is moved when the block ends.
+
+    The format of a file may need others beside it: the materials and textures of an .obj.
+    """
+    with _temporary_folder(path) as temporary:
+        yield temporary / path.name
+        for written in temporary.iterdir():
+            written.replace(path.with_name(written.name))
+
+
+@contextmanager
+def _temporary_folder(path: Path) -> Iterator[Path]:
+    """A hidden folder on the disk of `path`, removed at the end."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{path.stem}.", dir=path.parent))
-    try:
-        yield work / path.name
-        for extra in work.iterdir():
-            extra.replace(path.with_name(extra.name))
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f".{path.stem}.", dir=path.parent, ignore_cleanup_errors=True) as name:
+        yield Path(name)
 
 
 def _is_ours(folder: Path) -> bool:
@@ -93,9 +96,3 @@ def _is_ours(folder: Path) -> bool:
         return json.loads((folder / MARK).read_text(encoding="utf-8"))["made_by"] == _MAKER
     except (OSError, ValueError, KeyError, TypeError):
         return False
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
