@@ -6,7 +6,7 @@ Frame: the run's `world`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from statistics import median
 
@@ -20,7 +20,7 @@ from sparseags_ns.metrics.images import over_white
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.report import decisions, plots, sentences
 from sparseags_ns.report.command import command
-from sparseags_ns.report.content import Fact, Mark, Pictures, Report, Share, Tone, ViewRow, percent
+from sparseags_ns.report.content import Fact, Mark, Pictures, Report, Tone, ViewRow, percent
 from sparseags_ns.report.pictures import difference_colors, turntable, view_picture
 from sparseags_ns.runs.opening import OpenedRun
 
@@ -39,7 +39,7 @@ FILES = {
 def collect(run: OpenedRun) -> Report:
     """Everything that the page shows."""
     record, outcome, findings = run.record, run.outcome, _findings(run)
-    verdicts = sentences.verdicts(findings)
+    verdicts, repair = sentences.verdicts(findings), record.pose_repair
     tones = sentences.tones(findings)
     return Report(
         title=str(run.config.get("experiment_name") or run.folder.name),
@@ -52,10 +52,11 @@ def collect(run: OpenedRun) -> Report:
         turntable=turntable(run),
         scene=plots.camera_plot(run, tones, [view.posed for view in outcome.views]),
         chart=plots.error_chart(record, tones),
-        starts=decisions.starts(record),
+        starts=() if repair is None or len(repair.starts) < 2 else repair.starts,
+        chosen_start=None if repair is None else repair.chosen_start,
         steps=decisions.steps(record),
         searches=plots.search_plots(record),
-        timings=_timings(record.seconds),
+        seconds={phase: seconds for phase, seconds in record.seconds.items() if seconds >= 0.005},
         command=command(run.config),
         run_facts=_run_facts(run),
         version_facts=tuple(Fact(name, version) for name, version in outcome.versions.items()),
@@ -127,13 +128,6 @@ def _renders(run: OpenedRun, cameras: Cameras) -> Float[Tensor, "views height wi
     with torch.no_grad():
         white = torch.ones(3).to(run.views.images)
         return rasterize(run.gaussians, cameras, white, sh_degree=run.sh_degree).rgb.clamp(0, 1)
-
-
-def _timings(seconds: Mapping[str, float]) -> tuple[Share, ...]:
-    whole = sum(seconds.values()) or 1.0
-    return tuple(
-        Share(label, value, round(100 * value / whole, 2)) for label, value in seconds.items() if value >= 0.005
-    )
 
 
 def _run_facts(run: OpenedRun) -> tuple[Fact, ...]:

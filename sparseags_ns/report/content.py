@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sparseags_ns.runs.record import ViewOutcome
+from sparseags_ns.runs.record import Start, ViewOutcome
 
 Mark = Literal["good", "note", "bad"]
 """How a sentence is meant: as asked for; worth a look; not to be trusted."""
@@ -97,15 +97,6 @@ class Turntable:
 
 
 @dataclass(frozen=True)
-class Share:
-    """A phase's part of the run's wall time."""
-
-    label: str
-    seconds: float
-    percent: float
-
-
-@dataclass(frozen=True)
 class Step:
     """One decision of outlier repair, in words."""
 
@@ -113,18 +104,6 @@ class Step:
     title: str
     text: str
     numbers: tuple[Fact, ...]
-
-
-@dataclass(frozen=True)
-class StartRow:
-    """One of the starts that were compared."""
-
-    pose_rate: float
-    loss: float
-    percent: float
-    """Length of its bar, in percent of the longest."""
-    rotation_deg: float
-    chosen: bool
 
 
 @dataclass(frozen=True)
@@ -172,11 +151,14 @@ class Report:
     scene: dict[str, Any]
     """Cameras and points for the 3D plot."""
     chart: Chart | None
-    starts: tuple[StartRow, ...]
+    starts: tuple[Start, ...]
+    """The starts that were compared; empty where there was one."""
+    chosen_start: Start | None
     steps: tuple[Step, ...]
     searches: tuple[dict[str, Any], ...]
     """One for each searched view, for the plot of hypotheses."""
-    timings: tuple[Share, ...]
+    seconds: dict[str, float]
+    """Wall seconds by phase."""
     command: str
     run_facts: tuple[Fact, ...]
     version_facts: tuple[Fact, ...]

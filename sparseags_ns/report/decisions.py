@@ -1,11 +1,11 @@
-"""Start selection and outlier repair in plain words, with the numbers behind each decision named."""
+"""Decisions of outlier repair in plain words, with the numbers behind each named."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
 
-from sparseags_ns.report.content import Fact, Mark, StartRow, Step
+from sparseags_ns.report.content import Fact, Mark, Step
 from sparseags_ns.runs.record import Action, Decision, RunRecord
 
 ACTIONS: dict[Action, tuple[Mark, str, str]] = {
@@ -98,24 +98,6 @@ def steps(record: RunRecord) -> tuple[Step, ...]:
         step = _step(event.decision, record.names)
         made.append(replace(step, title=f"By hand, at step {event.step}: {step.title}"))
     return tuple(made)
-
-
-def starts(record: RunRecord) -> tuple[StartRow, ...]:
-    """The starts that were compared; empty where there was one."""
-    repair = record.pose_repair
-    if repair is None or len(repair.starts) < 2:
-        return ()
-    most = max(start.loss for start in repair.starts) or 1.0
-    return tuple(
-        StartRow(
-            pose_rate=start.pose_rate,
-            loss=start.loss,
-            percent=100 * start.loss / most,
-            rotation_deg=start.rotation_deg,
-            chosen=start == repair.chosen_start,
-        )
-        for start in repair.starts
-    )
 
 
 def _step(decision: Decision, names: tuple[str, ...]) -> Step:

@@ -120,7 +120,7 @@ def test_decisions_searches_and_history_are_shown(page: str) -> None:
         "ns-train sparseags --data /photographs/toy",
     ):
         assert words in text, words
-    assert "chosen" in text
+    assert "chosen 0.05 4.3°" in text and "0.08 3.0°" in text and "optimisation 1.0 s" in text
 
 
 def test_a_run_without_search_and_history_has_a_page_too(make_run: Callable[..., Path], small_turntable: None) -> None:

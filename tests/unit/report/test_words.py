@@ -11,7 +11,7 @@ import torch
 
 from sparseags_ns.report.command import changed_options, command
 from sparseags_ns.report.content import percent
-from sparseags_ns.report.decisions import ACTIONS, starts, steps
+from sparseags_ns.report.decisions import ACTIONS, steps
 from sparseags_ns.report.sentences import (
     UNPROVEN,
     Findings,
@@ -170,16 +170,8 @@ def test_names_with_braces_are_shown_as_they_are() -> None:
     assert step.title == "By hand, at step 3: {0} is trusted" and step.numbers[0].label == "x"
 
 
-def test_without_decisions_there_is_nothing_to_show(findings: Findings) -> None:
-    nothing = RunRecord(("000",))
-    assert steps(nothing) == () and starts(nothing) == ()
-    one = findings.record.pose_repair
-    assert one is not None and starts(replace(nothing, pose_repair=replace(one, starts=one.starts[:1]))) == ()
-
-
-def test_the_chosen_start_is_marked(findings: Findings) -> None:
-    found = [(start.pose_rate, start.chosen, start.percent, start.rotation_deg) for start in starts(findings.record)]
-    assert found == [(1.0, True, pytest.approx(62.5), 4.26), (0.4, False, 100.0, 3.0)]
+def test_without_decisions_there_is_nothing_to_show() -> None:
+    assert steps(RunRecord(("000",))) == ()
 
 
 CONFIG = {
