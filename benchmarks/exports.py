@@ -1,14 +1,14 @@
 """Exports of real runs, opened by independent readers: `python -m benchmarks.exports RUN[:SCENE] ... [--steps 100]`.
 
-For each run, every kind of export is written and read by a program that is not ours: pycolmap, plyfile, trimesh,
-ffprobe, nerfstudio's own dataparsers (which train nerfacto on the export for some steps). Where the run was of a sample
-scene, SCENE, its mesh is compared with the true surface. Nothing is downloaded: AlexNet, which nerfacto wants for a
-metric, has random weights here.
+For each run, every kind of export is written and read by an independent program: pycolmap, plyfile, trimesh, ffprobe,
+nerfstudio's own dataparsers (through which nerfacto is trained on the export for some steps). The mesh of a sample
+scene, SCENE, is compared with the true surface. Nothing is downloaded: AlexNet, which nerfacto uses for a metric, has
+random weights here.
 
 Figures: PSNR in dB of the exported splat through the exported cameras against nerfstudio's render of the run; Chamfer
-distance in shares of the object's size (the diagonal of its box): the mean over both directions of the mean distance to
-the nearest point of the other. Run and truth are laid over each other by the similarity that fits the refined camera
-centres to the true ones, by nothing of the mesh.
+distance as a share of the object's size (the diagonal of its box): the mean over both directions of the mean distance
+to the nearest point of the other surface. Run and truth are aligned by the similarity that fits the refined camera
+centres to the true ones; the mesh takes no part in it.
 """
 
 from __future__ import annotations
@@ -44,54 +44,54 @@ SAMPLED = 100_000
 
 
 def main() -> int:
-    """Check all runs; 1 if anything is not as it should be."""
+    """Check all runs; returns 1 if any figure is wrong, else 0."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.exports", description=__doc__)
     parser.add_argument("runs", nargs="+", metavar="RUN[:SCENE]", help="a run's folder, and its sample's folder")
     parser.add_argument("--steps", type=int, default=100, help="steps of nerfacto on each export; 0 for none")
-    parser.add_argument("--output", type=Path, help="where exports go; by default a temporary folder")
+    parser.add_argument("--output", type=Path, help="folder for the exports; by default a temporary one")
     options = parser.parse_args()
     wrong = []
     for text in options.runs:
         run, _, scene = text.partition(":")
         folder = options.output or Path(tempfile.mkdtemp(prefix="exports."))
         wrong += check_run(Path(run), Path(scene) if scene else None, folder / Path(run).parents[1].name, options.steps)
-    print("\nall as it should be" if not wrong else "\nWRONG: " + "; ".join(wrong))
+    print("\nall figures are right" if not wrong else "\nWRONG: " + "; ".join(wrong))
     return bool(wrong)
 
 
 def check_run(run: Path, scene: Path | None, folder: Path, steps: int) -> list[str]:
-    """Export and check one run; returns what is wrong."""
+    """Export and check one run; returns the wrong figures."""
     print(f"\n{run}")
-    places, wrong = export_all(run, folder), []
-    for name, figure in figures(run, scene, places, steps):
+    exports, wrong = export_all(run, folder), []
+    for name, figure in figures(run, scene, exports, steps):
         print(f"  {name:44} {figure}", flush=True)
         wrong += [f"{run}: {name}: {figure}"] if figure.startswith("WRONG") else []
     return wrong
 
 
-def figures(run: Path, scene: Path | None, places: dict[str, Path], steps: int) -> Iterator[tuple[str, str]]:
-    """What each reader says, one after the other."""
-    yield from colmap_figures(places["cameras"]).items()
-    yield from mesh_figures(places["mesh"], run, scene).items()
-    yield from ((kind, video_figures(places[kind])) for kind in ("video", "reprojection"))
-    yield from depth_figures(places["depth"], places["cameras"]).items()
+def figures(run: Path, scene: Path | None, exports: dict[str, Path], steps: int) -> Iterator[tuple[str, str]]:
+    """Names and values of the figures of all readers, one after the other."""
+    yield from colmap_figures(exports["cameras"]).items()
+    yield from mesh_figures(exports["mesh"], run, scene).items()
+    yield from ((kind, video_figures(exports[kind])) for kind in ("video", "reprojection"))
+    yield from depth_figures(exports["depth"], exports["cameras"]).items()
     for parser in ("transforms.json", "COLMAP") if steps else ():
-        yield f"nerfacto on {parser}, {steps} steps", train_nerfacto(places["cameras"], parser, steps)
-    yield from splat_figures(run, places["splat"], places["cameras"]).items()
+        yield f"nerfacto on {parser}, {steps} steps", train_nerfacto(exports["cameras"], parser, steps)
+    yield from splat_figures(run, exports["splat"], exports["cameras"]).items()
 
 
 def export_all(run: Path, folder: Path) -> dict[str, Path]:
-    """Write every kind of export as a user does."""
+    """Write every kind of export with the command; returns their paths by kind."""
     names = {"splat": "splat.ply", "mesh": "mesh.ply", "video": "turntable.mp4", "reprojection": "reprojection.mp4"}
     command = Path(sys.executable).with_name("sparseags")
-    places = {kind: folder / names.get(kind, kind) for kind in KINDS}
-    for kind, place in [*places.items(), *(("mesh", folder / f"mesh{ending}") for ending in (".glb", ".obj"))]:
-        subprocess.run([command, "export", run, kind, "--output", place, "--overwrite"], check=True)
-    return places
+    exports = {kind: folder / names.get(kind, kind) for kind in KINDS}
+    for kind, path in [*exports.items(), *(("mesh", folder / f"mesh{ending}") for ending in (".glb", ".obj"))]:
+        subprocess.run([command, "export", run, kind, "--output", path, "--overwrite"], check=True)
+    return exports
 
 
 def colmap_figures(cameras: Path) -> dict[str, str]:
-    """What pycolmap says of both models."""
+    """Errors of both COLMAP models as pycolmap reads them."""
     import pycolmap
 
     figures = {}
@@ -147,31 +147,31 @@ def nerfstudio_renders(run: Path) -> Float[Tensor, "views height width 3"]:
 
 
 def _against_ns_export(run: Path, splat: Path) -> str:
-    """All properties that both files have, number by number."""
+    """Largest difference between the two .ply files over all properties of nerfstudio's."""
     from nerfstudio.scripts.exporter import ExportGaussianSplat
     from plyfile import PlyData
 
     with tempfile.TemporaryDirectory() as folder:
         ExportGaussianSplat(load_config=run / "config.yml", output_dir=Path(folder)).main()
-        theirs = PlyData.read(str(Path(folder) / "splat.ply"))["vertex"]
+        reference = PlyData.read(str(Path(folder) / "splat.ply"))["vertex"]
         ours = PlyData.read(str(splat))["vertex"]
-        if len(theirs.data) != len(ours.data):
-            return f"WRONG: {len(theirs.data)} against {len(ours.data)} Gaussians"
-        rest = len([p for p in theirs.properties if p.name.startswith("f_rest_")]) // 3
+        if len(reference.data) != len(ours.data):
+            return f"WRONG: {len(reference.data)} against {len(ours.data)} Gaussians"
+        rest = len([p for p in reference.properties if p.name.startswith("f_rest_")]) // 3
         wide = len([p for p in ours.properties if p.name.startswith("f_rest_")]) // 3
         largest = 0.0
-        for name in (p.name for p in theirs.properties):
+        for name in (p.name for p in reference.properties):
             higher = name.startswith("f_rest_")
             channel, index = divmod(int(name[7:]), rest) if higher else (0, 0)
             same = f"f_rest_{channel * wide + index}" if higher else name
             # A logit that went through its sigmoid has lost digits that no render can show.
-            pair = [1 / (1 + np.exp(-v)) if name == "opacity" else v for v in (theirs[name], ours[same])]
+            pair = [1 / (1 + np.exp(-v)) if name == "opacity" else v for v in (reference[name], ours[same])]
             largest = max(largest, float(np.abs(pair[0] - pair[1]).max()))
     return _judged(largest < 1e-5, f"{len(ours.data)} Gaussians, largest difference {largest:.1e}")
 
 
 def read_splat(path: Path) -> Gaussians:
-    """A splat as plyfile reads it."""
+    """Gaussians of a .ply file, read by plyfile."""
     from plyfile import PlyData
 
     vertex = PlyData.read(str(path))["vertex"]
@@ -190,35 +190,35 @@ def read_splat(path: Path) -> Gaussians:
 
 
 def mesh_figures(path: Path, run: Path, scene: Path | None) -> dict[str, str]:
-    """What trimesh says of the mesh, and how far it is from the truth where that is known."""
+    """Properties of the mesh as trimesh reads it, and its distance from the true surface if that is known."""
     import trimesh
 
     figures: dict[str, str] = {}
     for ending in (".ply", ".glb", ".obj"):
         mesh: Any = trimesh.load(path.with_suffix(ending), force="mesh", process=ending == ".obj")
-        said = f"{len(mesh.faces)} faces, {mesh.body_count} part(s), watertight: {mesh.is_watertight}"
-        figures[f"mesh{ending}, trimesh"] = _judged(mesh.is_watertight, said)
+        text = f"{len(mesh.faces)} faces, {mesh.body_count} part(s), watertight: {mesh.is_watertight}"
+        figures[f"mesh{ending}, trimesh"] = _judged(mesh.is_watertight, text)
     if scene is not None:
         points = trimesh.sample.sample_surface(trimesh.load(path, force="mesh", process=False), SAMPLED, seed=0)[0]
         truth = np.load(scene / "gt" / "surface.npz")["points"]
         there, back = chamfer(points, truth, run, scene)
-        said = f"{(there + back) / 2:.2%} of the size (mesh to truth {there:.2%}, truth to mesh {back:.2%})"
-        figures["Chamfer distance of the mesh"] = _judged((there + back) / 2 < MOST_CHAMFER, said)
+        text = f"{(there + back) / 2:.2%} of the size (mesh to truth {there:.2%}, truth to mesh {back:.2%})"
+        figures["Chamfer distance of the mesh"] = _judged((there + back) / 2 < MOST_CHAMFER, text)
     return figures
 
 
 def chamfer(points: np.ndarray, truth: np.ndarray, run: Path, scene: Path) -> tuple[float, float]:
-    """Mean distances between surfaces in both directions, in sizes of the object."""
+    """Mean distances from points to truth and from truth to points, as shares of the object's size."""
     from scipy.spatial import KDTree
 
     poses = compare_pose_files(run / "sparseags" / "transforms.json", scene / "gt" / "transforms.json").poses
-    placed = poses.alignment.apply_to_points(torch.from_numpy(np.array(points)).double()).numpy()
+    aligned = poses.alignment.apply_to_points(torch.from_numpy(np.array(points)).double()).numpy()
     size = float(np.linalg.norm(truth.max(0) - truth.min(0)))
-    return float(KDTree(truth).query(placed)[0].mean()) / size, float(KDTree(placed).query(truth)[0].mean()) / size
+    return float(KDTree(truth).query(aligned)[0].mean()) / size, float(KDTree(aligned).query(truth)[0].mean()) / size
 
 
 def video_figures(path: Path) -> str:
-    """What ffprobe says, and whether browsers play it."""
+    """Properties of a video as ffprobe reads it; wrong if browsers do not play it."""
     fields = "codec_name,pix_fmt,width,height,nb_frames,r_frame_rate"
     command = ["ffprobe", "-v", "error", "-show_entries", f"stream={fields}", "-of", "json", path]
     stream = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["streams"][0]
@@ -227,7 +227,7 @@ def video_figures(path: Path) -> str:
 
 
 def depth_figures(depth: Path, cameras: Path) -> dict[str, str]:
-    """PNG against .bin, and the model's points against the maps of the photographs that show them."""
+    """Difference of PNG and .bin, and of the depth maps and the COLMAP model's points that the photographs show."""
     import pycolmap
 
     unit, differences, distances = json.loads((depth / "export.json").read_text())["units_per_value"], [], []
@@ -239,8 +239,8 @@ def depth_figures(depth: Path, cameras: Path) -> dict[str, str]:
         for point in (p for p in image.points2D if p.has_point3D()):
             z = (image.cam_from_world() * model.points3D[point.point3D_id].xyz)[2]
             distances.append(abs(z - metric[int(point.xy[1]), int(point.xy[0])]) / z)
-    said = f"PNG and .bin differ by {max(differences):.1e}; points lie within {np.median(distances):.2%} (median)"
-    return {"depth maps": _judged(max(differences) < 0.6 * unit and np.median(distances) < 0.05, said)}
+    text = f"PNG and .bin differ by {max(differences):.1e}; points lie within {np.median(distances):.2%} (median)"
+    return {"depth maps": _judged(max(differences) < 0.6 * unit and np.median(distances) < 0.05, text)}
 
 
 def train_nerfacto(cameras: Path, parser: str, steps: int) -> str:
@@ -290,8 +290,8 @@ def nerfacto(cameras: str, parser: str, steps: int) -> None:
     print(np.mean(quality[: max(1, steps // 10)]), np.mean(quality[-max(1, steps // 10) :]))
 
 
-def _judged(good: bool | np.bool_, said: str) -> str:
-    return said if good else f"WRONG: {said}"
+def _judged(good: bool | np.bool_, text: str) -> str:
+    return text if good else f"WRONG: {text}"
 
 
 if __name__ == "__main__":

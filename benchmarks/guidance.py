@@ -1,9 +1,9 @@
-"""The diffusion prior at full size: a Zero123-XL with random weights, saved, loaded by our loader, and asked.
+"""The diffusion prior at full size: a Zero123-XL with random weights, saved, loaded by our loader, and run.
 
-A step of guidance (encode the render, ask about every photograph, gradient of the render) against the bare networks:
-the same UNet passes (one for each photograph and one without), and the VAE's encoding with its gradient. Speed and
-memory do not depend on what the weights are. On CUDA where there is a device (wall-clock time), on the CPU always (CPU
-time of one thread). The full size needs 5 GB of disk and 12 GB of memory.
+A step of guidance (encode the render, predict noise for every photograph, gradient of the render) is compared with the
+bare networks: as many UNet passes (one for each photograph and one without), and the VAE's encoding with its gradient.
+Speed and memory do not depend on the weights. Measured on the CPU (CPU time of one thread) and, if there is a device,
+on CUDA (wall-clock time). The full size needs 5 GB of disk and 12 GB of memory.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ VIEWS = {"cpu": (1, 2, 4), "cuda": (1, 2, 4, 8, 16)}
 SIDE = 256
 LAYOUTS: tuple[Layout, ...] = ("clip_camera_projection", "cc_projection")
 ALLOWED_OVERHEAD = 0.15
-"""What a step may take beyond its networks, as a share of their time."""
+"""Largest time of a step beyond its networks, as a share of their time."""
 
 
 def run(quick: bool) -> list[Metric]:
-    """Loading of both layouts, then steps by number of photographs; the quick form asks a tiny model."""
+    """Loading of both layouts, then steps by number of photographs; the quick form runs a tiny model."""
     architecture = TINY if quick else ZERO123_XL
     devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
     metrics = []
@@ -57,7 +57,7 @@ def run(quick: bool) -> list[Metric]:
 
 
 def write_layouts(architecture: Architecture, folder: Path) -> list[Metric]:
-    """Save random networks in both layouts; what they have in common is written once and linked."""
+    """Save random networks in both layouts; shared files are written once and linked."""
     networks, metrics = random_networks(architecture), []
     for layout in LAYOUTS:
         started = perf_counter()
@@ -72,7 +72,7 @@ def write_layouts(architecture: Architecture, folder: Path) -> list[Metric]:
 
 
 def size(architecture: Architecture) -> str:
-    """What the names of a tiny model's figures begin with."""
+    """Prefix of the names of a tiny model's figures."""
     return "tiny_" if architecture is TINY else ""
 
 
@@ -126,7 +126,7 @@ def step_times(networks: Networks, device: str, count: int) -> list[Metric]:
         _seconds(f"{name}/vae_with_gradient", times["vae"]),
         Metric(f"{name}/peak_memory", peak_gib(device), 0.25, shown=f"{peak_gib(device):.1f} GiB"),
     ]
-    if full:  # beside networks of a few milliseconds the overhead says nothing
+    if full:  # next to a tiny model's few milliseconds the overhead has no meaning
         ratio = times["step"] / (times["unet"] + times["vae"])
         metrics.append(Metric(f"{name}/step_over_networks", ratio, ALLOWED_OVERHEAD, shown=f"{ratio - 1:+.1%}"))
     return metrics
@@ -158,12 +158,12 @@ def ring(count: int) -> Cameras:
 
 
 def dtype_on(device: str) -> torch.dtype:
-    """What the prior calculates in by default."""
+    """Default precision of the prior."""
     return torch.float16 if device == "cuda" else torch.float32
 
 
 def peak_gib(device: str) -> float:
-    """Most memory held since the last reset, weights included: of the device, or of this process."""
+    """Peak memory since the last reset, weights included: of the device, or of this process."""
     if device == "cuda":
         return torch.cuda.max_memory_allocated() / 2**30
     lines = Path("/proc/self/status").read_text().splitlines()
@@ -183,5 +183,5 @@ def _seconds(name: str, seconds: float) -> Metric:
 
 
 def plot(metrics: list[Metric], folder: Path) -> list[Path]:
-    """No plot: the table says it."""
+    """No plot: the table shows all figures."""
     return []

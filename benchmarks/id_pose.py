@@ -1,12 +1,12 @@
-"""The id-pose estimator on photographs taken far apart: the share of pairs rotated right within 15 and 30 degrees.
+"""The id-pose estimator on photographs taken far apart: shares of pairs with rotation errors below 15 and 30 degrees.
 
 Scenes: the three of ../shared/data/omni3d, four views each, with exact poses. The measure is ID-Pose's (arXiv
 2306.17140), over all ordered pairs of a scene's views, so that it needs no true pose of a first view; the vanilla
-prior, which cannot see how high the first camera stands, is measured with the estimator's own guess.
+prior, which cannot see the elevation of the first camera, is measured with the estimator's own guess.
 
 The weights are those that the estimator finds on this machine, or named ones. Without any, the suite reports that and
-measures nothing. `--random-prior` takes a tiny prior with random weights instead, to see that the suite runs: its
-figures mean nothing, and are neither compared nor kept.
+measures nothing. `--random-prior` takes a tiny prior with random weights instead, to check that the suite runs: its
+figures have no meaning, and are neither compared nor kept.
 
 Frames: `poses/*.npy` are OpenGL camera-to-world in a world whose z is up.
 """

@@ -1,9 +1,9 @@
-"""The masks suite: what `sparseags prepare` cuts out of photographs, beside the masks that their makers used.
+"""The masks suite: masks by `sparseags prepare`, compared with the masks that the photographs' makers used.
 
-Copies of the photographs lie alone in a folder, and the command is called as a user calls it; poses are not looked for.
-Figures: intersection over union of the stored mask and the makers' alpha, both cut at a half; in brackets the same with
-the holes in the makers' mask filled. Offline ways: by colours, and rembg where package and model are on this machine.
-Of rembg there is no baseline: files of one name hold different weights.
+The command runs on a folder with copies of the photographs and nothing else; it does not look for poses. Figures:
+intersection over union of the stored mask and the makers' alpha, both thresholded at a half; in brackets, after the
+holes in the makers' mask are filled. Offline ways: by colours, and rembg if package and model are on this machine.
+There is no baseline of rembg, because model files of one name hold different weights.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from sparseags_ns.preprocess.photo_files import list_photo_files
 
 DEMO = Path(__file__).parents[2] / "shared" / "data" / "sparseags_demo"
 SETS = ("jordan", "toy")
-"""Those whose original photographs are there, beside the cut-out ones of the same framing."""
+"""Sets with both original photographs and cut-out ones of the same framing."""
 QUICK = ("toy",)
 WANTED = 0.9
 TOLERANCE = 0.02
@@ -44,28 +44,28 @@ Mask = Bool[np.ndarray, "height width"]
 
 @dataclass(frozen=True)
 class Comparison:
-    """One photograph, cut out in one way."""
+    """The found and the makers' mask of one photograph."""
 
     scene: str
     way: str
-    """With the model's name for rembg."""
+    """Way of finding masks; for rembg with the model's name."""
     photograph: Path
     found: Mask
     given: Mask
 
     @property
     def iou(self) -> float:
-        """With the makers' mask as it is."""
+        """Intersection over union with the makers' mask."""
         return _iou(self.found, self.given)
 
     @property
     def filled_iou(self) -> float:
-        """With the holes in it filled."""
+        """Intersection over union with the makers' mask, its holes filled."""
         return _iou(self.found, np.asarray(binary_fill_holes(self.given)))
 
     @property
     def name(self) -> str:
-        """For the metric."""
+        """Name of the figure."""
         return f"{self.scene}/{self.photograph.stem}/{self.way}"
 
 
@@ -73,7 +73,7 @@ _last: list[Comparison] = []
 
 
 def run(quick: bool) -> list[Metric]:
-    """Cut everything out; nothing where the photographs are absent."""
+    """Find all masks; returns no figures if the photographs are absent."""
     if not DEMO.is_dir():
         print(f"masks: nothing is measured, {DEMO} is absent", file=sys.stderr)
         return []
@@ -91,7 +91,7 @@ def run(quick: bool) -> list[Metric]:
 
 
 def plot(metrics: Sequence[Metric], folder: Path) -> list[Path]:
-    """For each set and way the photographs: green is missed, magenta is too much, the rest outside is darkened."""
+    """A sheet for each set and way: missed pixels green, extra pixels magenta, the rest of the background darkened."""
     files = []
     for scene, way in sorted({(found.scene, found.way) for found in _last}):
         cells = [_cell(found) for found in _last if (found.scene, found.way) == (scene, way)]
@@ -101,10 +101,10 @@ def plot(metrics: Sequence[Metric], folder: Path) -> list[Path]:
 
 
 def _compare(scene: str, way: str) -> list[Comparison]:
-    """Run the command on a copy of the photographs."""
+    """Run the command on a copy of a set's photographs; returns a comparison for each."""
     with tempfile.TemporaryDirectory(prefix="sparseags-masks-") as name:
         copy = Path(shutil.copytree(DEMO / scene / "source", Path(name) / scene))
-        # No poses are there, and none are looked for, so the command ends with status 1, after the masks.
+        # Without poses the command ends with status 1, after it has written the masks.
         arguments = ["prepare", str(copy), "--masks", way, "--pose-init", "files"]
         environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
         done = subprocess.run(

@@ -37,7 +37,7 @@ class Scene:
         }
 
     def with_tensors(self, tensors: dict[str, Tensor]) -> Scene:
-        """The same scene with some inputs replaced by name."""
+        """A copy of the scene with some inputs replaced by name."""
         mine = {field.name for field in fields(self.gaussians)}
         cameras = {name: tensors[name] for name in ("T_camera_world", "K") if name in tensors}
         return Scene(
@@ -47,11 +47,11 @@ class Scene:
         )
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Scene:
-        """The same scene with every input changed: cast, moved, detached, made a leaf."""
+        """A copy of the scene with `change` applied to every differentiable input."""
         return self.with_tensors({name: change(value) for name, value in self.tensors().items()})
 
     def leaves(self) -> Scene:
-        """The same scene with inputs that collect gradients."""
+        """A copy of the scene whose inputs are leaves that collect gradients."""
         return self.map(lambda tensor: tensor.detach().clone().requires_grad_())
 
 
@@ -72,7 +72,7 @@ def ball_scene(
         views: number of cameras.
         scale: median standard deviation in world units.
         sh_bases: colours as this many spherical-harmonics coefficients; RGB if None.
-        seed: of everything random.
+        seed: seed of all random values.
     """
     generator = torch.Generator().manual_seed(seed)
     directions = torch.nn.functional.normalize(torch.randn(count, 3, generator=generator), dim=1)

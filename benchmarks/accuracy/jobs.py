@@ -75,7 +75,10 @@ class Job:
 def code_version(room: str) -> str:
     """Hash of a room's code; comments, docstrings and the diffusion prior do not count."""
     digest = hashlib.sha256()
-    for path in sorted((REPO / "sparseags_ns" / room).rglob("*.py")):
+    paths = sorted((REPO / "sparseags_ns" / room).rglob("*.py"))
+    if not paths:
+        raise FileNotFoundError(f"there is no room {room!r} in sparseags_ns")
+    for path in paths:
         if path.name in PRIOR:
             continue
         digest.update(f"{path.relative_to(REPO)}\n{_bare_code(path)}\n".encode())
@@ -136,14 +139,14 @@ def _reconstruct(job: Job, views: Views) -> tuple[Reconstruction, PoseRepair | N
         return reconstruct(views, job.recipe.preset, steps=job.steps, refine_poses=refine), None, 0.0
     kept: list[tuple[PoseRepair, float]] = []
 
-    def decide(standing: Reconstruction) -> Reconstruction:
+    def repair_fit(fit: Reconstruction) -> Reconstruction:
         begun = time.process_time()
         steps = job.recipe.preset.steps if job.steps is None else job.steps
-        repair = repair_poses(views, replace(job.recipe.preset, steps=steps), standing)
+        repair = repair_poses(views, replace(job.recipe.preset, steps=steps), fit)
         kept.append((repair, time.process_time() - begun))
         return repair.reconstruction
 
-    result = reconstruct(views, job.recipe.preset, steps=job.steps, repair_poses=decide)
+    result = reconstruct(views, job.recipe.preset, steps=job.steps, repair_poses=repair_fit)
     repair, seconds = kept[0] if kept else (None, 0.0)
     return result, repair, seconds
 
@@ -151,8 +154,8 @@ def _reconstruct(job: Job, views: Views) -> tuple[Reconstruction, PoseRepair | N
 def in_normal_frame(views: Views, cameras: Cameras) -> Views:
     """Views with these cameras, in float32 and in the normalised world, as `reconstruct` expects them."""
     points = views.points if cameras is views.cameras else None  # Points belong to the cameras they came with.
-    placed = replace(views, cameras=cameras, points=points)
-    return placed.moved(normalizing_similarity(cameras.T_camera_world)).to(torch.float32)
+    posed = replace(views, cameras=cameras, points=points)
+    return posed.moved(normalizing_similarity(cameras.T_camera_world)).to(torch.float32)
 
 
 def _errors(scene: LoadedScene, cameras: Cameras) -> CameraErrors:

@@ -34,15 +34,15 @@ from sparseags_ns.runs.record import RunRecord
 from sparseags_ns.scene.reading import ReadingOptions, ReadScene, read_scene
 from sparseags_ns.views import Views
 
-RECORD_VERSION = 1
-"""Raise it when records get other fields."""
-ROOMS = ("data", "model", "outliers", "pose_init", "preprocess")
-"""What the figures depend on."""
+RECORD_VERSION = 2
+"""Version of the records' fields; raising it discards older records."""
+ROOMS = ("optimization", "pose_search", "outliers", "pose_init", "preprocess", "scene")
+"""Rooms whose code the figures depend on."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """What to run."""
+    """A subset of photographs, how they are stored, and the length of the reconstruction."""
 
     subset: Subset
     how: How = "as they are"
@@ -52,24 +52,24 @@ class Case:
 
     @property
     def name(self) -> str:
-        """For tables."""
+        """Name in tables."""
         return f"{self.subset.scene}, {self.subset.count} {self.how}"
 
     @property
     def key(self) -> str:
-        """The same for the same case and code."""
+        """Key that is equal for equal case and code."""
         identity = [RECORD_VERSION, asdict(self), [code_version(room) for room in ROOMS]]
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:24]
 
 
 def run_case(case: Case) -> dict[str, Any]:
-    """The record of a case but for its key, ready for JSON."""
+    """Run a case; returns the record without its key, ready for JSON."""
     torch.set_num_threads(1)
     started = time.monotonic()
-    with contextlib.redirect_stderr(io.StringIO()):  # What readers announce would break the table.
+    with contextlib.redirect_stderr(io.StringIO()):  # Announcements of the readers would break the table.
         folder, originals = case.subset.folder(case.how)
         for kept in (*case.subset.store.folder.glob("poses-*"), *case.subset.store.folder.glob("request-*")):
-            kept.unlink()  # The mapping is part of what is measured.
+            kept.unlink()  # Cached poses; the time of the mapping is measured.
         options = ReadingOptions(
             masks="none",
             resolution=case.resolution,
@@ -79,7 +79,7 @@ def run_case(case: Case) -> dict[str, Any]:
         )
         scene = read_scene(folder, options)
         truth = case.subset.reference()
-    record = {"case": case.name, "placed": int(scene.views.posed.sum()), "held": int(scene.views.fixed.sum())}
+    record = {"case": case.name, "posed": int(scene.views.posed.sum()), "fixed": int(scene.views.fixed.sum())}
     true = [truth.get(originals[name]) for name in scene.views.names]
     known = torch.tensor([frame is not None for frame in true])
     record["before"] = _figures(scene.views.cameras, true, known & scene.views.posed)
@@ -94,12 +94,12 @@ def run_case(case: Case) -> dict[str, Any]:
     record["after_same"] = _figures(result.cameras, true, known & result.trusted & scene.views.posed)
     record["trusted"] = int(result.trusted.sum())
     record["pose_repair"] = None if repair is None else repair.record.to_json(scene.views.names)
-    record["psnr"] = _picture(case, scene.views, result)
+    record["psnr"] = _contact_sheet(case, scene.views, result)
     return record
 
 
 def same_cameras(one: Mapping[str, Any], other: Mapping[str, Any]) -> PoseErrors:
-    """How far the cameras of two records differ, for the photographs that both have placed."""
+    """Differences of the initial cameras of two records, over the photographs that have a pose in both."""
     names = sorted(set(one) & set(other))
     return pose_errors(*(torch.tensor([cameras[name] for name in names]).double() for cameras in (one, other)))
 
@@ -108,15 +108,15 @@ def _reconstruct(case: Case, views: Views) -> tuple[Reconstruction, PoseRepair |
     views = in_normal_frame(views, views.cameras)
     kept: list[PoseRepair] = []
 
-    def decide(standing: Reconstruction) -> Reconstruction:
-        kept.append(repair_poses(views, SPARSEAGS, standing))
+    def repair(fit: Reconstruction) -> Reconstruction:
+        kept.append(repair_poses(views, SPARSEAGS, fit))
         return kept[0].reconstruction
 
-    return reconstruct(views, SPARSEAGS, steps=case.steps, repair_poses=decide), kept[0] if kept else None
+    return reconstruct(views, SPARSEAGS, steps=case.steps, repair_poses=repair), kept[0] if kept else None
 
 
 def _figures(cameras: Cameras, true: list[Frame | None], judged: Bool[Tensor, " views"]) -> dict[str, float]:
-    """Medians and worst of the views' errors."""
+    """Median and largest errors of the judged views."""
     index = judged.nonzero().flatten()
     frames = [frame for row in index.tolist() if (frame := true[row]) is not None]
     errors = pose_errors(cameras.T_camera_world[index], torch.stack([frame.T_camera_world for frame in frames]))
@@ -133,12 +133,12 @@ def _figures(cameras: Cameras, true: list[Frame | None], judged: Bool[Tensor, " 
 def _cameras(scene: ReadScene, originals: Mapping[str, str]) -> dict[str, list[list[float]]]:
     """Initial `T_camera_world` by the photographs' original names."""
     poses: Float[Tensor, "views 4 4"] = scene.views.cameras.T_camera_world
-    placed = scene.views.posed.tolist()
-    return {originals[name]: poses[row].tolist() for row, name in enumerate(scene.views.names) if placed[row]}
+    posed = scene.views.posed.tolist()
+    return {originals[name]: poses[row].tolist() for row, name in enumerate(scene.views.names) if posed[row]}
 
 
-def _picture(case: Case, views: Views, result: Reconstruction) -> float:
-    """Draw photographs above renders; their mean PSNR over the trusted views."""
+def _contact_sheet(case: Case, views: Views, result: Reconstruction) -> float:
+    """Save photographs above renders; returns the mean PSNR of the trusted views."""
     renders = rasterize(result.gaussians, result.cameras, torch.ones(3), sh_degree=result.sh_degree).rgb.clamp(0, 1)
     figures = [float(psnr(renders[i : i + 1], views.images[i : i + 1])) for i in range(len(views))]
     labels = [f"{name}  {figure:.1f} dB" for name, figure in zip(views.names, figures, strict=True)]

@@ -1,4 +1,4 @@
-"""Which photographs of a scene take part, chosen by a seed; and the same ones shuffled, made smaller and turned.
+"""Subsets of a scene's photographs, chosen by a seed, as they are or shuffled, made smaller and rotated.
 
 Sizes are in pixels.
 """
@@ -25,16 +25,16 @@ REPO = Path(__file__).parents[2]
 PHOTOS = REPO.parent / "shared" / "data" / "photos"
 WORK = REPO / "outputs" / "benchmarks" / "photos"
 SMALLER = 0.6
-"""Half of the changed photographs are scaled by this."""
-TURNED = 2
-"""So many of them are stored on their side, with an EXIF tag that says so."""
+"""Factor by which half of the changed photographs are scaled."""
+ROTATED = 2
+"""Number of changed photographs stored on their side, with the EXIF tag that rotates them back."""
 
 _EXIF_ORIENTATION = 0x0112
 _QUARTER_LEFT = 8
 
 How = Literal["as they are", "changed", "with poses", "with poses, refined"]
-"""Photographs alone; renamed, made smaller and turned; with the reference's cameras in a pose file, and the same with
-all cameras free."""
+"""Photographs alone; renamed, made smaller and rotated; with the reference's cameras in a pose file; and with these
+cameras, of which none is fixed."""
 
 
 @dataclass(frozen=True)
@@ -47,17 +47,17 @@ class Subset:
 
     @property
     def store(self) -> Store:
-        """Key points and matches are filed by the photographs' bytes, so that all cases of a scene share them."""
+        """Store shared by all cases of the scene, since key points and matches are kept by the photographs' bytes."""
         return Store(WORK / self.scene)
 
     @property
     def photographs(self) -> tuple[Path, ...]:
-        """Those that were chosen, by name."""
+        """The chosen photo files, sorted by name."""
         every = list_photo_files(PHOTOS / self.scene / "images")
         return tuple(sorted(random.Random(self.seed).sample(every, min(self.count, len(every)))))
 
     def folder(self, how: How) -> tuple[Path, dict[str, str]]:
-        """A scene's folder with these photographs, made anew, and the original name of each by its name there."""
+        """A new scene folder with these photographs, and their original names by their names in the folder."""
         folder = WORK / f"{self.scene}-{self.count}-{self.seed}-{how.replace(', ', '_').replace(' ', '_')}"
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "images").mkdir(parents=True)
@@ -74,11 +74,11 @@ class Subset:
         names = [f"p{row:02d}" for row in range(len(originals))]
         for row, (name, path) in enumerate(zip(names, originals, strict=True)):
             scale = SMALLER if row % 2 == 0 else 1.0
-            _save_changed(path, folder / "images" / f"{name}.jpg", scale, turned=row < TURNED)
+            _save_changed(path, folder / "images" / f"{name}.jpg", scale, rotated=row < ROTATED)
         return folder, {name: path.stem for name, path in zip(names, originals, strict=True)}
 
     def reference(self) -> Mapping[str, Frame]:
-        """The cameras that all photographs of the scene give, by name."""
+        """Cameras by name: those of the scene's pose file, or else those estimated from all its photographs."""
         scene = PHOTOS / self.scene
         file = scene / "transforms.json"
         if file.is_file():
@@ -88,13 +88,13 @@ class Subset:
         return {path.stem: frame for path, frame in zip(every, found.frames, strict=True) if frame is not None}
 
 
-def _save_changed(source: Path, target: Path, scale: float, turned: bool) -> None:
-    """The photograph at another size; stored on its side if `turned`."""
+def _save_changed(source: Path, target: Path, scale: float, rotated: bool) -> None:
+    """Save the photograph at another size, and on its side if `rotated`."""
     with Image.open(source) as opened:
         image = opened.convert("RGB")
     image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.LANCZOS)
     exif = Image.Exif()
-    if turned:
+    if rotated:
         image = image.transpose(Image.Transpose.ROTATE_270)
         exif[_EXIF_ORIENTATION] = _QUARTER_LEFT
     image.save(target, quality=95, exif=exif)

@@ -1,4 +1,4 @@
-"""The photographs suite: the cases one after the other in processes of their own, a table, figures for the baseline."""
+"""The photographs suite: runs the cases, each in a process of its own; prints a table; computes figures."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from benchmarks.photos.subsets import PHOTOS, WORK, Subset
 
 SUBSETS = (Subset("statue", 8), Subset("fox", 10), Subset("kitchen", 10))
 GIVEN = Case(Subset("fox", 8), "with poses, refined", resolution=128)
-"""Exact poses out of a file, all cameras free: how much worse does refinement make them? Why whole scenes are held."""
+"""Exact poses from a file, of which none is fixed. Refinement makes them worse in a whole scene, which is why cameras
+of whole scenes are fixed by default."""
 CASES = (*(case for subset in SUBSETS for case in (Case(subset), Case(subset, "changed", steps=0))), GIVEN)
 QUICK = (Case(SUBSETS[0], resolution=128), Case(SUBSETS[0], "changed", resolution=128, steps=0))
-"""The short form: one scene at half the size."""
+"""Cases of the short form: one scene at half the size."""
 
 _last: list[Record] = []
 
 
 def run(quick: bool) -> list[Metric]:
-    """Run what is not done yet; nothing where the photographs are absent."""
+    """Run the cases that are not done yet; returns no figures if the photographs are absent."""
     if not PHOTOS.is_dir():
         print(f"photos: nothing is measured, {PHOTOS} is absent", file=sys.stderr)
         return []
@@ -45,13 +46,13 @@ def run(quick: bool) -> list[Metric]:
 
 
 def plot(metrics: Sequence[Metric], folder: Path) -> list[Path]:
-    """Photographs above renders were drawn by the jobs."""
+    """Sheets of photographs above renders, which the jobs saved."""
     return sorted(WORK.glob("*.png")) if metrics else []
 
 
 def _line(record: Record) -> str:
-    """What became of one case."""
-    parts = [f"{record['case']}: {record['placed']} placed, {record['held']} held"]
+    """Line of the table for one case."""
+    parts = [f"{record['case']}: {record['posed']} with a pose, {record['fixed']} fixed"]
     for when in ("before", "after_same", "after"):
         if when in record:
             figures = record[when]
@@ -72,17 +73,17 @@ def _metrics(cases: Sequence[Case], records: Sequence[Record]) -> list[Metric]:
         base = f"{case.subset.scene}_{case.subset.count}/{case.resolution}px"
         if case.how == "changed":
             errors = same_cameras(record["cameras"], plain[case.subset]["cameras"])
-            turned, moved = float(errors.rotation_deg.quantile(0.5)), float(errors.center.quantile(0.5))
-            found.append(Metric(f"{base}/changed/rotation", turned, 1.0, shown=f"{turned:.2f} deg"))
-            found.append(Metric(f"{base}/changed/centre", moved, 1.0, shown=f"{moved:.4f} s"))
+            rotation, center = float(errors.rotation_deg.quantile(0.5)), float(errors.center.quantile(0.5))
+            found.append(Metric(f"{base}/changed/rotation", rotation, 1.0, shown=f"{rotation:.2f} deg"))
+            found.append(Metric(f"{base}/changed/centre", center, 1.0, shown=f"{center:.4f} s"))
             continue
         if case.how.startswith("with poses"):
             base += "/with_poses_refined"
         else:
-            found.append(Metric(f"{base}/placed", record["placed"], 0.1, "higher", f"{record['placed']}"))
+            found.append(Metric(f"{base}/posed", record["posed"], 0.1, "higher", f"{record['posed']}"))
         for when in ("after",) if case.how.startswith("with poses") else ("before", "after"):
-            turned, moved = record[when]["rotation_deg"], record[when]["center"]
-            found.append(Metric(f"{base}/{when}/rotation", turned, 0.5, shown=f"{turned:.2f} deg"))
-            found.append(Metric(f"{base}/{when}/centre", moved, 0.5, shown=f"{moved:.4f} s"))
+            rotation, center = record[when]["rotation_deg"], record[when]["center"]
+            found.append(Metric(f"{base}/{when}/rotation", rotation, 0.5, shown=f"{rotation:.2f} deg"))
+            found.append(Metric(f"{base}/{when}/centre", center, 0.5, shown=f"{center:.4f} s"))
         found.append(Metric(f"{base}/psnr", record["psnr"], 0.05, "higher", f"{record['psnr']:.1f} dB"))
     return found
