@@ -72,7 +72,7 @@ def pose_repair_callback(
     live, yielding = requests.live, LockYielder(run.train_lock, lambda: run.stop_training)
 
     def say(what: str) -> None:
-        live.says(what)
+        live.announce(what)
         announce(what, "between the coarse and the fine stages")
 
     def before_step(step: int) -> None:

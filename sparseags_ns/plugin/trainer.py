@@ -31,8 +31,8 @@ from sparseags_ns.runs.history import PhaseClock
 from sparseags_ns.runs.outputs import FOLDER, RunState, write_run_outputs
 from sparseags_ns.runs.record import RunRecord
 from sparseags_ns.storage import replacing
-from sparseags_ns.viewer.address import command_line, kept_local
-from sparseags_ns.viewer.pacer import Pacer
+from sparseags_ns.viewer.address import command_line, local_unless_named
+from sparseags_ns.viewer.pacing import Pacer
 from sparseags_ns.viewer.request_queue import SearchInterruptedError
 
 
@@ -57,7 +57,7 @@ class SparseAGSTrainerConfig(TrainerConfig):
     def __setattr__(self, name: str, value: Any) -> None:
         """Set a field. When ns-viewer replaces a run's viewer settings, keep it local unless a host was named."""
         replaced = name == "viewer" and "viewer" in vars(self) and isinstance(value, ViewerConfig)
-        super().__setattr__(name, kept_local(value, command_line()) if replaced else value)
+        super().__setattr__(name, local_unless_named(value, command_line()) if replaced else value)
 
     def print_to_terminal(self) -> None:
         """Print the config, if all messages are shown."""
