@@ -1,10 +1,10 @@
-"""The id-pose estimator on photographs taken far apart: shares of pairs with rotation errors below 15 and 30 degrees.
+"""The id-pose initialiser on photographs taken far apart: shares of pairs with rotation errors below 15 and 30 degrees.
 
 Scenes: the three of ../shared/data/omni3d, four views each, with exact poses. The measure is ID-Pose's (arXiv
 2306.17140), over all ordered pairs of a scene's views, so that it needs no true pose of a first view; the vanilla
-prior, which cannot see the elevation of the first camera, is measured with the estimator's own guess.
+prior, which cannot see the elevation of the first camera, is measured with the initialiser's own guess.
 
-The weights are those that the estimator finds on this machine, or named ones. Without any, the suite reports that and
+The weights are those that the initialiser finds on this machine, or named ones. Without any, the suite reports that and
 measures nothing. `--random-prior` takes a tiny prior with random weights instead, to check that the suite runs: its
 figures have no meaning, and are neither compared nor kept.
 
@@ -32,7 +32,7 @@ from sparseags_ns.geometry.cameras import opencv_from_opengl
 from sparseags_ns.geometry.pose_errors import pairwise_rotation_errors_deg
 from sparseags_ns.guidance.networks import build
 from sparseags_ns.pose_init.base import PoseInitError, PoseRequest
-from sparseags_ns.pose_init.choice import choose_estimator
+from sparseags_ns.pose_init.choice import choose_initialiser
 from sparseags_ns.pose_init.id_pose.id_pose import IdPose
 from sparseags_ns.pose_init.id_pose.search import SearchSettings
 from sparseags_ns.preprocess.store import Store
@@ -62,7 +62,7 @@ class IdPoseSuite:
             return []
         kept = self.options.plots / "id_pose"
         try:
-            found = [_errors(_estimator(scene, self.options.id_pose_weights, Store(kept)), scene) for scene in scenes]
+            found = [_errors(_initialiser(scene, self.options.id_pose_weights, Store(kept)), scene) for scene in scenes]
         except PoseInitError as error:
             print(f"id_pose: nothing is measured: {error}", file=sys.stderr)
             return []
@@ -103,21 +103,21 @@ def _photo_files(scene: Path) -> list[Path]:
     return sorted((scene / "images").glob("*.png"))
 
 
-def _estimator(scene: Path, weights: str, store: Store) -> IdPose:
-    """The estimator of a scene.
+def _initialiser(scene: Path, weights: str, store: Store) -> IdPose:
+    """The initialiser of a scene.
 
     Raises:
         PoseInitError: there are no weights on this machine.
     """
-    estimator = choose_estimator("id-pose", PoseRequest(_photo_files(scene), scene, store, weights))
-    assert isinstance(estimator, IdPose)
-    return estimator
+    initialiser = choose_initialiser("id-pose", PoseRequest(_photo_files(scene), scene, store, weights))
+    assert isinstance(initialiser, IdPose)
+    return initialiser
 
 
-def _errors(estimator: IdPose, scene: Path) -> Float[Tensor, " pairs"]:
+def _errors(initialiser: IdPose, scene: Path) -> Float[Tensor, " pairs"]:
     """Rotation errors of the ordered pairs of a scene's views, degrees."""
     photo_files = _photo_files(scene)
-    frames = estimator.estimate(photo_files).frames
+    frames = initialiser.estimate(photo_files).frames
     predicted = torch.stack([frame.T_camera_world for frame in frames if frame is not None])
     errors = pairwise_rotation_errors_deg(predicted, true_poses(scene, [path.stem for path in photo_files]))
     return errors[~torch.eye(len(errors), dtype=torch.bool)]
@@ -129,9 +129,9 @@ def _random(scenes: Sequence[Path], folder: Path) -> list[Float[Tensor, " pairs"
     write_folder(build(TINY), folder / "prior", "clip_camera_projection")
     found = []
     for scene in scenes:
-        estimator = _estimator(scene, str(folder / "prior"), Store(folder / "kept"))
+        initialiser = _initialiser(scene, str(folder / "prior"), Store(folder / "kept"))
         little = SearchSettings(azimuths=4, elevations_deg=(15.0,), samples=1, nudged=2, nudges=1, steps=2)
-        found.append(_errors(replace(estimator, settings=little), scene))
+        found.append(_errors(replace(initialiser, settings=little), scene))
     return found
 
 

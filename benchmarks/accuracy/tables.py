@@ -18,7 +18,7 @@ from benchmarks.accuracy.store import Record
 PUBLISHED = """\
 Published (SparseAGS, NeurIPS 2024, Tables 1 and 3, secondary transcription; R@5 / R@15 / CC@0.1). The data differ: ours
 are rendered objects with poses disturbed at calibrated noise (and two real sets), theirs are NAVI photographs with the
-poses that the estimators gave; theirs have the diffusion prior, ours here have not.
+poses that the initialisers gave; theirs have the diffusion prior, ours here have not.
 
 | NAVI, 8 views | given | SPARF | SparseAGS | SparseAGS, no prior, no outlier search |
 |---|---|---|---|---|

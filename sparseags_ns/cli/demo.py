@@ -24,7 +24,7 @@ class Demo:
     seed: int = 0
     """Which object: any number gives another one."""
     level: Literal["exact", "dust3r", "raydiff", "outlier1", "outlier2"] = "dust3r"
-    """How wrong the initial poses are, by the estimator whose accuracy they imitate."""
+    """How wrong the initial poses are, by the initialiser whose accuracy they imitate."""
     steps: int | None = None
     """Optimisation steps; the method's default if left out."""
 

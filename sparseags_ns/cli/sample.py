@@ -17,7 +17,7 @@ from sparseags_ns.sample import SampleConfig, make_sample
 class Sample:
     """Make a sample scene with known truth.
 
-    A procedural object is photographed, and its cameras are disturbed as a pose estimator would disturb them.
+    A procedural object is photographed, and its cameras are disturbed as a pose initialiser would disturb them.
     """
 
     directory: Positional[Path]

@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from sparseags_ns.formats.frame import Distortion, Frame, intrinsics_matrix
 from sparseags_ns.formats.json_entries import Entry, read_json
@@ -61,36 +59,27 @@ def _frame(path: Path, name: str, fields: object) -> Frame:
     cx, cy = entry.numbers("principal_point", 2).tolist()
     if min(fx, fy) <= 0:
         raise entry.error(f"'focal_length' must be above zero, is [{fx:g}, {fy:g}]")
-    width, height = _size(entry)
-    return Frame(
-        name=name,
-        file_path=entry.text("filepath"),
-        T_camera_world=_pose(entry),
-        K=intrinsics_matrix(fx, fy, cx, cy),
-        width=width,
-        height=height,
-        trusted=entry.flag("flag", default=True),
-        distortion=_distortion(entry),
-        extra={key: value for key, value in fields.items() if key not in _OWN_KEYS},
-    )
-
-
-def _pose(entry: Entry) -> Float[Tensor, "4 4"]:
-    """The pose. Where R is slightly off a rotation, the optical centre that R and T give together is kept, not T."""
+    size: dict[str, Any] = {}
+    if "image_size_crop" in fields:
+        entry.numbers("image_size_crop", 2)
+        size = dict(zip(("width", "height"), fields["image_size_crop"], strict=True))
+    sizes = Entry(path, size, name)
+    # Where R is slightly off a rotation, the optical centre that R and T give together is kept, not T.
     written, T = entry.numbers("R", 3, 3), entry.numbers("T", 3)
     R = entry.rotation("R", written)
     # X_camera = X_world @ R + T is zero at the centre.
     center = torch.linalg.solve(written.T, -T)
-    return opencv_from_pytorch3d(R, -center @ R)
-
-
-def _size(entry: Entry) -> tuple[int | None, int | None]:
-    if "image_size_crop" not in entry.fields:
-        return None, None
-    entry.numbers("image_size_crop", 2)
-    size: dict[str, Any] = dict(zip(("width", "height"), entry.fields["image_size_crop"], strict=True))
-    sizes = Entry(entry.file, size, entry.view)
-    return sizes.pixels("width"), sizes.pixels("height")
+    return Frame(
+        name=name,
+        file_path=entry.text("filepath"),
+        T_camera_world=opencv_from_pytorch3d(R, -center @ R),
+        K=intrinsics_matrix(fx, fy, cx, cy),
+        width=sizes.pixels("width"),
+        height=sizes.pixels("height"),
+        trusted=entry.flag("flag", default=True),
+        distortion=_distortion(entry),
+        extra={key: value for key, value in fields.items() if key not in _OWN_KEYS},
+    )
 
 
 def _distortion(entry: Entry) -> Distortion:

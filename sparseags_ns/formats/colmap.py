@@ -99,9 +99,12 @@ def read_colmap(folder: Path) -> list[Frame]:
     images = read_records(images_file, ImageRecord)
     if not images:
         raise PoseFileError(images_file, "holds no photographs")
-    names = _names(images_file, [image.name for image in images])
+    paths = [image.name for image in images]
+    repeated = [path for path, count in Counter(paths).items() if count > 1]
+    if repeated:
+        raise PoseFileError(images_file, "occurs more than once; names must differ", repeated[0])
     frames = []
-    for image, name in zip(images, names, strict=True):
+    for image, name in zip(images, default_names(paths), strict=True):
         if image.camera_id not in cameras:
             raise PoseFileError(
                 images_file, f"has camera {image.camera_id}, which {cameras_file.name} lacks", image.name
@@ -148,16 +151,7 @@ def write_colmap(folder: Path, frames: Sequence[Frame], points: SeenPoints, kind
         if frame.width is None or frame.height is None or not frame.distortion.is_none:
             raise ValueError(f"cannot write {folder}: view '{frame.name}' must have a size and no lens distortion")
         cameras.append(CameraRecord(number, "PINHOLE", frame.width, frame.height, frame.intrinsics))
-    images, point_records = _image_and_point_records(frames, points)
-    write_records(folder / f"cameras.{kind}", cameras)
-    write_records(folder / f"images.{kind}", images)
-    write_records(folder / f"points3D.{kind}", point_records)
-
-
-def _image_and_point_records(
-    frames: Sequence[Frame], points: SeenPoints
-) -> tuple[list[ImageRecord], list[PointRecord]]:
-    """Images and points that refer to each other; ids count from 1, and image i has camera i."""
+    # Images and points refer to each other; ids count from 1, and image i has camera i.
     tracks: list[list[int]] = [[] for _ in range(len(points))]
     images = []
     for view, frame in enumerate(frames):
@@ -171,17 +165,17 @@ def _image_and_point_records(
         images.append(ImageRecord(view + 1, frame.file_path, view + 1, quaternion, tuple(T[:3, 3].tolist()), points_2d))
     positions = points.positions.double().tolist()
     colors = (points.colors.clamp(0, 1) * 255).round().to(torch.uint8).tolist()
-    return images, [
+    point_records = [
         PointRecord(number, tuple(position), tuple(color), 0.0, tuple(track))
         for number, (position, color, track) in enumerate(zip(positions, colors, tracks, strict=True), start=1)
     ]
+    for name, records in (("cameras", cameras), ("images", images), ("points3D", point_records)):
+        write_records(folder / f"{name}.{kind}", records)
 
 
 def _ending(folder: Path) -> str | None:
-    for ending in (".bin", ".txt"):
-        if all((folder / f"{name}{ending}").is_file() for name in ("cameras", "images")):
-            return ending
-    return None
+    endings = (".bin", ".txt")
+    return next((e for e in endings if all((folder / f"{name}{e}").is_file() for name in ("cameras", "images"))), None)
 
 
 def _require_ending(folder: Path) -> str:
@@ -191,38 +185,19 @@ def _require_ending(folder: Path) -> str:
     return ending
 
 
-def _names(file: Path, paths: Sequence[str]) -> list[str]:
-    """A unique name for each photo; refuses paths that repeat."""
-    repeated = [path for path, count in Counter(paths).items() if count > 1]
-    if repeated:
-        raise PoseFileError(file, "occurs more than once; names must differ", repeated[0])
-    return default_names(paths)
-
-
 def _frame(file: Path, image: ImageRecord, name: str, cameras_file: Path, camera: CameraRecord) -> Frame:
-    fx, fy, cx, cy = _intrinsics(cameras_file, camera)
-    return Frame(
-        name=name,
-        file_path=image.name,
-        T_camera_world=_pose(file, image),
-        K=intrinsics_matrix(fx, fy, cx, cy),
-        width=camera.width,
-        height=camera.height,
-        distortion=_distortion(cameras_file, camera),
-    )
-
-
-def _pose(file: Path, image: ImageRecord) -> Float[Tensor, "4 4"]:
+    K, distortion = _lens(cameras_file, camera)
     q, t = torch.tensor(image.quaternion, dtype=torch.float64), torch.tensor(image.translation, dtype=torch.float64)
     if not (torch.isfinite(q).all() and torch.isfinite(t).all()):
         raise PoseFileError(file, "its pose holds NaN or infinity", image.name)
     if abs(float(q.norm()) - 1) > _QUATERNION_TOLERANCE:
         raise PoseFileError(file, f"its quaternion must have length 1, has {float(q.norm()):.3g}", image.name)
-    return se3.pose(se3.rotations_from_quats(q), t)
+    pose = se3.pose(se3.rotations_from_quats(q), t)
+    return Frame(name, image.name, pose, K, camera.width, camera.height, distortion=distortion)
 
 
-def _lens(file: Path, camera: CameraRecord) -> tuple[int, tuple[str, ...], bool]:
-    """The entry of `LENSES` of a camera, after a check of its parameters."""
+def _lens(file: Path, camera: CameraRecord) -> tuple[Float[Tensor, "3 3"], Distortion]:
+    """K and lens distortion of a camera, whose parameters are checked."""
     if camera.model not in LENSES:
         raise PoseFileError(
             file,
@@ -230,33 +205,21 @@ def _lens(file: Path, camera: CameraRecord) -> tuple[int, tuple[str, ...], bool]
             f"{', '.join(LENSES)}. Undistort the photographs with COLMAP's image_undistorter, and use its model",
         )
     focals, names, fisheye = LENSES[camera.model]
-    expected = focals + 2 + len(names)
+    label, expected = f"camera {camera.id} ({camera.model})", focals + 2 + len(names)
     if len(camera.params) != expected:
-        raise PoseFileError(
-            file, f"camera {camera.id} ({camera.model}) must have {expected} parameters, has {len(camera.params)}"
-        )
+        raise PoseFileError(file, f"{label} must have {expected} parameters, has {len(camera.params)}")
     if not torch.isfinite(torch.tensor(camera.params)).all() or min(camera.params[:focals]) <= 0:
         raise PoseFileError(
             file, f"camera {camera.id} must have finite parameters and focal lengths above zero: {list(camera.params)}"
         )
-    return focals, names, fisheye
-
-
-def _intrinsics(file: Path, camera: CameraRecord) -> tuple[float, float, float, float]:
-    focals, _, _ = _lens(file, camera)
-    fx, fy = camera.params[0], camera.params[focals - 1]
-    cx, cy = camera.params[focals : focals + 2]
-    return fx, fy, cx, cy
-
-
-def _distortion(file: Path, camera: CameraRecord) -> Distortion:
-    focals, names, fisheye = _lens(file, camera)
     values = dict(zip(names, camera.params[focals + 2 :], strict=True))
     rational = [name for name in ("k4", "k5", "k6") if not fisheye and values.pop(name, 0.0) != 0]
     if rational:
         raise PoseFileError(
             file,
-            f"camera {camera.id} ({camera.model}) uses {', '.join(rational)}, which cannot be straightened here; "
+            f"{label} uses {', '.join(rational)}, which cannot be straightened here; "
             "undistort the photographs with COLMAP's image_undistorter, and use its model",
         )
-    return Distortion(**values, fisheye=fisheye)
+    cx, cy = camera.params[focals : focals + 2]
+    K = intrinsics_matrix(camera.params[0], camera.params[focals - 1], cx, cy)
+    return K, Distortion(**values, fisheye=fisheye)

@@ -101,17 +101,9 @@ class _Bytes:
         self._at = end + 1
         return text
 
-    def skip(self, count: int) -> None:
-        self._at += count
-        if self._at > len(self._content):
-            raise EOFError
-
 
 def read_records(file: Path, kind: type[Record]) -> list[Record]:
-    """All records of a `.bin` or `.txt` file.
-
-    Args:
-        kind: class of the file's records.
+    """All records of a `.bin` or `.txt` file, which holds records of one kind.
 
     Raises:
         PoseFileError: the file cannot be read, is cut off or holds something else.
@@ -127,7 +119,7 @@ def read_records(file: Path, kind: type[Record]) -> list[Record]:
         raise
     except OSError as error:
         raise PoseFileError(file, f"cannot be read: {error.strerror or error}") from error
-    except (struct.error, ValueError, IndexError, EOFError, KeyError, MemoryError, OverflowError) as error:
+    except (struct.error, ValueError, IndexError, KeyError, MemoryError, OverflowError) as error:
         raise PoseFileError(
             file, "is cut off, damaged or no file of a COLMAP model; copy it again from its source"
         ) from error
@@ -145,7 +137,7 @@ def _camera_from_bytes(source: _Bytes) -> CameraRecord:
 def _image_from_bytes(source: _Bytes) -> ImageRecord:
     number, *pose, camera_id = source.take("i7di")
     name = source.text()
-    source.skip(24 * source.take("Q")[0])
+    source.take(f"{24 * source.take('Q')[0]}x")  # its 2D points, 24 bytes each, are skipped
     return ImageRecord(number, name, camera_id, tuple(pose[:4]), tuple(pose[4:]))
 
 
@@ -161,9 +153,7 @@ def _cameras_from_lines(lines: Iterator[str]) -> Iterator[CameraRecord]:
 
 
 def _images_from_lines(lines: Iterator[str]) -> Iterator[ImageRecord]:
-    for line in lines:
-        if not line:
-            continue
+    for line in filter(None, lines):
         number, *pose, camera_id, name = line.split(maxsplit=9)
         next(lines, "")
         yield ImageRecord(int(number), name, int(camera_id), tuple(map(float, pose[:4])), tuple(map(float, pose[4:])))

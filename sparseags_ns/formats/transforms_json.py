@@ -47,8 +47,7 @@ def read_transforms_json(path: Path, scene: Path | None = None) -> list[Frame]:
 
     Args:
         scene: folder of the scene, if it is not the file's own. A photo is opened only for its size, where the file
-        omits
-            the size but needs it (`camera_angle_x` alone, or no principal point).
+            omits the size but needs it (`camera_angle_x` alone, or no principal point).
 
     Raises:
         PoseFileError: the file cannot be read, or an entry cannot be used.
@@ -118,7 +117,17 @@ def _size(entry: Entry, scene: Path) -> tuple[int | None, int | None]:
         return width, height
     if not {"fl_x", "camera_angle_x"} & set(entry.fields):
         raise entry.error(_NO_FOCAL)
-    return _photo_size(entry, scene)
+    image = find_image(entry.text("file_path"), entry.file, scene)
+    if image is None:
+        raise entry.error(
+            f"without all of 'fl_x', 'cx' and 'cy' the photograph's size is needed, but 'w' or 'h' is missing and "
+            f"there is no such photograph in {entry.file.parent} or {scene}"
+        )
+    try:
+        with Image.open(image) as photo:
+            return photo.size
+    except (OSError, UnidentifiedImageError) as error:
+        raise entry.error(f"the size of {image} cannot be read: {error}") from error
 
 
 def _pose(entry: Entry) -> Float[Tensor, "4 4"]:
@@ -150,20 +159,6 @@ def _focal(entry: Entry, key: str, angle_key: str, size: int | None) -> float | 
     if angle >= math.pi:
         raise entry.error(f"'{angle_key}' must be in radians, below pi, is {angle:g}")
     return size / 2 / math.tan(angle / 2)
-
-
-def _photo_size(entry: Entry, scene: Path) -> tuple[int, int]:
-    image = find_image(entry.text("file_path"), entry.file, scene)
-    if image is None:
-        raise entry.error(
-            f"without all of 'fl_x', 'cx' and 'cy' the photograph's size is needed, but 'w' or 'h' is missing and "
-            f"there is no such photograph in {entry.file.parent} or {scene}"
-        )
-    try:
-        with Image.open(image) as photo:
-            return photo.size
-    except (OSError, UnidentifiedImageError) as error:
-        raise entry.error(f"the size of {image} cannot be read: {error}") from error
 
 
 def _distortion(entry: Entry) -> Distortion:

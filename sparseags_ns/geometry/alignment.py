@@ -69,9 +69,8 @@ class Similarity:
 
     def compose(self, first: Similarity) -> Similarity:
         """The map that applies `first` and then this one."""
-        return Similarity(
-            self.scale * first.scale, self.rotation @ first.rotation, self.apply_to_points(first.translation)
-        )
+        scale, rotation = self.scale * first.scale, self.rotation @ first.rotation
+        return Similarity(scale, rotation, self.apply_to_points(first.translation))
 
     def _as(self, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         return self.scale.to(like), self.rotation.to(like), self.translation.to(like)
@@ -172,8 +171,7 @@ def up_direction(T_world_camera: Float[Tensor, "views 4 4"]) -> Float[Tensor, " 
     eigenvalues, eigenvectors = torch.linalg.eigh(x_axes.T @ x_axes / len(x_axes))
     if eigenvalues[1] < _MIN_UP_EVIDENCE:
         along = eigenvectors[:, 2]
-        mean_top = tops.mean(0)
-        mean_top = mean_top - (mean_top @ along) * along
+        mean_top = tops.mean(0) - (tops.mean(0) @ along) * along
         if mean_top.norm() > 1e-3:
             return mean_top / mean_top.norm()
     up = eigenvectors[:, 0]
@@ -189,7 +187,7 @@ def rotation_to_y(up: Float[Tensor, " 3"]) -> Float[Tensor, "3 3"]:
     y[1] = 1.0
     axis = torch.linalg.cross(up, y)
     sine = axis.norm()
+    angle = torch.atan2(sine, up @ y)
     if sine < 1e-12:
-        axis, sine = torch.eye(3, dtype=up.dtype, device=up.device)[0], torch.ones_like(sine)
-    angle = torch.atan2(torch.linalg.cross(up, y).norm(), up @ y)
+        axis, sine = up.new_tensor([1.0, 0.0, 0.0]), torch.ones_like(sine)
     return se3.exp(torch.cat([torch.zeros_like(up), axis / sine * angle]))[:3, :3]

@@ -21,6 +21,10 @@ from torch import Tensor
 
 from sparseags_ns.geometry import se3
 
+# Signs of the camera axes against OpenCV's; multiplied onto the columns of camera-to-world, they flip axes.
+_OPENGL_FLIP = 1.0, -1.0, -1.0
+_PYTORCH3D_FLIP = -1.0, -1.0, 1.0
+
 
 @dataclass(frozen=True)
 class Cameras:
@@ -64,9 +68,7 @@ class Cameras:
 
     def resized(self, width: int, height: int) -> Cameras:
         """The cameras after the images are resampled to another size; exact, with a factor for each axis."""
-        factors = torch.tensor(
-            [width / self.width, height / self.height, 1.0], dtype=self.K.dtype, device=self.K.device
-        )
+        factors = self.K.new_tensor([width / self.width, height / self.height, 1.0])
         return replace(self, K=self.K * factors[:, None], width=width, height=height)
 
 
@@ -113,10 +115,8 @@ def look_at(
     Raises:
         ValueError: eye and target coincide, or up lies along the line of sight.
     """
-    if up is None:
-        up = torch.tensor([0.0, 1.0, 0.0], dtype=eye.dtype, device=eye.device)
-    sight = target - eye
-    forward = torch.nn.functional.normalize(sight, dim=-1)
+    up = eye.new_tensor([0.0, 1.0, 0.0]) if up is None else up
+    forward = torch.nn.functional.normalize(target - eye, dim=-1)
     right = torch.linalg.cross(*torch.broadcast_tensors(forward, up))
     if (right.norm(dim=-1) <= 1e-6 * up.norm(dim=-1)).any():
         raise ValueError("look_at needs eye != target and an up direction that is not along the line of sight")
@@ -148,41 +148,34 @@ def orbit_angles(
 ) -> tuple[Float[Tensor, "*batch"], Float[Tensor, "*batch"], Float[Tensor, "*batch"]]:
     """Azimuth and elevation in degrees and radius of camera centres around the origin; the inverse of `orbit`."""
     x, y, z = centers.unbind(-1)
-    azimuth_deg = torch.atan2(x, z).rad2deg()
-    elevation_deg = torch.atan2(y, torch.hypot(x, z)).rad2deg()
-    return azimuth_deg, elevation_deg, centers.norm(dim=-1)
+    return torch.atan2(x, z).rad2deg(), torch.atan2(y, torch.hypot(x, z)).rad2deg(), centers.norm(dim=-1)
 
 
 def opencv_from_opengl(T_world_camera_gl: Float[Tensor, "*batch rows 4"]) -> Float[Tensor, "*batch 4 4"]:
     """`T_camera_world` (OpenCV) from an OpenGL camera-to-world, 4x4 or 3x4 as nerfstudio's `camera_to_worlds`."""
-    R = T_world_camera_gl[..., :3, :3] * _signs(T_world_camera_gl, 1.0, -1.0, -1.0)
+    R = T_world_camera_gl[..., :3, :3] * T_world_camera_gl.new_tensor(_OPENGL_FLIP)
     return se3.inverse(se3.pose(R, T_world_camera_gl[..., :3, 3]))
 
 
 def opengl_from_opencv(T_camera_world: Float[Tensor, "*batch 4 4"]) -> Float[Tensor, "*batch 4 4"]:
     """OpenGL camera-to-world from `T_camera_world` (OpenCV)."""
     T_world_camera = se3.inverse(T_camera_world)
-    R = T_world_camera[..., :3, :3] * _signs(T_camera_world, 1.0, -1.0, -1.0)
+    R = T_world_camera[..., :3, :3] * T_world_camera.new_tensor(_OPENGL_FLIP)
     return se3.pose(R, T_world_camera[..., :3, 3])
 
 
 def opencv_from_pytorch3d(R: Float[Tensor, "*batch 3 3"], T: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 4 4"]:
     """`T_camera_world` (OpenCV) from PyTorch3D's R, T, which act on row vectors: X_camera = X_world @ R + T."""
-    signs = _signs(R, -1.0, -1.0, 1.0)
-    return se3.pose((R * signs).transpose(-1, -2), T * signs)
+    signs = R.new_tensor(_PYTORCH3D_FLIP)
+    return se3.pose((R * signs).mT, T * signs)
 
 
 def pytorch3d_from_opencv(
     T_camera_world: Float[Tensor, "*batch 4 4"],
 ) -> tuple[Float[Tensor, "*batch 3 3"], Float[Tensor, "*batch 3"]]:
     """PyTorch3D's R, T (row vectors) from `T_camera_world` (OpenCV)."""
-    signs = _signs(T_camera_world, -1.0, -1.0, 1.0)
-    return T_camera_world[..., :3, :3].transpose(-1, -2) * signs, T_camera_world[..., :3, 3] * signs
-
-
-def _signs(like: Tensor, *signs: float) -> Float[Tensor, " 3"]:
-    """Signs of the three camera axes; multiplied onto the columns of camera-to-world, they flip axes."""
-    return torch.tensor(signs, dtype=like.dtype, device=like.device)
+    signs = T_camera_world.new_tensor(_PYTORCH3D_FLIP)
+    return T_camera_world[..., :3, :3].mT * signs, T_camera_world[..., :3, 3] * signs
 
 
 def _from_axes(
@@ -194,7 +187,6 @@ def _from_axes(
     """`T_camera_world` from a position and two orthonormal axes, with a roll about the optical axis."""
     down = torch.linalg.cross(forward, right)
     roll = torch.as_tensor(roll_deg, dtype=eye.dtype, device=eye.device).deg2rad()[..., None]
-    rolled_right = right * roll.cos() + down * roll.sin()
-    rolled_down = down * roll.cos() - right * roll.sin()
-    R_camera_world = torch.stack([rolled_right, rolled_down, forward], dim=-2)
+    cos, sin = roll.cos(), roll.sin()
+    R_camera_world = torch.stack([right * cos + down * sin, down * cos - right * sin, forward], dim=-2)
     return se3.pose(R_camera_world, -(R_camera_world @ eye[..., None]).squeeze(-1))

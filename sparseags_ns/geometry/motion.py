@@ -39,13 +39,7 @@ class Motion:
 def motion(
     given: Float[Tensor, "views 4 4"], refined: Float[Tensor, "views 4 4"], center: Float[Tensor, " 3"]
 ) -> Motion:
-    """Compare the poses (`T_camera_world`) of the same cameras in two worlds.
-
-    Args:
-        given: poses in the given world.
-        refined: poses in the refined world.
-        center: centre of the object in the refined world.
-    """
+    """Compare poses (`T_camera_world`) of the same cameras in two worlds; the object's `center` is in the refined one."""
     drifted = drift(given, refined, center).apply_to_poses(given)
     rotation_deg, moved = pose_change(drifted, refined)
     distance = (se3.inverse(refined.double())[:, :3, 3] - center.double()).norm(dim=-1).mean()
@@ -58,12 +52,7 @@ def drift(
     """The similarity from the given to the refined world about the object, estimated from the consistent views.
 
     An outlier does not take part: the rotation of a camera that moved by 120 degrees would be averaged into the drift,
-    and so be attributed to all other cameras.
-
-    Args:
-        given: `T_camera_world` in the given world.
-        refined: `T_camera_world` of the same cameras in the refined world.
-        center: centre of the object in the refined world.
+    and so be attributed to all other cameras. The arguments are those of `motion`.
     """
     consistent = consistent_views(given, refined)
     return object_anchored(given[consistent], refined[consistent], center)
@@ -76,12 +65,7 @@ def object_anchored(
 
     Rotation: the mean of the cameras' rotations between the worlds. Origin: the point on which the given cameras' lines
     of sight would meet if each showed it where its refined camera shows `center`. Scale: the ratio of the mean camera
-    distances from the two points.
-
-    Args:
-        given: `T_camera_world` in the given world.
-        refined: `T_camera_world` of the same cameras in the refined world.
-        center: centre of the object in the refined world.
+    distances from the two points. The arguments are those of `motion`.
     """
     given, refined, center = given.double(), refined.double(), center.double()
     rotation = se3.nearest_rotation((refined[:, :3, :3].mT @ given[:, :3, :3]).mean(0))

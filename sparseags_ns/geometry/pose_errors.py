@@ -78,11 +78,7 @@ def pose_errors(predicted: Float[Tensor, "views 4 4"], true: Float[Tensor, "view
     predicted_centers, true_centers = se3.inverse(predicted)[:, :3, 3], se3.inverse(true)[:, :3, 3]
     alignment = fit_similarity(predicted_centers, true_centers)
     distances = (alignment.apply_to_points(predicted_centers) - true_centers).norm(dim=-1)
-    return PoseErrors(
-        pairs_rotation_deg=pairwise_rotation_errors_deg(predicted, true),
-        center=distances / scene_scale(true_centers),
-        alignment=alignment,
-    )
+    return PoseErrors(pairwise_rotation_errors_deg(predicted, true), distances / scene_scale(true_centers), alignment)
 
 
 def pairwise_rotation_errors_deg(
@@ -90,10 +86,8 @@ def pairwise_rotation_errors_deg(
 ) -> Float[Tensor, "views views"]:
     """Angle between the predicted and the true relative rotation of each ordered pair of cameras."""
     # relative[i, j] = R_i R_j^T rotates the frame of camera j to that of camera i; the world's orientation cancels.
-    R_predicted, R_true = predicted[:, :3, :3], true[:, :3, :3]
-    relative_predicted = R_predicted[:, None] @ R_predicted[None].transpose(-1, -2)
-    relative_true = R_true[:, None] @ R_true[None].transpose(-1, -2)
-    return se3.rotation_angle(relative_true.transpose(-1, -2) @ relative_predicted).rad2deg()
+    relative_predicted, relative_true = (R[:, None] @ R[None].mT for R in (predicted[:, :3, :3], true[:, :3, :3]))
+    return se3.rotation_angle(relative_true.mT @ relative_predicted).rad2deg()
 
 
 def scene_scale(true_centers: Float[Tensor, "views 3"]) -> Float[Tensor, ""]:
@@ -104,11 +98,7 @@ def scene_scale(true_centers: Float[Tensor, "views 3"]) -> Float[Tensor, ""]:
 def pose_change(
     before: Float[Tensor, "views 4 4"], after: Float[Tensor, "views 4 4"]
 ) -> tuple[Float[Tensor, " views"], Float[Tensor, " views"]]:
-    """Rotation angle (degrees) and distance of the centre (world units) of each camera between two sets of poses.
-
-    Args:
-        before, after: `T_camera_world` in the same world.
-    """
+    """Rotation angle (degrees) and centre distance (world units) of each camera between poses in the same world."""
     before, after = before.double(), after.double()
     rotation = se3.rotation_angle(after[:, :3, :3] @ before[:, :3, :3].mT)
     moved = se3.inverse(after)[:, :3, 3] - se3.inverse(before)[:, :3, 3]

@@ -85,10 +85,6 @@ def perceptual_error(device: torch.device | str = "cpu") -> PerceptualError:
         )
         return PerceptualError("dssim", dssim)
     announce("perceptual error: LPIPS", f"its weights are in {weights}")
-    return PerceptualError("lpips", _lpips(device))
-
-
-def _lpips(device: torch.device | str) -> Callable[[Tensor, Tensor], Tensor]:
     # torchmetrics carries LPIPS's own linear layers and asks torch's hub, which finds the file, for the backbone.
     from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 
@@ -98,4 +94,4 @@ def _lpips(device: torch.device | str) -> Callable[[Tensor, Tensor], Tensor]:
         pairs = zip(a.permute(0, 3, 1, 2).to(device), b.permute(0, 3, 1, 2).to(device), strict=True)
         return torch.stack([network(first[None], second[None]) for first, second in pairs])
 
-    return distance
+    return PerceptualError("lpips", distance)

@@ -54,7 +54,7 @@ def start_cost(loss: float, rotation_deg: float) -> float:
     """Cost by which reconstructions from the same poses are compared: their sum of losses, raised where the median view
     was rotated far.
 
-    A few poses may be grossly wrong, but a useful estimator is not wrong by much about most of them. With two wrong
+    A few poses may be grossly wrong, but a useful initialiser is not wrong by much about most of them. With two wrong
     views of eight, the loss of a near-symmetric cup is least where all other views have slid around its axis, by 13
     degrees in the median: 0.73 times that of the start which left them in place. Where all poses are rough in earnest,
     the loss falls several times, and the median view is rotated by 4 to 7 degrees.

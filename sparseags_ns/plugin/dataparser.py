@@ -1,6 +1,6 @@
 """nerfstudio's dataparser: from a folder of photographs to `Views` in the normalised world.
 
-Frames: the given world, that of the pose file or estimator; the normalised world (origin where the optical axes meet,
+Frames: the given world, that of the pose file or initialiser; the normalised world (origin where the optical axes meet,
 mean camera distance 1.85, +y up), in which everything is optimised. The similarity between them goes into nerfstudio's
 dataparser transform and scale.
 """
@@ -39,7 +39,7 @@ class SparseAGSDataParserConfig(DataParserConfig):
     """Take the initial poses from this cameras.json, transforms.json or folder of a COLMAP model instead of the one in
     the data folder."""
     pose_init: PoseInitName = "auto"
-    """Source of the initial poses: a pose file, or an estimator; auto takes a file where there is one, else dust3r
+    """Source of the initial poses: a pose file, or an initialiser; auto takes a file where there is one, else dust3r
     where its package and weights are here, else features."""
     pose_weights: str = "auto"
     """Weights for dust3r (a checkpoint, its folder or name) or id-pose (as for the prior); auto looks where they

@@ -1,8 +1,8 @@
-"""The interface of pose estimators: what each of them gets and returns.
+"""The interface of pose initialisers: what each of them gets and returns.
 
-An estimator gets photo files as they lie on disk, neither masked nor cropped, because most of them need the background.
-It is a frozen dataclass; the fields that take part in comparisons, together with the photo files, determine its result,
-so that `cache.py` can file the result under a fingerprint of them.
+An initialiser gets photo files as they lie on disk, neither masked nor cropped, because most need the background. It is
+a frozen dataclass; the fields that take part in comparisons, together with the photo files, determine its result, so
+that `cache.py` can file the result under a fingerprint of them.
 
 Frames: `world`, any similarity transform of the real one; the scene is normalised later.
 Units: pixels of the photo files; confidence from 0 to 1.
@@ -31,14 +31,14 @@ the whole photograph, bundle adjustment leaves no error that refinement at a qua
 cameras end no worse than bundle adjustment has them."""
 
 MIN_REGISTERED = 2
-"""With fewer cameras nothing can be reconstructed: the estimator has failed."""
+"""With fewer cameras nothing can be reconstructed: the initialiser has failed."""
 
 FOCAL_GUESS = 1.2
 """Focal length where EXIF does not tell, in units of the photograph's longer side; COLMAP's own first guess."""
 
 
 class PoseInitError(ValueError):
-    """An estimator cannot work, or found no camera to start from."""
+    """An initialiser cannot work, or found no camera to start from."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class InitialPoses:
     pose_lr_scale: Float[Tensor, " views"] | None = None
     """Factor on each camera's learning rate in refinement, as in `Views`; None means 1 for all."""
     source: str = ""
-    """Name of the estimator; set by `estimate_poses`."""
+    """Name of the initialiser; set by `estimate_poses`."""
 
     def __post_init__(self) -> None:
         unregistered = [frame is None for frame in self.frames]
@@ -74,7 +74,7 @@ class InitialPoses:
 
 @dataclass(frozen=True)
 class PoseRequest:
-    """Photo files whose cameras are wanted, and what an estimator may use for them."""
+    """Photo files whose cameras are wanted, and what an initialiser may use for them."""
 
     photo_files: Sequence[Path]
     scene: Path
@@ -82,7 +82,7 @@ class PoseRequest:
     store: Store
     """Where intermediate results are kept."""
     weights: str = "auto"
-    """Weights of the estimator: a path, a name, or `auto` for those that are on this machine."""
+    """Weights of the initialiser: a path, a name, or `auto` for those that are on this machine."""
 
     @property
     def masks_fingerprint(self) -> str:
@@ -94,7 +94,7 @@ class PoseRequest:
 
 @runtime_checkable
 class PoseInit(Protocol):
-    """An estimator of a rough camera for each photo file."""
+    """An initialiser of a rough camera for each photo file."""
 
     name: ClassVar[str]
     """Value of the option `pose-init`, and part of the names of cached results."""
@@ -105,7 +105,7 @@ class PoseInit(Protocol):
 
     @property
     def details(self) -> str:
-        """Networks, weights or methods in use, for the line that announces the estimator."""
+        """Networks, weights or methods in use, for the line that announces the initialiser."""
         ...
 
     @staticmethod
@@ -115,14 +115,14 @@ class PoseInit(Protocol):
 
     @staticmethod
     def create(request: PoseRequest) -> PoseInit:
-        """The estimator for a request for which nothing is missing."""
+        """The initialiser for a request for which nothing is missing."""
         ...
 
     def estimate(self, photo_files: Sequence[Path]) -> InitialPoses:
         """Cameras of the photo files, in their order.
 
         Raises:
-            ValueError: the photographs cannot be used, or what the estimator needs is missing.
+            ValueError: the photographs cannot be used, or what the initialiser needs is missing.
         """
         ...
 

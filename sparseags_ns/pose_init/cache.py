@@ -1,10 +1,10 @@
 """Estimated initial poses, kept on disk: an unchanged set of photographs is never estimated twice.
 
 Two files lie in the store for each result. `poses-NAME-KEY.json` (with its points in a `.npz`) holds the result; its
-key is a fingerprint of the estimator's fields, the package's version, and the names and bytes of all photo files.
+key is a fingerprint of the initialiser's fields, the package's version, and the names and bytes of all photo files.
 `request-KEY.json` names the result that a request led to, so that ns-export, ns-eval and `auto` find the poses of the
 training again whatever is installed by then. It is written only for results that training can start from: where one
-estimator has failed, `auto` may choose another the next time.
+initialiser has failed, `auto` may choose another the next time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import torch
 from sparseags_ns.console import announce, warn
 from sparseags_ns.formats.frame import Distortion, Frame
 from sparseags_ns.pose_init.base import MIN_REGISTERED, InitialPoses, PoseInit, PoseInitError, PoseRequest
-from sparseags_ns.pose_init.choice import ESTIMATORS, PoseInitName, choose_estimator
+from sparseags_ns.pose_init.choice import INITIALISERS, PoseInitName, choose_initialiser
 from sparseags_ns.preprocess.store import Store, fingerprint, store_of
 from sparseags_ns.storage import write_json, write_npz
 from sparseags_ns.views import PointCloud
@@ -46,7 +46,7 @@ def estimate_poses(
 
     Args:
         photo_files: of one static scene; names must differ.
-        pose_init: name of an estimator, or `auto` for the first that can work on this machine.
+        pose_init: name of an initialiser, or `auto` for the first that can work on this machine.
         weights: of dust3r or id-pose: a path, a name, or `auto` for those that are on this machine.
         scene: folder that may hold `masks/`; None for that of the first photo file.
         store: where results are kept; None for `sparseags/` in the scene's folder.
@@ -55,7 +55,7 @@ def estimate_poses(
         Cameras in the order of the photo files, in a world of arbitrary position, orientation and scale.
 
     Raises:
-        PoseInitError: there are no photo files, or no estimator can work here; says what to install and to fetch.
+        PoseInitError: there are no photo files, or no initialiser can work here; says what to install and to fetch.
         StoreError: the result cannot be written; raised before the work begins.
         ValueError: see `PoseInit.estimate`.
     """
@@ -63,55 +63,55 @@ def estimate_poses(
         raise PoseInitError("no photographs to estimate poses for")
     scene = scene or photo_files[0].parent
     request = PoseRequest(photo_files, scene, store or store_of(scene, None), weights)
-    uses_masks = pose_init in ESTIMATORS and ESTIMATORS[pose_init].uses_masks
+    uses_masks = pose_init in INITIALISERS and INITIALISERS[pose_init].uses_masks
     wanted = f"{pose_init} {weights} {request.masks_fingerprint if uses_masks else ''}"
     name = f"request-{fingerprint('request', _LAYOUT, wanted, _names(photo_files), *photo_files)}.json"
     known = _load_answer(request.store.folder / name)
     if known is not None:
         return known
-    estimator = choose_estimator(pose_init, request)
-    initial = estimate_or_load(estimator, photo_files, request.store)
+    initialiser = choose_initialiser(pose_init, request)
+    initial = estimate_or_load(initialiser, photo_files, request.store)
     if initial.num_registered >= MIN_REGISTERED:
-        result = _result_file(estimator, photo_files, request.store).name
-        write_json(request.store.new_file(name), {"request": wanted, "estimator": estimator.name, "result": result})
+        result = _result_file(initialiser, photo_files, request.store).name
+        write_json(request.store.new_file(name), {"request": wanted, "initialiser": initialiser.name, "result": result})
     return initial
 
 
-def estimate_or_load(estimator: PoseInit, photo_files: Sequence[Path], store: Store) -> InitialPoses:
-    """The estimator's result for these photo files, from the store if it holds one.
+def estimate_or_load(initialiser: PoseInit, photo_files: Sequence[Path], store: Store) -> InitialPoses:
+    """The initialiser's result for these photo files, from the store if it holds one.
 
     Raises:
         StoreError: the result cannot be written; raised before the work begins.
         ValueError: see `PoseInit.estimate`.
     """
-    file = _result_file(estimator, photo_files, store)
+    file = _result_file(initialiser, photo_files, store)
     if file.is_file():
         try:
-            initial = _read(file, estimator.name)
+            initial = _read(file, initialiser.name)
         except _UNREADABLE as error:
             warn(f"{file} is damaged and found out anew", type(error).__name__)
         else:
             _announce_loaded(initial, file)
             return initial
     store.new_file(file.name)
-    initial = replace(estimator.estimate(photo_files), source=estimator.name)
+    initial = replace(initialiser.estimate(photo_files), source=initialiser.name)
     _write(file, initial)
     return initial
 
 
-def cache_key(estimator: PoseInit, photo_files: Sequence[Path]) -> str:
+def cache_key(initialiser: PoseInit, photo_files: Sequence[Path]) -> str:
     """Fingerprint of everything that a result depends on."""
     settings = {
-        field.name: repr(getattr(estimator, field.name))
-        for field in fields(estimator)  # pyright: ignore[reportArgumentType]
+        field.name: repr(getattr(initialiser, field.name))
+        for field in fields(initialiser)  # pyright: ignore[reportArgumentType]
         if field.compare
     }
     own = json.dumps(settings, sort_keys=True)
-    return fingerprint("poses", _LAYOUT, estimator.name, own, _names(photo_files), *photo_files)
+    return fingerprint("poses", _LAYOUT, initialiser.name, own, _names(photo_files), *photo_files)
 
 
-def _result_file(estimator: PoseInit, photo_files: Sequence[Path], store: Store) -> Path:
-    return store.folder / f"poses-{estimator.name}-{cache_key(estimator, photo_files)}.json"
+def _result_file(initialiser: PoseInit, photo_files: Sequence[Path], store: Store) -> Path:
+    return store.folder / f"poses-{initialiser.name}-{cache_key(initialiser, photo_files)}.json"
 
 
 def _names(photo_files: Sequence[Path]) -> str:
@@ -123,7 +123,7 @@ def _load_answer(request_file: Path) -> InitialPoses | None:
     try:
         content = json.loads(request_file.read_text(encoding="utf-8"))
         file = request_file.with_name(Path(content["result"]).name)
-        initial = _read(file, str(content["estimator"]))
+        initial = _read(file, str(content["initialiser"]))
     except _UNREADABLE:
         return None
     if initial.num_registered < MIN_REGISTERED:

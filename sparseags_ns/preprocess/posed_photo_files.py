@@ -27,7 +27,7 @@ _SAME_POINT = 1e-3
 
 @dataclass(frozen=True)
 class PosedPhotoFile:
-    """A photo file with its camera from a pose file or an estimator."""
+    """A photo file with its camera from a pose file or an initialiser."""
 
     photo_file: PhotoFile
     frame: Frame
@@ -139,7 +139,7 @@ def announce_framing(files: Sequence[PosedPhotoFile], size: tuple[int, int], rec
 def shared_focal_scales(files: Sequence[PosedPhotoFile], photos: Sequence[Photo]) -> Float[Tensor, " views"] | None:
     """Focal length of each photo over that of its file, if one camera can have taken all photographs without zooming.
 
-    A pose estimator estimates the focal length of each photograph by itself; those of one camera differ by noise only.
+    A pose initialiser estimates the focal length of each photograph by itself; those of one camera differ by noise only.
     Uncropped photographs of one camera have one size and one principal point; None where they differ.
     """
     sizes = {(file.frame.width or file.size[0], file.frame.height or file.size[1]) for file in files}

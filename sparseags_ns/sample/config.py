@@ -39,7 +39,7 @@ class Noise:
     """Number of views that are grossly wrong in addition."""
 
 
-# Calibrated on the mean over many scenes: `dust3r` and `raydiff` start as accurate as these two estimators are on NAVI
+# Calibrated on the mean over many scenes: `dust3r` and `raydiff` start as accurate as these initialisers are on NAVI
 # with 8 views (SparseAGS, Tables 1 and 3).
 NOISE: dict[str, Noise] = {
     "exact": Noise(),
@@ -77,7 +77,7 @@ class SampleConfig:
     family: Family = "any"
     """Kind of object; `thin` and `near_symmetric` (only texture tells the sides apart) are hard, not part of `any`."""
     level: Level = "dust3r"
-    """Errors of the initial poses: like those of an estimator, or nearly none but for one or two outliers."""
+    """Errors of the initial poses: like those of an initialiser, or nearly none but for one or two outliers."""
     rotation_noise_deg: float | None = None
     """Rotation of each camera around the object, about each axis; the level's with its rare larger ones if left out."""
     center_noise: float | None = None

@@ -1,4 +1,4 @@
-"""A scene on disk: its folder, its photo files, and their initial cameras, from a pose file or an estimator."""
+"""A scene on disk: its folder, its photo files, and their initial cameras, from a pose file or an initialiser."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ def find_scene(
         scene: the folder.
         poses: a pose file; None looks for one in the folder.
         missing_poses: what happens to photographs that are not in the pose file.
-        pose_init: `files`, an estimator, or `auto`.
+        pose_init: `files`, an initialiser, or `auto`.
         store: where estimated cameras are kept.
-        pose_weights: of the estimator, see `estimate_poses`.
+        pose_weights: of the initialiser, see `estimate_poses`.
 
     Raises:
         SceneError: the folder has no photographs that can be used.
@@ -76,7 +76,7 @@ def find_scene(
     _check_number(len(paths), scene)
     initial = estimate_poses(paths, pose_init, weights=pose_weights, scene=scene, store=store)
     initial = with_stand_ins(paths, initial, initial.source)
-    return FoundScene(_posed(paths, initial), initial.points, f"the estimator {initial.source}")
+    return FoundScene(_posed(paths, initial), initial.points, f"the initialiser {initial.source}")
 
 
 def find_unposed_scene(scene: Path) -> FoundScene:

@@ -7,7 +7,7 @@ were padded, images of the same names in `valid/` tell which pixels they cover (
 
 Nothing in the folder is changed. What is computed (poses, masks, key frames) is kept in `sparseags/` inside it.
 
-Frames: `world`, that of the pose file or the estimator; `geometry.alignment` brings it to the normalised world.
+Frames: `world`, that of the pose file or the initialiser; `geometry.alignment` brings it to the normalised world.
 Units: pixels of the images as returned.
 """
 
@@ -117,7 +117,7 @@ def read_scene(data: Path, options: ReadingOptions | None = None) -> ReadScene:
 
     Returns:
         Views sorted by file name. Images, masks and valid regions are float32; cameras and points are float64 and in
-        the world of the pose file or estimator, so that they lose nothing before they are normalised.
+        the world of the pose file or initialiser, so that they lose nothing before they are normalised.
 
     Raises:
         ValueError: the input cannot be used (SceneError, PoseFileError, PhotoError, PoseInitError, StoreError).

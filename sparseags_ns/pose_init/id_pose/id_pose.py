@@ -1,4 +1,4 @@
-"""The `id-pose` estimator: poses by inverting the Zero123 prior (Cheng et al., ID-Pose, arXiv 2306.17140).
+"""The `id-pose` initialiser: poses by inverting the Zero123 prior (Cheng et al., ID-Pose, arXiv 2306.17140).
 
 For two or more photographs of an object, which need not show the same sides of it: the model predicts the object's look
 from other sides, so the poses are sought in which it predicts each photograph best from the others. The error is

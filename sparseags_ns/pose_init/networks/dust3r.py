@@ -1,4 +1,4 @@
-"""The `dust3r` estimator: the real DUSt3R (Wang et al., CVPR 2024) on all pairs, then its global alignment.
+"""The `dust3r` initialiser: the real DUSt3R (Wang et al., CVPR 2024) on all pairs, then its global alignment.
 
 Every ordered pair of photographs goes through the network (complete graph, symmetrised), which predicts for both of
 them the points that their pixels show, in the first one's camera, and a confidence for each. The alignment finds poses,

@@ -69,15 +69,15 @@ def photographs(tmp_path: Path) -> list[Path]:
 
 @pytest.fixture
 def choose(monkeypatch: pytest.MonkeyPatch) -> Callable[[Fake | None], None]:
-    """Sets which estimator is chosen from now on; None stands for a machine on which none can work."""
+    """Sets which initialiser is chosen from now on; None stands for a machine on which none can work."""
 
-    def choose(estimator: Fake | None) -> None:
-        def choose_estimator(pose_init: str, request: PoseRequest) -> Fake:
-            if estimator is None:
+    def choose(initialiser: Fake | None) -> None:
+        def choose_initialiser(pose_init: str, request: PoseRequest) -> Fake:
+            if initialiser is None:
                 raise PoseInitError("not installed")
-            return estimator
+            return initialiser
 
-        monkeypatch.setattr("sparseags_ns.pose_init.cache.choose_estimator", choose_estimator)
+        monkeypatch.setattr("sparseags_ns.pose_init.cache.choose_initialiser", choose_initialiser)
 
     return choose
 
@@ -143,7 +143,7 @@ def test_an_equal_request_has_the_same_result_whatever_is_installed_by_then(
         estimate_poses(photographs)
 
 
-def test_masks_make_another_request_for_an_estimator_that_uses_them(
+def test_masks_make_another_request_for_an_initialiser_that_uses_them(
     tmp_path: Path, photographs: list[Path], choose: Callable[[Fake | None], None]
 ) -> None:
     choose(Fake())
@@ -174,7 +174,7 @@ class Fails(Fake):
         return InitialPoses((frame(photo_files[0], 0.0), *(None,) * rest), torch.tensor([0.5] + [0.0] * rest))
 
 
-def test_a_failure_is_kept_but_another_estimator_may_take_its_place(
+def test_a_failure_is_kept_but_another_initialiser_may_take_its_place(
     photographs: list[Path], choose: Callable[[Fake | None], None]
 ) -> None:
     fails = Fails()

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from sparseags_ns.pose_init.base import InitialPoses, PoseInitError, PoseRequest
-from sparseags_ns.pose_init.choice import choose_estimator
+from sparseags_ns.pose_init.choice import choose_initialiser
 from sparseags_ns.pose_init.networks import dust3r, dust3r_package
 from sparseags_ns.pose_init.networks.dust3r import Dust3r, pose_confidence
 from sparseags_ns.pose_init.networks.dust3r_images import FittedImage, fitting, read_fitted
@@ -84,21 +84,21 @@ def test_messages_name_what_is_missing_and_what_to_do(
 ) -> None:
     monkeypatch.setattr(dust3r_package, "find_spec", lambda name: None)
     with pytest.raises(PoseInitError) as error:
-        choose_estimator("dust3r", request(empty_caches))
+        choose_initialiser("dust3r", request(empty_caches))
     snapshot(str(error.value), "package", FOLDER=empty_caches)
     monkeypatch.setattr(dust3r_package, "_root", lambda: "dust3r")
     monkeypatch.setattr(dust3r_package, "find_spec", lambda name: name)
     with pytest.raises(PoseInitError) as error:
-        choose_estimator("dust3r", request(empty_caches))
+        choose_initialiser("dust3r", request(empty_caches))
     snapshot(str(error.value), "weights", FOLDER=empty_caches)
     with pytest.raises(PoseInitError) as error:
-        choose_estimator("dust3r", request(empty_caches, weights="mine.pth"))
+        choose_initialiser("dust3r", request(empty_caches, weights="mine.pth"))
     snapshot(str(error.value), "named_weights", FOLDER=empty_caches)
 
 
 def test_more_photographs_than_a_complete_graph_can_hold(empty_caches: Path, snapshot: Callable[..., None]) -> None:
     with pytest.raises(PoseInitError) as error:
-        choose_estimator("dust3r", request(empty_caches, count=25))
+        choose_initialiser("dust3r", request(empty_caches, count=25))
     snapshot(str(error.value), FOLDER=empty_caches)
 
 
@@ -110,13 +110,13 @@ def test_auto_takes_dust3r_where_package_and_weights_are_here_and_announces_it(
     file = empty_caches / "checkpoints" / "DUSt3R_ViTLarge_BaseDecoder_512_linear.pth"
     file.parent.mkdir()
     file.write_bytes(b"12345")
-    chosen = choose_estimator("auto", request(empty_caches))
+    chosen = choose_initialiser("auto", request(empty_caches))
     assert isinstance(chosen, Dust3r) and chosen.identity == f"{file.name} 5"
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "package and weights are here" in said
     file.unlink()
     monkeypatch.setattr("sparseags_ns.pose_init.choice.Features.missing", staticmethod(lambda request: None))
-    assert choose_estimator("auto", request(empty_caches)).name == "features"
+    assert choose_initialiser("auto", request(empty_caches)).name == "features"
     assert "not by dust3r: no DUSt3R weights on this machine)" in capsys.readouterr().err
 
 

@@ -27,7 +27,7 @@ from sparseags_ns.guidance.embeddings import NUMBERS, Embedding
 from sparseags_ns.guidance.networks import Networks, build
 from sparseags_ns.guidance.zero123 import Zero123, Zero123Options
 from sparseags_ns.pose_init.base import PoseInitError, PoseRequest
-from sparseags_ns.pose_init.choice import choose_estimator
+from sparseags_ns.pose_init.choice import choose_initialiser
 from sparseags_ns.pose_init.id_pose import id_pose
 from sparseags_ns.pose_init.id_pose.id_pose import IdPose, pose_confidence
 from sparseags_ns.pose_init.id_pose.noise_error import (
@@ -157,7 +157,7 @@ def trained_prior(kind: Embedding) -> Zero123:
 
 
 @pytest.fixture
-def make_estimator(tmp_path: Path) -> Callable[..., IdPose]:
+def make_initialiser(tmp_path: Path) -> Callable[..., IdPose]:
     def make(**settings: Any) -> IdPose:
         quick = SearchSettings(samples=4, times=(0.5, 0.95), steps=30, nudged=6, reference_elevations_deg=(20.0, 0.0))
         return IdPose(Store(tmp_path / "kept"), tmp_path, "tiny", settings=replace(quick, **settings))
@@ -166,18 +166,18 @@ def make_estimator(tmp_path: Path) -> Callable[..., IdPose]:
 
 
 @pytest.mark.parametrize("kind", ["vanilla", "6dof"])
-def test_a_trained_prior_finds_the_rotation_of_a_pair(kind: Embedding, make_estimator: Callable[..., IdPose]) -> None:
+def test_a_trained_prior_finds_the_rotation_of_a_pair(kind: Embedding, make_initialiser: Callable[..., IdPose]) -> None:
     """The two photographs show different sides: 130 degrees of azimuth lie between them."""
     error = NoiseError(trained_prior(kind), photographs(TRUTH[:2]))
-    poses, confidence = make_estimator().search(error, ["a", "b"])
+    poses, confidence = make_initialiser().search(error, ["a", "b"])
     found, true = (cameras_of(some).T_camera_world for some in (poses, TRUTH[:2]))
     assert float(pairwise_rotation_errors_deg(found, true)[0, 1]) < 15
     assert (confidence > 0.5).all()
 
 
-def test_the_rotations_of_three_photographs_are_found_together(make_estimator: Callable[..., IdPose]) -> None:
+def test_the_rotations_of_three_photographs_are_found_together(make_initialiser: Callable[..., IdPose]) -> None:
     error = NoiseError(trained_prior("vanilla"), photographs(TRUTH))
-    poses, _ = make_estimator().search(error, ["a", "b", "c"])
+    poses, _ = make_initialiser().search(error, ["a", "b", "c"])
     found, true = (cameras_of(some).T_camera_world for some in (poses, TRUTH))
     assert float(pairwise_rotation_errors_deg(found, true).max()) < 15
 
@@ -195,7 +195,7 @@ def save_cut_out(poses: Tensor, folder: Path) -> None:
 
 
 def test_a_folder_of_photographs_becomes_a_scene(
-    tmp_path: Path, make_estimator: Callable[..., IdPose], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, make_initialiser: Callable[..., IdPose], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From RGBA files to views, with the trained prior in place of one that is loaded, and its size of the ball.
 
@@ -208,22 +208,22 @@ def test_a_folder_of_photographs_becomes_a_scene(
     assert (images - photographs(TRUTH)).abs().mean() < 0.02, "the images are those of the prior's training"
     monkeypatch.setattr(IdPose, "_model", lambda self: trained_prior("vanilla"))
     monkeypatch.setattr(IdPose, "missing", staticmethod(lambda request: None))
-    monkeypatch.setattr(IdPose, "create", staticmethod(lambda request: make_estimator()))
+    monkeypatch.setattr(IdPose, "create", staticmethod(lambda request: make_initialiser()))
     found = read_scene(tmp_path, ReadingOptions(pose_init="id-pose", resolution=32))
     errors = pose_errors(found.views.cameras.T_camera_world, cameras_of(TRUTH).T_camera_world)
     assert errors.pairs_rotation_deg.max() < 15 and errors.center.max() < 0.3
-    assert found.views.trusted.all() and found.pose_source == "the estimator id-pose"
+    assert found.views.trusted.all() and found.pose_source == "the initialiser id-pose"
 
 
-def test_an_untrained_prior_yields_low_confidence(make_estimator: Callable[..., IdPose]) -> None:
+def test_an_untrained_prior_yields_low_confidence(make_initialiser: Callable[..., IdPose]) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = Zero123(build(TINY).frozen("cpu", torch.float32), Zero123Options(image_size=SIDE))
     error = NoiseError(model, photographs(TRUTH[:2]))
-    estimator = make_estimator(
+    initialiser = make_initialiser(
         azimuths=4, elevations_deg=(20.0,), reference_elevations_deg=(20.0,), nudges=1, nudged=2, steps=2, samples=1
     )
-    _, confidence = estimator.search(error, ["a", "b"])
+    _, confidence = initialiser.search(error, ["a", "b"])
     assert (confidence < 0.2).all()
 
 
@@ -294,9 +294,9 @@ def test_numbers_of_many_pairs_at_once_are_those_of_each_pair() -> None:
 
 
 def test_an_interrupted_search_goes_on_where_it_stopped(
-    make_estimator: Callable[..., IdPose], monkeypatch: pytest.MonkeyPatch
+    make_initialiser: Callable[..., IdPose], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    estimator, known = make_estimator(), KnownError(TRUTH)
+    initialiser, known = make_initialiser(), KnownError(TRUTH)
     work: list[int] = []
 
     def probe(error: PoseError, other: int, *_: object) -> Candidates:
@@ -307,12 +307,12 @@ def test_an_interrupted_search_goes_on_where_it_stopped(
 
     monkeypatch.setattr(id_pose, "probe", probe)
     with pytest.raises(KeyboardInterrupt):
-        estimator._probe(known, ["a", "b", "c"])
-    _, found = estimator._probe(known, ["a", "b", "c"])
+        initialiser._probe(known, ["a", "b", "c"])
+    _, found = initialiser._probe(known, ["a", "b", "c"])
     assert work == [1, 2, 2], "the first photograph's candidates were kept"
-    estimator._select(known, found, ["a", "b", "c"])
+    initialiser._select(known, found, ["a", "b", "c"])
     before = known.evaluated
-    estimator._select(known, found, ["a", "b", "c"])
+    initialiser._select(known, found, ["a", "b", "c"])
     assert known.evaluated == before, "the errors of pairs were kept"
 
 
@@ -339,14 +339,14 @@ def test_no_prior_on_this_machine(
     for name in ("find_base", "find_six_dof"):
         monkeypatch.setattr(f"sparseags_ns.pose_init.id_pose.id_pose.{name}", lambda: None)
     with pytest.raises(PoseInitError) as error:
-        choose_estimator("id-pose", request(tmp_path))
+        choose_initialiser("id-pose", request(tmp_path))
     snapshot(str(error.value), "weights", FOLDER=tmp_path)
     with pytest.raises(PoseInitError) as error:
         IdPose.create(request(tmp_path, "none")).estimate([])
     snapshot(str(error.value), "none", FOLDER=tmp_path)
 
 
-def test_masks_that_change_make_another_estimator(tmp_path: Path) -> None:
+def test_masks_that_change_make_another_initialiser(tmp_path: Path) -> None:
     first = IdPose.create(request(tmp_path, "zero123"))
     (tmp_path / "masks").mkdir()
     (tmp_path / "masks/a.png").write_bytes(b"1")

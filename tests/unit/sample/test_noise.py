@@ -87,7 +87,7 @@ def test_focal_errors_have_a_shared_and_an_own_part() -> None:
     "level, expected",
     [("dust3r", (52, 94, 86)), ("raydiff", (13, 75, 43)), ("outlier1", (72, 75, 6)), ("outlier2", (51, 54, 0))],
 )
-def test_levels_start_as_accurate_as_the_estimators_they_imitate(
+def test_levels_start_as_accurate_as_the_initialisers_they_imitate(
     level: Level, expected: tuple[float, float, float]
 ) -> None:
     sums = np.zeros(3)

@@ -1,4 +1,4 @@
-"""A small scene on disk, means to damage it, and estimators of poses that are simulated."""
+"""A small scene on disk, means to damage it, and initialisers of poses that are simulated."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def scene(tmp_path: Path) -> Path:
 
 
 @dataclass(frozen=True)
-class FakeEstimator:
-    """An estimator of poses that calls a function."""
+class FakeInitialiser:
+    """An initialiser of poses that calls a function."""
 
     name: ClassVar[str] = "fake"
     automatic: ClassVar[bool] = True
@@ -74,18 +74,18 @@ class FakeEstimator:
         return None
 
     @staticmethod
-    def create(request: PoseRequest) -> FakeEstimator:
-        raise AssertionError("tests choose it by `use_estimator`")
+    def create(request: PoseRequest) -> FakeInitialiser:
+        raise AssertionError("tests choose it by `use_initialiser`")
 
     def estimate(self, photo_files: Sequence[Path]) -> InitialPoses:
         return self.function(photo_files)
 
 
 @pytest.fixture
-def use_estimator(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Sequence[Path]], InitialPoses]], None]:
-    """`use_estimator(function)`: whatever estimator is asked for, poses come from `function(photo_files)`."""
+def use_initialiser(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Sequence[Path]], InitialPoses]], None]:
+    """`use_initialiser(function)`: whatever initialiser is asked for, poses come from `function(photo_files)`."""
 
     def use(function: Callable[[Sequence[Path]], InitialPoses]) -> None:
-        monkeypatch.setattr("sparseags_ns.pose_init.cache.choose_estimator", lambda *_: FakeEstimator(function))
+        monkeypatch.setattr("sparseags_ns.pose_init.cache.choose_initialiser", lambda *_: FakeInitialiser(function))
 
     return use

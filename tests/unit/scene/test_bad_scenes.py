@@ -73,7 +73,7 @@ def test_a_folder_without_poses_is_refused_if_nothing_can_estimate_them(
     snapshot(str(error.value), "no_files", SCENE=scene)
 
 
-def test_poses_from_both_a_file_and_an_estimator_are_refused(scene: Path, snapshot: Callable[..., None]) -> None:
+def test_poses_from_both_a_file_and_an_initialiser_are_refused(scene: Path, snapshot: Callable[..., None]) -> None:
     with pytest.raises(SceneError) as error:
         read_scene(scene, ReadingOptions(pose_init="features", poses=Path("transforms.json")))
     snapshot(str(error.value), SCENE=scene)

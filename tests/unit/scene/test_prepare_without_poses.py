@@ -59,9 +59,9 @@ def no_rembg(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def bare(tmp_path: Path, use_estimator: Callable[..., None]) -> Path:
-    """The photographs in a folder of their own, and an estimator that cannot register them."""
-    use_estimator(lambda photo_files: InitialPoses((None,) * len(photo_files), torch.zeros(len(photo_files))))
+def bare(tmp_path: Path, use_initialiser: Callable[..., None]) -> Path:
+    """The photographs in a folder of their own, and an initialiser that cannot register them."""
+    use_initialiser(lambda photo_files: InitialPoses((None,) * len(photo_files), torch.zeros(len(photo_files))))
     return saved(tmp_path / "photographs")
 
 
@@ -102,7 +102,7 @@ def test_the_picture_shows_photographs_and_masks_and_that_there_are_no_poses(bar
     assert (np.abs(sheet - np.array(WALL) // 4).max(-1) < 12).mean() > 0.1, "the wall is darkened"
 
 
-def test_the_command_fails_with_the_message_of_the_estimator(
+def test_the_command_fails_with_the_message_of_the_initialiser(
     bare: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["sparseags", "prepare", str(bare), "--resolution", "32"])

@@ -19,8 +19,8 @@ SIZE = 32
 
 
 @pytest.fixture
-def plain(scene: Path, use_estimator: Callable[..., None]) -> Path:
-    """The scene without its pose file, and an estimator that registers all photographs but the last."""
+def plain(scene: Path, use_initialiser: Callable[..., None]) -> Path:
+    """The scene without its pose file, and an initialiser that registers all photographs but the last."""
     (scene / "transforms.json").rename(scene / "kept.json")
 
     def all_but_the_last(photo_files: Sequence[Path]) -> InitialPoses:
@@ -28,7 +28,7 @@ def plain(scene: Path, use_estimator: Callable[..., None]) -> Path:
         confidence = torch.tensor([0.9, 0.5, 0.5, 0.0])
         return InitialPoses((*frames, None), confidence, None, torch.tensor([0.0, 0.5, 0.5, 1.0]))
 
-    use_estimator(all_but_the_last)
+    use_initialiser(all_but_the_last)
     return scene
 
 
@@ -65,13 +65,13 @@ def test_stand_in_cameras_do_not_affect_the_normalised_world(plain: Path) -> Non
     assert outputs.metadata["views"].unposed == (3,)
 
 
-def test_cached_poses_need_no_estimator(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cached_poses_need_no_initialiser(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = read_scene(plain, ReadingOptions(resolution=SIZE)).views
 
     def uninstalled(*_: object) -> None:
         raise PoseInitError("nothing is installed")
 
-    monkeypatch.setattr("sparseags_ns.pose_init.cache.choose_estimator", uninstalled)
+    monkeypatch.setattr("sparseags_ns.pose_init.cache.choose_initialiser", uninstalled)
     again = read_scene(plain, ReadingOptions(resolution=SIZE)).views
     assert torch.equal(first.cameras.T_camera_world, again.cameras.T_camera_world) and again.unposed == (3,)
     with pytest.raises(PoseInitError):
