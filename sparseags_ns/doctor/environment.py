@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from importlib.metadata import PackageNotFoundError, entry_points, requires, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -44,67 +45,62 @@ TOOLS = {
     "ffmpeg": ("sudo apt-get install ffmpeg", "ns-render"),
 }
 """By tool: how to get it, and what needs it."""
-_GSPLAT_BUILD = "gsplat_cuda"
 
 
 def python_check(python: tuple[int, int] | None = None) -> Check:
     """Whether the version of Python is supported."""
-    inside = PYTHONS[0] <= (python or sys.version_info[:2]) <= PYTHONS[1]
-    fix = (
-        "" if inside else "make the environment with Python 3.10, 3.11 or 3.12: PYTHON=python3.12 bash scripts/setup.sh"
-    )
     found = f"{platform.python_version()} ({sys.executable})"
-    return Check(ENVIRONMENT, "python", "ok" if inside else "wrong", found, fix, needed=True)
+    if PYTHONS[0] <= (python or sys.version_info[:2]) <= PYTHONS[1]:
+        return Check(ENVIRONMENT, "python", "ok", found, needed=True)
+    fix = "make the environment with Python 3.10, 3.11 or 3.12: PYTHON=python3.12 bash scripts/setup.sh"
+    return Check(ENVIRONMENT, "python", "wrong", found, fix, needed=True)
 
 
 def package_checks(
     requirements: Iterable[Requirement] | None = None, pins: dict[str, str] | None = None
 ) -> list[Check]:
-    """One check for each required package; packages as tested share one, except those of `SHOWN`."""
-    requirements = _requirements() if requirements is None else requirements
+    """One check for each required package; packages as tested share one, except those of `SHOWN`.
+
+    Args:
+        requirements: by default those of the installed project, without extras.
+        pins: tested versions, by default those of constraints.txt.
+    """
+    if requirements is None:
+        found = [Requirement(line) for line in requires("sparseags_ns") or ()]
+        requirements = [one for one in found if one.marker is None or one.marker.evaluate({"extra": ""})]
     pins = _pins() if pins is None else pins
     checks = [_package(requirement, pins.get(canonicalize_name(requirement.name))) for requirement in requirements]
-    quiet = [check for check in checks if check.state == "ok" and check.name not in SHOWN]
-    loud = sorted((check for check in checks if check not in quiet), key=_rank)
+    quiet = sorted(check.name for check in checks if check.state == "ok" and check.name not in SHOWN)
+    ranks = {name: rank for rank, name in enumerate(SHOWN)}
+    loud = sorted((c for c in checks if c.name not in quiet), key=lambda check: ranks.get(check.name, len(SHOWN)))
     if quiet:
-        loud.append(
-            Check(ENVIRONMENT, f"{len(quiet)} other packages", "ok", ", ".join(sorted(check.name for check in quiet)))
-        )
+        loud.append(Check(ENVIRONMENT, f"{len(quiet)} other packages", "ok", ", ".join(quiet)))
     return loud
 
 
 def method_check() -> Check:
     """Whether nerfstudio's commands find the method."""
+    check = partial(Check, ENVIRONMENT, "ns-train sparseags", needed=True)
     if any(entry.name == "sparseags" for entry in entry_points(group=METHOD_GROUP)):
-        return Check(ENVIRONMENT, "ns-train sparseags", "ok", "nerfstudio finds the method", needed=True)
+        return check("ok", "nerfstudio finds the method")
     fix = "install the project itself: pip install -c constraints.txt -e ."
-    return Check(
-        ENVIRONMENT, "ns-train sparseags", "missing", "the method's entry point is not installed", fix, needed=True
-    )
+    return check("missing", "the method's entry point is not installed", fix)
 
 
 def _package(requirement: Requirement, tested: str | None) -> Check:
     """Whether a package is installed, in the required range, and of the tested version."""
-    name = requirement.name
-    wanted = f"{name}=={tested}" if tested else str(requirement)
+    check = partial(Check, ENVIRONMENT, requirement.name, needed=True)
+    wanted = f"{requirement.name}=={tested}" if tested else requirement
+    fix = f"pip install '{wanted}'"
     try:
-        found = version(name)
+        found = version(requirement.name)
     except PackageNotFoundError:
-        return Check(ENVIRONMENT, name, "missing", "not installed", f"pip install '{wanted}'", needed=True)
+        return check("missing", "not installed", fix)
     if not requirement.specifier.contains(found, prereleases=True):
-        found = f"{found}, asked for is {requirement.specifier}"
-        return Check(ENVIRONMENT, name, "wrong", found, f"pip install '{wanted}'", needed=True)
+        return check("wrong", f"{found}, asked for is {requirement.specifier}", fix)
     if tested is not None and found.partition("+")[0] != tested:
-        return Check(
-            ENVIRONMENT, name, "note", f"{found}, tested with {tested}", f"pip install '{wanted}'", needed=True
-        )
-    return Check(ENVIRONMENT, name, "ok", found, needed=True)
-
-
-def _requirements() -> list[Requirement]:
-    """Requirements of the installed project, without extras."""
-    found = [Requirement(line) for line in requires("sparseags_ns") or ()]
-    return [one for one in found if one.marker is None or one.marker.evaluate({"extra": ""})]
+        return check("note", f"{found}, tested with {tested}", fix)
+    return check("ok", found)
 
 
 def _pins() -> dict[str, str]:
@@ -116,30 +112,23 @@ def _pins() -> dict[str, str]:
     return {canonicalize_name(pin.name): str(pin.specifier)[2:] for pin in here}
 
 
-def _rank(check: Check) -> int:
-    return SHOWN.index(check.name) if check.name in SHOWN else len(SHOWN)
-
-
 def device_checks() -> list[Check]:
     """The processor, and the graphics card if there is one."""
-    checks = [Check(DEVICES, "cpu", "ok", f"threads in use: {num_threads()}", needed=True)]
-    if torch.cuda.is_available():
-        card = torch.cuda.get_device_properties(0)
-        return [*checks, Check(DEVICES, "cuda", "ok", f"{card.name}, {card.total_memory / 2**30:.0f} GiB")]
-    return [
-        *checks,
-        Check(DEVICES, "cuda", "note", "torch finds no device: everything runs on the CPU, the prior is off"),
-    ]
+    cpu = Check(DEVICES, "cpu", "ok", f"threads in use: {num_threads()}", needed=True)
+    if not torch.cuda.is_available():
+        found = "torch finds no device: everything runs on the CPU, the prior is off"
+        return [cpu, Check(DEVICES, "cuda", "note", found)]
+    card = torch.cuda.get_device_properties(0)
+    return [cpu, Check(DEVICES, "cuda", "ok", f"{card.name}, {card.total_memory / 2**30:.0f} GiB")]
 
 
 def kernel_checks() -> list[Check]:
     """The CPU kernels: the folder of their compiled code, and whether they render."""
     folder = kernel_folder()
     if folder is None:
+        found = "no folder can be written: kernels are compiled in every process"
         fix = "make ~/.cache writable, or set NUMBA_CACHE_DIR to a folder that is"
-        kept = Check(
-            DEVICES, "numba cache", "note", "no folder can be written: kernels are compiled in every process", fix
-        )
+        kept = Check(DEVICES, "numba cache", "note", found, fix)
     else:
         count = len(list(folder.rglob("*.nbi")))
         found = (
@@ -153,8 +142,12 @@ def gsplat_checks() -> list[Check]:
     """gsplat's CUDA kernels; they are not compiled here, which takes minutes."""
     if not torch.cuda.is_available():
         return []
+    from torch.utils import cpp_extension
+
     name = "cuda rasterizer (gsplat)"
-    if find_spec("gsplat.csrc") is not None or compiled_gsplat() is not None:
+    # torch compiles gsplat's library into this folder at first use.
+    builds = Path(cpp_extension.get_default_build_root()).glob("**/gsplat_cuda/gsplat_cuda.so")
+    if find_spec("gsplat.csrc") is not None or any(builds):
         return [render_check(torch.device("cuda"), name)]
     if shutil.which("nvcc") is None:
         fix = (
@@ -165,31 +158,19 @@ def gsplat_checks() -> list[Check]:
     return [Check(DEVICES, name, "note", found, "python -c 'from gsplat.cuda import _backend' compiles it now")]
 
 
-def compiled_gsplat() -> Path | None:
-    """The library that torch compiles of gsplat at first use; None before that."""
-    from torch.utils import cpp_extension
-
-    root = Path(cpp_extension.get_default_build_root())
-    return next(iter(sorted(root.glob(f"**/{_GSPLAT_BUILD}/{_GSPLAT_BUILD}.so"))), None)
-
-
 def render_check(device: torch.device, name: str) -> Check:
     """Render one Gaussian and check its opacity."""
+    check = partial(Check, DEVICES, name, needed=True)
     started = time.monotonic()
     try:
         alpha = _one_gaussian(device)
     except Exception as error:  # a broken installation may raise anything, and the user needs to see it
         found = f"{type(error).__name__}: {error}".splitlines()[0]
-        return Check(
-            DEVICES, name, "wrong", found, "reinstall: bash scripts/setup.sh, or pip install -e . again", needed=True
-        )
-    seconds = time.monotonic() - started
+        return check("wrong", found, "reinstall: bash scripts/setup.sh, or pip install -e . again")
     if not 0.5 < alpha < 1.0:
         found = f"draws wrong: opacity {alpha:.3f} in the middle, expected 0.9"
-        return Check(
-            DEVICES, name, "wrong", found, "report this with the output of sparseags doctor --json", needed=True
-        )
-    return Check(DEVICES, name, "ok", f"draws ({seconds:.1f} s, compiling included)", needed=True)
+        return check("wrong", found, "report this with the output of sparseags doctor --json")
+    return check("ok", f"draws ({time.monotonic() - started:.1f} s, compiling included)")
 
 
 def _one_gaussian(device: torch.device) -> float:
@@ -210,14 +191,21 @@ def library_checks(loads: Callable[[str], bool] | None = None) -> list[Check]:
     """Libraries that a bare container lacks. Linux only: on other systems the wheels contain them."""
     if platform.system() != "Linux":
         return []
-    loads = loads or _loads
-    missing = {name: about for name, about in LIBRARIES.items() if not loads(name)}
+    missing = {name: about for name, about in LIBRARIES.items() if not (loads or _loads)(name)}
     if not missing:
         return [Check(SYSTEM, "libraries", "ok", ", ".join(LIBRARIES))]
     return [
         Check(SYSTEM, name, "missing", f"needed by {use}", f"sudo apt-get install {package}")
         for name, (package, use) in missing.items()
     ]
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
 
 
 def tool_checks() -> list[Check]:
@@ -255,11 +243,3 @@ def _folder(name: str, folder: Path, fix: str) -> Check:
     if free < 1:
         return Check("Folders", name, "note", f"{folder} ({free:.1f} GiB free: little)", fix)
     return Check("Folders", name, "ok", f"{folder} ({free:.0f} GiB free)")
-
-
-def _loads(library: str) -> bool:
-    try:
-        ctypes.CDLL(library)
-    except OSError:
-        return False
-    return True

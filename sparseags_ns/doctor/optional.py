@@ -20,62 +20,32 @@ GROUP = "Optional"
 
 def optional_checks() -> list[Check]:
     """One check for each optional package and file; the main job runs without any of them."""
-    return [_lpips(), *_zero123(), _features(), _dust3r(), _rembg(), _heic()]
-
-
-def _lpips() -> Check:
-    found = find_alexnet()
-    if found is not None:
-        return Check(GROUP, "LPIPS", "ok", str(found))
     place = Path(torch.hub.get_dir()) / "checkpoints"
-    said = f"DSSIM stands in: no {ALEXNET_FILES} in {place}"
-    fix = "python -c \"import torchvision; torchvision.models.alexnet(weights='DEFAULT')\" fetches it (233 MB)"
-    return Check(GROUP, "LPIPS", "missing", said, fix)
-
-
-def _zero123() -> list[Check]:
-    """The diffusion prior's weights."""
-    base, six = find_base(), find_six_dof()
-    checks = [
-        _found("Zero123 prior", base, "sides that no photograph shows stay empty", f"hf download {BASE_NAMES[0]}")
+    fetch = "python -c \"import torchvision; torchvision.models.alexnet(weights='DEFAULT')\" fetches it (233 MB)"
+    prior = "not on this machine: sides that no photograph shows stay empty"
+    six_dof = "not on this machine: the vanilla prior is used instead"
+    no_features = features.missing_packages()
+    no_dust3r = missing_package() or missing_weights("auto")
+    no_rembg = rembg_masks.missing()
+    heic = None if find_spec("pillow_heif") is None else "pillow-heif is here"
+    return [
+        _check("LPIPS", find_alexnet(), f"DSSIM stands in: no {ALEXNET_FILES} in {place}", fetch),
+        _check("Zero123 prior", find_base(), prior, f"hf download {BASE_NAMES[0]}"),
+        _check("Zero123, 6 DoF", find_six_dof(), six_dof, SIX_DOF_SOURCE),
+        _check("poses from features", None if no_features else "packages and weights are here", *_split(no_features)),
+        _check("poses by dust3r", None if no_dust3r else find_weights("auto"), *_split(no_dust3r)),
+        _check("masks by rembg", None if no_rembg else rembg_masks.model(), *_split(no_rembg)),
+        _check("HEIC photographs", heic, "phones' .heic files cannot be read", "pip install pillow-heif"),
     ]
-    return [*checks, _found("Zero123, 6 DoF", six, "the vanilla prior is used instead", SIX_DOF_SOURCE)]
 
 
-def _found(name: str, where: Path | None, without: str, fix: str) -> Check:
-    if where is not None:
-        return Check(GROUP, name, "ok", str(where))
-    return Check(GROUP, name, "missing", f"not on this machine: {without}", fix)
+def _check(name: str, found: str | Path | None, missing: str, fix: str) -> Check:
+    if found is not None:
+        return Check(GROUP, name, "ok", str(found))
+    return Check(GROUP, name, "missing", missing, fix)
 
 
-def _features() -> Check:
-    missing = features.missing_packages()
-    if missing is None:
-        return Check(GROUP, "poses from features", "ok", "packages and weights are here")
-    return Check(GROUP, "poses from features", "missing", *_split(missing))
-
-
-def _dust3r() -> Check:
-    missing = missing_package() or missing_weights("auto")
-    if missing is None:
-        return Check(GROUP, "poses by dust3r", "ok", str(find_weights("auto")))
-    return Check(GROUP, "poses by dust3r", "missing", *_split(missing))
-
-
-def _rembg() -> Check:
-    missing = rembg_masks.missing()
-    if missing is None:
-        return Check(GROUP, "masks by rembg", "ok", rembg_masks.model())
-    return Check(GROUP, "masks by rembg", "missing", *_split(missing))
-
-
-def _heic() -> Check:
-    if find_spec("pillow_heif") is not None:
-        return Check(GROUP, "HEIC photographs", "ok", "pillow-heif is here")
-    return Check(GROUP, "HEIC photographs", "missing", "phones' .heic files cannot be read", "pip install pillow-heif")
-
-
-def _split(missing: str) -> tuple[str, str]:
+def _split(missing: str | None) -> tuple[str, str]:
     """What is missing, and how to get it, which the messages of `missing` functions separate by a semicolon."""
-    what, _, how = missing.partition("; ")
+    what, _, how = (missing or "").partition("; ")
     return what, how

@@ -108,7 +108,8 @@ def test_nothing_optional_stops_anything_and_all_that_is_missing_has_a_remedy(
 def test_weights_that_are_there_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "alexnet-owt-7be5be79.pth").touch()
     monkeypatch.setattr(optional, "find_alexnet", lambda: images.find_alexnet(tmp_path))
-    assert optional._lpips().found.endswith("alexnet-owt-7be5be79.pth")
+    found = {one.name: one.found for one in optional.optional_checks()}
+    assert found["LPIPS"].endswith("alexnet-owt-7be5be79.pth")
 
 
 @pytest.mark.parametrize("runs", [True, False])
