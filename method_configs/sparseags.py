@@ -17,7 +17,7 @@ from nerfstudio.plugins.types import MethodSpecification
 
 from sparseags_ns.optimization.prior import PriorSettings
 from sparseags_ns.optimization.settings import PRESETS, JointSettings
-from sparseags_ns.plugin.model_config import SparseAGSModelConfig
+from sparseags_ns.plugin.model import SparseAGSModelConfig
 from sparseags_ns.plugin.optimizers import AdamConfig, PoseAdamConfig
 from sparseags_ns.plugin.pipeline import SparseAGSPipelineConfig
 from sparseags_ns.plugin.trainer import SparseAGSTrainerConfig

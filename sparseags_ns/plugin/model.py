@@ -5,17 +5,20 @@ Frames: the normalised world (optimization/seeding.py); cameras OpenCV inside, n
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, Literal
 
 import torch
+from nerfstudio.cameras.camera_optimizers import CameraOptimizerConfig
 from nerfstudio.cameras.cameras import Cameras as NerfstudioCameras
 from nerfstudio.data.scene_box import OrientedBox
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.model_components import renderers
-from nerfstudio.models.splatfacto import SplatfactoModel
+from nerfstudio.models.splatfacto import SplatfactoModel, SplatfactoModelConfig
 from nerfstudio.utils.colors import get_color
 from torch import Tensor, nn
+from tyro.conf import Suppress
 
 from sparseags_ns.console import announce
 from sparseags_ns.geometry.cameras import Cameras, opencv_from_opengl
@@ -23,18 +26,52 @@ from sparseags_ns.metrics.images import PerceptualError, perceptual_error, psnr,
 from sparseags_ns.optimization.corrections import share_focal_length
 from sparseags_ns.optimization.losses import TargetPyramid, backgrounds
 from sparseags_ns.optimization.parameters import activate
-from sparseags_ns.optimization.prior import Prior, build_prior
+from sparseags_ns.optimization.prior import Prior, PriorSettings, build_prior
 from sparseags_ns.optimization.reconstruct import Reconstruction, restart
 from sparseags_ns.optimization.schedule import Run
 from sparseags_ns.optimization.seeding import seed_params
+from sparseags_ns.optimization.settings import JointSettings
 from sparseags_ns.optimization.step import GradientDensification, begin_step, step_losses
-from sparseags_ns.plugin.camera_optimizer import CameraDeltas
-from sparseags_ns.plugin.model_config import SparseAGSModelConfig
+from sparseags_ns.plugin.camera_optimizer import CameraDeltas, CameraDeltasConfig
 from sparseags_ns.rasterizer import rasterize
-from sparseags_ns.rasterizer.types import Gaussians, Raster
+from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.runs.history import is_due, phases_of, row_of_step
 from sparseags_ns.runs.record import RunRecord
 from sparseags_ns.views import Views
+
+
+@dataclass
+class SparseAGSModelConfig(PriorSettings, JointSettings, SplatfactoModelConfig):
+    """Settings of the joint optimisation of Gaussians and cameras, and of the diffusion prior."""
+
+    _target: type = field(default_factory=lambda: SparseAGSModel)
+    camera_optimizer: CameraOptimizerConfig = field(default_factory=CameraDeltasConfig)
+    """Learnable pose corrections."""
+
+    # Fields of splatfacto that have no effect here are hidden from the command line.
+    enable_collider: Suppress[bool] = False
+    collider_params: Suppress[dict[str, float] | None] = None
+    loss_coefficients: Suppress[dict[str, float]] = field(default_factory=dict)
+    eval_num_rays_per_chunk: Suppress[int] = 4096
+    prompt: Suppress[str | None] = None
+    resolution_schedule: Suppress[int] = 0
+    num_downscales: Suppress[int] = 0
+    reset_alpha_every: Suppress[int] = 0
+    n_split_samples: Suppress[int] = 2
+    cull_screen_size: Suppress[float] = 0.0
+    split_screen_size: Suppress[float] = 0.0
+    stop_screen_size_at: Suppress[int] = 0
+    random_init: Suppress[bool] = False
+    num_random: Suppress[int] = 0
+    random_scale: Suppress[float] = 0.0
+    ssim_lambda: Suppress[float] = 0.0
+    use_scale_regularization: Suppress[bool] = False
+    max_gauss_ratio: Suppress[float] = 0.0
+    output_depth_during_training: Suppress[bool] = False
+    rasterize_mode: Suppress[Literal["classic", "antialiased"]] = "classic"
+    use_bilateral_grid: Suppress[bool] = False
+    grid_shape: Suppress[tuple[int, int, int]] = (16, 16, 8)
+    color_corrected_metrics: Suppress[bool] = False
 
 
 class SparseAGSModel(SplatfactoModel):
@@ -106,9 +143,8 @@ class SparseAGSModel(SplatfactoModel):
 
     def gaussians(self, crop: Tensor | None = None) -> Gaussians:
         """The Gaussians, activated; only those in `crop` (indices or mask) if given."""
-        if crop is None:
-            return activate(self.gauss_params)
-        return activate({name: value[crop] for name, value in self.gauss_params.items()})
+        params = self.gauss_params
+        return activate(params if crop is None else {name: value[crop] for name, value in params.items()})
 
     def cameras(self) -> Cameras:
         """Refined cameras of all views; differentiable in the corrections."""
@@ -116,8 +152,7 @@ class SparseAGSModel(SplatfactoModel):
 
     def initial_cameras(self) -> Cameras:
         """Initial cameras of all views, as pose initialisation gave them."""
-        template = self.views.cameras
-        return Cameras(self.T_camera_initial, self.K_initial, template.width, template.height)
+        return replace(self.views.cameras, T_camera_world=self.T_camera_initial, K=self.K_initial)
 
     def reconstruction(self) -> Reconstruction:
         """The present state of the optimisation, detached."""
@@ -143,12 +178,11 @@ class SparseAGSModel(SplatfactoModel):
         self._set_length(trainer.config.max_num_iterations)
         _ = self.prior
         means_lr = optimizers.config["means"]["optimizer"].lr
-        before = TrainingCallback(
-            [TrainingCallbackLocation.BEFORE_TRAIN_ITERATION],
-            partial(self.begin_step, optimizers.optimizers, means_lr),
-        )
-        after = TrainingCallback([TrainingCallbackLocation.AFTER_TRAIN_ITERATION], self.end_step)
-        return [before, after]
+        begin = partial(self.begin_step, optimizers.optimizers, means_lr)
+        return [
+            TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], begin),
+            TrainingCallback([TrainingCallbackLocation.AFTER_TRAIN_ITERATION], self.end_step),
+        ]
 
     def begin_step(self, optimizers: dict[str, torch.optim.Optimizer], means_lr: float, step: int) -> None:
         """Set learning rates by the schedule and split the Gaussians where a stage says so."""
@@ -173,26 +207,22 @@ class SparseAGSModel(SplatfactoModel):
         cameras = self.cameras()
         losses, raster = step_losses(step, self.run, self.gauss_params, cameras, self.trusted, self._targets)
         self.info = raster.info
+        moment, degree = self.run.moment(step), self.run.sh_degree(step)
         if is_due(step, self.run.num_steps):
-            self._record_row(step, raster, cameras)
+            background = backgrounds(self.config, int(self.trusted.sum()), step).to(self.device)
+            targets = self._targets.at(moment.stage.pixels)
+            state = self.gaussians(), cameras, self.T_camera_initial, self.trusted, targets, degree
+            self.record.rows.append(row_of_step(step, raster, background, *state))
         if self.config.densify:
             self.densification.before_backward(step, self.gauss_params, self.optimizers, self.info)
-        metrics: dict[str, Any] = {"gaussian_count": self.num_points, "stage": self.run.moment(step).index}
+        metrics: dict[str, Any] = {"gaussian_count": self.num_points, "stage": moment.index}
         self.camera_optimizer.get_metrics_dict(metrics)
-        ratio = self.run.moment(step).run_ratio
-        if self.prior is not None and self.prior.is_due(step, ratio):
-            degree = self.run.sh_degree(step)
+        if self.prior is not None and self.prior.is_due(step, moment.run_ratio):
             losses["guidance"], diagnostics = self.prior.loss(
-                self.gaussians(), cameras, self.trusted, ratio=ratio, step=step, sh_degree=degree
+                self.gaussians(), cameras, self.trusted, ratio=moment.run_ratio, step=step, sh_degree=degree
             )
             metrics |= diagnostics
         return losses, metrics
-
-    def _record_row(self, step: int, raster: Raster, cameras: Cameras) -> None:
-        background = backgrounds(self.config, int(self.trusted.sum()), step).to(self.device)
-        targets, degree = self._targets.at(self.run.moment(step).stage.pixels), self.run.sh_degree(step)
-        state = self.gaussians(), cameras, self.T_camera_initial, self.trusted, targets, degree
-        self.record.rows.append(row_of_step(step, raster, background, *state))
 
     def end_step(self, step: int) -> None:
         """Densify, if the preset does, and count the step as done."""
@@ -208,7 +238,8 @@ class SparseAGSModel(SplatfactoModel):
     def get_outputs(self, camera: NerfstudioCameras) -> dict[str, Any]:
         """Render a nerfstudio camera; returns rgb, depth, accumulation and background, as splatfacto does."""
         width, height = int(camera.width.item()), int(camera.height.item())
-        background = self._eval_background()
+        override = renderers.BACKGROUND_COLOR_OVERRIDE
+        background = (self.background_color if override is None else override).to(self.device)
         crop = None
         if self.crop_box is not None and not self.training:
             crop = self.crop_box.within(self.means).squeeze(-1)
@@ -227,23 +258,18 @@ class SparseAGSModel(SplatfactoModel):
             "background": background.expand(height, width, 3),
         }
 
-    def _eval_background(self) -> Tensor:
-        override = renderers.BACKGROUND_COLOR_OVERRIDE
-        return (self.background_color if override is None else override).to(self.device)
-
     def get_image_metrics_and_images(
         self, outputs: dict[str, Tensor], batch: dict[str, Any]
     ) -> tuple[dict[str, float], dict[str, Tensor]]:
         """PSNR, SSIM and perceptual error over the render's background, and an image of photograph beside render."""
         photograph = self.composite_with_background(self.get_gt_img(batch["image"]), outputs["background"])
-        rendered = outputs["rgb"]
-        pair = rendered[None], photograph[None]
+        pair = outputs["rgb"][None], photograph[None]
         metrics = {
             "psnr": psnr(*pair).item(),
             "ssim": ssim(*pair).item(),
             self.perceptual.name: self.perceptual(*pair).item(),
         }
-        return metrics, {"img": torch.cat([photograph, rendered], dim=1)}
+        return metrics, {"img": torch.cat([photograph, outputs["rgb"]], dim=1)}
 
     @cached_property
     def perceptual(self) -> PerceptualError:

@@ -7,8 +7,7 @@ photographs, the given poses and the state at the end of the coarse stages. Late
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, cast
 
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 
@@ -23,25 +22,10 @@ from sparseags_ns.viewer.request_queue import LockYielder, RequestQueue, Trainin
 
 if TYPE_CHECKING:
     from sparseags_ns.plugin.model import SparseAGSModel
+    from sparseags_ns.plugin.trainer import SparseAGSTrainer
 
 BY_HAND = "asked for in the viewer"
 """Phase, in the seconds of the run's record, in which requests from the viewer are carried out."""
-
-
-@runtime_checkable
-class Run(Protocol):
-    """The part of the trainer that the callback uses (plugin/trainer.py imports this module)."""
-
-    train_lock: Any  # threading.Lock, which is no type to be checked against.
-    stop_training: bool
-
-    def save_checkpoint(self, step: int) -> None:
-        """Save the present state."""
-        ...
-
-    def phase(self, name: str) -> AbstractContextManager[None]:
-        """Show and time the work inside as a phase of this name."""
-        ...
 
 
 def pose_repair_callback(
@@ -52,9 +36,8 @@ def pose_repair_callback(
     Args:
         requests: of the viewer; None makes a queue that stays empty.
     """
-    trainer, optimizers = attributes.trainer, attributes.optimizers
-    assert trainer is not None and optimizers is not None
-    run = cast(Run, trainer)
+    trainer, optimizers = cast("SparseAGSTrainer", attributes.trainer), attributes.optimizers
+    assert optimizers is not None
     rates = {name: group["optimizer"].lr for name, group in optimizers.config.items()}
     preset = Preset(
         settings=model.config,
@@ -69,7 +52,7 @@ def pose_repair_callback(
 
     requests = requests or RequestQueue(model)
     requests.training = Training(preset, optimizers.optimizers, is_training)
-    live, yielding = requests.live, LockYielder(run.train_lock, lambda: run.stop_training)
+    live, yielding = requests.live, LockYielder(trainer.train_lock, lambda: trainer.stop_training)
 
     def say(what: str) -> None:
         live.announce(what)
@@ -77,12 +60,12 @@ def pose_repair_callback(
 
     def before_step(step: int) -> None:
         if requests.has_work:
-            with run.phase(BY_HAND), observed_by(yielding):
+            with trainer.phase(BY_HAND), observed_by(yielding):
                 requests.work()
         if step == coarse_end(model.config.stages, preset.steps) and model.config.repairs_poses:
-            run.save_checkpoint(step)
+            trainer.save_checkpoint(step)
             log = SearchLog(step)
-            with run.phase(POSE_REPAIR_PHASE), live.doing(POSE_REPAIR_PHASE), observed_by(log, live, yielding):
+            with trainer.phase(POSE_REPAIR_PHASE), live.doing(POSE_REPAIR_PHASE), observed_by(log, live, yielding):
                 repaired = repair_poses(model.views.to(model.device), preset, model.reconstruction(), say=say)
             _announce(repaired.record, model.views.names)
             model.record.pose_repair = repaired.record

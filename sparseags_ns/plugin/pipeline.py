@@ -11,13 +11,10 @@ from nerfstudio.pipelines.base_pipeline import VanillaPipeline, VanillaPipelineC
 
 from sparseags_ns.geometry.cameras import opengl_from_opencv
 from sparseags_ns.plugin.datamanager import SparseAGSDataManager, SparseAGSDataManagerConfig
-from sparseags_ns.plugin.model import SparseAGSModel
-from sparseags_ns.plugin.model_config import SparseAGSModelConfig
+from sparseags_ns.plugin.model import SparseAGSModel, SparseAGSModelConfig
 from sparseags_ns.plugin.outlier_callback import pose_repair_callback
 from sparseags_ns.viewer.control import SparseAGSViewer
 from sparseags_ns.viewer.request_queue import RequestQueue
-
-MODEL_PREFIX = "_model."
 
 
 class CheckpointError(ValueError):
@@ -68,7 +65,8 @@ class SparseAGSPipeline(VanillaPipeline):
         Raises:
             CheckpointError: it was trained on another number of photographs.
         """
-        model_state = {k[len(MODEL_PREFIX) :]: v for k, v in state_dict.items() if k.startswith(MODEL_PREFIX)}
+        prefix = "_model."
+        model_state = {k.removeprefix(prefix): v for k, v in state_dict.items() if k.startswith(prefix)}
         saved, present = len(model_state["trusted"]), len(self.model.trusted)
         if saved != present:
             raise CheckpointError(
@@ -80,10 +78,8 @@ class SparseAGSPipeline(VanillaPipeline):
     def load_pipeline(self, loaded_state: dict[str, Any], step: int) -> None:
         """Load a checkpoint; outside of training, put the refined cameras into the datasets."""
         super().load_pipeline(loaded_state, step)
-        if self.test_mode != "val":
-            self._bake_refined_cameras()
-
-    def _bake_refined_cameras(self) -> None:
+        if self.test_mode == "val":
+            return
         refined = self.model.cameras().detach()
         camera_to_worlds = opengl_from_opencv(refined.T_camera_world)[:, :3]
         for cameras in (self.datamanager.train_dataset.cameras, self.datamanager.eval_dataset.cameras):

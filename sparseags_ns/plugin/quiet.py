@@ -24,6 +24,7 @@ METHODS = ("sparseags", "sparseags-paper")
 """Names of our methods, as ns-train has them."""
 _STARTERS = ("ns-train", "train", "-c")
 """Names of the program under which nerfstudio's training starts; `-c` is Python's for code on the command line."""
+_VERBOSE = (("--verbose", "True"), ("--verbose", "true"))
 
 
 def greet_ns_train(arguments: Sequence[str]) -> None:
@@ -38,7 +39,7 @@ def greet_ns_train(arguments: Sequence[str]) -> None:
     program, method = Path(arguments[0]).stem, arguments[1:2]
     if program not in _STARTERS or not method or method[0] not in METHODS or {"-h", "--help"} & set(arguments):
         return
-    verbose = is_verbose() or _flag(arguments, "--verbose")
+    verbose = is_verbose() or any(pair in _VERBOSE for pair in pairwise(arguments))
     hidden = "" if verbose else "; messages of other packages are hidden: --verbose True shows them"
     announce(f"{method[0]} of sparseags_ns {__version__}", f"nerfstudio is loaded{hidden}")
     if verbose:
@@ -46,11 +47,6 @@ def greet_ns_train(arguments: Sequence[str]) -> None:
     else:
         CONSOLE.quiet = True
         hide_package_warnings()
-
-
-def _flag(arguments: Sequence[str], name: str) -> bool:
-    """Whether a flag that takes True or False is given as True."""
-    return any(pair in ((name, "True"), (name, "true")) for pair in pairwise(arguments))
 
 
 @contextmanager

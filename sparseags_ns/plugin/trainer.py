@@ -83,7 +83,12 @@ class SparseAGSTrainer(Trainer):
     pipeline: SparseAGSPipeline  # type: ignore[assignment]
 
     def __init__(self, config: SparseAGSTrainerConfig, local_rank: int = 0, world_size: int = 1) -> None:
-        _announce_device(config.machine.device_type)
+        found, device = torch.cuda.is_available(), config.machine.device_type
+        if device == "cuda" and not found:
+            sys.exit(
+                "sparseags: error: --machine.device-type is cuda, but torch finds no CUDA device; leave it out for cpu"
+            )
+        announce(f"device: {device}", f"torch finds {'a' if found else 'no'} CUDA device")
         if config.shows_all:
             config.logging.local_writer.enable = True
         with other_packages_hidden(config.verbose):
@@ -206,41 +211,33 @@ class SparseAGSTrainer(Trainer):
             self._pacer.after_step(self.viewer_state, step)
 
     def save_checkpoint(self, step: int) -> None:
-        """Save so that a killed process leaves the last whole checkpoint, and write the outputs beside it."""
-        step = self.model_step
-        self.pipeline.model.record.seconds = self._clock.seconds()
-        path = self.checkpoint_dir / f"step-{step:09d}.ckpt"
-        # nerfstudio takes every file in the checkpoints' folder for a checkpoint, so the temporary one lies outside.
-        with replacing(path, folder=self.base_dir) as temporary:
-            torch.save(self._state(step), temporary)
-        if self.config.save_only_latest_checkpoint:
-            for old in self.checkpoint_dir.glob("*.ckpt"):
-                if old != path:
-                    old.unlink()
-        self.write_outputs()
-        self._write_report()
+        """Save so that a killed process leaves the last whole checkpoint, and write the outputs beside it.
 
-    def _write_report(self) -> None:
-        """Write the page about the run, once, when all its steps are done."""
+        The page about the run is written once, when all its steps are done.
+        """
         model = self.pipeline.model
-        if self.config.report and not self._reported and model.steps_done >= model.run.num_steps:
-            with torch.no_grad(), self._clock.phase("report"):
-                report_at_end(self.base_dir, model.device)
-            self._reported = True
-
-    @property
-    def model_step(self) -> int:
-        """The last step that was done. (A stopped loop has already counted one further.)"""
-        return self.pipeline.model.steps_done - 1
-
-    def _state(self, step: int) -> dict[str, Any]:
-        return {
+        step = model.steps_done - 1  # A stopped loop has already counted one further.
+        model.record.seconds = self._clock.seconds()
+        state = {
             "step": step,
             "pipeline": self.pipeline.state_dict(),
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.optimizers.items()},
             "schedulers": {},
             "scalers": self.grad_scaler.state_dict(),
         }
+        path = self.checkpoint_dir / f"step-{step:09d}.ckpt"
+        # nerfstudio takes every file in the checkpoints' folder for a checkpoint, so the temporary one lies outside.
+        with replacing(path, folder=self.base_dir) as temporary:
+            torch.save(state, temporary)
+        if self.config.save_only_latest_checkpoint:
+            for old in self.checkpoint_dir.glob("*.ckpt"):
+                if old != path:
+                    old.unlink()
+        self.write_outputs()
+        if self.config.report and not self._reported and model.steps_done >= model.run.num_steps:
+            with torch.no_grad(), self._clock.phase("report"):
+                report_at_end(self.base_dir, model.device)
+            self._reported = True
 
     def write_outputs(self) -> None:
         """Write the run folder's `sparseags/` for the present state."""
@@ -263,12 +260,3 @@ class SparseAGSTrainer(Trainer):
     def outputs_dir(self) -> Path:
         """Where refined cameras, summary and picture go."""
         return self.base_dir / FOLDER
-
-
-def _announce_device(device_type: str) -> None:
-    found = torch.cuda.is_available()
-    if device_type == "cuda" and not found:
-        sys.exit(
-            "sparseags: error: --machine.device-type is cuda, but torch finds no CUDA device; leave it out for cpu"
-        )
-    announce(f"device: {device_type}", f"torch finds {'a' if found else 'no'} CUDA device")

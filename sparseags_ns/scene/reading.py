@@ -24,7 +24,7 @@ from torch import Tensor
 
 from sparseags_ns.console import announce
 from sparseags_ns.geometry.cameras import Cameras
-from sparseags_ns.pose_init.choice import PoseInitName
+from sparseags_ns.pose_init.estimation import PoseInitName
 from sparseags_ns.preprocess.framing import working_size
 from sparseags_ns.preprocess.mask_plan import MASKS_FOLDER, MaskPlan, Masks, plan_masks
 from sparseags_ns.preprocess.posed_photo_files import (
@@ -52,7 +52,7 @@ FixCameras = Literal["auto", "all", "none"]
 """`auto`: cameras that were fitted to many points and, for whole photographs, all with a trusted pose."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class ReadingOptions:
     """How a scene's folder is read."""
 
@@ -66,9 +66,10 @@ class ReadingOptions:
     """Weights for dust3r (a checkpoint, its folder or name) or id-pose (as for the prior); auto looks where they
     usually lie."""
     resolution: int = 256
-    """Side of the working images in pixels; longer side of whole photographs."""
+    """Side of the working images in pixels (paper: 256); longer side of whole photographs."""
     masks: Masks = "auto"
-    """Where the objects' masks come from."""
+    """Where the object's masks come from: given (transparency or the masks/ folder), rembg, background (by colours,
+    where backgrounds are plain), or none, for whole photographs; auto takes the first that applies."""
     masks_drop: bool = False
     """Whether the masks of the masks/ folder are white where photographs are to be left out (VGGSfM)."""
     missing_poses: MissingPoses = "refuse"

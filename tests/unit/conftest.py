@@ -119,7 +119,7 @@ _target: !!python/name:sparseags_ns.plugin.trainer.SparseAGSTrainer ''
 data: !!python/object/apply:pathlib.PosixPath [/, photographs, toy]
 experiment_name: toy
 pipeline: !!python/object:sparseags_ns.plugin.pipeline.SparseAGSPipelineConfig
-  model: !!python/object:sparseags_ns.plugin.model_config.SparseAGSModelConfig
+  model: !!python/object:sparseags_ns.plugin.model.SparseAGSModelConfig
     stages: !!python/tuple [coarse, fine]
     num_gaussians: 60
 """
