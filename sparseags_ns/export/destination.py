@@ -45,7 +45,7 @@ def require_free(path: Path, overwrite: bool, files: tuple[str, ...]) -> Path:
         return path
     if not overwrite:
         raise ExportError(f"{path} exists already: name another --output, or allow to --overwrite it")
-    if path.is_dir() and not _is_ours(path):
+    if path.is_dir() and not _is_export(path):
         raise ExportError(
             f"{path} holds other files than an earlier export ({MARK} is not there, or not ours), so it is not "
             "replaced: name another --output"
@@ -91,7 +91,7 @@ def _temporary_folder(path: Path) -> Iterator[Path]:
         yield Path(name)
 
 
-def _is_ours(folder: Path) -> bool:
+def _is_export(folder: Path) -> bool:
     try:
         return json.loads((folder / MARK).read_text(encoding="utf-8"))["made_by"] == _MAKER
     except (OSError, ValueError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""Exported cameras: every format says the same, pycolmap reads the models, and points lie where they are said to."""
+"""Exported cameras: all formats hold equal cameras, pycolmap reads the models, points project to their 2D points."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from sparseags_ns.runs.opening import OpenedRun, open_run
 
 @pytest.fixture
 def run(make_run: Callable[..., Path]) -> OpenedRun:
-    """A run with different intrinsics in every view, off the middle; one view is not trusted."""
+    """A run with different intrinsics in every view, off the centre; one view is not trusted."""
     opened = open_run(make_run(untrusted=(2,)))
     K = opened.refined.K.clone()
     K[:, 0, 2] += torch.arange(5) * 0.37
@@ -81,7 +81,7 @@ def test_text_and_binary_hold_the_same_points(folder: Path) -> None:
     assert torch.equal(text.track_lengths, binary.track_lengths) and int(binary.track_lengths.min()) >= 2
 
 
-def test_transforms_json_names_points_in_its_own_world(run: OpenedRun, folder: Path) -> None:
+def test_transforms_json_refers_to_points_in_its_own_world(run: OpenedRun, folder: Path) -> None:
     candidates = points_candidates(folder / "transforms.json")
     points = PlyData.read(str(candidates[0]))["vertex"]
     model = read_colmap_points(folder / "sparse" / "0")
@@ -92,7 +92,7 @@ def test_transforms_json_names_points_in_its_own_world(run: OpenedRun, folder: P
     np.testing.assert_allclose(colors / 255, model.colors.numpy(), atol=1e-6)
 
 
-def test_a_hidden_gaussian_is_no_point(run: OpenedRun) -> None:
+def test_a_hidden_gaussian_is_not_exported_as_a_point(run: OpenedRun) -> None:
     # One opaque shell in front of everything else, for all cameras.
     means = torch.nn.functional.normalize(run.gaussians.means, dim=-1) * 0.3
     inner = torch.zeros(1, 3)
@@ -106,7 +106,7 @@ def test_a_hidden_gaussian_is_no_point(run: OpenedRun) -> None:
     assert float(seen.positions.norm(dim=-1).min()) > 0.2 and len(seen) > 30
 
 
-def test_places_of_points_are_projections(run: OpenedRun) -> None:
+def test_2d_points_are_projections_of_the_points(run: OpenedRun) -> None:
     points = seen_points(run.gaussians, run.refined, 2)
     pixels, _ = project(run.refined, points.positions)
     torch.testing.assert_close(points.pixels, pixels)
@@ -121,7 +121,7 @@ def test_untrusted_views_can_be_kept_and_are_marked(run: OpenedRun, tmp_path: Pa
     assert record["left_out_as_untrusted"] == [] and len(read_colmap(tmp_path / "sparse" / "0")) == 5
 
 
-def test_photographs_lie_beside_the_cameras_as_they_were_trained_on(run: OpenedRun, folder: Path) -> None:
+def test_exported_photographs_are_those_trained_on(run: OpenedRun, folder: Path) -> None:
     for file in ("transforms.json", "cameras.json"):
         for frame in read_poses(folder / file):
             trained = Image.open(run.outputs / "images" / f"{frame.name}.png")
@@ -155,7 +155,7 @@ def test_a_model_of_distorted_or_sizeless_photographs_is_refused(run: OpenedRun,
             write_colmap(tmp_path, [bad], points, "bin")
 
 
-def test_readers_that_know_only_the_public_keys_find_theirs(folder: Path) -> None:
+def test_readers_that_know_only_the_public_keys_find_them(folder: Path) -> None:
     content = json.loads((folder / "transforms.json").read_text())
     assert content["camera_model"] == "OPENCV" and content["ply_file_path"] == "points.ply"
     assert {"fl_x", "fl_y", "cx", "cy", "w", "h", "file_path", "transform_matrix"} <= set(content["frames"][0])

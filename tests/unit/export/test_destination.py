@@ -12,7 +12,7 @@ from sparseags_ns.export.destination import MARK, ExportError, new_file, new_fol
 PLY = (".ply", ".glb")
 
 
-def test_a_new_place_and_an_empty_folder_are_free(tmp_path: Path) -> None:
+def test_a_new_path_and_an_empty_folder_are_free(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert require_free(tmp_path / "empty", False, ()) == tmp_path / "empty"
     assert require_free(tmp_path / "a" / "b.PLY", False, PLY) == tmp_path / "a" / "b.PLY"
@@ -28,7 +28,9 @@ def test_a_new_place_and_an_empty_folder_are_free(tmp_path: Path) -> None:
         ("mesh.ply", (), "is a file; this export is a folder"),
     ],
 )
-def test_a_taken_or_unfit_place_is_refused(tmp_path: Path, name: str, endings: tuple[str, ...], complaint: str) -> None:
+def test_a_taken_path_or_a_wrong_ending_is_refused(
+    tmp_path: Path, name: str, endings: tuple[str, ...], complaint: str
+) -> None:
     (tmp_path / "mesh.ply").write_text("mine")
     for folder in ("other", "other.ply"):
         (tmp_path / folder).mkdir()
@@ -37,7 +39,7 @@ def test_a_taken_or_unfit_place_is_refused(tmp_path: Path, name: str, endings: t
         require_free(tmp_path / name, False, endings)
 
 
-def test_a_folder_of_others_is_not_replaced_even_if_asked(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_not_replaced_even_on_request(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(ExportError, match="holds other files than an earlier export"):
         require_free(tmp_path, True, ())
@@ -46,7 +48,7 @@ def test_a_folder_of_others_is_not_replaced_even_if_asked(tmp_path: Path) -> Non
         require_free(tmp_path, True, ())
 
 
-def test_an_earlier_export_is_replaced_whole_if_asked(tmp_path: Path) -> None:
+def test_an_earlier_export_is_replaced_as_a_whole_on_request(tmp_path: Path) -> None:
     target = tmp_path / "cameras"
     for name in ("first", "second"):
         with new_folder(require_free(target, True, ()), {"kind": "test"}) as work:
@@ -55,7 +57,7 @@ def test_an_earlier_export_is_replaced_whole_if_asked(tmp_path: Path) -> None:
     assert json.loads((target / MARK).read_text()) == {"made_by": "sparseags export", "kind": "test"}
 
 
-def test_what_goes_wrong_leaves_everything_as_it_was(tmp_path: Path) -> None:
+def test_a_failed_export_changes_nothing(tmp_path: Path) -> None:
     (tmp_path / "splat.ply").write_text("old")
     with pytest.raises(RuntimeError), new_file(tmp_path / "splat.ply") as work:
         work.write_text("half")
@@ -67,7 +69,7 @@ def test_what_goes_wrong_leaves_everything_as_it_was(tmp_path: Path) -> None:
     assert (tmp_path / "splat.ply").read_text() == "old"
 
 
-def test_a_file_may_bring_others_with_it(tmp_path: Path) -> None:
+def test_a_file_may_come_with_others_beside_it(tmp_path: Path) -> None:
     with new_file(tmp_path / "new" / "mesh.obj") as work:
         work.write_text("obj")
         work.with_suffix(".mtl").write_text("mtl")

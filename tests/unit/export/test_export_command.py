@@ -1,4 +1,4 @@
-"""`sparseags export`: every kind from the command line, its default place, and what it refuses."""
+"""`sparseags export`: every kind from the command line, its default path, and its errors."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def export(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:
         ("mesh", ["--resolution", "24", "--viewpoints", "8"], "mesh.glb", "closed, world frame"),
     ],
 )
-def test_every_kind_goes_to_its_place_and_is_not_replaced_unasked(
+def test_every_kind_has_a_default_path_and_is_replaced_only_on_request(
     make_run: Callable[..., Path],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -57,7 +57,7 @@ def test_every_kind_goes_to_its_place_and_is_not_replaced_unasked(
     assert [path.name for path in (folder / "exports").iterdir()] == [place], "nothing else is left behind"
 
 
-def test_a_gif_is_chosen_by_its_ending(
+def test_the_ending_gif_makes_an_animated_gif(
     make_run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     export(monkeypatch, make_run(3), "reprojection", "--output", tmp_path / "there" / "compare.gif")
@@ -77,7 +77,7 @@ def test_a_gif_is_chosen_by_its_ending(
         ),
     ],
 )
-def test_what_cannot_be_written_ends_in_one_sentence(
+def test_an_export_that_cannot_be_written_ends_with_one_sentence(
     make_run: Callable[..., Path],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
@@ -93,7 +93,7 @@ def test_what_cannot_be_written_ends_in_one_sentence(
     assert (tmp_path / "notes" / "mine.txt").read_text() == "mine"
 
 
-def test_photograph_render_and_difference_lie_side_by_side(make_run: Callable[..., Path]) -> None:
+def test_photograph_render_and_difference_are_side_by_side(make_run: Callable[..., Path]) -> None:
     run = open_run(make_run(2, 64, untrusted=()))
     first = next(iter(reprojection_frames(run)))
     height, width = first.shape[:2]

@@ -1,4 +1,4 @@
-"""Depth maps and masks: their scale is stated, and they are where the splat is."""
+"""Depth maps and masks: equal to renders of the splat, in the stated units."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_both_files_hold_the_rendered_depth_in_units_of_the_world(run: OpenedRun
         torch.testing.assert_close(values.float(), expected, atol=0.51 * record["units_per_value"], rtol=0)
         binary = maps.read_colmap_map(tmp_path / f"00{view}.png.geometric.bin")
         torch.testing.assert_close(binary, expected, atol=1e-6, rtol=0)
-    assert 1.4 < float(expected.max()) < 2.3, "the toy stands 1.85 away"
+    assert 1.4 < float(expected.max()) < 2.3, "the toy is 1.85 away"
 
 
 def test_depth_grows_with_the_world(run: OpenedRun, tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_a_map_is_written_as_colmap_reads_it(tmp_path: Path) -> None:
     maps.write_colmap_map(tmp_path / "a.bin", values)
     content = (tmp_path / "a.bin").read_bytes()
     assert content.startswith(b"3&2&1&") and len(content) == 6 + 24
-    # COLMAP's own script: column-major (width, height, channels), then transposed.
+    # As COLMAP's own script reads it: column-major (width, height, channels), then transposed.
     flat = np.frombuffer(content[6:], np.float32)
     np.testing.assert_array_equal(np.transpose(flat.reshape((3, 2, 1), order="F"), (1, 0, 2)).squeeze(), values)
 

@@ -1,4 +1,4 @@
-"""The mesh: closed, where the object is, in its colours; and what the distance field makes of depth maps."""
+"""The mesh: closed, with the shape and colours of the object; and the distance field of exact depth maps."""
 
 from __future__ import annotations
 

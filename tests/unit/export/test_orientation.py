@@ -1,4 +1,4 @@
-"""Exports in another world: pictures stay the same, and up and the given poses are where they are said to be."""
+"""Exports in another world: renders are equal, up is the chosen axis, and the given poses are where they were given."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from sparseags_ns.runs.opening import open_run
 
 
 def any_similarity(scale: float = 2.5) -> Similarity:
-    turn = se3.exp(torch.tensor([0, 0, 0, 1.0, -0.7, 0.4], dtype=torch.float64))[:3, :3]
-    return Similarity(torch.tensor(scale, dtype=torch.float64), turn, torch.tensor([3.0, -2, 1], dtype=torch.float64))
+    R = se3.exp(torch.tensor([0, 0, 0, 1.0, -0.7, 0.4], dtype=torch.float64))[:3, :3]
+    return Similarity(torch.tensor(scale, dtype=torch.float64), R, torch.tensor([3.0, -2, 1], dtype=torch.float64))
 
 
 def render(gaussians: Gaussians, cameras: Cameras) -> torch.Tensor:
@@ -36,14 +36,14 @@ def test_a_splat_moved_with_its_cameras_looks_the_same(make_run: Callable[..., P
 
 
 @pytest.mark.parametrize("degree", [1, 2, 3])
-def test_turned_colours_are_the_old_ones_seen_from_the_turned_direction(degree: int) -> None:
+def test_rotated_colours_seen_from_rotated_directions_are_the_original_ones(degree: int) -> None:
     generator = torch.Generator().manual_seed(degree)
     coefficients = torch.randn(7, (degree + 1) ** 2, 3, generator=generator)
     directions = torch.nn.functional.normalize(torch.randn(20, 3, generator=generator), dim=-1)
     rotation = any_similarity().rotation.float()
     before = torch.einsum("db,nbc->ndc", harmonics(directions, degree), coefficients)
-    turned = rotated_harmonics(coefficients, rotation)
-    after = torch.einsum("db,nbc->ndc", harmonics(directions @ rotation.T, degree), turned)
+    rotated = rotated_harmonics(coefficients, rotation)
+    after = torch.einsum("db,nbc->ndc", harmonics(directions @ rotation.T, degree), rotated)
     torch.testing.assert_close(after, before, atol=1e-5, rtol=0)
 
 
@@ -54,14 +54,14 @@ def test_quaternions_multiply_as_rotations_do() -> None:
 
 
 @pytest.mark.parametrize("orient, up", [("y-up", [0, 1, 0]), ("y-down", [0, -1, 0]), ("z-up", [0, 0, 1])])
-def test_up_is_where_it_was_asked_for(make_run: Callable[..., Path], orient: Orient, up: list[int]) -> None:
+def test_up_is_the_chosen_axis(make_run: Callable[..., Path], orient: Orient, up: list[int]) -> None:
     placed = oriented(open_run(make_run()), orient)
     found = up_direction(placed.refined.T_world_camera.double())
     torch.testing.assert_close(found, torch.tensor(up, dtype=torch.float64), atol=1e-6, rtol=0)
     assert placed.description["orient"] == orient
 
 
-def test_the_given_world_is_that_of_the_poses_that_were_given(make_run: Callable[..., Path]) -> None:
+def test_the_given_world_is_that_of_the_given_poses(make_run: Callable[..., Path]) -> None:
     run = open_run(make_run(8))
     given = run.normalisation.inverse().apply_to_poses(run.initial.T_camera_world.double())
     placed = oriented(run, "given")
@@ -70,7 +70,7 @@ def test_the_given_world_is_that_of_the_poses_that_were_given(make_run: Callable
     assert float(distance.mean()) < 0.2 and float(placed.from_world.scale) == pytest.approx(2, rel=0.05)
 
 
-def test_a_drift_of_the_whole_world_is_taken_out(make_run: Callable[..., Path]) -> None:
+def test_a_drift_of_the_whole_world_is_removed(make_run: Callable[..., Path]) -> None:
     run, drift = open_run(make_run(6)), any_similarity(1.1)
     drifted = replace(
         run,

@@ -25,7 +25,7 @@ def run(make_run: Callable[..., Path]) -> OpenedRun:
 
 
 def read_splat(path: Path) -> Gaussians:
-    """A splat as the 3DGS paper's viewer reads it, written without a look at the writer."""
+    """A splat read as the 3DGS paper's viewer reads it, independently of the writer."""
     vertex = PlyData.read(str(path))["vertex"]
 
     def stack(*names: str) -> torch.Tensor:
@@ -56,7 +56,7 @@ def test_the_splat_through_the_exported_cameras_looks_like_the_run(
 
 
 @pytest.mark.parametrize("degree, rest", [(0, 0), (1, 9), (2, 24), (3, 45)])
-def test_colours_have_the_degree_that_was_asked_for(run: OpenedRun, tmp_path: Path, degree: int, rest: int) -> None:
+def test_colours_have_the_chosen_degree(run: OpenedRun, tmp_path: Path, degree: int, rest: int) -> None:
     write_splat(tmp_path / "splat.ply", oriented(run, "world"), degree)
     splat = read_splat(tmp_path / "splat.ply")
     assert splat.colors.shape[1] == rest // 3 + 1

@@ -1,4 +1,4 @@
-"""The turntable: where its cameras go, how the object is framed, and a video that ordinary programs open."""
+"""The turntable: the path of its cameras, the framing of the object, and a video that other programs open."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_stray_gaussian_does_not_move_the_camera(toy_gaussians: Gaussians) -> 
     assert object_sphere(replace(toy_gaussians, means=means, opacities=opacities)).radius < 1
 
 
-def test_frames_become_a_video_that_others_read(make_run: Callable[..., Path], tmp_path: Path) -> None:
+def test_other_programs_read_the_video(make_run: Callable[..., Path], tmp_path: Path) -> None:
     av = pytest.importorskip("av")
     run = open_run(make_run())
     cameras = turntable_cameras(run, frames=6, size=65)
