@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sparseags_ns.geometry.cameras import Cameras
     from sparseags_ns.optimization.reconstruct import reconstruct
-    from sparseags_ns.pose_init.cache import estimate_poses
+    from sparseags_ns.pose_init.estimation import estimate_poses
     from sparseags_ns.pose_search.search import search_pose
     from sparseags_ns.rasterizer import rasterize
     from sparseags_ns.rasterizer.types import Gaussians
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sparseags_ns.scene.reading import read_scene
     from sparseags_ns.views import Views
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Cameras",
@@ -38,7 +38,7 @@ _MODULES = {
     "Cameras": "geometry.cameras",
     "Gaussians": "rasterizer.types",
     "Views": "views",
-    "estimate_poses": "pose_init.cache",
+    "estimate_poses": "pose_init.estimation",
     "open_run": "runs.opening",
     "rasterize": "rasterizer",
     "read_scene": "scene.reading",
