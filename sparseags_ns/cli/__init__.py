@@ -62,20 +62,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def help_text() -> str:
     """The answer to `sparseags --help`."""
     width = max(map(len, COMMANDS))
-    lines = [f"  {name:<{width}}  {what}" for name, what in COMMANDS.items()]
-    return "\n".join(
-        [
-            "usage: sparseags COMMAND [ARGUMENTS]",
-            "",
-            "A Gaussian splat and its cameras, refined together from a few photographs.",
-            "",
-            *lines,
-            "",
-            "  sparseags COMMAND --help   the arguments of a command",
-            "  --verbose                  in any command: show the messages of other packages too",
-            "  --version                  print the version",
-        ]
-    )
+    commands = "\n".join(f"  {name:<{width}}  {what}" for name, what in COMMANDS.items())
+    return f"""usage: sparseags COMMAND [ARGUMENTS]
+
+A Gaussian splat and its cameras, refined together from a few photographs.
+
+{commands}
+
+  sparseags COMMAND --help   the arguments of a command
+  --verbose                  in any command: show the messages of other packages too
+  --version                  print the version"""
 
 
 def _run(name: str, arguments: list[str]) -> None:

@@ -59,22 +59,15 @@ def error_table(given: PoseErrors, refined: PoseErrors) -> Table:
     for column in ("", "given", "refined", "refined / given"):
         table.add_column(column, justify="left" if not column else "right")
     before, after = given.summary(), refined.summary()
-    for label, key, unit in (
-        ("median rotation error (pairs)", "median_rotation_error_deg", " deg"),
-        ("median centre error", "median_center_error", " s"),
+    key_deg, key_s = "median_rotation_error_deg", "median_center_error"
+    for label, unit, a, b in (
+        ("median rotation error (pairs)", " deg", before[key_deg], after[key_deg]),
+        ("median centre error", " s", before[key_s], after[key_s]),
+        ("worst rotation error (view)", "", float(given.rotation_deg.max()), float(refined.rotation_deg.max())),
+        ("worst centre error", "", float(given.center.max()), float(refined.center.max())),
     ):
-        table.add_row(label, f"{before[key]:.3f}{unit}", f"{after[key]:.3f}{unit}", _ratio(before[key], after[key]))
-    for label, errors_before, errors_after in (
-        ("worst rotation error (view)", given.rotation_deg, refined.rotation_deg),
-        ("worst centre error", given.center, refined.center),
-    ):
-        a, b = float(errors_before.max()), float(errors_after.max())
-        table.add_row(label, f"{a:.3f}", f"{b:.3f}", _ratio(a, b))
+        table.add_row(label, f"{a:.3f}{unit}", f"{b:.3f}{unit}", f"{b / a:.2f}" if a > 1e-6 else "-")
     for key in ("R@5", "R@15", "CC@0.1"):
         table.add_row(key, f"{100 * before[key]:.0f} %", f"{100 * after[key]:.0f} %", "")
     table.caption = "s: distance from the centroid of the true cameras to the farthest of them"
     return table
-
-
-def _ratio(before: float, after: float) -> str:
-    return f"{after / before:.2f}" if before > 1e-6 else "-"

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.console import Console
 from rich.table import Table
 from tyro.conf import Positional
 
 from sparseags_ns.console import announce
 from sparseags_ns.evaluation.cameras import CameraErrors, compare_pose_files
-from sparseags_ns.evaluation.held_out import NovelViewErrors
+from sparseags_ns.evaluation.held_out import NovelViewErrors, novel_view_errors, read_held_out
+from sparseags_ns.metrics.images import perceptual_error
 from sparseags_ns.pose_init.files import POSE_FILES
+from sparseags_ns.runs.opening import open_run
 from sparseags_ns.runs.outputs import FOLDER
 from sparseags_ns.storage import write_json
 
@@ -45,13 +48,18 @@ class Eval:
         """Compare, write the figures, print the tables."""
         if self.output is not None and self.output.exists() and not self.overwrite:
             raise EvaluationError(f"{self.output} exists already: name another output, or allow to --overwrite it")
-        pose_file, true_file = predicted_file(self.predicted), truth_file(self.truth)
+        pose_file = predicted_file(self.predicted)
+        expected_truth = f"a scene with {TRUE_CAMERAS}, a transforms.json or a cameras.json"
+        true_file = _file_in(self.truth, (str(TRUE_CAMERAS),), expected_truth)
         errors = compare_pose_files(pose_file, true_file)
         given = None if self.given is None else compare_pose_files(predicted_file(self.given), true_file)
         novel = self._novel_views(true_file, errors)
         if self.output is not None:
             write_json(self.output, report(pose_file, true_file, errors, given, novel))
-        _print(errors, given, novel)
+        console = Console(soft_wrap=True)
+        console.print(camera_table({"refined": errors} if given is None else {"given": given, "refined": errors}))
+        if novel is not None:
+            console.print(novel_view_table(novel))
 
     def _novel_views(self, true_file: Path, errors: CameraErrors) -> NovelViewErrors | None:
         """Errors of the run's splat on the scene's held-out photographs, None where either is missing."""
@@ -59,23 +67,12 @@ class Eval:
             announce("novel views are not compared", f"{self.predicted} is no run's folder, so there is no splat")
             return None
         scene = true_file.parent.parent if true_file.parent.name == TRUE_CAMERAS.parent.name else true_file.parent
-        return run_novel_views(self.predicted, scene, errors)
-
-
-def run_novel_views(run: Path, scene: Path, errors: CameraErrors) -> NovelViewErrors | None:
-    """Errors of a run's splat on the held-out photographs of a scene, None where it has none."""
-    import torch
-
-    from sparseags_ns.evaluation.held_out import novel_view_errors, read_held_out
-    from sparseags_ns.metrics.images import perceptual_error
-    from sparseags_ns.runs.opening import open_run
-
-    held_out = read_held_out(scene)
-    if held_out is None:
-        return None
-    opened = open_run(run, "cuda" if torch.cuda.is_available() else "cpu")
-    splat, perceptual = opened.gaussians, perceptual_error(opened.gaussians.means.device)
-    return novel_view_errors(splat, held_out, errors.poses.alignment, perceptual, sh_degree=opened.sh_degree)
+        held_out = read_held_out(scene)
+        if held_out is None:
+            return None
+        opened = open_run(self.predicted, "cuda" if torch.cuda.is_available() else "cpu")
+        splat, perceptual = opened.gaussians, perceptual_error(opened.gaussians.means.device)
+        return novel_view_errors(splat, held_out, errors.poses.alignment, perceptual, sh_degree=opened.sh_degree)
 
 
 def predicted_file(path: Path) -> Path:
@@ -84,20 +81,15 @@ def predicted_file(path: Path) -> Path:
     return _file_in(path, names, "a run's folder, a transforms.json or a cameras.json")
 
 
-def truth_file(path: Path) -> Path:
-    """The file of true cameras at a path, or of the scene in that folder."""
-    return _file_in(path, (str(TRUE_CAMERAS),), f"a scene with {TRUE_CAMERAS}, a transforms.json or a cameras.json")
-
-
 def _file_in(path: Path, names: tuple[str, ...], expected: str) -> Path:
-    if path.is_dir():
-        found = next((path / name for name in names if (path / name).is_file()), None)
-        if found is None:
-            raise EvaluationError(f"{path} holds neither of {', '.join(names)}; expected {expected}")
-        return found
-    if not path.is_file():
+    if path.is_file():
+        return path
+    if not path.is_dir():
         raise EvaluationError(f"no such file or folder: {path}; expected {expected}")
-    return path
+    for name in names:
+        if (path / name).is_file():
+            return path / name
+    raise EvaluationError(f"{path} holds neither of {', '.join(names)}; expected {expected}")
 
 
 def report(
@@ -119,13 +111,6 @@ def report(
     return content
 
 
-def _print(errors: CameraErrors, given: CameraErrors | None, novel: NovelViewErrors | None) -> None:
-    console = Console(soft_wrap=True)
-    console.print(camera_table({"refined": errors} if given is None else {"given": given, "refined": errors}))
-    if novel is not None:
-        console.print(novel_view_table(novel))
-
-
 def camera_table(sets: dict[str, CameraErrors]) -> Table:
     """Errors of one or more sets of cameras of the same scene side by side: summary, then view by view."""
     table = Table(title="Cameras against the truth", title_justify="left")
@@ -134,16 +119,14 @@ def camera_table(sets: dict[str, CameraErrors]) -> Table:
     summaries = [errors.summary() for errors in sets.values()]
     for rate in RATES:
         table.add_row(rate, *(f"{100 * summary[rate]:.1f} %" for summary in summaries))
-    for label, key, unit in (
-        ("median rotation error (pairs)", "median_rotation_error_deg", " deg"),
-        ("median centre error", "median_center_error", " s"),
-    ):
-        table.add_row(label, *(f"{summary[key]:.3f}{unit}" for summary in summaries))
     for label, key, view, unit in (
+        ("median rotation error (pairs)", "median_rotation_error_deg", None, " deg"),
+        ("median centre error", "median_center_error", None, " s"),
         ("worst rotation error (view)", "worst_rotation_error_deg", "worst_rotation_view", " deg"),
         ("worst centre error (view)", "worst_center_error", "worst_center_view", " s"),
     ):
-        table.add_row(label, *(f"{summary[key]:.3f}{unit} ({summary[view]})" for summary in summaries))
+        cells = (f"{summary[key]:.3f}{unit}" + (f" ({summary[view]})" if view else "") for summary in summaries)
+        table.add_row(label, *cells)
     focals = [summary.get("median_focal_error") for summary in summaries]
     table.add_row("median focal error", *("-" if focal is None else f"{100 * focal:.2f} %" for focal in focals))
     table.add_section()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,19 +66,35 @@ class InFrame(Kind):
 
 
 @dataclass(kw_only=True)
-class Cameras(InFrame):
+class OfViews(Kind):
+    """A kind of export with a part for each view."""
+
+    untrusted: bool = False
+    """Include views that are not trusted. Other programs would trust them, so they are left out otherwise."""
+
+    @contextmanager
+    def folder(self, path: Path, placed: OrientedRun, doing: str) -> Iterator[tuple[Path, dict[str, Any], Report]]:
+        """A new folder to write into, the record that is written beside its content, and the report to a bar."""
+        run = placed.run
+        left = [name for name, good in zip(run.views.names, run.trusted.tolist(), strict=True) if not good]
+        if left and not self.untrusted:
+            announce(f"left out: {', '.join(left)}", "their poses are not trusted; --untrusted keeps them")
+        record: dict[str, Any] = {"kind": self.default, "run": str(run.folder), "frame": placed.description}
+        with new_folder(path, record) as work, progress(doing) as bar:
+            yield work, record, bar.update
+
+
+@dataclass(kw_only=True)
+class Cameras(InFrame, OfViews):
     """Refined cameras with their photographs: transforms.json, cameras.json, COLMAP text and binary, points."""
 
     background: Background = "transparent"
     """Background of the exported photographs, outside of the object."""
-    untrusted: bool = False
-    """Include views that are not trusted. Other programs would trust them, so they are left out otherwise."""
     default = "cameras"
 
     def write(self, run: OpenedRun, path: Path) -> str:
         placed = oriented(run, self.orient)
-        _announce_left_out(run, self.untrusted)
-        with _folder(path, "cameras", placed) as (work, record), _bar("Points seen by the photographs") as report:
+        with self.folder(path, placed, "Points seen by the photographs") as (work, record, report):
             record |= write_cameras(work, placed, background=self.background, untrusted=self.untrusted, progress=report)
         return f"{len(record['views'])} cameras, {record['points']} points, {self.orient} frame"
 
@@ -111,8 +127,12 @@ class Mesh(InFrame):
             raise ExportError(f"{path} cannot hold a texture: let it end in .glb or .obj, or leave --texture out")
         if run.whole_photographs:
             warn("the run was of whole photographs", "meshes are made for objects; this one is of all that was found")
-        with new_file(path) as work, _stages() as stage:
-            mesh = make_mesh(oriented(run, self.orient), self.settings, stage)
+        with new_file(path) as work, ExitStack() as bars:
+
+            def begin_stage(what: str) -> Report:
+                return bars.enter_context(progress(what)).update
+
+            mesh = make_mesh(oriented(run, self.orient), self.settings, begin_stage)
             mesh.export(str(work))
         textured = self.settings.texture > 0
         closed = "textured" if textured else "closed" if mesh.is_watertight else "not closed"
@@ -140,44 +160,38 @@ class Video(Kind):
         count = max(1, round(self.seconds * self.fps))
         cameras = turntable_cameras(run, count, self.size, self.elevation)
         background = torch.full((3,), float(self.background == "white"))
-        with new_file(path) as work, _bar("Rendering") as report:
+        with new_file(path) as work, progress("Rendering") as bar:
             frames = render_frames(run.gaussians, cameras, run.sh_degree, background)
-            write_video(work, _reported(frames, count, report), self.fps)
+            write_video(work, _reported(frames, count, bar.update), self.fps)
         return f"{count} frames, {self.size}x{self.size} pixels"
 
 
 @dataclass(kw_only=True)
-class Depth(InFrame):
+class Depth(InFrame, OfViews):
     """Depth maps of the photographs: 16-bit PNG with a stated scale, and COLMAP's .bin."""
 
-    untrusted: bool = False
-    """Include views that are not trusted."""
     default = "depth"
 
     def write(self, run: OpenedRun, path: Path) -> str:
         placed = oriented(run, self.orient)
-        _announce_left_out(run, self.untrusted)
-        with _folder(path, "depth", placed) as (work, record), _bar("Rendering depth") as report:
+        with self.folder(path, placed, "Rendering depth") as (work, record, report):
             record |= maps.write_depths(work, placed, kept_views(placed, self.untrusted), report)
         return f"{len(record['views'])} views, depth = value * {record['units_per_value']:g}"
 
 
 @dataclass(kw_only=True)
-class Masks(Kind):
+class Masks(OfViews):
     """Masks of the object in the photographs, white for the object."""
 
     source: Literal["photographs", "splat"] = "photographs"
     """Masks that the run was trained with, or those of the splat rendered through the refined cameras."""
     colmap_names: bool = False
     """Name them NAME.png.png, as COLMAP's mask_path expects."""
-    untrusted: bool = False
-    """Include views that are not trusted."""
     default = "masks"
 
     def write(self, run: OpenedRun, path: Path) -> str:
         placed = oriented(run, "world")
-        _announce_left_out(run, self.untrusted)
-        with _folder(path, "masks", placed) as (work, record), _bar("Rendering") as report:
+        with self.folder(path, placed, "Rendering") as (work, record, report):
             kept = kept_views(placed, self.untrusted)
             record |= maps.write_masks(work, placed, kept, self.source, self.colmap_names, report)
         return f"{len(record['views'])} masks of the {self.source}"
@@ -193,8 +207,8 @@ class Reprojection(Kind):
     endings = (".mp4", ".gif")
 
     def write(self, run: OpenedRun, path: Path) -> str:
-        with new_file(path) as work, _bar("Rendering") as report:
-            slides = _reported(reprojection_frames(run), len(run.views), report)
+        with new_file(path) as work, progress("Rendering") as bar:
+            slides = _reported(reprojection_frames(run), len(run.views), bar.update)
             write_slides(work, slides, self.seconds)
         return f"{len(run.views)} views: photograph, render, difference"
 
@@ -223,35 +237,7 @@ class Export:
         Console(soft_wrap=True).print(f"{path}  ({description})", highlight=False, markup=False)
 
 
-@contextmanager
-def _folder(path: Path, kind: str, placed: OrientedRun) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """A new folder to write into, and the record that is written beside its content."""
-    record: dict[str, Any] = {"kind": kind, "run": str(placed.run.folder), "frame": placed.description}
-    with new_folder(path, record) as work:
-        yield work, record
-
-
-@contextmanager
-def _bar(what: str) -> Iterator[Report]:
-    """A bar; the function it yields takes how many parts are done and how many there are."""
-    with progress(what) as bar:
-        yield bar.update
-
-
-@contextmanager
-def _stages() -> Iterator[Callable[[str], Report]]:
-    """One bar after the other: the function it yields begins a stage and returns that stage's report."""
-    with ExitStack() as bars:
-        yield lambda what: bars.enter_context(_bar(what))
-
-
 def _reported(frames: Iterator, total: int, report: Report) -> Iterator:
     for done, frame in enumerate(frames, start=1):
         report(done, total)
         yield frame
-
-
-def _announce_left_out(run: OpenedRun, untrusted: bool) -> None:
-    left = [name for name, good in zip(run.views.names, run.trusted.tolist(), strict=True) if not good]
-    if left and not untrusted:
-        announce(f"left out: {', '.join(left)}", "their poses are not trusted; --untrusted keeps them")

@@ -25,7 +25,6 @@ from sparseags_ns.preprocess.store import store_of
 from sparseags_ns.runs.contact_sheet import save_image
 from sparseags_ns.scene.preparation_sheet import preparation_sheet
 from sparseags_ns.scene.reading import ReadingOptions, ReadScene, read_scene, read_unposed_scene
-from sparseags_ns.views import Views
 
 PICTURE = "prepare.png"
 NO_POSES = "nowhere: no training can start"
@@ -48,13 +47,18 @@ class Prepare:
             PoseInitError, PoseFileError: there are no cameras to start from; raised after everything else is shown.
             ValueError: photographs or masks cannot be used.
         """
-        scene, no_poses = _read(self.data, self.reading)
-        complaints = _complaints(scene)
+        no_poses: ValueError | None = None
+        try:
+            scene = read_scene(self.data, self.reading)
+        except (PoseInitError, PoseFileError) as error:
+            warn("there are no poses to start from", "the reason stands at the end; the rest is prepared all the same")
+            scene, no_poses = read_unposed_scene(self.data, self.reading), error
+        masked = scene.mask_plan.source != "none"
+        complaints = [mask_complaints(mask) if masked else [] for mask in scene.views.masks]
         store = store_of(self.data.expanduser(), self.reading.cache_dir)
         path = self.output or store.new_file(PICTURE)
-        picture = _picture(scene, complaints)
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_image(picture, path)
+        save_image(_picture(scene, complaints), path)
         console = Console(soft_wrap=True)
         console.print(_table(scene, complaints))
         console.print(f"Poses from:  {scene.pose_source if no_poses is None else NO_POSES}")
@@ -68,15 +72,6 @@ class Prepare:
             raise no_poses
 
 
-def _read(data: Path, options: ReadingOptions) -> tuple[ReadScene, ValueError | None]:
-    """The scene, and the error that explains why it has no poses, or None."""
-    try:
-        return read_scene(data, options), None
-    except (PoseInitError, PoseFileError) as error:
-        warn("there are no poses to start from", "the reason stands at the end; the rest is prepared all the same")
-        return read_unposed_scene(data, options), error
-
-
 def _masks(plan: MaskPlan) -> str:
     """Source and folder of the masks."""
     if plan.folder is None:
@@ -84,13 +79,6 @@ def _masks(plan: MaskPlan) -> str:
     if plan.computed:
         return f"{plan.source}, kept in {plan.folder}"
     return f"{plan.source}, {plan.folder}" if plan.folder.is_dir() else f"{plan.source}, transparency"
-
-
-def _complaints(scene: ReadScene) -> list[list[str]]:
-    """Suspicious properties of each mask; none where no masks are used."""
-    if scene.mask_plan.source == "none":
-        return [[] for _ in scene.views.names]
-    return [mask_complaints(mask) for mask in scene.views.masks]
 
 
 def _picture(scene: ReadScene, complaints: list[list[str]]) -> Image.Image:
@@ -103,28 +91,20 @@ def _picture(scene: ReadScene, complaints: list[list[str]]) -> Image.Image:
 
 def _table(scene: ReadScene, complaints: list[list[str]]) -> Table:
     """Table with one row for each photograph."""
-    views = scene.views
+    views, any_posed = scene.views, bool(scene.views.posed.any())
     table = Table(title=f"{len(views)} photographs at {views.cameras.width} x {views.cameras.height} pixels")
     for column in ("photograph", "mask", "focal, px", "pose", "confidence", "remarks"):
         table.add_column(column)
-    for row in range(len(views)):
-        table.add_row(*_row(views, row, float(scene.confidence[row]), complaints[row]))
+    for row, name in enumerate(views.names):
+        remarks = [f"mask {complaint}" for complaint in complaints[row]]
+        if not any_posed:
+            focal, pose, confidence = "-", "none", "-"
+        else:
+            focal, confidence = f"{float(views.cameras.K[row, 0, 0]):.0f}", f"{float(scene.confidence[row]):.2f}"
+            pose = "fixed" if views.fixed[row] else "trusted" if views.trusted[row] else "not trusted"
+            if row in views.unposed:
+                pose = "none"
+                remarks.append("training searches for its pose")
+        mask = f"{float(views.masks[row].mean()):.0%}"
+        table.add_row(name, mask, focal, pose, confidence, "; ".join(remarks))
     return table
-
-
-def _row(views: Views, row: int, sure: float, complaints: list[str]) -> tuple[str, ...]:
-    trust = "trusted" if views.trusted[row] else "not trusted"
-    remarks = [f"mask {complaint}" for complaint in complaints]
-    mask = f"{float(views.masks[row].mean()):.0%}"
-    if not views.posed.any():
-        return views.names[row], mask, "-", "none", "-", "; ".join(remarks)
-    if row in views.unposed:
-        remarks.append("training searches for its pose")
-    return (
-        views.names[row],
-        mask,
-        f"{float(views.cameras.K[row, 0, 0]):.0f}",
-        "none" if row in views.unposed else "fixed" if views.fixed[row] else trust,
-        f"{sure:.2f}",
-        "; ".join(remarks),
-    )

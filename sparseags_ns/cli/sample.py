@@ -9,7 +9,6 @@ from rich.console import Console
 from tyro.conf import OmitArgPrefixes, Positional
 
 from sparseags_ns.console import progress
-from sparseags_ns.sample import Sample as Scene
 from sparseags_ns.sample import SampleConfig, make_sample
 
 
@@ -30,17 +29,13 @@ class Sample:
         """Make the sample and print where it is."""
         with progress("Photographing (the first time, compiling takes some seconds)") as bar:
             scene = make_sample(self.config, self.directory, overwrite=self.overwrite, progress=bar.update)
-        _print_places(Console(soft_wrap=True), self.directory, scene)
-
-
-def _print_places(console: Console, directory: Path, scene: Scene) -> None:
-    config, outliers = scene.config, scene.rough.outliers
-    what = scene.object_name.replace("_", " ")
-    console.print(f"Object:           {what}, seed {config.seed}, {config.size} x {config.size} pixels")
-    console.print(f"Photographs:      {directory / 'images'}  ({len(scene.views)})")
-    console.print(f"Rough cameras:    {directory / 'cameras.json'}  (level {config.level})")
-    console.print(f"Held-out views:   {directory / 'test_images'}  ({len(scene.test_cameras)})")
-    console.print(f"Truth:            {directory / 'gt'}")
-    if outliers:
-        listed = ", ".join(f"{scene.views.names[view]} ({outlier.kind})" for view, outlier in outliers.items())
-        console.print(f"Grossly wrong:    {listed}")
+        console, config, outliers = Console(soft_wrap=True), scene.config, scene.rough.outliers
+        what = scene.object_name.replace("_", " ")
+        console.print(f"Object:           {what}, seed {config.seed}, {config.size} x {config.size} pixels")
+        console.print(f"Photographs:      {self.directory / 'images'}  ({len(scene.views)})")
+        console.print(f"Rough cameras:    {self.directory / 'cameras.json'}  (level {config.level})")
+        console.print(f"Held-out views:   {self.directory / 'test_images'}  ({len(scene.test_cameras)})")
+        console.print(f"Truth:            {self.directory / 'gt'}")
+        if outliers:
+            listed = ", ".join(f"{scene.views.names[view]} ({outlier.kind})" for view, outlier in outliers.items())
+            console.print(f"Grossly wrong:    {listed}")
