@@ -32,7 +32,7 @@ from sparseags_ns.geometry.cameras import opencv_from_opengl
 from sparseags_ns.geometry.pose_errors import pairwise_rotation_errors_deg
 from sparseags_ns.guidance.networks import build
 from sparseags_ns.pose_init.base import PoseInitError, PoseRequest
-from sparseags_ns.pose_init.choice import choose_initialiser
+from sparseags_ns.pose_init.estimation import choose_initialiser
 from sparseags_ns.pose_init.id_pose.id_pose import IdPose
 from sparseags_ns.pose_init.id_pose.search import SearchSettings
 from sparseags_ns.preprocess.store import Store

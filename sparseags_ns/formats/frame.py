@@ -85,9 +85,8 @@ class Frame:
         fx, fy, cx, cy = self.intrinsics
         pinhole = torch.tensor([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], dtype=self.K.dtype)
         if not (torch.equal(self.K.cpu(), pinhole) and fx > 0 and fy > 0):
-            raise ValueError(
-                f"view '{self.name}': K must be [[fx, 0, cx], [0, fy, cy], [0, 0, 1]], is {self.K.tolist()}"
-            )
+            wanted = "[[fx, 0, cx], [0, fy, cy], [0, 0, 1]]"
+            raise ValueError(f"view '{self.name}': K must be {wanted}, is {self.K.tolist()}")
 
     @property
     def intrinsics(self) -> tuple[float, float, float, float]:
@@ -114,20 +113,11 @@ def default_names(paths: Sequence[str]) -> list[str]:
 def find_image(file_path: str, pose_file: Path, scene: Path) -> Path | None:
     """The photo file that `file_path` of a pose file refers to, None if it is in none of the likely places.
 
-    Args:
-        pose_file: the file that holds `file_path`.
-        scene: folder of the scene; the pose file may lie elsewhere.
+    These are beside the pose file, in the scene's folder and in its `PHOTO_FOLDERS`.
     """
-    return next((path for path in image_candidates(file_path, pose_file, scene) if path.is_file()), None)
-
-
-def image_candidates(file_path: str, pose_file: Path, scene: Path) -> list[Path]:
-    """Paths that `find_image` tries, in order."""
     written = Path(file_path.replace("\\", "/"))
-    places = [pose_file.parent / written, scene / written]
-    places += [scene / folder / written.name for folder in PHOTO_FOLDERS]
-    places = list(dict.fromkeys(places))
-    if written.suffix.lower() in PHOTO_ENDINGS:
-        return places
+    places = [pose_file.parent / written, scene / written, *(scene / folder / written.name for folder in PHOTO_FOLDERS)]
     endings = ("", *PHOTO_ENDINGS, *(ending.upper() for ending in PHOTO_ENDINGS))
-    return [place.with_name(place.name + ending) for place in places for ending in endings]
+    endings = ("",) if written.suffix.lower() in PHOTO_ENDINGS else endings
+    paths = (place.with_name(place.name + ending) for place in places for ending in endings)
+    return next((path for path in paths if path.is_file()), None)

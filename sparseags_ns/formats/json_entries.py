@@ -105,9 +105,8 @@ def read_json(path: Path) -> dict[str, Any]:
 
     def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         keys = [key for key, _ in pairs]
-        repeated = sorted({key for key in keys if keys.count(key) > 1})
-        if repeated:
-            listed = ", ".join(map(repr, repeated))
+        listed = ", ".join(map(repr, sorted({key for key in keys if keys.count(key) > 1})))
+        if listed:
             raise PoseFileError(path, f"the name {listed} occurs more than once in one object; names must differ")
         return dict(pairs)
 

@@ -42,23 +42,14 @@ def splat_columns(
 
 
 def point_columns(positions: Float[Tensor, "n 3"], colors: Float[Tensor, "n 3"]) -> dict[str, np.ndarray]:
-    """Properties of coloured points.
-
-    Args:
-        colors: sRGB, 0 to 1.
-    """
+    """Properties of points with colours (sRGB, 0 to 1)."""
     bytes_ = (colors.detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8)
     places = zip("xyz", positions.detach().cpu().float().T.numpy(), strict=True)
     return dict(places) | dict(zip(("red", "green", "blue"), bytes_.T.numpy(), strict=True))
 
 
 def write_ply(path: Path, columns: dict[str, np.ndarray], comments: Sequence[str] = ()) -> None:
-    """Write vertices.
-
-    Args:
-        columns: properties by name, float32 or uint8, of one length.
-        comments: lines of the header.
-    """
+    """Write vertices, given as properties by name (float32 or uint8, of one length), below a header with comments."""
     names = {np.dtype(np.float32): "float", np.dtype(np.uint8): "uchar"}
     count = len(next(iter(columns.values())))
     table = np.empty(count, dtype=[(name, column.dtype) for name, column in columns.items()])

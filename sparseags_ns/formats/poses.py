@@ -20,8 +20,7 @@ POINTS_KEY = "ply_file_path"
 def read_poses(path: Path, scene: Path | None = None) -> list[Frame]:
     """The frames of a pose file, in its order. The format is recognised by the content; a folder is a COLMAP model.
 
-    Args:
-        scene: folder of the scene, if it is not the file's own.
+    `scene` is the folder of the scene, if it is not the file's own.
 
     Raises:
         PoseFileError: the file is of neither format, or its content cannot be used.
@@ -41,11 +40,7 @@ def read_poses(path: Path, scene: Path | None = None) -> list[Frame]:
 
 
 def points_candidates(path: Path, scene: Path | None = None) -> list[Path]:
-    """Paths where the point cloud named by a pose file may lie; empty if it names none.
-
-    Args:
-        scene: folder of the scene, if it is not the file's own.
-    """
+    """Paths where the point cloud named by a pose file of a scene may lie; empty if it names none."""
     content = read_json(path)
     if not looks_like_transforms_json(content) or content.get(POINTS_KEY) is None:
         return []

@@ -96,13 +96,18 @@ def _names(entries: list[Entry]) -> list[str]:
 
 def _frame(entry: Entry, name: str, scene: Path) -> Frame:
     width, height = _size(entry, scene)
+    rows = entry.get("transform_matrix")
+    matrix = entry.numbers("transform_matrix", 3 if isinstance(rows, list) and len(rows) == 3 else 4, 4)
+    if len(matrix) == 4 and (matrix[3] - torch.tensor([0.0, 0, 0, 1], dtype=matrix.dtype)).abs().max() > 1e-6:
+        raise entry.error(f"the last row of 'transform_matrix' must be 0 0 0 1, is {matrix[3].tolist()}")
+    R = entry.rotation("transform_matrix", matrix[:3, :3])
     return Frame(
-        name=name,
-        file_path=entry.text("file_path"),
-        T_camera_world=_pose(entry),
-        K=_intrinsics(entry, width, height),
-        width=width,
-        height=height,
+        name,
+        entry.text("file_path"),
+        opencv_from_opengl(torch.cat([R, matrix[:3, 3:]], dim=-1)),
+        _intrinsics(entry, width, height),
+        width,
+        height,
         trusted=entry.flag("flag", default=True),
         distortion=_distortion(entry),
         extra={key: value for key, value in entry.fields.items() if key not in _OWN_KEYS},
@@ -128,15 +133,6 @@ def _size(entry: Entry, scene: Path) -> tuple[int | None, int | None]:
             return photo.size
     except (OSError, UnidentifiedImageError) as error:
         raise entry.error(f"the size of {image} cannot be read: {error}") from error
-
-
-def _pose(entry: Entry) -> Float[Tensor, "4 4"]:
-    rows = entry.get("transform_matrix")
-    matrix = entry.numbers("transform_matrix", 3 if isinstance(rows, list) and len(rows) == 3 else 4, 4)
-    if len(matrix) == 4 and (matrix[3] - torch.tensor([0.0, 0, 0, 1], dtype=matrix.dtype)).abs().max() > 1e-6:
-        raise entry.error(f"the last row of 'transform_matrix' must be 0 0 0 1, is {matrix[3].tolist()}")
-    R = entry.rotation("transform_matrix", matrix[:3, :3])
-    return opencv_from_opengl(torch.cat([R, matrix[:3, 3:]], dim=-1))
 
 
 def _intrinsics(entry: Entry, width: int | None, height: int | None) -> Float[Tensor, "3 3"]:

@@ -75,13 +75,10 @@ class Cameras:
 def project(
     cameras: Cameras, points: Float[Tensor, "*each points 3"]
 ) -> tuple[Float[Tensor, "views points 2"], Float[Tensor, "views points"]]:
-    """Pixels and depths of world points in every camera.
+    """Pixels (column, row) and depths along the optical axis of world points in every camera.
 
-    Args:
-        points: one set for all cameras (points 3), or one set for each (views points 3).
-
-    Returns:
-        Pixels (column, row), and depth along the optical axis. Pixels are undefined where the depth is not positive.
+    The points are one set for all cameras (points 3), or one for each (views points 3). Pixels are undefined where the
+    depth is not positive.
     """
     in_camera = se3.transform_points(cameras.T_camera_world, points)
     depth = in_camera[..., 2]
@@ -132,8 +129,7 @@ def orbit(
 ) -> Float[Tensor, "*batch 4 4"]:
     """`T_camera_world` of cameras on a sphere around `target` (the origin by default), upright; poles included.
 
-    Args:
-        roll_deg: rotation of the camera about its optical axis, clockwise as seen from behind the camera.
+    The roll is about the optical axis, clockwise as seen from behind the camera.
     """
     azimuth, elevation = azimuth_deg.deg2rad(), elevation_deg.deg2rad()
     sin_a, cos_a, sin_e, cos_e = azimuth.sin(), azimuth.cos(), elevation.sin(), elevation.cos()

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.alignment import Similarity
-from sparseags_ns.geometry.pose_errors import pose_change
+from sparseags_ns.geometry.pose_errors import Poses, pose_change
 
 CONSISTENT_DEG = 3.0
 """Views whose rotations differ by less than this, or by less than twice the median, are consistent about the drift."""
@@ -28,7 +28,7 @@ CONSISTENT_DEG = 3.0
 class Motion:
     """How far each camera moved relative to the others."""
 
-    given: Float[Tensor, "views 4 4"]
+    given: Poses
     """`T_camera_world` of the given cameras, mapped into the refined world."""
     rotation_deg: Float[Tensor, " views"]
     """Angle between the given and the refined orientation."""
@@ -36,19 +36,15 @@ class Motion:
     """Distance between the given and the refined centre, in percent of the mean camera distance from the object."""
 
 
-def motion(
-    given: Float[Tensor, "views 4 4"], refined: Float[Tensor, "views 4 4"], center: Float[Tensor, " 3"]
-) -> Motion:
-    """Compare poses (`T_camera_world`) of the same cameras in two worlds; the object's `center` is in the refined one."""
+def motion(given: Poses, refined: Poses, center: Float[Tensor, " 3"]) -> Motion:
+    """Compare poses (`T_camera_world`) of the same cameras in two worlds; `center`, the object's, is in `refined`."""
     drifted = drift(given, refined, center).apply_to_poses(given)
     rotation_deg, moved = pose_change(drifted, refined)
     distance = (se3.inverse(refined.double())[:, :3, 3] - center.double()).norm(dim=-1).mean()
     return Motion(drifted, rotation_deg, 100 * moved / distance)
 
 
-def drift(
-    given: Float[Tensor, "views 4 4"], refined: Float[Tensor, "views 4 4"], center: Float[Tensor, " 3"]
-) -> Similarity:
+def drift(given: Poses, refined: Poses, center: Float[Tensor, " 3"]) -> Similarity:
     """The similarity from the given to the refined world about the object, estimated from the consistent views.
 
     An outlier does not take part: the rotation of a camera that moved by 120 degrees would be averaged into the drift,
@@ -58,9 +54,7 @@ def drift(
     return object_anchored(given[consistent], refined[consistent], center)
 
 
-def object_anchored(
-    given: Float[Tensor, "views 4 4"], refined: Float[Tensor, "views 4 4"], center: Float[Tensor, " 3"]
-) -> Similarity:
+def object_anchored(given: Poses, refined: Poses, center: Float[Tensor, " 3"]) -> Similarity:
     """The similarity from the given to the refined world about the object, estimated from all views.
 
     Rotation: the mean of the cameras' rotations between the worlds. Origin: the point on which the given cameras' lines
@@ -80,7 +74,7 @@ def object_anchored(
     return Similarity(scale, rotation, center - scale * (rotation @ origin))
 
 
-def consistent_views(given: Float[Tensor, "views 4 4"], refined: Float[Tensor, "views 4 4"]) -> Bool[Tensor, " views"]:
+def consistent_views(given: Poses, refined: Poses) -> Bool[Tensor, " views"]:
     """Views whose rotation from the given to the refined world is close to that of the most typical view.
 
     The most typical view is the one with the smallest median difference from all views, a medoid: it is right as long

@@ -11,6 +11,7 @@ Units: degrees where a name ends in `_deg`; s for centre errors.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from jaxtyping import Float
@@ -18,6 +19,9 @@ from torch import Tensor
 
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.alignment import AlignmentError, Similarity, fit_similarity
+
+Poses: TypeAlias = Float[Tensor, "views 4 4"]
+"""`T_camera_world` of a list of views."""
 
 CENTER_THRESHOLD = 0.1
 """Centre errors below this share of s count as right (RelPose++, Ray Diffusion)."""
@@ -66,7 +70,7 @@ class PoseErrors:
         return self.pairs_rotation_deg[~torch.eye(len(self.center), dtype=torch.bool)]
 
 
-def pose_errors(predicted: Float[Tensor, "views 4 4"], true: Float[Tensor, "views 4 4"]) -> PoseErrors:
+def pose_errors(predicted: Poses, true: Poses) -> PoseErrors:
     """Compare two lists of `T_camera_world` of the same views.
 
     Raises:
@@ -81,9 +85,7 @@ def pose_errors(predicted: Float[Tensor, "views 4 4"], true: Float[Tensor, "view
     return PoseErrors(pairwise_rotation_errors_deg(predicted, true), distances / scene_scale(true_centers), alignment)
 
 
-def pairwise_rotation_errors_deg(
-    predicted: Float[Tensor, "views 4 4"], true: Float[Tensor, "views 4 4"]
-) -> Float[Tensor, "views views"]:
+def pairwise_rotation_errors_deg(predicted: Poses, true: Poses) -> Float[Tensor, "views views"]:
     """Angle between the predicted and the true relative rotation of each ordered pair of cameras."""
     # relative[i, j] = R_i R_j^T rotates the frame of camera j to that of camera i; the world's orientation cancels.
     relative_predicted, relative_true = (R[:, None] @ R[None].mT for R in (predicted[:, :3, :3], true[:, :3, :3]))
@@ -95,9 +97,7 @@ def scene_scale(true_centers: Float[Tensor, "views 3"]) -> Float[Tensor, ""]:
     return (true_centers - true_centers.mean(0)).norm(dim=-1).max()
 
 
-def pose_change(
-    before: Float[Tensor, "views 4 4"], after: Float[Tensor, "views 4 4"]
-) -> tuple[Float[Tensor, " views"], Float[Tensor, " views"]]:
+def pose_change(before: Poses, after: Poses) -> tuple[Float[Tensor, " views"], Float[Tensor, " views"]]:
     """Rotation angle (degrees) and centre distance (world units) of each camera between poses in the same world."""
     before, after = before.double(), after.double()
     rotation = se3.rotation_angle(after[:, :3, :3] @ before[:, :3, :3].mT)

@@ -3,7 +3,7 @@
 The perceptual distance is LPIPS if its weights are on this machine, otherwise DSSIM, which is announced. Nothing is
 downloaded.
 
-Images are [views, height, width, 3], sRGB, 0 to 1.
+Images are sRGB, 0 to 1.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import torch
 from jaxtyping import Float
@@ -19,6 +19,8 @@ from pytorch_msssim import ssim as windowed_ssim
 from torch import Tensor
 
 from sparseags_ns.console import announce
+
+Images: TypeAlias = Float[Tensor, "views height width 3"]
 
 ALEXNET_FILES = "alexnet-owt-*.pth"
 """File name of the AlexNet weights that torchvision downloads."""
@@ -31,12 +33,12 @@ def over_white(
     return images * masks[..., None] + (1 - masks[..., None])
 
 
-def psnr(a: Float[Tensor, "views height width 3"], b: Float[Tensor, "views height width 3"]) -> Float[Tensor, " views"]:
+def psnr(a: Images, b: Images) -> Float[Tensor, " views"]:
     """Peak signal-to-noise ratio in dB of each pair, for a peak of 1. Identical images give infinity."""
     return -10 * torch.log10((a - b).square().mean((1, 2, 3)))
 
 
-def ssim(a: Float[Tensor, "views height width 3"], b: Float[Tensor, "views height width 3"]) -> Float[Tensor, " views"]:
+def ssim(a: Images, b: Images) -> Float[Tensor, " views"]:
     """Structural similarity of each pair (Wang et al. 2004): Gaussian window of 11 px, sigma 1.5, 1 if identical.
 
     Raises:
@@ -47,9 +49,7 @@ def ssim(a: Float[Tensor, "views height width 3"], b: Float[Tensor, "views heigh
     return windowed_ssim(a.permute(0, 3, 1, 2), b.permute(0, 3, 1, 2), data_range=1.0, size_average=False)
 
 
-def dssim(
-    a: Float[Tensor, "views height width 3"], b: Float[Tensor, "views height width 3"]
-) -> Float[Tensor, " views"]:
+def dssim(a: Images, b: Images) -> Float[Tensor, " views"]:
     """Structural dissimilarity (1 - SSIM) / 2: 0 if identical."""
     return (1 - ssim(a, b)) / 2
 
@@ -61,9 +61,7 @@ class PerceptualError:
     name: Literal["lpips", "dssim"]
     function: Callable[[Tensor, Tensor], Tensor]
 
-    def __call__(
-        self, rendered: Float[Tensor, "views height width 3"], photos: Float[Tensor, "views height width 3"]
-    ) -> Float[Tensor, " views"]:
+    def __call__(self, rendered: Images, photos: Images) -> Float[Tensor, " views"]:
         """Distance of each pair, 0 if identical, without gradient."""
         with torch.no_grad():
             return self.function(rendered.clamp(0, 1), photos.clamp(0, 1))
@@ -79,10 +77,8 @@ def perceptual_error(device: torch.device | str = "cpu") -> PerceptualError:
     """LPIPS (Zhang et al. 2018, AlexNet) if its weights are on this machine, else DSSIM; prints which and why."""
     weights = find_alexnet()
     if weights is None:
-        place = Path(torch.hub.get_dir()) / "checkpoints"
-        announce(
-            "perceptual error: DSSIM", f"LPIPS needs torchvision's AlexNet weights ({ALEXNET_FILES}), none in {place}"
-        )
+        wanted, place = f"torchvision's AlexNet weights ({ALEXNET_FILES})", Path(torch.hub.get_dir()) / "checkpoints"
+        announce("perceptual error: DSSIM", f"LPIPS needs {wanted}, none in {place}")
         return PerceptualError("dssim", dssim)
     announce("perceptual error: LPIPS", f"its weights are in {weights}")
     # torchmetrics carries LPIPS's own linear layers and asks torch's hub, which finds the file, for the backbone.

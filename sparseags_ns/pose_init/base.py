@@ -2,7 +2,7 @@
 
 An initialiser gets photo files as they lie on disk, neither masked nor cropped, because most need the background. It is
 a frozen dataclass; the fields that take part in comparisons, together with the photo files, determine its result, so
-that `cache.py` can file the result under a fingerprint of them.
+that `estimation.py` can file the result under a fingerprint of them.
 
 Frames: `world`, any similarity transform of the real one; the scene is normalised later.
 Units: pixels of the photo files; confidence from 0 to 1.

@@ -54,23 +54,18 @@ class FromFiles:
         found: dict[Path, Frame] = {}
         for frame in self.frames:
             path = find_image(frame.file_path, self.scene / self.pose_file.name, self.scene)
-            if path is None:
-                continue
             if path in found:
-                raise PoseFileError(
-                    self.pose_file, f"means the same photograph as view '{found[path].name}': {path}", frame.name
-                )
-            found[path] = frame
+                problem = f"means the same photograph as view '{found[path].name}': {path}"
+                raise PoseFileError(self.pose_file, problem, frame.name)
+            if path is not None:
+                found[path] = frame
         return found
 
     def require_photographs(self, present: Sequence[Path]) -> None:
         """Check that the photo files of the pose file's entries exist.
 
         Missing ones are only announced for a COLMAP model, which is seldom edited by hand and often covers more
-        photographs than are wanted.
-
-        Args:
-            present: the photo files of the scene.
+        photographs than are wanted. The scene's photo files are `present`.
 
         Raises:
             PoseFileError: some are missing; names them.
@@ -106,7 +101,12 @@ class FromFiles:
         frames = tuple(self.named_photographs.get(path) for path in photo_files)
         confidence = torch.tensor([0.0 if frame is None else 1.0 for frame in frames])
         if not self.pose_file.is_dir():
-            return InitialPoses(frames, confidence, self._named_points())
+            candidates = points_candidates(self.pose_file, self.scene)
+            found = next((path for path in candidates if path.is_file()), None)
+            if candidates and found is None:
+                # Scenes do without points.
+                warn(f"no points: there is no {candidates[0]}", f"'{POINTS_KEY}' in {self.pose_file} names it")
+            return InitialPoses(frames, confidence, found and read_points(found, self.pose_file))
         model = read_colmap_points(self.pose_file)
         if model is None:
             return InitialPoses(frames, confidence)
@@ -115,20 +115,9 @@ class FromFiles:
         points = PointCloud(model.positions, model.colors, point_confidence(model.track_lengths, model.errors_px))
         return InitialPoses(frames, confidence, points, pose_lr_scale)
 
-    def _named_points(self) -> PointCloud | None:
-        """Points of the PLY file that the pose file names; a missing one is only warned of, scenes do without."""
-        candidates = points_candidates(self.pose_file, self.scene)
-        found = next((path for path in candidates if path.is_file()), None)
-        if candidates and found is None:
-            warn(f"no points: there is no {candidates[0]}", f"'{POINTS_KEY}' in {self.pose_file} names it")
-        return None if found is None else read_points(found, self.pose_file)
-
 
 def read_points(path: Path, pose_file: Path) -> PointCloud:
     """Read a PLY file; points without colours are grey, points that are NaN or infinite are left out with a warning.
-
-    Args:
-        pose_file: the file that names it, for messages.
 
     Raises:
         PoseFileError: the file cannot be read or holds no points.
@@ -162,10 +151,8 @@ def read_points(path: Path, pose_file: Path) -> PointCloud:
 def find_pose_file(scene: Path, poses: Path | None) -> Path | None:
     """The file, or folder of a COLMAP model, to take the cameras from; None if there is none.
 
-    A choice that was made automatically is announced.
-
-    Args:
-        poses: the file that was asked for, relative to the working folder or else to the scene's; None to choose.
+    A file that was asked for, `poses`, is relative to the working folder or else to the scene's. Without it, a choice
+    is made and announced.
 
     Raises:
         PoseFileError: the file that was asked for does not exist.
@@ -179,8 +166,8 @@ def find_pose_file(scene: Path, poses: Path | None) -> Path | None:
     present += [name for name in MODEL_FOLDERS if is_colmap_model(scene / name)]
     if not present:
         return None
-    if len(present) == 1:
-        announce(f"poses: {present[0]}", f"the only pose file in {scene}")
-    else:
-        announce(f"poses: {present[0]}", f"it goes before {present[1]}; name a file to choose it instead")
+    why = f"the only pose file in {scene}"
+    if len(present) > 1:
+        why = f"it goes before {present[1]}; name a file to choose it instead"
+    announce(f"poses: {present[0]}", why)
     return scene / present[0]

@@ -1,22 +1,30 @@
-"""A scene on disk: its folder, its photo files, and their initial cameras, from a pose file or an initialiser."""
+"""A scene on disk: its folder, its photo files, and their initial cameras, from a pose file or an initialiser.
+
+Unregistered photographs get stand-in cameras, which stay untrusted until the outlier search registers them.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from sparseags_ns.console import announce, warn
-from sparseags_ns.formats.frame import PHOTO_ENDINGS, PHOTO_FOLDERS, Frame
-from sparseags_ns.pose_init.base import InitialPoses, PoseInitError
-from sparseags_ns.pose_init.cache import estimate_poses
-from sparseags_ns.pose_init.choice import PoseInitName
+from sparseags_ns.formats.frame import PHOTO_ENDINGS, PHOTO_FOLDERS, Frame, intrinsics_matrix
+from sparseags_ns.geometry import se3
+from sparseags_ns.geometry.alignment import AlignmentError, axes_meeting_point
+from sparseags_ns.pose_init.base import FOCAL_GUESS, MIN_REGISTERED, InitialPoses, PoseInitError
+from sparseags_ns.pose_init.estimation import PoseInitName, estimate_poses
 from sparseags_ns.pose_init.files import FromFiles, find_pose_file
-from sparseags_ns.preprocess.photo_files import list_photo_files, listed
+from sparseags_ns.preprocess.photo_files import list_photo_files, listed, read_photo_file
 from sparseags_ns.preprocess.posed_photo_files import PosedPhotoFile, posed_photo_file
 from sparseags_ns.preprocess.store import Store
-from sparseags_ns.scene.unregistered import UNREGISTERED, MissingPoses, stand_ins, with_stand_ins
 from sparseags_ns.views import PointCloud
 
 MIN_VIEWS = 2
@@ -27,6 +35,18 @@ MANY_VIEWS = 24
 """For more views it is announced that they take long."""
 MAX_VIEWS = 64
 """More views are refused."""
+
+MissingPoses = Literal["refuse", "leave-out", "search"]
+"""What happens to photographs without a pose in the pose file: the scene is refused, they are left out, or training
+searches for their poses."""
+
+UNREGISTERED = "unregistered"
+"""Key in `Frame.extra` of a stand-in camera."""
+
+_ADVICE = (
+    "they must show one scene that stands still, each with much in common with another; take more photographs "
+    "in between, give the poses in a file, or ask for another initialiser (pose-init = dust3r, features or id-pose)"
+)
 
 
 class SceneError(ValueError):
@@ -84,7 +104,8 @@ def find_unposed_scene(scene: Path) -> FoundScene:
     _require_folder(scene)
     paths = _find_photo_files(scene, ())
     _check_number(len(paths), scene)
-    files = tuple(posed_photo_file(path, frame, 0.0) for path, frame in zip(paths, stand_ins(paths), strict=True))
+    here = torch.eye(4, dtype=torch.float64)
+    files = tuple(posed_photo_file(path, _stand_in(path, here, FOCAL_GUESS), 0.0) for path in paths)
     return FoundScene(files, None, "none")
 
 
@@ -174,3 +195,67 @@ def _check_trust(paths: Sequence[Path], frames: Sequence[Frame | None], pose_fil
         )
     if untrusted:
         announce(f"not trusted: {listed(untrusted)}", f"'flag' is 0 in {pose_file}")
+
+
+def with_stand_ins(photo_files: Sequence[Path], initial: InitialPoses, source: str) -> InitialPoses:
+    """The initial poses with a stand-in for each missing camera.
+
+    A stand-in has the pose of the most confident camera and, unless EXIF tells the focal length, the median focal
+    length of the registered ones.
+
+    Args:
+        source: of the poses, for messages.
+
+    Raises:
+        PoseInitError: fewer than two photographs are registered, or their cameras do not look at one place.
+    """
+    missing = [path.name for path, frame in zip(photo_files, initial.frames, strict=True) if frame is None]
+    registered = f"{initial.num_registered} of the {len(photo_files)} photographs in {photo_files[0].parent}"
+    if initial.num_registered < MIN_REGISTERED:
+        raise PoseInitError(f"{source} could register {registered}: {_ADVICE}")
+    try:
+        axes_meeting_point(se3.inverse(torch.stack([f.T_camera_world for f in initial.frames if f is not None])))
+    except AlignmentError as error:
+        raise PoseInitError(f"{source} registered {registered}, but to no use ({error}): {_ADVICE}") from error
+    if not missing:
+        return initial
+    warn(
+        f"no pose from {source} for {listed(missing)}",
+        f"{len(missing)} of {len(photo_files)} photographs; they start untrusted, without a pose of their own",
+    )
+    relative_focal = _median_relative_focal(photo_files, initial)
+    surest = initial.frames[int(initial.confidence.argmax())]
+    assert surest is not None, "some photographs are registered, and only those have any confidence"
+    frames = tuple(
+        _stand_in(path, surest.T_camera_world, relative_focal) if frame is None else frame
+        for path, frame in zip(photo_files, initial.frames, strict=True)
+    )
+    return replace(initial, frames=frames)
+
+
+def _median_relative_focal(photo_files: Sequence[Path], initial: InitialPoses) -> float:
+    """Median focal length of the registered photographs, in longer sides."""
+    relative_focals = []
+    for path, frame in zip(photo_files, initial.frames, strict=True):
+        if frame is not None:
+            size = read_photo_file(path).upright_size
+            width, height = frame.width or size[0], frame.height or size[1]
+            relative_focals.append((frame.intrinsics[0] + frame.intrinsics[1]) / 2 / max(width, height))
+    return float(torch.tensor(relative_focals).median())
+
+
+def _stand_in(path: Path, T_camera_world: Float[Tensor, "4 4"], relative_focal: float) -> Frame:
+    """A camera with the focal length from EXIF, else of `relative_focal` longer sides."""
+    photo_file = read_photo_file(path)
+    width, height = photo_file.upright_size
+    focal = photo_file.focal_px or max(width, height) * relative_focal
+    return Frame(
+        name=path.stem,
+        file_path=path.name,
+        T_camera_world=T_camera_world,
+        K=intrinsics_matrix(focal, focal, width / 2, height / 2),
+        width=width,
+        height=height,
+        trusted=False,
+        extra={UNREGISTERED: True},
+    )

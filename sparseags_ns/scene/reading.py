@@ -35,10 +35,9 @@ from sparseags_ns.preprocess.posed_photo_files import (
     shared_focal_scales,
 )
 from sparseags_ns.preprocess.read_photos import read_photos
-from sparseags_ns.preprocess.store import Store, store_of
+from sparseags_ns.preprocess.store import store_of
 from sparseags_ns.preprocess.video import photographs_folder
-from sparseags_ns.scene.finding import FoundScene, find_scene, find_unposed_scene
-from sparseags_ns.scene.unregistered import UNREGISTERED, MissingPoses
+from sparseags_ns.scene.finding import UNREGISTERED, MissingPoses, find_scene, find_unposed_scene
 from sparseags_ns.views import Views
 
 MIN_RESOLUTION = 16
@@ -96,19 +95,6 @@ class ReadScene:
     mask_plan: MaskPlan
 
 
-def read_views(
-    data: Path,
-    *,
-    poses: Path | None = None,
-    resolution: int = 256,
-    masks: Masks = "auto",
-    missing_poses: MissingPoses = "refuse",
-) -> Views:
-    """The views of a scene, see `read_scene`."""
-    options = ReadingOptions(poses=poses, resolution=resolution, masks=masks, missing_poses=missing_poses)
-    return read_scene(data, options).views
-
-
 def read_scene(data: Path, options: ReadingOptions | None = None) -> ReadScene:
     """Read the photographs of a scene, with their masks and initial cameras, each given or computed.
 
@@ -123,12 +109,7 @@ def read_scene(data: Path, options: ReadingOptions | None = None) -> ReadScene:
     Raises:
         ValueError: the input cannot be used (SceneError, PoseFileError, PhotoError, PoseInitError, StoreError).
     """
-    options = options or ReadingOptions()
-    scene, store = _open(data, options)
-    found = find_scene(
-        scene, options.poses, options.missing_poses, options.pose_init, store, pose_weights=options.pose_weights
-    )
-    return _read(scene, store, found, options)
+    return _read(data, options or ReadingOptions(), posed=True)
 
 
 def read_unposed_scene(data: Path, options: ReadingOptions) -> ReadScene:
@@ -140,21 +121,22 @@ def read_unposed_scene(data: Path, options: ReadingOptions) -> ReadScene:
     Raises:
         ValueError: the photographs or masks cannot be used (SceneError, PhotoError, StoreError).
     """
-    scene, store = _open(data, options)
-    return _read(scene, store, find_unposed_scene(scene), options)
+    return _read(data, options, posed=False)
 
 
-def _open(data: Path, options: ReadingOptions) -> tuple[Path, Store]:
-    """The folder of the photographs, or of the key frames of a video, and the scene's store."""
+def _read(data: Path, options: ReadingOptions, posed: bool) -> ReadScene:
+    """Find the photo files of a scene or the key frames of a video, with or without cameras, and read them."""
     if options.resolution < MIN_RESOLUTION:
         raise ValueError(f"resolution must be at least {MIN_RESOLUTION} pixels, is {options.resolution}")
     scene = Path(data).expanduser()
     store = store_of(scene, options.cache_dir)
-    return photographs_folder(scene, store, options.num_frames), store
-
-
-def _read(scene: Path, store: Store, found: FoundScene, options: ReadingOptions) -> ReadScene:
-    """Masks and photos of the files that were found."""
+    scene = photographs_folder(scene, store, options.num_frames)
+    if posed:
+        found = find_scene(
+            scene, options.poses, options.missing_poses, options.pose_init, store, pose_weights=options.pose_weights
+        )
+    else:
+        found = find_unposed_scene(scene)
     files = found.files
     masks = plan_masks(
         [file.photo_file for file in files], scene / MASKS_FOLDER, store, options.masks, options.masks_drop

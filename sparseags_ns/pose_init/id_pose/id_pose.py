@@ -17,9 +17,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import combinations
+from itertools import combinations, permutations
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -30,7 +30,7 @@ from sparseags_ns.guidance.choice import choose_guidance, find_base, find_six_do
 from sparseags_ns.guidance.loading import BASE_NAMES, SIX_DOF_FILE
 from sparseags_ns.guidance.zero123 import Zero123, Zero123Options
 from sparseags_ns.pose_init.base import InitialPoses, PoseInitError, PoseRequest, stored_arrays
-from sparseags_ns.pose_init.id_pose.noise_error import RADIUS, NoiseError, NoiseSamples, PoseError
+from sparseags_ns.pose_init.id_pose.noise_error import RADIUS, NoiseError, PoseError
 from sparseags_ns.pose_init.id_pose.object_images import photograph_camera, read_objects
 from sparseags_ns.pose_init.id_pose.search import Candidates, SearchSettings, pair_errors, probe, refine, select
 from sparseags_ns.preprocess.store import Store, fingerprint
@@ -47,6 +47,7 @@ class IdPose:
     name: ClassVar[str] = "id-pose"
     automatic: ClassVar[bool] = False
     uses_masks: ClassVar[bool] = True
+    details: ClassVar[str] = "inverting the Zero123 prior"
 
     store: Store = field(compare=False, repr=False)
     """Where intermediate results are kept."""
@@ -75,11 +76,6 @@ class IdPose:
         weights = automatic if request.weights == "auto" else request.weights
         return IdPose(request.store, request.scene, weights, request.masks_fingerprint)
 
-    @property
-    def details(self) -> str:
-        """See `PoseInit`."""
-        return "inverting the Zero123 prior"
-
     def estimate(self, photo_files: Sequence[Path]) -> InitialPoses:
         """Cameras of all photo files around the object; the world's origin is in its middle, +y is up."""
         model = self._model()
@@ -96,17 +92,15 @@ class IdPose:
     ) -> tuple[Float[Tensor, "views 4"], Float[Tensor, " views"]]:
         """Poses of the photographs and the confidence in them.
 
-        Args:
-            prints: fingerprint of each photograph and all settings, to file intermediate results under.
+        Intermediate results are filed under `prints`, the fingerprint of each photograph and all settings.
         """
-        count = len(prints)
         reference, candidates = self._probe(error, prints)
         choice = self._select(error, candidates, prints)
         poses = torch.stack([reference, *(one.poses[k] for one, k in zip(candidates, choice, strict=True))])
-        pairs = [(i, j) for i in range(count) for j in range(count) if i != j]
-        steps, batch = self.settings.steps * (count - 1), self.settings.batch
+        pairs = list(permutations(range(len(prints)), 2))
+        steps, batch = self.settings.steps * (len(prints) - 1), self.settings.batch
         with progress("id-pose: refinement", steps) as step:
-            photographs = torch.arange(count)
+            photographs = torch.arange(len(prints))
             poses = refine(error, photographs, poses, pairs, self.settings, steps=steps, batch=batch, on_step=step)
         return poses, pose_confidence(candidates, choice)
 
@@ -129,8 +123,8 @@ class IdPose:
                 found = []
                 for other in range(1, len(prints)):
                     name = f"{FOLDER}/probe-{prints[0]}-{prints[other]}-{elevation:g}.npz"
-                    compute = partial(_candidates, error, other, reference, self.settings)
-                    arrays = stored_arrays(self.store, name, compute)
+                    compute = partial(probe, error, other, reference, self.settings)
+                    arrays = stored_arrays(self.store, name, lambda compute=compute: vars(compute()))
                     poses, errors = torch.from_numpy(arrays["poses"]), torch.from_numpy(arrays["errors"])
                     found.append(Candidates(poses, errors, float(arrays["typical"])))
                     step()
@@ -147,28 +141,13 @@ class IdPose:
             for i, j in pairs:
                 # The candidates of a pair depend on the reference too, the first of all prints.
                 name = f"{FOLDER}/pair-{fingerprint(*prints)}-{prints[i + 1]}-{prints[j + 1]}.npz"
-                compute = partial(_pair_table, error, (i + 1, j + 1), found[i].poses, found[j].poses, samples)
-                tables[i, j] = torch.from_numpy(stored_arrays(self.store, name, compute)["errors"])
+                one, other = found[i].poses, found[j].poses
+                every = one.repeat_interleave(len(other), 0), other.repeat(len(one), 1)
+                compute = partial(pair_errors, error, (i + 1, j + 1), *every, samples)
+                arrays = stored_arrays(self.store, name, lambda compute=compute: {"errors": compute()})
+                tables[i, j] = torch.from_numpy(arrays["errors"]).view(len(one), len(other))
                 step()
         return select([one.errors for one in found], tables)
-
-
-def _candidates(
-    error: PoseError, other: int, reference: Float[Tensor, " 4"], settings: SearchSettings
-) -> dict[str, Any]:
-    return vars(probe(error, other, reference, settings))
-
-
-def _pair_table(
-    error: PoseError,
-    photographs: tuple[int, int],
-    one: Float[Tensor, "one 4"],
-    other: Float[Tensor, "other 4"],
-    samples: NoiseSamples,
-) -> dict[str, Float[Tensor, "one other"]]:
-    """Errors of two photographs for all pairs of their candidates."""
-    first, second = one.repeat_interleave(len(other), 0), other.repeat(len(one), 1)
-    return {"errors": pair_errors(error, photographs, first, second, samples).view(len(one), len(other))}
 
 
 def pose_confidence(candidates: Sequence[Candidates], choice: Sequence[int]) -> Float[Tensor, " views"]:

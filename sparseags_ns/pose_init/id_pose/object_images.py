@@ -57,11 +57,7 @@ class ObjectImage:
 
 
 def read_objects(photographs: Sequence[Path], scene: Path, store: Store, side: int) -> list[ObjectImage]:
-    """Cut the objects out of the photographs.
-
-    Args:
-        scene: folder that may hold `masks/`.
-        side: side of the crops in pixels.
+    """Cut the objects out of the photographs of a scene that may hold `masks/`; `side` is that of the crops in pixels.
 
     Raises:
         PoseInitError: there are no masks, and none can be estimated.
@@ -77,19 +73,15 @@ def read_objects(photographs: Sequence[Path], scene: Path, store: Store, side: i
 
 
 def photograph_camera(crop: ObjectImage, pose: Float[Tensor, " 4"], mean_focal: float) -> Frame:
-    """The photograph's camera, from the pose of a camera that looks at the object.
+    """The photograph's camera, from the pose (as in `noise_error.py`) of a camera that looks at the object.
 
-    Args:
-        pose: azimuth, elevation, distance, roll, as in `noise_error.py`.
-        mean_focal: mean `relative_focal` of all photographs.
+    `mean_focal` is the mean `relative_focal` of all photographs.
     """
     azimuth, elevation, radius, roll = pose.double()
-    distance = radius * crop.relative_focal / mean_focal
-    T_crop_world = orbit(azimuth, elevation, distance, roll_deg=roll)
+    T_crop_world = orbit(azimuth, elevation, radius * crop.relative_focal / mean_focal, roll_deg=roll)
     T_camera_crop = torch.eye(4, dtype=torch.float64)
     T_camera_crop[:3, :3] = rotation_to(middle_ray(crop.K_crop, crop.image.shape[1]))
-    width, height = crop.size
-    return Frame(crop.path.stem, crop.path.name, T_camera_crop @ T_crop_world, crop.K, width, height)
+    return Frame(crop.path.stem, crop.path.name, T_camera_crop @ T_crop_world, crop.K, *crop.size)
 
 
 def middle_ray(K_crop: Float[Tensor, "3 3"], side: int) -> Float[Tensor, " 3"]:
@@ -100,14 +92,12 @@ def middle_ray(K_crop: Float[Tensor, "3 3"], side: int) -> Float[Tensor, " 3"]:
 
 def rotation_to(ray: Float[Tensor, " 3"]) -> Float[Tensor, "3 3"]:
     """Rotation by the smallest angle that takes the optical axis to a unit ray in front of the camera."""
-    optical_axis = torch.zeros_like(ray)
-    optical_axis[2] = 1.0
+    optical_axis = ray.new_tensor([0.0, 0.0, 1.0])
     # The cross product points along the axis of rotation; its length is the sine of the angle.
     cross = torch.linalg.cross(optical_axis, ray)
     sine = cross.norm()
     angle = torch.atan2(sine, ray[2])
-    tangent = torch.cat([torch.zeros_like(cross), cross * (angle / sine if sine > 0 else 0.0)])
-    return se3.exp(tangent)[:3, :3]
+    return se3.exp(torch.cat([torch.zeros_like(cross), cross * (angle / sine if sine > 0 else 0.0)]))[:3, :3]
 
 
 def _read_object(photo_file: PhotoFile, plan: MaskPlan, side: int) -> ObjectImage:

@@ -125,19 +125,15 @@ def select(
 
     Coordinate descent, which ends in a local minimum; it is therefore started from every candidate of every photograph.
     """
-    best: tuple[float, list[int]] | None = None
-    for first in range(len(single)):
-        for candidate in range(len(single[first])):
-            choice = [int(errors.argmin()) for errors in single]
-            choice[first] = candidate
-            choice = _descend(choice, first, single, pairs)
-            cost = sum(float(errors[k]) for errors, k in zip(single, choice, strict=True)) + sum(
-                float(table[choice[i], choice[j]]) for (i, j), table in pairs.items()
-            )
-            if best is None or cost < best[0]:
-                best = cost, choice
-    assert best is not None, "there is at least one photograph besides the reference"
-    return best[1]
+
+    def cost(choice: list[int]) -> float:
+        alone = sum(float(errors[k]) for errors, k in zip(single, choice, strict=True))
+        return alone + sum(float(table[choice[i], choice[j]]) for (i, j), table in pairs.items())
+
+    best = [int(errors.argmin()) for errors in single]
+    starts = [(row, candidate) for row, errors in enumerate(single) for candidate in range(len(errors))]
+    ends = [_descend([*best[:row], start, *best[row + 1 :]], row, single, pairs) for row, start in starts]
+    return min(ends, key=cost)
 
 
 def refine(

@@ -51,8 +51,7 @@ _HALF_MAX = 60000.0
 """Limit of stored predictions, a little below the largest number of 16 bits (65504)."""
 
 Prediction = dict[str, Tensor]
-"""Prediction for one ordered pair, by `_NAMES`: points of both images in the first one's camera, and confidences from
-1."""
+"""Prediction for one ordered pair, by `_NAMES`: both images' points in the first camera, and confidences from 1."""
 
 
 @dataclass(frozen=True)
@@ -146,11 +145,9 @@ class Dust3r:
             inference = package_module("inference").inference
             out = inference(pairs, self._network, self._device.type, batch_size=2, verbose=False)
         one, other = out["pred1"], out["pred2"]
-        arrays = {}
-        for k, direction in enumerate(("forth", "back")):
-            parts = one["pts3d"][k], one["conf"][k], other["pts3d_in_other_view"][k], other["conf"][k]
-            arrays |= {f"{direction}_{name}": part for name, part in zip(_NAMES, parts, strict=True)}
-        return arrays
+        parts = one["pts3d"], one["conf"], other["pts3d_in_other_view"], other["conf"]
+        both = dict(zip(_NAMES, parts, strict=True))
+        return {f"{way}_{name}": part[k] for k, way in enumerate(("forth", "back")) for name, part in both.items()}
 
     def _align(self, predictions: dict[tuple[int, int], Prediction]) -> Any:
         """The package's scene of all pairs, aligned.
@@ -164,7 +161,15 @@ class Dust3r:
             torch.manual_seed(self.seed)
             cv2.setRNGSeed(self.seed)
             mode = cloud.GlobalAlignerMode.PointCloudOptimizer
-            scene = cloud.global_aligner(_as_output(predictions), self._device.type, mode=mode, verbose=False)
+            # The form in which the package's own inference returns predictions.
+            points, conf, other_points, other_conf = ([one[name] for one in predictions.values()] for name in _NAMES)
+            output = {
+                "view1": {"idx": [pair[0] for pair in predictions]},
+                "view2": {"idx": [pair[1] for pair in predictions]},
+                "pred1": {"pts3d": points, "conf": conf},
+                "pred2": {"pts3d_in_other_view": other_points, "conf": other_conf},
+            }
+            scene = cloud.global_aligner(output, self._device.type, mode=mode, verbose=False)
             scene.compute_global_alignment(init="mst", niter=0)
             parameters = [parameter for parameter in scene.parameters() if parameter.requires_grad]
             optimizer = torch.optim.Adam(parameters, lr=self.lr, betas=(0.9, 0.9))
@@ -211,17 +216,6 @@ def pose_confidence(predictions: dict[tuple[int, int], Prediction], count: int) 
     return confidence
 
 
-def _as_output(predictions: dict[tuple[int, int], Prediction]) -> dict[str, dict[str, list[Any]]]:
-    """Predictions in the form in which the package's own inference returns them."""
-    points, conf, other_points, other_conf = ([one[name] for one in predictions.values()] for name in _NAMES)
-    return {
-        "view1": {"idx": [pair[0] for pair in predictions]},
-        "view2": {"idx": [pair[1] for pair in predictions]},
-        "pred1": {"pts3d": points, "conf": conf},
-        "pred2": {"pts3d_in_other_view": other_points, "conf": other_conf},
-    }
-
-
 @torch.no_grad()
 def _frame(scene: Any, index: int, image: FittedImage, path: Path) -> Frame | None:
     """The camera of a photo file; None where the alignment did not converge to a valid one."""
@@ -230,20 +224,14 @@ def _frame(scene: Any, index: int, image: FittedImage, path: Path) -> Frame | No
     cx, cy = (float(coordinate) for coordinate in scene.get_principal_points()[index])
     if not (T_world_camera.isfinite().all() and math.isfinite(focal) and focal > 0):
         return None
-    return Frame(
-        name=path.stem,
-        file_path=path.name,
-        T_camera_world=se3.inverse(T_world_camera),
-        K=image.fitting.full_intrinsics(focal, (cx, cy)),
-        width=image.fitting.full[0],
-        height=image.fitting.full[1],
-    )
+    K = image.fitting.full_intrinsics(focal, (cx, cy))
+    return Frame(path.stem, path.name, se3.inverse(T_world_camera), K, *image.fitting.full)
 
 
 @contextmanager
 def _without_warnings() -> Iterator[None]:
     """Silence the package's warnings of functions that newer versions of torch have renamed."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        warnings.simplefilter("ignore", UserWarning)
+        for category in (FutureWarning, UserWarning):
+            warnings.simplefilter("ignore", category)
         yield

@@ -42,19 +42,8 @@ class Fitting:
     box: tuple[int, int, int, int]
     """left, top, right, bottom of the crop in scaled pixels."""
 
-    @property
-    def size(self) -> tuple[int, int]:
-        """(width, height) of the network's input."""
-        left, top, right, bottom = self.box
-        return right - left, bottom - top
-
     def full_intrinsics(self, focal: float, center: tuple[float, float]) -> Float[Tensor, "3 3"]:
-        """K of the photograph from DUSt3R's intrinsics of the fitted image.
-
-        Args:
-            focal: in fitted pixels.
-            center: principal point as DUSt3R has it, from the middle of the first fitted pixel.
-        """
+        """K of the photograph from DUSt3R's of the fitted image, whose center is from the middle of the first pixel."""
         across, down = (full / scaled for full, scaled in zip(self.full, self.scaled, strict=True))
         # Half a pixel leads from the middle of the first pixel to its corner.
         cx, cy = (corner + coordinate + 0.5 for corner, coordinate in zip(self.box[:2], center, strict=True))
@@ -81,11 +70,9 @@ class FittedImage:
 
 
 def fitting(full: tuple[int, int], size: int) -> Fitting:
-    """The package's rule for a photograph of this size.
+    """The package's rule for a photograph of (width, height) pixels.
 
-    Args:
-        full: (width, height) in pixels.
-        size: longer side of the images that the checkpoint was trained on, 512 or 224.
+    The size is the longer side of the images that the checkpoint was trained on, 512 or 224.
     """
     longer = round(size * max(full) / min(full)) if size == SMALL else size
     scaled = tuple(round(side * longer / max(full)) for side in full)
@@ -105,7 +92,6 @@ def read_fitted(path: Path, size: int) -> FittedImage:
     photo = read_pixels(path, max_px=_READ_PER_SIZE * size)
     how = fitting(photo.full_size, size)
     pixels = Image.fromarray((photo.rgb.numpy() * 255).round().astype(np.uint8))
-    shrinks = max(photo.size) > max(how.scaled)
-    kind = Image.Resampling.LANCZOS if shrinks else Image.Resampling.BICUBIC
+    kind = Image.Resampling.LANCZOS if max(photo.size) > max(how.scaled) else Image.Resampling.BICUBIC
     image = pixels.resize(how.scaled, kind).crop(how.box)
     return FittedImage(how, torch.from_numpy(np.array(image, dtype=np.float32)) / 255.0)

@@ -11,8 +11,7 @@ import argparse
 import ast
 import sys
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from importlib import import_module
 from importlib.util import find_spec
 from io import StringIO
@@ -48,33 +47,37 @@ def missing_package() -> str | None:
     absent = [name for name in REQUIRED if find_spec(name) is None]
     if _root() is None:
         absent = ["dust3r", *absent]
-    if not absent:
-        return None
-    return (
-        f"not installed: {', '.join(absent)}; install with {INSTALL} (or put a clone of github.com/naver/dust3r, with "
-        "its submodule croco, on PYTHONPATH)"
-    )
+    clone = "put a clone of github.com/naver/dust3r, with its submodule croco, on PYTHONPATH"
+    return f"not installed: {', '.join(absent)}; install with {INSTALL} (or {clone})" if absent else None
 
 
 def find_weights(wanted: str) -> Path | None:
     """A checkpoint: a file, or a folder as the model hub has it; None where it is not on this machine.
 
-    Args:
-        wanted: a path, the name of a checkpoint, or `auto` for the first of the authors' that is here.
+    Wanted is a path, the name of a checkpoint, or `auto` for the first of the authors' that is here.
     """
     path = Path(wanted).expanduser()
     if path.is_file() or _is_folder(path):
         return path
-    names = CHECKPOINTS if wanted == "auto" else (path.name.removesuffix(".pth"),)
-    return next((found for name in names if (found := _in_caches(name)) is not None), None)
+    folders = Path("checkpoints"), Path.home() / ".cache/sparseags_ns", Path(torch.hub.get_dir()) / "checkpoints"
+    for name in CHECKPOINTS if wanted == "auto" else (path.name.removesuffix(".pth"),):
+        for folder in folders:
+            if (folder / f"{name}.pth").is_file():
+                return folder / f"{name}.pth"
+            if _is_folder(folder / name):
+                return folder / name
+        in_hub = _in_hub(name)
+        if in_hub is not None:
+            return in_hub
+    return None
 
 
 def missing_weights(wanted: str) -> str | None:
     """Weights to fetch, and how; None where they are on this machine."""
     if find_weights(wanted) is not None:
         return None
-    what = "no DUSt3R weights" if wanted == "auto" else f"no DUSt3R weights '{wanted}'"
-    return f"{what} on this machine; fetch them with {FETCH}"
+    named = "" if wanted == "auto" else f" '{wanted}'"
+    return f"no DUSt3R weights{named} on this machine; fetch them with {FETCH}"
 
 
 def package_module(name: str) -> Any:
@@ -86,12 +89,18 @@ def package_module(name: str) -> Any:
     root = _root()
     if root is None:
         raise PoseInitError(f"dust3r cannot work: {missing_package()}")
+    # The package is to use its RoPE in plain torch: the compiled one is bound to one libtorch and fails on CPUs, and
+    # makes inference on a GPU only a few percent faster. It would be found as a top-level module, since the package
+    # puts a folder of its own on the path; None in `sys.modules` makes its import fail, which the package prints.
+    sys.modules.setdefault(_COMPILED_ROPE, None)  # pyright: ignore[reportArgumentType]
     try:
-        # The package prints that it found no compiled RoPE, which is intended here.
-        with _without_compiled_rope(), redirect_stdout(StringIO()):
+        with redirect_stdout(StringIO()):
             return import_module(f"{root}.{name}")
     except ImportError as error:
         raise PoseInitError(f"the package {root} is incomplete: {error}; install with {INSTALL}") from error
+    finally:
+        if sys.modules.get(_COMPILED_ROPE, "") is None:
+            del sys.modules[_COMPILED_ROPE]
 
 
 def load_network(weights: Path) -> Any:
@@ -100,9 +109,8 @@ def load_network(weights: Path) -> Any:
     Raises:
         PoseInitError: the file is damaged, or holds another network.
     """
-    network_class = getattr(package_module("model"), _CLASS)
-    is_folder = weights.is_dir()
-    network = network_class.from_pretrained(str(weights)) if is_folder else _from_checkpoint(network_class, weights)
+    kind = getattr(package_module("model"), _CLASS)
+    network = kind.from_pretrained(str(weights)) if weights.is_dir() else _from_checkpoint(kind, weights)
     return network.eval().requires_grad_(False)
 
 
@@ -128,13 +136,20 @@ def constructor_arguments(call: str, weights: Path) -> dict[str, Any]:
 
 def _from_checkpoint(network_class: Any, weights: Path) -> Any:
     """The network of a `.pth` file, whose `args.model` is the constructor's call and whose `model` is the state."""
-    content = _read(weights)
-    settings = getattr(content.get("args"), "model", None) if isinstance(content, dict) else None
-    state = content.get("model") if isinstance(content, dict) else None
+    zipped = zipfile.is_zipfile(weights)
+    foreign = torch.serialization.get_unsafe_globals_in_checkpoint(weights) if zipped else []
+    allowed: list[Any] = [(_Inert, name) for name in foreign if name != "argparse.Namespace"]
+    try:
+        # Objects of other programs are replaced by `_Inert`, so that none of their code runs.
+        with torch.serialization.safe_globals([argparse.Namespace, *allowed]):
+            content = torch.load(weights, map_location="cpu", weights_only=True, mmap=zipped)
+    except Exception as error:
+        raise PoseInitError(f"{weights} is damaged or no checkpoint of DUSt3R; fetch it with {FETCH}") from error
+    parts = content if isinstance(content, dict) else {}
+    settings, state = getattr(parts.get("args"), "model", None), parts.get("model")
     if not isinstance(settings, str) or not isinstance(state, dict):
-        raise PoseInitError(
-            f"{weights} is no checkpoint of DUSt3R: it has no 'args' and 'model'; fetch it with {FETCH}"
-        )
+        problem = "is no checkpoint of DUSt3R: it has no 'args' and 'model'"
+        raise PoseInitError(f"{weights} {problem}; fetch it with {FETCH}")
     network = network_class(**constructor_arguments(settings, weights))
     try:
         missing = network.load_state_dict(state, strict=False).missing_keys
@@ -156,18 +171,6 @@ class _Inert:
     def __setstate__(self, _: object) -> None: ...
 
 
-def _read(weights: Path) -> Any:
-    """Content of a pickle; objects of other programs are replaced by `_Inert`, so that none of their code runs."""
-    zipped = zipfile.is_zipfile(weights)
-    foreign = torch.serialization.get_unsafe_globals_in_checkpoint(weights) if zipped else []
-    allowed: list[Any] = [(_Inert, name) for name in foreign if name != "argparse.Namespace"]
-    try:
-        with torch.serialization.safe_globals([argparse.Namespace, *allowed]):
-            return torch.load(weights, map_location="cpu", weights_only=True, mmap=zipped)
-    except Exception as error:
-        raise PoseInitError(f"{weights} is damaged or no checkpoint of DUSt3R; fetch it with {FETCH}") from error
-
-
 def _literal(node: ast.expr) -> Any:
     """Value of a literal; `inf` and `float(...)` are allowed too."""
     if isinstance(node, ast.Name) and node.id == "inf":
@@ -183,37 +186,8 @@ def _literal(node: ast.expr) -> Any:
 
 def _root() -> str | None:
     """Name of the first of `PACKAGES` that is installed."""
-    for name in PACKAGES:
-        spec = find_spec(name)
-        # A folder that happens to have the name, such as a clone in the working folder, is a namespace without origin.
-        if spec is not None and spec.origin is not None:
-            return name
-    return None
-
-
-@contextmanager
-def _without_compiled_rope() -> Iterator[None]:
-    """Have the package use its RoPE in plain torch: the compiled one is bound to one libtorch and fails on CPUs.
-
-    Without it, inference takes a few percent longer on a GPU. The compiled one would be found as a top-level module,
-    since the package puts a folder of its own on the path; None in `sys.modules` makes its import fail.
-    """
-    sys.modules.setdefault(_COMPILED_ROPE, None)  # pyright: ignore[reportArgumentType]
-    try:
-        yield
-    finally:
-        if sys.modules.get(_COMPILED_ROPE, "") is None:
-            del sys.modules[_COMPILED_ROPE]
-
-
-def _in_caches(name: str) -> Path | None:
-    """A checkpoint of that name in this project's, torch's or the model hub's folders."""
-    for folder in (Path("checkpoints"), Path.home() / ".cache/sparseags_ns", Path(torch.hub.get_dir()) / "checkpoints"):
-        if (folder / f"{name}.pth").is_file():
-            return folder / f"{name}.pth"
-        if _is_folder(folder / name):
-            return folder / name
-    return _in_hub(name)
+    # A folder that happens to have the name, such as a clone in the working folder, is a namespace without origin.
+    return next((name for name in PACKAGES if getattr(find_spec(name), "origin", None) is not None), None)
 
 
 def _in_hub(name: str) -> Path | None:

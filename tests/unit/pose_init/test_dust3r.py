@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from sparseags_ns.pose_init.base import InitialPoses, PoseInitError, PoseRequest
-from sparseags_ns.pose_init.choice import choose_initialiser
+from sparseags_ns.pose_init.estimation import choose_initialiser
 from sparseags_ns.pose_init.networks import dust3r, dust3r_package
 from sparseags_ns.pose_init.networks.dust3r import Dust3r, pose_confidence
 from sparseags_ns.pose_init.networks.dust3r_images import FittedImage, fitting, read_fitted
@@ -50,7 +50,8 @@ def test_photographs_are_fitted_by_the_rule_of_dust3r(
 ) -> None:
     how = fitting(full, size)
     assert (how.scaled, how.box) == (scaled, box)
-    assert size == 224 or (how.size[0] % 16, how.size[1] % 16) == (0, 0)
+    left, top, right, bottom = how.box
+    assert size == 224 or ((right - left) % 16, (bottom - top) % 16) == (0, 0)
 
 
 def test_intrinsics_come_back_to_the_photograph_exactly() -> None:
@@ -115,7 +116,7 @@ def test_auto_takes_dust3r_where_package_and_weights_are_here_and_announces_it(
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "package and weights are here" in said
     file.unlink()
-    monkeypatch.setattr("sparseags_ns.pose_init.choice.Features.missing", staticmethod(lambda request: None))
+    monkeypatch.setattr("sparseags_ns.pose_init.estimation.Features.missing", staticmethod(lambda request: None))
     assert choose_initialiser("auto", request(empty_caches)).name == "features"
     assert "not by dust3r: no DUSt3R weights on this machine)" in capsys.readouterr().err
 

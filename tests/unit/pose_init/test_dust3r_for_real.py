@@ -114,7 +114,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
         colours = corner(view, SCALES[view])[1]
         Image.fromarray((colours * 255).round().byte().numpy()).save(path)
     images = [read_fitted(path, 64) for path in paths]
-    assert {image.fitting.size for image in images} == {(WIDTH, HEIGHT)}
+    assert {image.rgb.shape for image in images} == {(HEIGHT, WIDTH, 3)}
     inputs = torch.cat([image.as_view(0)["img"] for image in images])
     with torch.random.fork_rng(devices=[]):
         network = trained_network(inputs, torch.stack([corner(view, 1)[0] for view in range(3)]))

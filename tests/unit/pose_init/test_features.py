@@ -25,8 +25,8 @@ from sparseags_ns.pose_init.features.features import Features, missing_packages
 from sparseags_ns.pose_init.features.mapping import VIRTUAL_PX, Shot, map_shots
 from sparseags_ns.pose_init.features.matching import KeyPoints, MatchingSettings, ScoredMatches, pairs_to_match
 from sparseags_ns.preprocess.store import Store
+from sparseags_ns.scene.finding import UNREGISTERED, with_stand_ins
 from sparseags_ns.scene.reading import ReadingOptions, read_scene
-from sparseags_ns.scene.unregistered import UNREGISTERED, with_stand_ins
 
 FOCAL = 1100.0
 SIZE = (800, 600)

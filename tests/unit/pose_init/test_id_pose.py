@@ -27,7 +27,7 @@ from sparseags_ns.guidance.embeddings import NUMBERS, Embedding
 from sparseags_ns.guidance.networks import Networks, build
 from sparseags_ns.guidance.zero123 import Zero123, Zero123Options
 from sparseags_ns.pose_init.base import PoseInitError, PoseRequest
-from sparseags_ns.pose_init.choice import choose_initialiser
+from sparseags_ns.pose_init.estimation import choose_initialiser
 from sparseags_ns.pose_init.id_pose import id_pose
 from sparseags_ns.pose_init.id_pose.id_pose import IdPose, pose_confidence
 from sparseags_ns.pose_init.id_pose.noise_error import (

@@ -86,6 +86,8 @@ def use_initialiser(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Sequ
     """`use_initialiser(function)`: whatever initialiser is asked for, poses come from `function(photo_files)`."""
 
     def use(function: Callable[[Sequence[Path]], InitialPoses]) -> None:
-        monkeypatch.setattr("sparseags_ns.pose_init.cache.choose_initialiser", lambda *_: FakeInitialiser(function))
+        monkeypatch.setattr(
+            "sparseags_ns.pose_init.estimation.choose_initialiser", lambda *_: FakeInitialiser(function)
+        )
 
     return use

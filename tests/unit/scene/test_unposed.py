@@ -71,7 +71,7 @@ def test_cached_poses_need_no_initialiser(plain: Path, monkeypatch: pytest.Monke
     def uninstalled(*_: object) -> None:
         raise PoseInitError("nothing is installed")
 
-    monkeypatch.setattr("sparseags_ns.pose_init.cache.choose_initialiser", uninstalled)
+    monkeypatch.setattr("sparseags_ns.pose_init.estimation.choose_initialiser", uninstalled)
     again = read_scene(plain, ReadingOptions(resolution=SIZE)).views
     assert torch.equal(first.cameras.T_camera_world, again.cameras.T_camera_world) and again.unposed == (3,)
     with pytest.raises(PoseInitError):

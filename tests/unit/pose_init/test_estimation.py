@@ -14,7 +14,7 @@ from PIL import Image
 from sparseags_ns.formats.frame import Distortion, Frame, intrinsics_matrix
 from sparseags_ns.geometry.cameras import orbit
 from sparseags_ns.pose_init.base import InitialPoses, PoseInitError, PoseRequest
-from sparseags_ns.pose_init.cache import cache_key, estimate_or_load, estimate_poses
+from sparseags_ns.pose_init.estimation import cache_key, estimate_or_load, estimate_poses
 from sparseags_ns.preprocess import store as store_module
 from sparseags_ns.preprocess.store import Store, StoreError, fingerprint, store_of
 from sparseags_ns.views import PointCloud
@@ -77,7 +77,7 @@ def choose(monkeypatch: pytest.MonkeyPatch) -> Callable[[Fake | None], None]:
                 raise PoseInitError("not installed")
             return initialiser
 
-        monkeypatch.setattr("sparseags_ns.pose_init.cache.choose_initialiser", choose_initialiser)
+        monkeypatch.setattr("sparseags_ns.pose_init.estimation.choose_initialiser", choose_initialiser)
 
     return choose
 

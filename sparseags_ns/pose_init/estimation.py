@@ -1,4 +1,4 @@
-"""Estimated initial poses, kept on disk: an unchanged set of photographs is never estimated twice.
+"""Choice of the initialiser for photographs without cameras, and its results on disk: none is estimated twice.
 
 Two files lie in the store for each result. `poses-NAME-KEY.json` (with its points in a `.npz`) holds the result; its
 key is a fingerprint of the initialiser's fields, the package's version, and the names and bytes of all photo files.
@@ -13,21 +13,39 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import torch
 
 from sparseags_ns.console import announce, warn
+from sparseags_ns.formats.colmap import MODEL_FOLDERS
 from sparseags_ns.formats.frame import Distortion, Frame
 from sparseags_ns.pose_init.base import MIN_REGISTERED, InitialPoses, PoseInit, PoseInitError, PoseRequest
-from sparseags_ns.pose_init.choice import INITIALISERS, PoseInitName, choose_initialiser
+from sparseags_ns.pose_init.features.features import Features
+from sparseags_ns.pose_init.files import POSE_FILES
+from sparseags_ns.pose_init.id_pose.id_pose import IdPose
+from sparseags_ns.pose_init.networks.dust3r import Dust3r
 from sparseags_ns.preprocess.store import Store, fingerprint, store_of
 from sparseags_ns.storage import write_json, write_npz
 from sparseags_ns.views import PointCloud
 
+INITIALISERS: dict[str, type[PoseInit]] = {initialiser.name: initialiser for initialiser in (Dust3r, Features, IdPose)}
+"""Initialisers by name, in the order in which `auto` tries them."""
+
+# The names are known at run time only; tyro shows those of the Literal as the option's choices.
+if TYPE_CHECKING:
+    PoseInitName: TypeAlias = str
+else:
+    PoseInitName = Literal[("auto", "files", *INITIALISERS)]
+"""Source of the initial cameras: `files` for a pose file, the name of an initialiser, or `auto` for a pose file if one
+is there, else the first automatic initialiser that can work. id-pose, which takes minutes for each pair of photographs,
+is not automatic."""
+
 _LAYOUT = "2"
 """Version of the files' layout."""
+_TENSORS = ("T_camera_world", "K")
+"""Fields of a `Frame` that are tensors."""
 _UNREADABLE = (ValueError, KeyError, TypeError, OSError)
 """Exceptions of reading a damaged file."""
 
@@ -75,6 +93,36 @@ def estimate_poses(
         result = _result_file(initialiser, photo_files, request.store).name
         write_json(request.store.new_file(name), {"request": wanted, "initialiser": initialiser.name, "result": result})
     return initial
+
+
+def choose_initialiser(pose_init: PoseInitName, request: PoseRequest) -> PoseInit:
+    """The named initialiser, or for `auto` the first that can work on this machine; announced in one line.
+
+    Raises:
+        PoseInitError: none can work here; says what to install and to fetch.
+    """
+    missing: dict[str, str] = {}
+    for candidate in INITIALISERS.values():
+        if candidate.name != pose_init and not (pose_init == "auto" and candidate.automatic):
+            continue
+        reason = candidate.missing(request)
+        if reason is None:
+            initialiser = candidate.create(request)
+            skipped = [f"not by {name}: {why.split(';')[0]}" for name, why in missing.items()]
+            automatically = f"no pose file in {request.scene}; {'; '.join(skipped) or 'package and weights are here'}"
+            announce(
+                f"poses: estimated by {initialiser.name} ({initialiser.details})",
+                automatically if pose_init == "auto" else "asked for",
+            )
+            return initialiser
+        missing[candidate.name] = reason
+    if pose_init in missing:
+        raise PoseInitError(f"poses cannot be estimated by {pose_init}: {missing[pose_init]}")
+    also = f"; to have them estimated: {list(missing.values())[-1]}" if missing else ""
+    raise PoseInitError(
+        f"no initial poses for the {len(request.photo_files)} photographs in {request.scene}: expected "
+        f"{', '.join(POSE_FILES)} or a COLMAP model ({MODEL_FOLDERS[0]}/) there, or name a pose file{also}"
+    )
 
 
 def estimate_or_load(initialiser: PoseInit, photo_files: Sequence[Path], store: Store) -> InitialPoses:
@@ -162,11 +210,10 @@ def _read(file: Path, source: str) -> InitialPoses:
 
 
 def _frame_to_json(frame: Frame) -> dict[str, Any]:
-    tensors = {"T_camera_world": frame.T_camera_world.tolist(), "K": frame.K.tolist()}
+    tensors = {name: getattr(frame, name).tolist() for name in _TENSORS}
     return vars(frame) | tensors | {"distortion": asdict(frame.distortion)}
 
 
 def _frame_from_json(entry: dict[str, Any]) -> Frame:
-    tensors = {name: torch.tensor(entry[name], dtype=torch.float64) for name in ("T_camera_world", "K")}
-    changed: dict[str, Any] = {**tensors, "distortion": Distortion(**entry["distortion"])}
-    return Frame(**{**entry, **changed})
+    changed: dict[str, Any] = {name: torch.tensor(entry[name], dtype=torch.float64) for name in _TENSORS}
+    return Frame(**entry | changed | {"distortion": Distortion(**entry["distortion"])})
