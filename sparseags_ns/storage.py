@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +37,23 @@ def replacing(path: Path, folder: Path | None = None) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """Yield a new temporary folder beside `folder`, to which it is renamed when the block ends.
+
+    If another process has made `folder` by then, that one stays. After an exception the temporary folder is gone.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = folder.parent / f".{os.getpid()}-{secrets.token_hex(6)}.part"
+    temporary.mkdir()
+    try:
+        yield temporary
+        if not folder.exists():
+            temporary.replace(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

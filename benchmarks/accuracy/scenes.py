@@ -21,7 +21,7 @@ from sparseags_ns.metrics.images import over_white
 from sparseags_ns.sample import SampleConfig, hard_sample, render_sample
 from sparseags_ns.sample.config import OutlierKind
 from sparseags_ns.sample.families import Family
-from sparseags_ns.scene.reading import read_views
+from sparseags_ns.scene.reading import ReadingOptions, read_scene
 from sparseags_ns.views import Views
 
 REPO = Path(__file__).parents[2]
@@ -121,7 +121,7 @@ def sample_config(scene: Scene) -> SampleConfig:
 
 def _read(folder: Path, level: str) -> LoadedScene:
     """A scene of ../shared/data: views (with valid regions) and true cameras from gt/, rough cameras from init/."""
-    views = read_views(folder, poses=folder / "gt" / "transforms.json")
+    views = read_scene(folder, ReadingOptions(poses=folder / "gt" / "transforms.json")).views
     given = frames_by_photograph(folder / "init" / level / "cameras.json")
     rough = replace(
         views.cameras,

@@ -74,23 +74,19 @@ class _Evidence:
         return self.distance > 1.0
 
 
-@dataclass(frozen=True)
-class CutOuts:
-    """Masks of the photographs of one object."""
+def cut_out(photographs: Sequence[Rgb8]) -> tuple[list[Mask], float]:
+    """Masks of the one object that all photographs show, and the clutter of their backgrounds.
 
-    masks: list[Mask]
-    clutter: float
-    """Mean barrier distance along the photographs' borders; an object has 1 or more."""
+    The clutter is the mean barrier distance along the photographs' borders; an object has 1 or more.
 
-
-def cut_out(photographs: Sequence[Rgb8]) -> CutOuts:
-    """Masks of the one object that all photographs show. Photographs are sRGB, `WORK_PX` on their longer side."""
+    Args:
+        photographs: sRGB, `WORK_PX` on their longer side.
+    """
     all_evidence = [_gather(rgb) for rgb in photographs]
     masks = [_first_mask(evidence) for evidence in all_evidence]
     for _ in range(ROUNDS):
         masks = _corrected(all_evidence, masks)
-    clutter = np.mean([evidence.distance[evidence.border].mean() for evidence in all_evidence])
-    return CutOuts(masks, float(clutter))
+    return masks, float(np.mean([evidence.distance[evidence.border].mean() for evidence in all_evidence]))
 
 
 def outlined(rgb: Rgb8, mask: Bool[np.ndarray, "small_height small_width"]) -> Mask:
@@ -160,33 +156,34 @@ def filled(mask: Mask, L: Lab, distance: Plane, border: Mask) -> Mask:
     if not holes:
         return mask
     around = ~np.any([mask, *holes], axis=0)
-    likely = np.log(_colours_at(_histogram([L], [around]), L))
+    likely = np.log(_histogram([L], [around])[_bins(L)])
     strange = np.percentile(likely[around], _STRANGE_PERCENT)
     min_area = _MIN_HOLE * mask.sum()
-    false = [
-        inside
-        for inside in holes
-        if inside.sum() < min_area or np.median(distance[inside]) > 1.0 or np.median(likely[inside]) < strange
-    ]
-    return np.any([mask, *false], axis=0)
+
+    def is_false(hole: Mask) -> bool:
+        small, far = hole.sum() < min_area, np.median(distance[hole]) > 1.0
+        return bool(small or far or np.median(likely[hole]) < strange)
+
+    return np.any([mask, *filter(is_false, holes)], axis=0)
 
 
 def _gather(rgb: Rgb8) -> _Evidence:
     height, width = rgb.shape[:2]
     L = cv2.bilateralFilter(cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), 7, 8, 3)
     scale = min(1.0, _BARRIER_PX / max(height, width))
-    small = cv2.resize(L, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) * np.array(
-        _BARRIER_WEIGHTS, np.float32
-    )
-    distance = barrier_distance(small, _frame_of((small.shape[0], small.shape[1]), _BARRIER_BORDER)).astype(np.float32)
-    distance = cv2.resize(distance / max(_otsu(distance), 1e-3), (width, height))
+    small = cv2.resize(L, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    border = _frame_of((small.shape[0], small.shape[1]), _BARRIER_BORDER)
+    distance = barrier_distance(small * np.array(_BARRIER_WEIGHTS, np.float32), border).astype(np.float32)
+    top = max(float(np.percentile(distance, 99.5)), 1e-6)
+    level, _ = cv2.threshold((distance / top * 255).clip(0, 255).astype(np.uint8), 0, 255, cv2.THRESH_OTSU)
+    distance = cv2.resize(distance / max(level / 255 * top, 1e-3), (width, height))
     return _Evidence(rgb, L, distance, _frame_of((height, width), _BORDER))
 
 
 def _first_mask(evidence: _Evidence) -> Mask:
     """Mask from one photograph alone: what is far from the border, or halfway and of colours that the border lacks."""
     L, border = evidence.lab, evidence.border
-    likely = np.log(_colours_at(_histogram([L], [border]), L))
+    likely = np.log(_histogram([L], [border])[_bins(L)])
     strange = likely < np.percentile(likely[border], _STRANGE_PERCENT)
     is_object = evidence.far | (strange & (evidence.distance > 0.5))
     guess = np.where(is_object, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
@@ -200,8 +197,8 @@ def _corrected(all_evidence: Sequence[_Evidence], masks: Sequence[Mask]) -> list
     object_colours, shared = _histogram(labs, masks), _histogram(labs, others)
     corrected = []
     for evidence, other in zip(all_evidence, others, strict=True):
-        background = (shared + _histogram([evidence.lab], [other])) / 2
-        ratio = np.log(_colours_at(object_colours, evidence.lab) / _colours_at(background, evidence.lab))
+        background, bins = (shared + _histogram([evidence.lab], [other])) / 2, _bins(evidence.lab)
+        ratio = np.log(object_colours[bins] / background[bins])
         ratio = cv2.GaussianBlur(np.clip(ratio, -_MAX_EVIDENCE, _MAX_EVIDENCE), (0, 0), 1.5)
         score = ratio + np.clip(evidence.distance - 1, -1, 1)
         guess = np.where(score > 0, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
@@ -221,16 +218,9 @@ def _histogram(labs: Sequence[Lab], where: Sequence[Mask]) -> Float[np.ndarray, 
     return gaussian_filter(counts.reshape(_BINS), 1.0) + _RARE
 
 
-def _colours_at(colours: Float[np.ndarray, "lightness a b"], lab: Lab) -> Plane:
-    return colours[_bins(lab)]
-
-
 def _bins(lab: Float[np.ndarray, "*pixels 3"]) -> tuple[Shaped[np.ndarray, "*pixels"], ...]:
-    scaled = (
-        (lab + np.array([0, 100, 100], np.float32))
-        / np.array([100, 200, 200], np.float32)
-        * np.array(_BINS, np.float32)
-    )
+    offset, extent, bins = (np.array(row, np.float32) for row in ([0, 100, 100], [100, 200, 200], _BINS))
+    scaled = (lab + offset) / extent * bins
     return tuple(np.moveaxis(np.clip(scaled.astype(int), 0, np.array(_BINS) - 1), -1, 0))
 
 
@@ -261,10 +251,3 @@ def _frame_of(shape: tuple[int, int], share: float) -> Mask:
     frame = np.ones(shape, dtype=bool)
     frame[width:-width, width:-width] = False
     return frame
-
-
-def _otsu(values: Plane) -> float:
-    """Otsu's threshold between low and high values."""
-    top = max(float(np.percentile(values, 99.5)), 1e-6)
-    level, _ = cv2.threshold((values / top * 255).clip(0, 255).astype(np.uint8), 0, 255, cv2.THRESH_OTSU)
-    return level / 255 * top

@@ -43,12 +43,10 @@ def compose(
     """
     width, height = pixels.size
     across, down = width / (frame.width or pixels.full_size[0]), height / (frame.height or pixels.full_size[1])
-    ones = torch.ones(height, width)
-    box = _valid_box(pixels.path, frame)
-    if box is not None:
-        left, top, right, bottom = box
-        box = left * across, top * down, right * across, bottom * down
-    boxed = ones if box is None else box_coverage(box, width, height)
+    boxed = ones = torch.ones(height, width)
+    if has_valid_box(frame):
+        left, top, right, bottom = _valid_box(pixels.path, frame)
+        boxed = box_coverage((left * across, top * down, right * across, bottom * down), width, height)
     photo = Photo(
         rgb=pixels.rgb,
         mask=ones if mask is None else mask,
@@ -80,9 +78,16 @@ def reframe(photo: Photo, size: tuple[int, int], recentred: bool) -> Photo:
     """
     if photo.size == size and not recentred:
         return photo
-    window = object_window(photo.mask) if recentred else _whole_window(photo.size, size)
-    assert window is not None, "compose refuses empty masks"
-    return crop(photo, window, *size)
+    if recentred:
+        window = object_window(photo.mask)
+        assert window is not None, "compose refuses empty masks"
+        return crop(photo, window, *size)
+    width, height = map(float, photo.size)
+    if _is_near(fitted_size(photo.size, max(size)), size):
+        return crop(photo, Window(0.0, 0.0, width, height), *size)
+    scale = max(width / size[0], height / size[1])
+    across, down = size[0] * scale, size[1] * scale
+    return crop(photo, Window((width - across) / 2, (height - down) / 2, across, down), *size)
 
 
 def working_size(sizes: Sequence[tuple[int, int]], resolution: int, masked: bool) -> tuple[tuple[int, int], bool]:
@@ -114,21 +119,9 @@ def _is_near(size: tuple[int, int], other: tuple[int, int]) -> bool:
     return abs(size[0] - other[0]) <= 1 and abs(size[1] - other[1]) <= 1
 
 
-def _whole_window(size: tuple[int, int], target: tuple[int, int]) -> Window:
-    """The window of a whole photo; larger than the photo in one direction if the target has another shape."""
-    width, height = map(float, size)
-    if _is_near(fitted_size(size, max(target)), target):
-        return Window(0.0, 0.0, width, height)
-    scale = max(width / target[0], height / target[1])
-    across, down = target[0] * scale, target[1] * scale
-    return Window((width - across) / 2, (height - down) / 2, across, down)
-
-
-def _valid_box(path: Path, frame: Frame) -> tuple[float, float, float, float] | None:
-    """The frame's valid box in pixels of the frame's size, None if it has none."""
-    key = next((key for key in VALID_BOX_KEYS if frame.extra.get(key) is not None), None)
-    if key is None:
-        return None
+def _valid_box(path: Path, frame: Frame) -> tuple[float, float, float, float]:
+    """The frame's valid box in pixels of the frame's size."""
+    key = next(key for key in VALID_BOX_KEYS if frame.extra.get(key) is not None)
     box = frame.extra[key]
     numbers = isinstance(box, list) and len(box) == 4 and all(isinstance(v, (int, float)) for v in box)
     if not (numbers and all(map(math.isfinite, box)) and box[0] < box[2] and box[1] < box[3]):

@@ -73,7 +73,10 @@ def plan_masks(
     if asked == "none":
         announce("masks: none", "asked for; the whole photograph counts as the object")
         return MaskPlan("none")
-    if asked == "given" or (asked == "auto" and any(_has_mask(file, scene_masks) for file in photo_files)):
+    if asked == "given" or (
+        asked == "auto"
+        and any(find_mask(file.path, scene_masks) is not None or has_transparency(file) for file in photo_files)
+    ):
         require_masks(photo_files, scene_masks)
         return MaskPlan("given", scene_masks, drop)
     if asked == "rembg" or (asked == "auto" and rembg_masks.missing() is None):
@@ -101,23 +104,17 @@ def read_computed_mask(folder: Path, photo_file: Path, size: tuple[int, int]) ->
     return resized[0, 0]
 
 
-def _has_mask(photo_file: PhotoFile, scene_masks: Path) -> bool:
-    return find_mask(photo_file.path, scene_masks) is not None or has_transparency(photo_file)
-
-
 def _plan_rembg(photo_files: Sequence[PhotoFile], store: Store) -> MaskPlan:
     """Masks of the background remover, written one by one, so that an interrupted run continues where it stopped."""
     why_not = rembg_masks.missing()
     if why_not is not None:
         raise PhotoError(f"no masks from rembg: {why_not}")
     name = rembg_masks.model()
-    folder = store.folder / f"masks-{_key('rembg', name, photo_files)}"
-    missing = [file for file in photo_files if not (folder / f"{file.path.stem}.png").is_file()]
-    if missing:
-        session = rembg_masks.session(name)
-        for file in missing:
-            mask = rembg_masks.cut_out(session, _read_rgb8(file, _READ_PX))
-            _save_mask(store.new_file(f"{folder.name}/{file.path.stem}.png"), mask)
+    folder, missing = _stored("rembg", name, photo_files, store)
+    session = rembg_masks.session(name) if missing else None
+    for file in missing:
+        mask = rembg_masks.cut_out(session, _read_rgb8(file, _READ_PX))
+        _save_mask(store.new_file(f"{folder.name}/{file.path.stem}.png"), mask)
     _write_sheets(photo_files, folder, store)
     announce(f"masks: rembg with {name}", f"the photographs are opaque; kept in {folder}")
     return MaskPlan("rembg", folder)
@@ -125,32 +122,38 @@ def _plan_rembg(photo_files: Sequence[PhotoFile], store: Store) -> MaskPlan:
 
 def _plan_colours(photo_files: Sequence[PhotoFile], store: Store, insist: bool) -> MaskPlan:
     """Masks by the colours of object and background; none where the backgrounds are not plain, unless insisted on."""
-    folder = store.folder / f"masks-{_key('background', '', photo_files)}"
-    if not all((folder / f"{file.path.stem}.png").is_file() for file in photo_files):
-        cut = background.cut_out([_read_rgb8(file, background.WORK_PX) for file in photo_files])
-        why_not = _why_unusable(cut)
+    folder, missing = _stored("background", "", photo_files, store)
+    if missing:
+        masks, clutter = background.cut_out([_read_rgb8(file, background.WORK_PX) for file in photo_files])
+        why_not = _why_unusable(masks, clutter)
         if why_not is not None and not insist:
             announce("masks: none", f"the photographs are opaque, and {why_not}; the whole photograph counts")
             return MaskPlan("none")
-        for file, mask in zip(photo_files, cut.masks, strict=True):
-            if (folder / f"{file.path.stem}.png").is_file():
-                continue
-            outlined = background.outlined(_read_rgb8(file, _READ_PX), mask)
-            _save_mask(store.new_file(f"{folder.name}/{file.path.stem}.png"), outlined.astype(np.float32))
+        for file, mask in zip(photo_files, masks, strict=True):
+            if file in missing:
+                outlined = background.outlined(_read_rgb8(file, _READ_PX), mask)
+                _save_mask(store.new_file(f"{folder.name}/{file.path.stem}.png"), outlined.astype(np.float32))
     _write_sheets(photo_files, folder, store)
     announce("masks: cut out by colours", f"the photographs are opaque, their backgrounds plain; kept in {folder}")
     return MaskPlan("background", folder)
 
 
-def _why_unusable(cut: background.CutOuts) -> str | None:
+def _stored(source: str, model: str, photo_files: Sequence[PhotoFile], store: Store) -> tuple[Path, list[PhotoFile]]:
+    """Folder of the masks that were computed in this way, and the photographs whose masks it lacks."""
+    orientations = " ".join(f"{file.path.stem}:{int(file.upright)}" for file in photo_files)
+    key = fingerprint("masks", _VERSION, source, model, orientations, *(file.path for file in photo_files))
+    folder = store.folder / f"masks-{key}"
+    return folder, [file for file in photo_files if not (folder / f"{file.path.stem}.png").is_file()]
+
+
+def _why_unusable(masks: Sequence[background.Mask], clutter: float) -> str | None:
     """Why masks by colours had better not be used; None if they look right."""
-    if cut.clutter > background.MAX_PLAIN_CLUTTER:
-        limit = background.MAX_PLAIN_CLUTTER
-        return f"their backgrounds are not plain (clutter {cut.clutter:.2f}, plain up to {limit})"
+    if clutter > background.MAX_PLAIN_CLUTTER:
+        return f"their backgrounds are not plain (clutter {clutter:.2f}, plain up to {background.MAX_PLAIN_CLUTTER})"
     # A cut-out never reaches the border itself, which counts as background; so the border is not judged.
-    masks = [torch.from_numpy(background.inner_part(mask)).float() for mask in cut.masks]
-    bad = sum(bool(mask_complaints(mask)) or object_window(mask) is None for mask in masks)
-    return f"colours cut out only {len(masks) - bad} of {len(masks)} well" if 2 * bad > len(masks) else None
+    inner = [torch.from_numpy(background.inner_part(mask)).float() for mask in masks]
+    bad = sum(bool(mask_complaints(mask)) or object_window(mask) is None for mask in inner)
+    return f"colours cut out only {len(inner) - bad} of {len(inner)} well" if 2 * bad > len(inner) else None
 
 
 def _write_sheets(photo_files: Sequence[PhotoFile], folder: Path, store: Store) -> None:
@@ -162,15 +165,11 @@ def _write_sheets(photo_files: Sequence[PhotoFile], folder: Path, store: Store) 
             pixels = read_pixels(file.path, upright=file.upright, max_px=_READ_PX)
             mask = read_computed_mask(folder, file.path, pixels.size)
             cells.append(mask_cell(file.path.stem, pixels.rgb, mask, bool(mask_complaints(mask))))
-        _save(store.new_file(f"{folder.name}/{SHEET}"), mask_sheet(cells))
+        with replacing(store.new_file(f"{folder.name}/{SHEET}")) as temporary:
+            mask_sheet(cells).save(temporary, format="PNG")
     shown, drawn = store.folder / SHEET, sheet.read_bytes()
     if not shown.is_file() or shown.read_bytes() != drawn:
         write_bytes(store.new_file(SHEET), drawn)
-
-
-def _key(source: str, model: str, photo_files: Sequence[PhotoFile]) -> str:
-    orientations = " ".join(f"{file.path.stem}:{int(file.upright)}" for file in photo_files)
-    return fingerprint("masks", _VERSION, source, model, orientations, *(file.path for file in photo_files))
 
 
 def _read_rgb8(photo_file: PhotoFile, max_px: int) -> background.Rgb8:
@@ -179,9 +178,5 @@ def _read_rgb8(photo_file: PhotoFile, max_px: int) -> background.Rgb8:
 
 
 def _save_mask(path: Path, mask: Float[np.ndarray, "height width"]) -> None:
-    _save(path, Image.fromarray((mask.clip(0, 1) * 255).round().astype(np.uint8)))
-
-
-def _save(path: Path, image: Image.Image) -> None:
     with replacing(path) as temporary:
-        image.save(temporary, format="PNG")
+        Image.fromarray((mask.clip(0, 1) * 255).round().astype(np.uint8)).save(temporary, format="PNG")

@@ -20,6 +20,9 @@ _DARKENED = np.array([0.25, 0.25, 0.25], np.float32)
 """Factor on the colours outside a mask."""
 _CHECKS, _CHECKS_ACROSS = (0.55, 0.68), 24
 
+Rgb = Float[Tensor, "height width 3"]
+Plane = Float[Tensor, "height width"]
+
 
 @dataclass(frozen=True)
 class MaskCell:
@@ -30,22 +33,18 @@ class MaskCell:
     suspicious: bool
 
 
-def photograph_cell(name: str, rgb: Float[Tensor, "height width 3"]) -> MaskCell:
+def photograph_cell(name: str, rgb: Rgb) -> MaskCell:
     """The thumbnail of a whole photograph."""
     return MaskCell(name, _thumbnail(rgb.numpy()), False)
 
 
-def mask_cell(
-    name: str, rgb: Float[Tensor, "height width 3"], mask: Float[Tensor, "height width"], suspicious: bool
-) -> MaskCell:
+def mask_cell(name: str, rgb: Rgb, mask: Plane, suspicious: bool) -> MaskCell:
     """The thumbnail of a photograph that is darkened outside its mask."""
     cover = mask[..., None].numpy()
     return MaskCell(name, _thumbnail(rgb.numpy() * (cover + (1 - cover) * _DARKENED)), suspicious)
 
 
-def cut_out_cell(
-    name: str, rgb: Float[Tensor, "height width 3"], mask: Float[Tensor, "height width"], suspicious: bool
-) -> MaskCell:
+def cut_out_cell(name: str, rgb: Rgb, mask: Plane, suspicious: bool) -> MaskCell:
     """The thumbnail of a cut-out object; colours outside its mask do not matter."""
     rows, columns = np.indices(mask.shape) * _CHECKS_ACROSS // max(mask.shape)
     checks = np.array(_CHECKS, np.float32)[(rows + columns) % 2]
@@ -61,11 +60,10 @@ def mask_sheet(cells: Sequence[MaskCell]) -> Image.Image:
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=13)
     for index, cell in enumerate(cells):
         left, top = index % columns * across, index // columns * down
-        colour = _RED if cell.suspicious else _GREY
         draw.text((left + _FRAME_PX, top + 3), cell.name, fill=_RED if cell.suspicious else _INK, font=font)
         inset = 0 if cell.suspicious else _FRAME_PX - 1
         box = (left + inset, top + _LABEL_PX + inset, left + across - 1 - inset, top + down - 1 - inset)
-        draw.rectangle(box, fill=colour)
+        draw.rectangle(box, fill=_RED if cell.suspicious else _GREY)
         corner = (left + _FRAME_PX, top + _LABEL_PX + _FRAME_PX)
         draw.rectangle((*corner, corner[0] + CELL_PX - 1, corner[1] + CELL_PX - 1), fill="white")
         room = (CELL_PX - cell.thumbnail.width) // 2, (CELL_PX - cell.thumbnail.height) // 2

@@ -29,8 +29,7 @@ Plane = Float[Tensor, "height width"]
 
 _MAX_GREY_SPREAD = 0.1
 """Largest difference between a pixel's channels in an image that counts as black and white."""
-_IS_OBJECT = 0.5
-_IS_KNOWN = 0.5
+_IS_OBJECT, _IS_KNOWN = 0.5, 0.5
 _MIN_TOUCHED = 0.02
 """Share of an edge from which a mask touches it."""
 _MIN_TOUCHED_EDGES = 3
@@ -40,12 +39,8 @@ _MIN_LARGEST_PIECE = 0.8
 
 def find_mask(photo_file: Path, folder: Path) -> Path | None:
     """The mask of a photograph: `000.png` for `000.jpg`, or COLMAP's `000.jpg.png`; None if there is none."""
-    for name in (photo_file.stem, photo_file.name):
-        for suffix in PHOTO_ENDINGS:
-            path = folder / f"{name}{suffix}"
-            if path.is_file():
-                return path
-    return None
+    paths = (folder / f"{name}{suffix}" for name in (photo_file.stem, photo_file.name) for suffix in PHOTO_ENDINGS)
+    return next((path for path in paths if path.is_file()), None)
 
 
 def require_masks(photo_files: Sequence[PhotoFile], folder: Path) -> None:

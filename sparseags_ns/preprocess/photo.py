@@ -24,8 +24,7 @@ BORDER = 0.2
 """Share of the crop's side that the object's longer side leaves free (the authors' `recenter`, border_ratio 0.2)."""
 
 _IS_OBJECT = 0.5
-_NOTHING = 1e-6
-_ROUNDING = 1e-5
+_NOTHING, _ROUNDING = 1e-6, 1e-5
 
 
 @dataclass(frozen=True)
@@ -155,8 +154,7 @@ def undistort(photo: Photo, distortion: Distortion) -> Photo:
         ValueError: see `distort`.
     """
     width, height = photo.size
-    columns = torch.arange(width, dtype=photo.K.dtype) + 0.5
-    rows = torch.arange(height, dtype=photo.K.dtype) + 0.5
+    columns, rows = (torch.arange(side, dtype=photo.K.dtype) + 0.5 for side in (width, height))
     pixels = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), dim=-1)
     principal, focals = photo.K[:2, 2], photo.K[:2, :2]
     ideal = (pixels - principal) @ torch.linalg.inv(focals).T
@@ -183,7 +181,12 @@ def distort(ideal: Float[Tensor, "*points 2"], distortion: Distortion) -> Float[
     x, y = ideal.unbind(-1)
     r2 = x * x + y * y
     if distortion.fisheye:
-        return ideal * _fisheye_stretch(r2.sqrt(), distortion)[..., None]
+        r = r2.sqrt()
+        angle = torch.atan(r)
+        a2 = angle * angle
+        k1, k2, k3, k4 = distortion.k1, distortion.k2, distortion.k3, distortion.k4
+        bent = angle * (1 + a2 * (k1 + a2 * (k2 + a2 * (k3 + a2 * k4))))
+        return ideal * torch.where(r > 1e-9, bent / r.clamp(min=1e-9), 1.0)[..., None]
     if distortion.k4 != 0:
         raise ValueError(f"lens distortion k4 = {distortion.k4:g} has no agreed meaning; expected k1, k2, k3, p1, p2")
     p1, p2 = distortion.p1, distortion.p2
@@ -191,12 +194,3 @@ def distort(ideal: Float[Tensor, "*points 2"], distortion: Distortion) -> Float[
     seen_x = x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x)
     seen_y = y * radial + 2 * p2 * x * y + p1 * (r2 + 2 * y * y)
     return torch.stack([seen_x, seen_y], dim=-1)
-
-
-def _fisheye_stretch(r: Float[Tensor, "*points"], distortion: Distortion) -> Float[Tensor, "*points"]:
-    """Factor by which OpenCV's fisheye model moves a point at distance r from the principal point."""
-    angle = torch.atan(r)
-    a2 = angle * angle
-    k1, k2, k3, k4 = distortion.k1, distortion.k2, distortion.k3, distortion.k4
-    bent = angle * (1 + a2 * (k1 + a2 * (k2 + a2 * (k3 + a2 * k4))))
-    return torch.where(r > 1e-9, bent / r.clamp(min=1e-9), 1.0)

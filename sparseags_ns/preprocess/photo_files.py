@@ -7,12 +7,14 @@ Nothing here writes.
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from numbers import Real
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,13 +22,12 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from PIL import Image
+from PIL.ExifTags import IFD, Base
 from PIL.JpegImagePlugin import JpegImageFile
 from torch import Tensor
 
 from sparseags_ns.formats.frame import HEIC_ENDINGS, PHOTO_ENDINGS
-from sparseags_ns.preprocess.exif import focal_px
 
-_EXIF_ORIENTATION = 0x0112
 _SIDEWAYS = range(5, 9)
 _TRANSPOSES = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -43,6 +44,13 @@ _LABEL = 1.0 / 255.0
 _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
 """Exceptions of Pillow and its decoders on damaged files."""
 _Read = TypeVar("_Read")
+
+_UNIT_MM = {2: 25.4, 3: 10.0, 4: 1.0}
+_FILM_DIAGONAL_MM = math.hypot(36.0, 24.0)
+"""A "35 mm equivalent" has the angle of view of 36 x 24 mm film over the diagonal (CIPA DCG-001)."""
+_SHAPE_TOLERANCE = 0.01
+_PLAUSIBLE = (0.3, 20.0)
+"""Bounds of the focal length, in longer sides."""
 
 
 class PhotoError(ValueError):
@@ -115,6 +123,35 @@ def read_photo_file(path: Path) -> PhotoFile:
         return PhotoFile(path, (width, height), upright, rotation, image.has_transparency_data, focal)
 
     return _open(path, header)
+
+
+def focal_px(exif: Image.Exif, size: tuple[int, int]) -> float | None:
+    """Focal length in EXIF tags, in pixels of a raster of this size, the same along both axes.
+
+    It is a first guess: phones round the focal length, and cropping invalidates it, which shows where the tags still
+    give the original size. None if the tags lack it, contradict the size or are absurd.
+    """
+    tags = exif.get_ifd(IFD.Exif)
+    width, height = size
+    taken = _number(tags.get(Base.ExifImageWidth)), _number(tags.get(Base.ExifImageHeight))
+    if taken[0] and taken[1]:
+        # One of the two ratios of width to height may be inverted, by a rotation since.
+        a, b = taken[0] / taken[1], width / height
+        if min(abs(a / b - 1), abs(a * b - 1)) >= _SHAPE_TOLERANCE:
+            return None
+    film = _number(tags.get(Base.FocalLengthIn35mmFilm))
+    if film:
+        focal = film / _FILM_DIAGONAL_MM * math.hypot(*size)
+    else:
+        density = _number(tags.get(Base.FocalPlaneXResolution))
+        unit = _UNIT_MM.get(int(_number(tags.get(Base.FocalPlaneResolutionUnit)) or 2))
+        millimetres = _number(tags.get(Base.FocalLength))
+        if not (density and unit and millimetres and taken[0]):
+            return None
+        # The density belongs to the original photograph, which may have been scaled and rotated since.
+        focal = millimetres * density / unit * max(size) / max(taken[0], taken[1] or 0.0)
+    low, high = _PLAUSIBLE
+    return focal if low <= focal / max(size) <= high else None
 
 
 def has_transparency(photo_file: PhotoFile) -> bool:
@@ -198,7 +235,7 @@ def _orientation(image: Image.Image) -> int:
 
     Must be read before the pixels are loaded: Pillow rotates TIFF and HEIF files itself, and then drops the tag.
     """
-    return 1 if image.format in _ROTATED_BY_PILLOW else image.getexif().get(_EXIF_ORIENTATION, 1)
+    return 1 if image.format in _ROTATED_BY_PILLOW else image.getexif().get(Base.Orientation, 1)
 
 
 @cache
@@ -239,3 +276,12 @@ def _straight_rgba(image: Image.Image, path: Path) -> Float[Tensor, "height widt
         )
     rgba = image.convert("RGBA")
     return torch.from_numpy(np.array(rgba, dtype=np.float32)) / 255.0
+
+
+def _number(value: object) -> float | None:
+    """The value as a positive finite number; None for anything else, which tags may hold."""
+    try:
+        number = float(value) if isinstance(value, Real) else 0.0
+    except (ZeroDivisionError, OverflowError):
+        return None
+    return number if math.isfinite(number) and number > 0 else None

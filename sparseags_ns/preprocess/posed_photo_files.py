@@ -111,18 +111,14 @@ def require_one_size(sizes: Sequence[tuple[int, int]], paths: Sequence[Path], re
         )
 
 
-def announce_orientation(files: Sequence[PosedPhotoFile]) -> None:
-    """Announce the photographs whose EXIF rotation is applied, and those whose is not."""
+def announce_framing(files: Sequence[PosedPhotoFile], size: tuple[int, int], recentred: bool) -> None:
+    """Announce which EXIF rotations are applied, and how photographs of any sizes are brought to the working size."""
     stored = [file.path.name for file in files if not file.photo_file.upright]
     rotated = [file.path.name for file in files if file.photo_file.upright and file.photo_file.has_rotation]
     if stored:
         announce(f"EXIF rotation not applied: {listed(stored)}", "the pose file was made for the stored rasters")
     if rotated:
         announce(f"EXIF rotation applied: {listed(rotated)}", "the photographs ask for it")
-
-
-def announce_framing(files: Sequence[PosedPhotoFile], size: tuple[int, int], recentred: bool) -> None:
-    """Announce how photographs of any sizes are brought to the working size."""
     sizes = {file.size for file in files}
     given = ", ".join(f"{width}x{height}" for width, height in sorted(sizes))
     working = f"{size[0]}x{size[1]}"
@@ -139,17 +135,14 @@ def announce_framing(files: Sequence[PosedPhotoFile], size: tuple[int, int], rec
 def shared_focal_scales(files: Sequence[PosedPhotoFile], photos: Sequence[Photo]) -> Float[Tensor, " views"] | None:
     """Focal length of each photo over that of its file, if one camera can have taken all photographs without zooming.
 
-    A pose initialiser estimates the focal length of each photograph by itself; those of one camera differ by noise only.
-    Uncropped photographs of one camera have one size and one principal point; None where they differ.
+    A pose initialiser estimates the focal length of each photograph by itself; those of one camera differ by noise
+    only. Uncropped photographs of one camera have one size and one principal point; None where they differ.
     """
     sizes = {(file.frame.width or file.size[0], file.frame.height or file.size[1]) for file in files}
-    fx, fy, cx, cy = (
-        torch.tensor(column, dtype=torch.float64)
-        for column in zip(*(file.frame.intrinsics for file in files), strict=True)
-    )
     if len(sizes) != 1:
         return None
     width = sizes.pop()[0]
+    fx, fy, cx, cy = torch.tensor([file.frame.intrinsics for file in files], dtype=torch.float64).unbind(-1)
     points_differ = max(float(point.max() - point.min()) for point in (cx, cy)) > _SAME_POINT * width
     if points_differ or float(fx.max() / fx.min()) > MAX_FOCAL_RATIO or float((fx / fy - 1).abs().max()) > _SAME_POINT:
         return None

@@ -66,8 +66,11 @@ def _present() -> list[str]:
 
 
 def _file(name: str) -> Path | None:
-    """The file of a model, in either place where rembg looks for it; None if it is in neither."""
-    candidates = (_home() / "models" / name / f"{name}.onnx", _folder() / f"{name}.onnx")
+    """The file of a model, in the data folder of newer versions of rembg or in `_folder`; None if it is in neither."""
+    data = os.environ.get("XDG_DATA_HOME")
+    default = os.path.join(data, "rembg") if data else "~/.rembg"
+    home = Path(os.environ.get("U2NET_HOME") or os.environ.get("REMBG_HOME") or default).expanduser()
+    candidates = (home / "models" / name / f"{name}.onnx", _folder() / f"{name}.onnx")
     return next((path for path in candidates if path.is_file()), None)
 
 
@@ -75,10 +78,3 @@ def _folder() -> Path:
     """Folder of all models in older versions of rembg; newer ones still look there."""
     home = os.environ.get("U2NET_HOME") or os.path.join(os.environ.get("XDG_DATA_HOME", "~"), ".u2net")
     return Path(home).expanduser()
-
-
-def _home() -> Path:
-    """Folder of all data in newer versions of rembg."""
-    data = os.environ.get("XDG_DATA_HOME")
-    default = Path(data, "rembg") if data else Path("~/.rembg")
-    return Path(os.environ.get("U2NET_HOME") or os.environ.get("REMBG_HOME") or default).expanduser()

@@ -45,7 +45,8 @@ def straight_cuts(mask: Float[Tensor, "height width"]) -> Box | None:
     Only lines strictly inside the image count: an object that ends at the border of the image tells nothing.
     """
     height, width = mask.shape
-    if not _is_soft(mask):
+    soft = mask[(mask > _NOTHING) & (mask < _SOLID)]
+    if len(soft.mul(255).round().unique()) < _MIN_LEVELS:
         return None
     flipped = (mask.flip(1), mask.T.flip(1), mask, mask.T)
     left, top, right, bottom = (_cut_on_the_right(side) for side in flipped)
@@ -57,12 +58,6 @@ def straight_cuts(mask: Float[Tensor, "height width"]) -> Box | None:
         float(width) if right is None else right,
         float(height) if bottom is None else bottom,
     )
-
-
-def _is_soft(mask: Float[Tensor, "height width"]) -> bool:
-    """Whether the object's edges have enough grey levels to be located within a pixel."""
-    soft = mask[(mask > _NOTHING) & (mask < _SOLID)]
-    return len(soft.mul(255).round().unique()) >= _MIN_LEVELS
 
 
 def _cut_on_the_right(mask: Float[Tensor, "height width"]) -> float | None:

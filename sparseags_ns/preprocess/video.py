@@ -17,12 +17,14 @@ from sparseags_ns.console import announce
 from sparseags_ns.formats.frame import PHOTO_FOLDERS
 from sparseags_ns.preprocess.photo_files import list_photo_files
 from sparseags_ns.preprocess.store import Store, fingerprint
+from sparseags_ns.storage import replacing_folder
 
 VIDEO_ENDINGS = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm")
 
 MIN_FRAMES = 2
 
 _CANDIDATES = 400
+"""Number of frames that the key frames are chosen from; up to twice as many where it does not divide the video's."""
 _SHARPNESS_PX = 640
 """Longer side at which sharpness is measured."""
 _MOTION_PX = 160
@@ -70,12 +72,10 @@ def write_key_frames(video: Path, count: int, folder: Path) -> None:
         )
     steps = np.array([0.0, *(_motion(greys[i - 1], greys[i]) for i in range(1, len(greys)))])
     chosen = {positions[index] for index in choose_frames(np.array(sharpness), steps, count)}
-    part = folder.with_name(folder.name + ".part")
-    part.mkdir(parents=True, exist_ok=True)
-    for position, bgr in _frames(video):
-        if position in chosen:
-            cv2.imwrite(str(part / f"frame_{position:06d}.png"), bgr)
-    part.replace(folder)
+    with replacing_folder(folder) as part:
+        for position, bgr in _frames(video):
+            if position in chosen:
+                cv2.imwrite(str(part / f"frame_{position:06d}.png"), bgr)
 
 
 def choose_frames(
@@ -100,22 +100,18 @@ def choose_frames(
         # The image jumped over this part, so the nearest frame that is still free is taken.
         free = np.setdiff1d(np.arange(len(motion)), chosen)
         chosen.append(int(free[np.abs(motion[free] - middle).argmin()]))
-    return sorted(_distinct(chosen, len(motion)))
-
-
-def _distinct(chosen: list[int], frames: int) -> list[int]:
-    """The chosen indices, each repeated one replaced by the nearest free one."""
-    taken: list[int] = []
+    # Such a frame may also be the sharpest of a later part: then the nearest free one takes its place.
+    distinct: list[int] = []
     for index in chosen:
-        free = [other for other in range(frames) if other not in taken]
-        taken.append(min(free, key=lambda other: abs(other - index)))
-    return taken
+        free = np.setdiff1d(np.arange(len(motion)), distinct)
+        distinct.append(int(free[np.abs(free - index).argmin()]))
+    return sorted(distinct)
 
 
 def _candidates(video: Path) -> tuple[list[int], list[float], list[Grey]]:
     """Positions, sharpness and small grey images of a few hundred frames, evenly spaced in time."""
     positions, sharpness, greys = [], [], []
-    for position, bgr in _frames(video, stride=max(1, _length(video) // _CANDIDATES)):
+    for position, bgr in _frames(video, about=_CANDIDATES):
         grey = _shrunk(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), _SHARPNESS_PX)
         positions.append(position)
         sharpness.append(float(cv2.Laplacian(grey, cv2.CV_32F).var()))
@@ -128,19 +124,17 @@ def _shrunk(grey: Grey, side: int) -> Grey:
     return np.asarray(cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def _length(video: Path) -> int:
-    """Number of frames by the video's header; 0 if it does not tell."""
-    capture = _open(video)
-    try:
-        return max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
-    finally:
-        capture.release()
+def _frames(video: Path, about: int | None = None) -> Iterator[tuple[int, UInt8[np.ndarray, "height width 3"]]]:
+    """The readable frames (BGR) of a video with their positions; OpenCV applies the rotation of the video's header.
 
-
-def _frames(video: Path, stride: int = 1) -> Iterator[tuple[int, UInt8[np.ndarray, "height width 3"]]]:
-    """Every `stride`-th readable frame (BGR) with its position; OpenCV applies the rotation of the video's header."""
-    capture = _open(video)
+    Args:
+        about: the least number of frames, evenly spaced in time, if the header tells the video's length; None for all.
+    """
+    capture = cv2.VideoCapture(str(video))
     try:
+        if not capture.isOpened():
+            raise VideoError(f"cannot read the video {video}: it is damaged, or of a kind that OpenCV cannot decode")
+        stride = 1 if about is None else max(1, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) // about)
         position = 0
         while capture.grab():
             if position % stride == 0:
@@ -150,13 +144,6 @@ def _frames(video: Path, stride: int = 1) -> Iterator[tuple[int, UInt8[np.ndarra
             position += 1
     finally:
         capture.release()
-
-
-def _open(video: Path) -> cv2.VideoCapture:
-    capture = cv2.VideoCapture(str(video))
-    if not capture.isOpened():
-        raise VideoError(f"cannot read the video {video}: it is damaged, or of a kind that OpenCV cannot decode")
-    return capture
 
 
 def _motion(before: Grey, after: Grey) -> float:

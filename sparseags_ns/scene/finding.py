@@ -92,7 +92,7 @@ def find_scene(
         return _find_with_pose_file(scene, pose_file, missing_poses)
     if poses is not None:
         raise SceneError(f"poses from {poses} and from {pose_init} were both asked for; ask for one of them")
-    paths = _find_photo_files(scene, ())
+    paths = _find_photo_files(scene)
     _check_number(len(paths), scene)
     initial = estimate_poses(paths, pose_init, weights=pose_weights, scene=scene, store=store)
     initial = with_stand_ins(paths, initial, initial.source)
@@ -102,7 +102,7 @@ def find_scene(
 def find_unposed_scene(scene: Path) -> FoundScene:
     """Find the photo files of a scene for which no cameras are known; all have stand-in cameras and confidence 0."""
     _require_folder(scene)
-    paths = _find_photo_files(scene, ())
+    paths = _find_photo_files(scene)
     _check_number(len(paths), scene)
     here = torch.eye(4, dtype=torch.float64)
     files = tuple(posed_photo_file(path, _stand_in(path, here, FOCAL_GUESS), 0.0) for path in paths)
@@ -140,7 +140,7 @@ def _require_folder(scene: Path) -> None:
         raise SceneError(f"cannot read the folder {scene}: permission denied; make it readable")
 
 
-def _find_photo_files(scene: Path, named: Collection[Path]) -> tuple[Path, ...]:
+def _find_photo_files(scene: Path, named: Collection[Path] = ()) -> tuple[Path, ...]:
     """All photo files of the folders of the named ones; if none are named, of the first usual folder with any."""
     usual = [folder for folder in (*(scene / name for name in PHOTO_FOLDERS), scene) if folder.is_dir()]
     if named:

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from sparseags_ns.geometry.cameras import Cameras, frustum_corners
+from sparseags_ns.geometry.cameras import frustum_corners
 from sparseags_ns.preprocess.mask_sheet import CELL_PX, cut_out_cell, mask_sheet, photograph_cell
 from sparseags_ns.preprocess.photo_files import read_pixels
 from sparseags_ns.views import Views
@@ -26,8 +26,6 @@ _MOST_POINTS = 4000
 _INK = (40, 40, 40)
 _PANELS = {"from above": (0, 2, -1.0), "from the side": (0, 1, 1.0)}
 """World axes to the right and upwards on the sheet, and the sign of the latter."""
-
-Colour = tuple[int, int, int]
 
 
 def preparation_sheet(views: Views, confidence: Float[Tensor, " views"], suspicious: list[bool]) -> Image.Image:
@@ -45,7 +43,7 @@ def preparation_sheet(views: Views, confidence: Float[Tensor, " views"], suspici
     whole = [photograph_cell(*cell) for cell in zip(labels, photographs, strict=True)]
     images, masks = views.images.float(), views.masks.float()
     cut = [cut_out_cell(*cell) for cell in zip(views.names, images, masks, suspicious, strict=True)]
-    rows = [mask_sheet(whole), mask_sheet(cut), _cameras(views, confidence) if views.posed.any() else _no_cameras()]
+    rows = [mask_sheet(whole), mask_sheet(cut), _cameras(views, confidence)]
     sheet = Image.new("RGB", (max(row.width for row in rows), sum(row.height for row in rows)), "white")
     top = 0
     for row in rows:
@@ -55,36 +53,26 @@ def preparation_sheet(views: Views, confidence: Float[Tensor, " views"], suspici
 
 
 def _cameras(views: Views, confidence: Float[Tensor, " views"]) -> Image.Image:
-    """The drawings of the cameras side by side."""
-    points = None if views.points is None else views.points.positions.to(views.cameras.K)
+    """The drawings of the cameras side by side; a line of text if no view has a pose."""
+    if not views.posed.any():
+        line = Image.new("RGB", (PANEL_PX, _LINE_PX), "white")
+        font = ImageFont.load_default(size=15)
+        ImageDraw.Draw(line).text((8, 10), "no pose: no cameras were found for these photographs", _colour(0.0), font)
+        return line
     row = Image.new("RGB", (len(_PANELS) * PANEL_PX, PANEL_PX), "white")
-    for index, (title, axes) in enumerate(_PANELS.items()):
-        row.paste(_plot(title, *axes, views.cameras, confidence, points), (index * PANEL_PX, 0))
+    for index, title in enumerate(_PANELS):
+        row.paste(_plot(title, views, confidence), (index * PANEL_PX, 0))
     return row
 
 
-def _no_cameras() -> Image.Image:
-    """A line of text in place of the drawings."""
-    image = Image.new("RGB", (PANEL_PX, _LINE_PX), "white")
-    font = ImageFont.load_default(size=15)
-    ImageDraw.Draw(image).text((8, 10), "no pose: no cameras were found for these photographs", _colour(0.0), font)
-    return image
-
-
-def _plot(
-    title: str,
-    across: int,
-    up: int,
-    sign: float,
-    cameras: Cameras,
-    confidence: Float[Tensor, " views"],
-    points: Float[Tensor, "points 3"] | None,
-) -> Image.Image:
-    """Cameras and points in parallel projection."""
+def _plot(title: str, views: Views, confidence: Float[Tensor, " views"]) -> Image.Image:
+    """Cameras and points in the parallel projection of that title."""
+    across, up, sign = _PANELS[title]
+    points = None if views.points is None else views.points.positions.to(views.cameras.K)
     image = Image.new("RGB", (PANEL_PX, PANEL_PX), "white")
     draw = ImageDraw.Draw(image)
     draw.text((8, 6), f"cameras {title}", fill=_INK, font=ImageFont.load_default(size=13))
-    corners = frustum_corners(cameras, _FRUSTUM)
+    corners = frustum_corners(views.cameras, _FRUSTUM)
     reach = float(corners[..., [across, up]].abs().max()) or 1.0
     scale = (PANEL_PX / 2 - _MARGIN_PX) / reach
 
@@ -104,6 +92,6 @@ def _plot(
     return image
 
 
-def _colour(sure: float) -> Colour:
+def _colour(sure: float) -> tuple[int, int, int]:
     """A colour from red (0) to green (1)."""
     return round(214 * (1 - sure) + 30 * sure), round(39 * (1 - sure) + 150 * sure), 50

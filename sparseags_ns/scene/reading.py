@@ -13,6 +13,7 @@ Units: pixels of the images as returned.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,25 +23,28 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sparseags_ns.console import announce
+from sparseags_ns.console import announce, warn
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.pose_init.estimation import PoseInitName
-from sparseags_ns.preprocess.framing import working_size
-from sparseags_ns.preprocess.mask_plan import MASKS_FOLDER, MaskPlan, Masks, plan_masks
+from sparseags_ns.preprocess.framing import compose, has_valid_box, reframe, working_size
+from sparseags_ns.preprocess.mask_plan import MASKS_FOLDER, MaskPlan, Masks, plan_masks, read_with_mask
+from sparseags_ns.preprocess.masks import mask_complaints, read_valid
+from sparseags_ns.preprocess.photo import Photo, box_coverage
+from sparseags_ns.preprocess.photo_files import listed
 from sparseags_ns.preprocess.posed_photo_files import (
     PosedPhotoFile,
     announce_framing,
-    announce_orientation,
     check_intrinsics,
     shared_focal_scales,
 )
-from sparseags_ns.preprocess.read_photos import read_photos
 from sparseags_ns.preprocess.store import store_of
+from sparseags_ns.preprocess.straight_cuts import straight_cuts
 from sparseags_ns.preprocess.video import photographs_folder
 from sparseags_ns.scene.finding import UNREGISTERED, MissingPoses, find_scene, find_unposed_scene
 from sparseags_ns.views import Views
 
 MIN_RESOLUTION = 16
+VALID_FOLDER = "valid"
 _READ_PER_RESOLUTION = 8
 """Photographs are reduced on reading to this many working resolutions: an object that fills an eighth of its photograph
 then still has all the pixels that the working resolution can show."""
@@ -144,10 +148,9 @@ def _read(data: Path, options: ReadingOptions, posed: bool) -> ReadScene:
     whole = masks.source == "none"
     check_intrinsics(files)
     size, recentred = working_size([file.size for file in files], options.resolution, masked=not whole)
-    announce_orientation(files)
     announce_framing(files, size, recentred)
     max_px = max(_MIN_READ_PX, _READ_PER_RESOLUTION * options.resolution)
-    photos = read_photos(files, scene, masks, size, recentred, max_px)
+    photos = _read_photos(files, scene, masks, size, recentred, max_px)
     views = Views(
         names=tuple(file.path.stem for file in files),
         paths=tuple(file.path for file in files),
@@ -193,3 +196,65 @@ def _pose_lr_scales(files: Sequence[PosedPhotoFile], whole: bool, fix_cameras: F
     if fixed:
         announce(f"{fixed} of {len(files)} cameras are fixed", f"{why}; fix-cameras = none refines them")
     return scales
+
+
+def _read_photos(
+    files: Sequence[PosedPhotoFile], scene: Path, masks: MaskPlan, size: tuple[int, int], recentred: bool, max_px: int
+) -> list[Photo]:
+    """All photos of a scene at the working size, read one after the other, since they may be large.
+
+    A valid region is read from the scene's `valid/` if there is that folder. If nothing in the scene tells valid
+    regions, they are guessed from straight cuts of given masks.
+
+    Args:
+        size: (width, height) of the photos in pixels.
+        recentred: whether photos are cropped around their objects.
+        max_px: photographs with a longer side are reduced on reading.
+
+    Raises:
+        PhotoError: a photograph, a mask or a valid region cannot be used.
+    """
+    folder = scene / VALID_FOLDER
+    # Computed masks keep away from the photograph's edge, so a straight end there means nothing.
+    guess = not folder.is_dir() and masks.source == "given" and not any(has_valid_box(file.frame) for file in files)
+    photos: list[Photo] = []
+    mask_sources, with_valid, with_cuts = Counter[str](), list[str](), list[str]()
+    for file in files:
+        pixels, mask, mask_source = read_with_mask(file.photo_file, masks, max_px)
+        mask_sources[mask_source] += 1
+        valid = read_valid(file.photo_file, folder, max_px=max_px)
+        if valid is not None:
+            with_valid.append(file.path.name)
+        elif guess and mask is not None and (box := straight_cuts(mask)) is not None:
+            valid = box_coverage(box, *mask.shape[::-1])
+            with_cuts.append(file.path.name)
+        # An empty mask is an error, which `compose` raises.
+        if mask is not None and float(mask.max()) >= 0.5 and (complaints := mask_complaints(mask)):
+            warn(f"the mask of {file.path.name} {' and '.join(complaints)}", "it may be wrong; look at it")
+        photos.append(reframe(compose(pixels, mask, file.frame, valid), size, recentred))
+    _announce_masks(mask_sources, masks)
+    if with_valid:
+        rest = "" if len(with_valid) == len(files) else "; the others are covered wholly"
+        announce(
+            f"valid regions: {VALID_FOLDER}/ for {len(with_valid)} of {len(files)} photographs",
+            f"the scene has that folder{rest}",
+        )
+    if with_cuts:
+        announce(
+            f"cut by the photograph's edge: {listed(with_cuts)}",
+            "their masks end in a straight line; what lies beyond it counts as unknown, not as background",
+        )
+    large = [file.path.name for file in files if max(file.size) > max_px]
+    if large:
+        announce(f"read at {max_px} pixels: {listed(large)}", "more would be averaged away at the working resolution")
+    return photos
+
+
+def _announce_masks(sources: Counter[str], masks: MaskPlan) -> None:
+    if sources["alpha"]:
+        unused = masks.folder is not None and masks.folder.is_dir() and not sources["folder"]
+        why = f"it goes before {MASKS_FOLDER}/, which is not used" if unused else "they are cut out already"
+        announce(f"masks: transparency of {sources['alpha']} photographs", why)
+    if sources["folder"]:
+        why = "they are opaque; white is what is left out" if masks.drop else "they are opaque"
+        announce(f"masks: {MASKS_FOLDER}/ for {sources['folder']} photographs", why)

@@ -15,7 +15,7 @@ from sparseags_ns.evaluation.cameras import compare_pose_files
 from sparseags_ns.formats.poses import read_poses
 from sparseags_ns.plugin.trainer import SparseAGSTrainer, SparseAGSTrainerConfig
 from sparseags_ns.sample import SampleConfig, make_sample
-from sparseags_ns.scene.reading import read_views
+from sparseags_ns.scene.reading import ReadingOptions, read_scene
 
 Start = Callable[[SparseAGSTrainerConfig], SparseAGSTrainer]
 MakeConfig = Callable[..., SparseAGSTrainerConfig]
@@ -41,7 +41,8 @@ def test_both_camera_files_hold_the_refined_cameras(run: SparseAGSTrainer) -> No
 
 
 def test_the_output_folder_is_a_scene_of_its_own(run: SparseAGSTrainer) -> None:
-    views = read_views(run.outputs_dir, poses=run.outputs_dir / "transforms.json", resolution=64)
+    options = ReadingOptions(poses=run.outputs_dir / "transforms.json", resolution=64)
+    views = read_scene(run.outputs_dir, options).views
     torch.testing.assert_close(views.masks, run.pipeline.model.views.masks, atol=1 / 255, rtol=0.0)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sparseags_ns.storage import replacing, write_bytes, write_json, write_npz, write_text
+from sparseags_ns.storage import replacing, replacing_folder, write_bytes, write_json, write_npz, write_text
 
 
 def test_content_comes_back_and_folders_are_made(tmp_path: Path) -> None:
@@ -44,6 +44,20 @@ def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
             second.write_text("second")
         assert path.read_text() == "second"
     assert path.read_text() == "first" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_appears_whole_once_and_not_after_an_error(tmp_path: Path) -> None:
+    folder = tmp_path / "frames"
+    with pytest.raises(ZeroDivisionError), replacing_folder(folder) as part:
+        (part / "half").touch()
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+    with replacing_folder(folder) as first:
+        (first / "of the first").touch()
+        with replacing_folder(folder) as second:
+            (second / "of the second").touch()
+        assert not (folder / "of the first").exists()
+    assert list(tmp_path.rglob("*")) == [folder, folder / "of the second"], "the one that was there stays"
 
 
 def test_the_temporary_file_matches_no_pattern_for_photographs_or_checkpoints(tmp_path: Path) -> None:

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image, TiffImagePlugin
 
-from sparseags_ns.preprocess.exif import focal_px
-from sparseags_ns.preprocess.photo_files import read_photo_file
+from sparseags_ns.preprocess.photo_files import focal_px, read_photo_file
 
 EXIF_IFD, FOCAL, FILM, WIDTH, HEIGHT, DENSITY, UNIT = 0x8769, 0x920A, 0xA405, 0xA002, 0xA003, 0xA20E, 0xA210
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from sparseags_ns.formats.poses import read_poses
 from sparseags_ns.sample import Sample, SampleConfig, SampleError, make_sample
-from sparseags_ns.scene.reading import read_views
+from sparseags_ns.scene.reading import read_scene
 
 TINY = SampleConfig(seed=1, num_views=3, num_test_views=2, size=32, surface_points=1000, samples=1)
 
@@ -32,7 +32,7 @@ def usual(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Sample]:
 
 def test_the_usual_sample_is_read_back_as_it_was_made(usual: tuple[Path, Sample]) -> None:
     folder, sample = usual
-    views = read_views(folder)
+    views = read_scene(folder).views
     assert views.names == sample.views.names and len(views) == 8
     assert torch.allclose(views.images, sample.views.images, atol=1e-6)
     assert torch.allclose(views.masks, sample.views.masks, atol=1e-6)

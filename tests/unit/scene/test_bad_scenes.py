@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,9 +21,14 @@ from sparseags_ns.formats.transforms_json import write_transforms_json
 from sparseags_ns.pose_init.base import PoseInitError
 from sparseags_ns.preprocess.photo_files import PhotoError
 from sparseags_ns.scene.finding import SceneError
-from sparseags_ns.scene.reading import ReadingOptions, read_scene, read_views
+from sparseags_ns.scene.reading import ReadingOptions, read_scene
+from sparseags_ns.views import Views
 
 SIZE = 32
+
+
+def read_views(folder: Path, **options: Any) -> Views:
+    return read_scene(folder, ReadingOptions(**options)).views
 
 
 def test_a_folder_that_does_not_exist_is_refused(scene: Path, snapshot: Callable[..., None]) -> None:

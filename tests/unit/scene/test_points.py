@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,11 +14,16 @@ from plyfile import PlyData, PlyElement
 from sparseags_ns.formats.frame import PoseFileError
 from sparseags_ns.geometry.cameras import project
 from sparseags_ns.plugin.dataparser import SparseAGSDataParserConfig
-from sparseags_ns.scene.reading import read_views
+from sparseags_ns.scene.reading import ReadingOptions, read_scene
+from sparseags_ns.views import Views
 
 SIZE = 32
 POSITIONS = np.array([[0.1, -0.2, 0.3], [0.0, 0.25, -0.1], [-0.3, 0.0, 0.05]])
 COLORS = np.array([[255, 0, 0], [0, 51, 0], [10, 20, 30]])
+
+
+def read_views(folder: Path, **options: Any) -> Views:
+    return read_scene(folder, ReadingOptions(**options)).views
 
 
 def name_points(scene: Path, name: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,9 +16,14 @@ from sparseags_ns.formats.cameras_json import write_cameras_json
 from sparseags_ns.formats.frame import Distortion, Frame, intrinsics_matrix
 from sparseags_ns.formats.transforms_json import write_transforms_json
 from sparseags_ns.geometry.cameras import project
-from sparseags_ns.scene.reading import read_views
+from sparseags_ns.scene.reading import ReadingOptions, read_scene
+from sparseags_ns.views import Views
 
 SIZE = 32
+
+
+def read_views(folder: Path, **options: Any) -> Views:
+    return read_scene(folder, ReadingOptions(**options)).views
 
 
 def disc(width: int, height: int, x: float, y: float, radius: float) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,10 +14,14 @@ from PIL import Image
 from sparseags_ns.formats.frame import Frame, intrinsics_matrix
 from sparseags_ns.formats.transforms_json import read_transforms_json, write_transforms_json
 from sparseags_ns.geometry.cameras import opencv_from_opengl
-from sparseags_ns.scene.reading import read_views
+from sparseags_ns.scene.reading import ReadingOptions, read_scene
 from sparseags_ns.views import Views
 
 LEVELS = ("dust3r", "raydiff", "outlier1", "outlier2")
+
+
+def read_views(folder: Path, **options: Any) -> Views:
+    return read_scene(folder, ReadingOptions(**options)).views
 
 
 def assert_pixel_for_pixel(views: Views) -> None:

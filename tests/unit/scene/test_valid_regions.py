@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,10 +17,15 @@ from sparseags_ns.formats.transforms_json import write_transforms_json
 from sparseags_ns.preprocess.photo import box_coverage
 from sparseags_ns.sample import SampleConfig
 from sparseags_ns.sample.files import make_sample
-from sparseags_ns.scene.reading import read_views
+from sparseags_ns.scene.reading import ReadingOptions, read_scene
+from sparseags_ns.views import Views
 
 SIZE = 32
 NAMES = ("000", "001", "002", "003")
+
+
+def read_views(folder: Path, **options: Any) -> Views:
+    return read_scene(folder, ReadingOptions(**options)).views
 
 
 def save_valid(path: Path, first_valid_column: int, size: int = SIZE) -> None:
