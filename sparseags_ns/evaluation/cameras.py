@@ -6,7 +6,6 @@ centroid of the true centres to the farthest of them, for centres; the ratio to 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,10 +77,15 @@ def compare_pose_files(predicted: Path, true: Path) -> CameraErrors:
     if missing_views:
         announce(f"only {len(by_name)} of {len(true_by_name)} views are compared", f"{predicted} lacks {missing_views}")
     predicted_frames, true_frames = list(by_name.values()), [true_by_name[name] for name in by_name]
-    errors = pose_errors(
-        *(torch.stack([f.T_camera_world for f in listed]) for listed in (predicted_frames, true_frames))
+    both = (predicted_frames, true_frames)
+    errors = pose_errors(*(torch.stack([frame.T_camera_world for frame in frames]) for frames in both))
+    Ks = (torch.stack([frame.K for frame in frames]) for frames in both)
+    # A file without sizes is taken to have those of the other file.
+    comparable = all(
+        None in (a.width, b.width) or (a.width, a.height) == (b.width, b.height)
+        for a, b in zip(predicted_frames, true_frames, strict=True)
     )
-    return CameraErrors(tuple(by_name), errors, _focal_ratios(predicted_frames, true_frames))
+    return CameraErrors(tuple(by_name), errors, focal_ratio(*Ks) if comparable else None)
 
 
 def frames_by_photograph(path: Path) -> dict[str, Frame]:
@@ -102,11 +106,3 @@ def focal_ratio(K_predicted: Float[Tensor, "views 3 3"], K_true: Float[Tensor, "
     """Predicted over true focal length of each view, the geometric mean of the two axes."""
     ratios = K_predicted.detach().double().cpu() / K_true.double().cpu()
     return (ratios[:, 0, 0] * ratios[:, 1, 1]).sqrt()
-
-
-def _focal_ratios(predicted: Sequence[Frame], true: Sequence[Frame]) -> Float[Tensor, " views"] | None:
-    """Focal ratios, or None if sizes differ; a file without sizes is taken to have those of the other file."""
-    for a, b in zip(predicted, true, strict=True):
-        if a.width is not None and b.width is not None and (a.width, a.height) != (b.width, b.height):
-            return None
-    return focal_ratio(torch.stack([frame.K for frame in predicted]), torch.stack([frame.K for frame in true]))

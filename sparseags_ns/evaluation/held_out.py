@@ -26,7 +26,6 @@ from sparseags_ns.geometry.alignment import Similarity
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.metrics.images import PerceptualError, over_white, ssim
 from sparseags_ns.preprocess.framing import compose
-from sparseags_ns.preprocess.photo import Photo
 from sparseags_ns.preprocess.photo_files import read_pixels
 from sparseags_ns.preprocess.posed_photo_files import require_one_size
 from sparseags_ns.rasterizer import rasterize
@@ -76,7 +75,15 @@ def read_held_out(scene: Path) -> HeldOut | None:
     pixels = [read_pixels(path) for path in paths]
     photos = [compose(p, p.alpha, frame) for p, frame in zip(pixels, frames, strict=True)]
     require_one_size([photo.size for photo in photos], paths, "Give held-out photographs of one size")
-    return _batch(frames, photos, all(p.alpha is not None for p in pixels))
+    width, height = photos[0].size
+    T_camera_world, K = (torch.stack(one) for one in ([f.T_camera_world for f in frames], [p.K for p in photos]))
+    return HeldOut(
+        names=tuple(frame.stem for frame in frames),
+        images=torch.stack([over_white(photo.rgb, photo.mask) for photo in photos]),
+        valid=torch.stack([photo.valid for photo in photos]),
+        cameras=Cameras(T_camera_world, K, width, height),
+        masks=None if any(p.alpha is None for p in pixels) else torch.stack([photo.mask for photo in photos]),
+    )
 
 
 def _photograph(frame: Frame, file: Path, folder: Path) -> Path:
@@ -88,22 +95,6 @@ def _photograph(frame: Frame, file: Path, folder: Path) -> Path:
             file, f"there is no photograph {name} in {folder}, the folder of held-out photographs", frame.name
         )
     return path
-
-
-def _batch(frames: list[Frame], photos: list[Photo], masked: bool) -> HeldOut:
-    width, height = photos[0].size
-    return HeldOut(
-        names=tuple(frame.stem for frame in frames),
-        images=torch.stack([over_white(photo.rgb, photo.mask) for photo in photos]),
-        valid=torch.stack([photo.valid for photo in photos]),
-        cameras=Cameras(
-            T_camera_world=torch.stack([frame.T_camera_world for frame in frames]),
-            K=torch.stack([photo.K for photo in photos]),
-            width=width,
-            height=height,
-        ),
-        masks=torch.stack([photo.mask for photo in photos]) if masked else None,
-    )
 
 
 @dataclass(frozen=True)
@@ -121,16 +112,16 @@ class NovelViewErrors:
 
     def summary(self) -> dict[str, float]:
         """Means over the views by name of the metric."""
-        return {
-            "psnr": float(self.psnr.mean()),
-            "ssim": float(self.ssim.mean()),
-            self.perceptual_name: float(self.perceptual.mean()),
-        }
+        return {name: float(values.mean()) for name, values in self._columns().items()}
 
     def views(self) -> list[dict[str, Any]]:
         """Figures of each view by name."""
-        columns = zip(self.names, self.psnr.tolist(), self.ssim.tolist(), self.perceptual.tolist(), strict=True)
-        return [{"name": n, "psnr": p, "ssim": s, self.perceptual_name: d} for n, p, s, d in columns]
+        columns = {name: values.tolist() for name, values in self._columns().items()}
+        rows = zip(self.names, *columns.values(), strict=True)
+        return [dict(zip(("name", *columns), row, strict=True)) for row in rows]
+
+    def _columns(self) -> dict[str, Tensor]:
+        return {"psnr": self.psnr, "ssim": self.ssim, self.perceptual_name: self.perceptual}
 
 
 @torch.no_grad()
@@ -146,9 +137,7 @@ def novel_view_errors(
 
     Args:
         gaussians: splat, in its own world.
-        held_out: photographs and their cameras, in the true world.
         splat_to_truth: maps the splat's world to the true one: `PoseErrors.alignment` of the splat's cameras.
-        perceptual: perceptual metric.
         sh_degree: bands to render with; None if the Gaussians' colours are plain RGB.
     """
     cameras = held_out.cameras

@@ -63,7 +63,10 @@ def read_state(path: Path) -> dict[str, Tensor]:
 
         return load_file(path)
     try:
-        content = _unpickle(path)
+        archive = zipfile.is_zipfile(path)
+        foreign = torch.serialization.get_unsafe_globals_in_checkpoint(path) if archive else []
+        with torch.serialization.safe_globals([(_Inert, name) for name in foreign]):
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=archive)
     except Exception as error:
         raise CheckpointError(
             f"{path} is not a checkpoint that torch reads without running code of it (weights_only); a file that is "
@@ -84,18 +87,10 @@ class _Inert:
     def __setstate__(self, _: object) -> None: ...
 
 
-def _unpickle(path: Path) -> object:
-    options = {"map_location": "cpu", "weights_only": True, "mmap": zipfile.is_zipfile(path)}
-    foreign = torch.serialization.get_unsafe_globals_in_checkpoint(path) if zipfile.is_zipfile(path) else []
-    with torch.serialization.safe_globals([(_Inert, name) for name in foreign]):
-        return torch.load(path, **options)
-
-
 def apply_checkpoint(state: State, modules: Mapping[str, nn.Module], layers_per_block: int) -> Report:
     """Load an LDM checkpoint into networks of the same architecture: UNet and projection always, others if present.
 
     Args:
-        state: tensors of the checkpoint.
         modules: networks by the names in `PREFIXES`; changed in place.
         layers_per_block: value in the UNet's configuration.
 
@@ -164,8 +159,7 @@ def _fitted(part: str, name: str, value: Tensor, target: Tensor) -> Tensor:
     Raises:
         CheckpointError: the shapes differ by more than that.
     """
-    squeezed = [side for side in value.shape if side != 1], [side for side in target.shape if side != 1]
-    if squeezed[0] != squeezed[1]:
+    if value.squeeze().shape != target.squeeze().shape:
         raise CheckpointError(
             f"{part}: {name} is {tuple(value.shape)} in the checkpoint, {tuple(target.shape)} in the model: the "
             "checkpoint is of another architecture"

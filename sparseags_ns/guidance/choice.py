@@ -27,9 +27,7 @@ from sparseags_ns.guidance.zero123 import Zero123, Zero123Options
 Precision = Literal["auto", "fp32", "fp16", "bf16"]
 
 _DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-
 _CHECKPOINTS = (".ckpt", ".pt", ".pth", ".bin", ".safetensors")
-
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -46,8 +44,6 @@ def choose_guidance(
     Args:
         choice: `auto` (on where there is a CUDA device and the weights are on this machine), `none`, `zero123-6dof`,
             `zero123`, a diffusers folder, a name on the model hub, or an LDM checkpoint.
-        device: device of the networks.
-        options: settings of the evaluation.
         base: folder or hub name of a model that provides what an LDM checkpoint lacks; None is Zero123-XL.
         precision: `auto` is fp16 on CUDA, fp32 on the CPU.
 
@@ -58,16 +54,13 @@ def choose_guidance(
     if choice == "none":
         announce("diffusion prior: off", "guidance is none")
         return None
-    if precision == "auto":
-        dtype = torch.float16 if device.type == "cuda" else torch.float32
-    else:
-        dtype = _DTYPES[precision]
+    usual = "fp16" if device.type == "cuda" else "fp32"
+    dtype = _DTYPES[usual if precision == "auto" else precision]
     if choice == "auto":
         reason = _why_not(device)
         if reason is not None:
-            announce(
-                "diffusion prior: off", f"{reason}; to switch it on: --pipeline.model.guidance PATH, see docs/prior.md"
-            )
+            remedy = "to switch it on: --pipeline.model.guidance PATH, see docs/prior.md"
+            announce("diffusion prior: off", f"{reason}; {remedy}")
             return None
         choice = "zero123-6dof" if find_six_dof() is not None else "zero123"
     networks, where = _named(choice, base, half=dtype != torch.float32)
@@ -149,7 +142,6 @@ def _hub_folder(name: str, *, half: bool, download: bool) -> Path:
     """Local folder of a model on the hub.
 
     Args:
-        name: name on the model hub.
         half: precision to download where there are both.
         download: False accepts only a complete earlier download.
 
@@ -159,12 +151,12 @@ def _hub_folder(name: str, *, half: bool, download: bool) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        if not download:
-            folder = Path(snapshot_download(name, local_files_only=True))
-            if not is_complete(folder):
-                raise FileNotFoundError(f"{folder} lacks weights")
-            return folder
-        return Path(snapshot_download(name, allow_patterns=_wanted_files(name, half)))
+        if download:
+            return Path(snapshot_download(name, allow_patterns=_wanted_files(name, half)))
+        folder = Path(snapshot_download(name, local_files_only=True))
+        if not is_complete(folder):
+            raise FileNotFoundError(f"{folder} lacks weights")
+        return folder
     except Exception as error:
         what = "could not be fetched" if download else "is not on this machine"
         raise CheckpointError(

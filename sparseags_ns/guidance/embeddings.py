@@ -24,16 +24,8 @@ NUMBERS: dict[Embedding, int] = {"6dof": 18, "vanilla": 4, "stable": 4}
 
 
 def embed(kind: Embedding, target: Cameras, conditions: Cameras) -> Float[Tensor, "views numbers"]:
-    """Numbers of one wanted view relative to each photograph.
-
-    Args:
-        kind: embedding that the model was trained on.
-        target: one camera, of the wanted view.
-        conditions: cameras of the photographs.
-    """
-    if kind == "6dof":
-        return six_dof(target, conditions)
-    return spherical(target, conditions, stable=kind == "stable")
+    """Numbers of one wanted view (`target`, one camera) relative to each photograph, as a kind of model takes them."""
+    return six_dof(target, conditions) if kind == "6dof" else spherical(target, conditions, stable=kind == "stable")
 
 
 def six_dof(target: Cameras, conditions: Cameras) -> Float[Tensor, "views 18"]:
@@ -41,9 +33,8 @@ def six_dof(target: Cameras, conditions: Cameras) -> Float[Tensor, "views 18"]:
 
     The authors' inference code passes the target's fx in place of its fy; training used both.
     """
-    T_target_condition = se3.inverse(opengl_from_opencv(target.T_camera_world)) @ opengl_from_opencv(
-        conditions.T_camera_world
-    )
+    T_world_target, T_world_condition = (opengl_from_opencv(cameras.T_camera_world) for cameras in (target, conditions))
+    T_target_condition = se3.inverse(T_world_target) @ T_world_condition
     ratios = (relative_focal(target) / relative_focal(conditions)).log()
     return torch.cat([T_target_condition.flatten(1), ratios], dim=-1)
 

@@ -84,9 +84,7 @@ def unet_name(name: str, layers_per_block: int) -> str | None:
 def vae_name(name: str, levels: int) -> str | None:
     """Name of a VAE weight in diffusers; None if the architecture has no such weight.
 
-    Args:
-        name: name in the LDM code, without the prefix of the VAE.
-        levels: number of resolutions of the decoder, which the two codes count from opposite ends.
+    The two codes count the decoder's resolutions, `levels` of them, from opposite ends.
     """
     if name.startswith(("quant_conv.", "post_quant_conv.")):
         return name
@@ -126,10 +124,7 @@ def clip_entries(name: str, value: Tensor) -> dict[str, Tensor]:
 
 def _replaced(name: str, table: dict[str, str]) -> str | None:
     """The name with its beginning replaced by the table; None if no entry fits."""
-    for old, new in table.items():
-        if name.startswith(old):
-            return new + name.removeprefix(old)
-    return None
+    return next((new + name.removeprefix(old) for old, new in table.items() if name.startswith(old)), None)
 
 
 def _resnet(name: str) -> str | None:

@@ -15,7 +15,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from sparseags_ns.guidance.checkpoints import (
@@ -56,11 +55,7 @@ WEIGHTS = {
 
 
 def load_folder(folder: Path, *, half: bool = False) -> Networks:
-    """A model in a published diffusers layout, in the precision of its files.
-
-    Args:
-        folder: folder with the layout's subfolders.
-        half: whether 16-bit files are preferred where there are both.
+    """A model in a published diffusers layout, in the precision of its files; `half` prefers 16-bit files.
 
     Raises:
         CheckpointError: something is missing; the message says where to get it.
@@ -75,17 +70,22 @@ def load_folder(folder: Path, *, half: bool = False) -> Networks:
         )
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
     from transformers import CLIPVisionModelWithProjection
 
     unet = _pretrained(UNet2DConditionModel, folder / "unet", half)
     image_encoder = _pretrained(CLIPVisionModelWithProjection, folder / "image_encoder", half)
     projection = _projection(where, half)
+    scheduler: Any = DDIMScheduler.from_pretrained(folder / "scheduler", local_files_only=True)
+    kind = scheduler.config["prediction_type"]
+    if kind != "epsilon":
+        raise CheckpointError(f"{folder / 'scheduler'}: the model must predict the noise (epsilon), predicts {kind}")
     return Networks(
         unet=unet,
         vae=_pretrained(AutoencoderKL, folder / "vae", half),
         image_encoder=image_encoder,
         projection=projection,
-        alphas_cumprod=_alphas(folder),
+        alphas_cumprod=scheduler.alphas_cumprod.float(),
         embedding=_embedding(projection, image_encoder.config.projection_dim, folder.name),
     )
 
@@ -111,7 +111,7 @@ def load_checkpoint(
             f"{path} has no VAE or no image encoder: name a diffusers folder or a hub name for them too "
             f"(--pipeline.model.guidance-base {BASE_NAMES[0]}). {SIX_DOF_SOURCE}"
         )
-    networks = build(architecture) if base is None else base
+    networks = base or build(architecture)
     width = networks.image_encoder.config.projection_dim
     networks = replace(networks, projection=projection, embedding=_embedding(projection, width, path.name))
     return networks, apply_checkpoint(state, networks.modules(), networks.unet.config["layers_per_block"])
@@ -127,16 +127,12 @@ def is_complete(folder: Path) -> bool:
 def weights_file(folder: Path, half: bool) -> Path | None:
     """File of weights in a subfolder: safetensors before pickles, then by precision; None if there is none.
 
-    Args:
-        folder: subfolder of a layout.
-        half: whether 16-bit weights (the variant `fp16`) are preferred where both exist.
+    `half` prefers 16-bit weights (the variant `fp16`) where both exist.
     """
     stem = WEIGHTS[folder.name]
     pickles = "pytorch_model" if folder.name == "image_encoder" else stem
-    variants = (".fp16", "") if half else ("", ".fp16")
-    names = [f"{stem}{variant}.safetensors" for variant in variants]
-    names += [f"{stem}{variant}.safetensors.index.json" for variant in variants]
-    names += [f"{pickles}{variant}.bin" for variant in variants]
+    forms = ((stem, ".safetensors"), (stem, ".safetensors.index.json"), (pickles, ".bin"))
+    names = [f"{name}{variant}{end}" for name, end in forms for variant in ((".fp16", "") if half else ("", ".fp16"))]
     return next((folder / name for name in names if (folder / name).is_file()), None)
 
 
@@ -180,17 +176,6 @@ def _projection(folder: Path, half: bool) -> nn.Linear:
     layer = nn.Linear(weight.shape[1], weight.shape[0], dtype=weight.dtype)
     layer.load_state_dict({"weight": weight, "bias": bias})
     return layer
-
-
-def _alphas(folder: Path) -> torch.Tensor:
-    """Cumulative signal variance of each time step."""
-    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
-
-    scheduler: Any = DDIMScheduler.from_pretrained(folder / "scheduler", local_files_only=True)
-    kind = scheduler.config["prediction_type"]
-    if kind != "epsilon":
-        raise CheckpointError(f"{folder / 'scheduler'}: the model must predict the noise (epsilon), predicts {kind}")
-    return scheduler.alphas_cumprod.float()
 
 
 def _embedding(projection: nn.Linear, clip_width: int, name: str) -> Embedding:

@@ -41,12 +41,7 @@ class Networks:
 
     def modules(self) -> dict[str, nn.Module]:
         """The networks by name."""
-        return {
-            "unet": self.unet,
-            "vae": self.vae,
-            "image_encoder": self.image_encoder,
-            "projection": self.projection,
-        }
+        return {name: getattr(self, name) for name in ("unet", "vae", "image_encoder", "projection")}
 
     def frozen(self, device: torch.device | str, dtype: torch.dtype) -> Networks:
         """Move the networks in place and switch their gradients off."""

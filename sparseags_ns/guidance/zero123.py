@@ -58,7 +58,7 @@ class Conditions:
 
 
 class Zero123:
-    """A loaded model with its settings; implements `sds.Guidance`. Not a module, so that it enters no checkpoint."""
+    """A loaded model with its settings. Not a module, so that it enters no checkpoint."""
 
     def __init__(self, networks: Networks, options: Zero123Options) -> None:
         self.networks = networks
@@ -66,9 +66,8 @@ class Zero123:
 
     @torch.no_grad()
     def condition(self, images: Float[Tensor, "views height width 3"]) -> Conditions:
-        """Embeddings and latents of the photographs over white."""
-        pixels = self._square(images)
-        batches = pixels.split(self.options.max_batch)
+        """Embeddings and latents of the photographs (over white, 0 to 1), computed once."""
+        batches = self._square(images).split(self.options.max_batch)
         embeds = [self.networks.image_encoder(self._clip_pixels(batch)).image_embeds for batch in batches]
         latents = [self.networks.posterior(batch).mode() for batch in batches]
         return Conditions(torch.cat(embeds), torch.cat(latents))
@@ -82,7 +81,15 @@ class Zero123:
         ratio: float,
         generator: torch.Generator,
     ) -> tuple[Float[Tensor, ""], dict[str, float]]:
-        """Score-distillation loss of a render; `sds.Guidance` documents the arguments.
+        """Score-distillation loss of a render, differentiable in it, and diagnostics.
+
+        Args:
+            rendered: 0 to 1, over white or black.
+            camera: one camera, of the render.
+            conditions: encodings of the photographs that condition it.
+            cameras: present cameras of those photographs.
+            ratio: share of the run done.
+            generator: source of all noise; on the CPU, so that a run is the same on every device.
 
         Raises:
             ValueError: there are no photographs, or their number is not that of the cameras.
@@ -99,10 +106,7 @@ class Zero123:
         if self.options.noise == "inverted":
             count = self.options.inversion_steps
             path = [self._moment(round(moment.t * (k + 1) / count)) for k in range(count)]
-            with torch.no_grad():
-                noise = inverted_noise(
-                    latents.detach(), lambda z, t: self.predict(z, t, conditions, context, 1.0), path
-                )
+            noise = inverted_noise(latents.detach(), lambda z, t: self.predict(z, t, conditions, context, 1.0), path)
         else:
             noise = _noise(latents, generator)
         return distill(latents, lambda z, t: self.predict(z, t, conditions, context, self.options.scale), moment, noise)

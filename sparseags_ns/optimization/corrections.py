@@ -34,7 +34,6 @@ def corrected(guess: Cameras, tangents: Float[Tensor, "views 6"], log_focal: Flo
     """The cameras with their corrections, differentiable in tangents and focal factors.
 
     Args:
-        guess: cameras to correct.
         tangents: translation, then rotation (radians), in the facing frame of each view.
         log_focal: logarithm of the factor on each focal length, or one for all.
     """
@@ -77,8 +76,6 @@ class CameraCorrections(nn.Module):
         """Start without corrections.
 
         Args:
-            guess: cameras to correct.
-            refine_focal: which focal factors are learned.
             refine_poses: False learns neither tangents nor focal factors.
             pose_lr_scale: factor on the corrections of each view; None is 1 for all.
         """
@@ -121,10 +118,7 @@ def share_focal_length(views: Views, settings: JointSettings, say: Callable[[str
     Each camera moves along its line of sight as its focal length changes, so that the object keeps its size (a dolly
     zoom about the world's origin). Views with fixed cameras keep all cameras as they are. Idempotent.
 
-    Args:
-        views: views in the normalised world.
-        settings: `refine_focal` is used.
-        say: called with what was done and why.
+    Views are in the normalised world; `say` is called with what was done and why.
     """
     if settings.refine_focal != "shared" or views.focal_scale is None or bool(views.fixed.any()):
         return views

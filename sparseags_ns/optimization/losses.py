@@ -83,11 +83,9 @@ def joint_loss(
     """Weighted losses of one step, and the renders they come from.
 
     Args:
-        gaussians: splat to render; differentiable.
+        gaussians: differentiable.
         cameras: cameras of the views in `targets`, at the photographs' working size; differentiable.
         targets: photographs, whose size is the size of the renders.
-        background: one colour for each view.
-        settings: weights and limits of the terms.
         ramp: factor on the weights of the colour and alpha terms.
         sh_degree: bands to evaluate if the Gaussians' colours are spherical harmonics.
         absgrad: whether absolute screen-space gradients are kept for densification.
@@ -96,9 +94,8 @@ def joint_loss(
     raster = rasterize(gaussians, cameras.resized(width, height), background, sh_degree=sh_degree, absgrad=absgrad)
     # Outside the photographs the target is empty (the crop fills it so): alpha counts a little there, colour does not.
     alpha_weights = targets.valid + settings.unknown_alpha_weight * (1 - targets.valid)
-    rgb_error = squared_error(raster.rgb, targets.over(background), targets.valid)
     losses = {
-        "rgb": settings.rgb_weight * ramp * rgb_error,
+        "rgb": settings.rgb_weight * ramp * squared_error(raster.rgb, targets.over(background), targets.valid),
         "alpha": settings.alpha_weight * ramp * squared_error(raster.alpha, targets.alpha, alpha_weights),
     }
     if settings.opacity_weight > 0:
@@ -140,5 +137,4 @@ def backgrounds(settings: JointSettings, count: int, step: int) -> Float[Tensor,
 
 def random_backgrounds(count: int, seed: int, step: int) -> Float[Tensor, "views 3"]:
     """A random colour for each view, equal whenever the same step of the same run is repeated."""
-    generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
-    return torch.rand(count, 3, generator=generator)
+    return torch.rand(count, 3, generator=torch.Generator().manual_seed(seed * 1_000_003 + step))

@@ -54,7 +54,6 @@ def sample_novel_view(gaussians: Gaussians, cameras: Cameras, side_px: int, gene
     """Draw a camera on a sphere around the object and a background; not differentiable.
 
     Args:
-        gaussians: splat to frame.
         cameras: cameras of the trusted photographs, one or more.
         side_px: width and height of the render.
         generator: on the CPU.
@@ -89,18 +88,14 @@ def framing_intrinsics(
     """Intrinsics that centre the object and make it fill the frame, with one focal length for both axes.
 
     Args:
-        gaussians: splat of the object.
-        T_camera_world: pose of the camera.
-        side_px: side of the square image.
-        usual_focal_px: focal length of the photographs at that size; the result is within `ZOOM` of it.
+        usual_focal_px: focal length of the photographs at the size `side_px`; the result is within `ZOOM` of it.
     """
     low, high = screen_box(gaussians, T_camera_world)
     extent = float((high - low).amax())
     focal = min(max(side_px / (FILL * max(extent, 1e-6)), usual_focal_px / ZOOM), usual_focal_px * ZOOM)
-    principal = side_px / 2 - focal * (low + high) / 2
     K = torch.eye(3, dtype=T_camera_world.dtype, device=T_camera_world.device)
     K[0, 0] = K[1, 1] = focal
-    K[:2, 2] = principal
+    K[:2, 2] = side_px / 2 - focal * (low + high) / 2
     return K[None]
 
 
@@ -136,20 +131,16 @@ def _on_screen(
     seen = depth > 0.05 * T_camera_world[0, :3, 3].norm()
     safe = torch.where(seen, depth, torch.ones_like(depth))
     center = point[:, :2] / safe
-    axes = T_camera_world[0, :3, :3] @ _rotations(gaussians.quats) * gaussians.scales[:, None, :]
+    unit = F.normalize(gaussians.quats, dim=-1)
+    w, v = unit[:, 0, None, None], se3.skew(unit[:, 1:])
+    rotations = torch.eye(3, dtype=unit.dtype, device=unit.device) + 2 * (w * v + v @ v)
+    axes = T_camera_world[0, :3, :3] @ rotations * gaussians.scales[:, None, :]
     # First-order change of u = x / z along each of the Gaussian's three axes: du = (dx - u dz) / z. The projected
     # covariance is the sum of the outer products of these changes.
     spread = (axes[:, :2] - center[:, :, None] * axes[:, 2:]) / safe[:, :, None]
     covariance = spread @ spread.mT
     area = torch.det(covariance).clamp_min(0).sqrt() * seen[:, 0]
     return center, covariance.diagonal(dim1=-2, dim2=-1).sqrt(), area
-
-
-def _rotations(quats: Float[Tensor, "gaussians 4"]) -> Float[Tensor, "gaussians 3 3"]:
-    """Rotations of quaternions (w, x, y, z) of any length."""
-    unit = F.normalize(quats, dim=-1)
-    w, v = unit[:, 0, None, None], se3.skew(unit[:, 1:])
-    return torch.eye(3, dtype=quats.dtype, device=quats.device) + 2 * (w * v + v @ v)
 
 
 def _weighted_quantile(values: Float[Tensor, " n"], weights: Float[Tensor, " n"], share: float) -> Float[Tensor, ""]:

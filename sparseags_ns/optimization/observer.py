@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Literal
+from typing import Any, Literal
 
 from jaxtyping import Float
 from torch import Tensor
@@ -45,36 +45,27 @@ class Observer:
         """Called every few milliseconds between batches of work: the place to release a lock, or to raise and stop."""
 
 
+def _to_all(name: str) -> Any:
+    """A method of `Observers` that calls the method of this name of each observer."""
+
+    def forward(self: Observers, *values: Any) -> None:
+        for one in self._observers:
+            getattr(one, name)(*values)
+
+    return forward
+
+
 class Observers(Observer):
     """Several observers as one; they are told in order."""
 
     def __init__(self, *observers: Observer) -> None:
         self._observers = observers
 
-    def on_search_begin(self, view: int, kind: SearchKind, cameras: Cameras) -> None:
-        """Forward to all observers."""
-        for one in self._observers:
-            one.on_search_begin(view, kind, cameras)
-
-    def on_hypotheses(self, poses: Float[Tensor, "hypotheses 4 4"], losses: Float[Tensor, " hypotheses"]) -> None:
-        """Forward to all observers."""
-        for one in self._observers:
-            one.on_hypotheses(poses, losses)
-
-    def on_search_end(self, poses: Float[Tensor, "finalists 4 4"], losses: Float[Tensor, " finalists"]) -> None:
-        """Forward to all observers."""
-        for one in self._observers:
-            one.on_search_end(poses, losses)
-
-    def on_comparison(self, loss_near: float, loss_elsewhere: float) -> None:
-        """Forward to all observers."""
-        for one in self._observers:
-            one.on_comparison(loss_near, loss_elsewhere)
-
-    def pause(self) -> None:
-        """Forward to all observers."""
-        for one in self._observers:
-            one.pause()
+    on_search_begin = _to_all("on_search_begin")
+    on_hypotheses = _to_all("on_hypotheses")
+    on_search_end = _to_all("on_search_end")
+    on_comparison = _to_all("on_comparison")
+    pause = _to_all("pause")
 
 
 _OBSERVER: ContextVar[Observer] = ContextVar("observer", default=Observer())  # noqa: B039

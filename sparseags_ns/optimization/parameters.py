@@ -32,9 +32,7 @@ def activate(params: Mapping[str, Tensor] | nn.ParameterDict) -> Gaussians:
 def deactivate(gaussians: Gaussians, num_bases: int) -> nn.ParameterDict:
     """Parameters of these Gaussians: the inverse of `activate`, except that colour bands above the first become zero.
 
-    Args:
-        gaussians: splat with plain RGB colours or spherical harmonics.
-        num_bases: number of spherical harmonics that the parameters have room for.
+    Colours are plain RGB or spherical harmonics; the parameters have room for `num_bases` of the latter.
     """
     rgb = gaussians.colors if gaussians.colors.ndim == 2 else SH_C0 * gaussians.colors[:, 0] + 0.5
     values = {
@@ -59,14 +57,9 @@ def split_all(
 ) -> None:
     """Replace every Gaussian by two smaller ones drawn from it, and drop those fainter than `min_opacity`.
 
-    Parameters and the optimizers' state change together: children inherit Adam's moments, so that no parameter jumps
-    at the next step. If all Gaussians are faint, all are kept: an empty scene could not recover.
-
-    Args:
-        params: entries are replaced in place.
-        optimizers: one for each entry of `params`.
-        min_opacity: opacity below which Gaussians are dropped.
-        generator: on the CPU.
+    Parameters and the optimizers' state (one optimizer for each entry) change together, in place: children inherit
+    Adam's moments, so that no parameter jumps at the next step. If all Gaussians are faint, all are kept: an empty
+    scene could not recover. The generator is on the CPU.
     """
     visible = torch.sigmoid(params["opacities"].flatten()) >= min_opacity
     if not visible.any():

@@ -17,11 +17,10 @@ degrees with Adam, and to 2 with this.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from sparseags_ns.optimization.settings import ADAM_EPS
@@ -43,10 +42,9 @@ class PoseAdam(torch.optim.Optimizer):
         weight_decay: float = 0.0,
         precondition: bool = False,
     ) -> None:
-        """Set up the optimizer.
+        """Set up the optimizer for tensors whose last dimension is a tangent.
 
         Args:
-            params: tensors whose last dimension is a tangent.
             lr: root mean square length of a step's numbers where gradients keep their direction.
             betas: decay rates of the mean gradient and of the mean squared gradient.
             eps: added to the root mean square.
@@ -76,7 +74,11 @@ class PoseAdam(torch.optim.Optimizer):
     def _update(self, param: Tensor, group: dict[str, Any]) -> None:
         assert param.grad is not None
         state = self.state[param]
-        squares = _mean_squares(param.grad.reshape(-1, param.shape[-1]))
+        # The mean square of each number over the views that have a gradient: views whose cameras are fixed or untrusted
+        # have none, and counting them would lengthen the steps of the others.
+        gradient = param.grad.reshape(-1, param.shape[-1])
+        moving = (gradient != 0).any(dim=1, keepdim=True)
+        squares = (gradient.square() * moving).sum(0) / moving.sum().clamp_min(1)
         if not state:
             state["step"] = torch.zeros(())
             state["exp_avg"] = torch.zeros_like(param)
@@ -91,22 +93,8 @@ class PoseAdam(torch.optim.Optimizer):
         # whole group. So preconditioning can be switched on in the middle of a run without a new warm-up.
         mean = state["exp_avg"] / (1 - beta1**count)
         groups = ALIKE if group["precondition"] else (tuple(range(len(squares))),)
-        root_mean_square = (_group_means(state["exp_avg_sq"], groups) / (1 - beta2**count)).sqrt()
+        means = state["exp_avg_sq"].clone()
+        for numbers in map(list, groups):
+            means[numbers] = state["exp_avg_sq"][numbers].mean()
+        root_mean_square = (means / (1 - beta2**count)).sqrt()
         param -= group["lr"] * mean / (root_mean_square + group["eps"])
-
-
-def _mean_squares(gradient: Float[Tensor, "views numbers"]) -> Float[Tensor, " numbers"]:
-    """Mean square of each number over the views that have a gradient.
-
-    Views whose cameras are fixed or untrusted have none; counting them would lengthen the steps of the others.
-    """
-    moving = (gradient != 0).any(dim=1, keepdim=True)
-    return (gradient.square() * moving).sum(0) / moving.sum().clamp_min(1)
-
-
-def _group_means(values: Float[Tensor, " numbers"], groups: Sequence[tuple[int, ...]]) -> Float[Tensor, " numbers"]:
-    """Each number replaced by the mean of its group."""
-    means = values.clone()
-    for group in groups:
-        means[list(group)] = values[list(group)].mean()
-    return means

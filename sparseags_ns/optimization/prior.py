@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -18,8 +18,7 @@ from torch import Tensor
 from sparseags_ns.console import warn
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.guidance.choice import Precision, choose_guidance
-from sparseags_ns.guidance.sds import Guidance
-from sparseags_ns.guidance.zero123 import Zero123Options
+from sparseags_ns.guidance.zero123 import Conditions, Zero123, Zero123Options
 from sparseags_ns.optimization.novel_views import NovelView, sample_novel_view
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.threads import torch_on_all_threads
@@ -72,7 +71,7 @@ class PriorSettingsError(ValueError):
 class Prior:
     """A guidance with the photographs that condition it."""
 
-    def __init__(self, guidance: Guidance, views: Views, settings: PriorSettings, seed: int = 0) -> None:
+    def __init__(self, guidance: Zero123, views: Views, settings: PriorSettings, seed: int = 0) -> None:
         self._guidance, self._views, self._settings, self._seed = guidance, views, settings, seed
 
     def is_due(self, step: int, ratio: float) -> bool:
@@ -92,7 +91,7 @@ class Prior:
         """Weighted loss of one novel view, and diagnostics.
 
         Args:
-            gaussians: splat to render; differentiable.
+            gaussians: differentiable.
             cameras: cameras of all views, as refined so far.
             trusted: views that condition the prior.
             ratio: share of the run done.
@@ -100,9 +99,8 @@ class Prior:
             sh_degree: bands to render with.
         """
         generator = torch.Generator().manual_seed((self._seed * 1_000_003 + step) ^ 0x5EED)
-        index = trusted.nonzero().flatten()
         side = render_side(ratio, self._settings.guidance_sizes)
-        view, others = self._look(gaussians, cameras, index, side, generator)
+        view, others = self._look(gaussians, cameras, trusted.nonzero().flatten(), side, generator)
         rendered = rasterize(gaussians, view.camera, view.background, sh_degree=sh_degree).rgb[0].clamp(0, 1)
         # The guidance's backward pass runs here, at its own scale and precision, so that its graph can be freed.
         image = rendered.detach().requires_grad_()
@@ -132,7 +130,7 @@ class Prior:
         return replace(view, camera=camera), index[rest]
 
     @cached_property
-    def _conditions(self) -> Any:
+    def _conditions(self) -> Conditions:
         """Embeddings and latents of all photographs, over white; computed when first needed."""
         masks = self._views.masks[..., None]
         return self._guidance.condition(square_images(self._views.images * masks + (1 - masks)))
@@ -173,8 +171,7 @@ def square_images(images: Float[Tensor, "views height width 3"]) -> Float[Tensor
     height, width = images.shape[1:3]
     side = max(height, width)
     left, top = (side - width) // 2, (side - height) // 2
-    pads = (0, 0, left, side - width - left, top, side - height - top)
-    return F.pad(images, pads, value=1.0) if side > min(height, width) else images
+    return F.pad(images, (0, 0, left, side - width - left, top, side - height - top), value=1.0)
 
 
 def square_cameras(cameras: Cameras) -> Cameras:

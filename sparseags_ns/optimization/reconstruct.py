@@ -130,10 +130,11 @@ def make_optimizers(
         name: torch.optim.Adam([value], lr=preset.learning_rates[name], betas=preset.betas, eps=ADAM_EPS)
         for name, value in params.items()
     }
-    if preset.pose_optimizer == "pose_adam":
-        optimizers["camera_opt"] = PoseAdam([corrections.tangents])
-    else:
-        optimizers["camera_opt"] = torch.optim.Adam([corrections.tangents], betas=preset.betas, eps=ADAM_EPS)
+    optimizers["camera_opt"] = (
+        PoseAdam([corrections.tangents])
+        if preset.pose_optimizer == "pose_adam"
+        else torch.optim.Adam([corrections.tangents], betas=preset.betas, eps=ADAM_EPS)
+    )
     optimizers["focal_opt"] = torch.optim.Adam([corrections.log_focal], betas=FOCAL_BETAS, eps=ADAM_EPS)
     return optimizers
 
@@ -145,8 +146,7 @@ def restart(
     optimizers: dict[str, torch.optim.Optimizer],
 ) -> None:
     """Continue from another state: replace parameters in place and clear the optimizers' moments."""
-    fresh = deactivate(start.gaussians, params["features_rest"].shape[1] + 1)
-    for name, value in fresh.items():
+    for name, value in deactivate(start.gaussians, params["features_rest"].shape[1] + 1).items():
         params[name] = nn.Parameter(value.detach().to(params[name]))
         optimizers[name].param_groups[0]["params"] = [params[name]]
     for optimizer in optimizers.values():

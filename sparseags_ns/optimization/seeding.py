@@ -14,15 +14,11 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from sparseags_ns.geometry.cameras import Cameras, project
+from sparseags_ns.geometry.cameras import project
 from sparseags_ns.optimization.parameters import deactivate
 from sparseags_ns.optimization.settings import MIN_POINT_AGREEMENT, MIN_POINT_VIEWS, MIN_SEED_POINTS, JointSettings
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import PointCloud, Views
-
-_POINTS_REMEDY = (
-    "name a point cloud in transforms.json ('ply_file_path'), in the world of its cameras, or choose another seeding"
-)
 
 
 @dataclass(frozen=True)
@@ -43,8 +39,7 @@ def seed_params(
     """Parameters of the first Gaussians of a scene (optimization/parameters.py).
 
     Args:
-        settings: number, origin, size and opacity of the Gaussians, and the seed.
-        views: views in the normalised world.
+        views: in the normalised world.
         say: called with what the Gaussians start from and why, if that was chosen automatically.
 
     Raises:
@@ -81,7 +76,10 @@ def place_seeds(settings: JointSettings, views: Views, generator: torch.Generato
         chosen = drawn(usable, count, settings.seed_scale, generator)
         return Seeds(chosen.positions, chosen.colors, "points", found)
     if seeding == "points":
-        raise ValueError(f"{found}, and {MIN_SEED_POINTS} are needed to start from them: {_POINTS_REMEDY}")
+        raise ValueError(
+            f"{found}, and {MIN_SEED_POINTS} are needed to start from them: name a point cloud in transforms.json "
+            "('ply_file_path'), in the world of its cameras, or choose another seeding"
+        )
     why = "asked for" if seeding != "auto" else found if given else "the scene has no points"
     if seeding == "hull":
         means = visual_hull(views, count, slack_px=slack_px, generator=generator)
@@ -110,8 +108,6 @@ def drawn(points: PointCloud, count: int, spread: float, generator: torch.Genera
     """`count` points drawn by confidence, without replacement; if there are fewer, all of them and copies.
 
     Args:
-        points: points to draw from.
-        count: number of points to return.
         spread: standard deviation of the shift of copies, in units of the points' world.
         generator: on the CPU.
     """
@@ -136,8 +132,7 @@ def ball(count: int, radius: float, generator: torch.Generator) -> Float[Tensor,
 
 
 def sample_maps(
-    maps: Float[Tensor, "views height width channels"],
-    pixels: Float[Tensor, "views points 2"],
+    maps: Float[Tensor, "views height width channels"], pixels: Float[Tensor, "views points 2"]
 ) -> tuple[Float[Tensor, "views points channels"], Bool[Tensor, "views points"]]:
     """Value of the nearest pixel, and whether it lies inside the image (values outside are arbitrary)."""
     height, width = maps.shape[1:3]
@@ -160,11 +155,9 @@ def hull_votes(
     A point that a view does not see (behind it, outside the photograph, in its unknown region) is not ruled out.
     """
     pixels, depth = project(views.cameras, points)
-    maps = torch.stack([masks, views.valid], dim=-1)
-    values, inside = sample_maps(maps, pixels)
+    values, inside = sample_maps(torch.stack([masks, views.valid], dim=-1), pixels)
     seen = inside & (depth > 0) & (values[..., 1] > 0.5)
-    possible = ~seen | (values[..., 0] > 0.5)
-    return possible[views.trusted].float().mean(0)
+    return (~seen | (values[..., 0] > 0.5))[views.trusted].float().mean(0)
 
 
 def visual_hull(
@@ -174,12 +167,16 @@ def visual_hull(
 
     Where fewer than `count` candidates lie inside (poses too wrong to agree), those that most views allow are taken.
     """
-    points = ball(candidates, _covered_radius(views.cameras), generator).to(views.images)
+    cameras = views.cameras
+    # The ball around the origin that the cameras' images cover, on average.
+    half_px = cameras.K.new_tensor([cameras.width / 2, cameras.height / 2])
+    half_angle_tan = (half_px / cameras.K[:, [0, 1], [0, 1]]).amax(-1)
+    radius = float((half_angle_tan * cameras.centers.norm(dim=-1)).mean())
+    points = ball(candidates, radius, generator).to(views.images)
     votes = hull_votes(points, dilate(views.masks, slack_px), views)
     inside = points[votes >= 1 - 1e-6]
-    if len(inside) < count:
-        return points[votes.argsort(descending=True, stable=True)[:count]]
-    return inside[:count]
+    ranked = inside if len(inside) >= count else points[votes.argsort(descending=True, stable=True)]
+    return ranked[:count]
 
 
 def colors_from_views(points: Float[Tensor, "points 3"], views: Views) -> Float[Tensor, "points 3"]:
@@ -191,11 +188,3 @@ def colors_from_views(points: Float[Tensor, "points 3"], views: Views) -> Float[
     total = weight.sum(0)
     mean = (values[..., :3] * weight).sum(0) / total.clamp_min(1e-6)
     return torch.where(total > 0.5, mean, torch.full_like(mean, 0.5))
-
-
-def _covered_radius(cameras: Cameras) -> float:
-    """Radius of the ball around the origin that the cameras' images cover, on average."""
-    half_px = cameras.K.new_tensor([cameras.width / 2, cameras.height / 2])
-    focal = cameras.K[:, [0, 1], [0, 1]]
-    half_angle_tan = (half_px / focal).amax(-1)
-    return float((half_angle_tan * cameras.centers.norm(dim=-1)).mean())

@@ -66,16 +66,7 @@ COARSE_TO_FINE = (
     Stage(share=0.26, pixels=32, pose_lr=6e-3, pose_lr_decay=0.7, smoothing_px=0.55),
     Stage(share=0.26, pixels=64, pose_lr=5e-3, pose_lr_decay=0.3, precondition_poses=True, focal_lr=1e-3, split=True),
     Stage(share=0.26, pixels=128, pose_lr=2.5e-3, pose_lr_decay=0.2, precondition_poses=True, focal_lr=1e-3),
-    Stage(
-        share=0.17,
-        pixels=None,
-        pose_lr=1e-3,
-        pose_lr_decay=0.1,
-        precondition_poses=True,
-        focal_lr=5e-4,
-        split=True,
-        sh_degree=2,
-    ),
+    Stage(share=0.17, pixels=None, pose_lr=1e-3, precondition_poses=True, focal_lr=5e-4, split=True, sh_degree=2),
 )
 """Few large Gaussians first, detail once the views agree (docs/method.md)."""
 

@@ -38,10 +38,8 @@ def begin_step(
 
     Args:
         step: number of the step, from 0.
-        run: settings and length of the run.
         params: Gaussians; entries are replaced by a split.
         corrections: cameras of all views; changed in place.
-        trusted: views that take part in the optimisation.
         optimizers: one for each entry of `params`, `camera_opt` and `focal_opt`.
         means_lr: learning rate of the means before the schedule.
     """
@@ -64,15 +62,10 @@ def begin_step(
 def step_losses(
     step: int, run: Run, params: nn.ParameterDict, cameras: Cameras, trusted: Tensor, targets: TargetPyramid
 ) -> tuple[dict[str, Float[Tensor, ""]], Raster]:
-    """Losses of one step over all trusted views, and the renders they come from.
+    """Losses of one step (counted from 0) over all trusted views, and the renders they come from.
 
-    Args:
-        step: number of the step, from 0.
-        run: settings and length of the run.
-        params: Gaussians; differentiable.
-        cameras: cameras of all views at the photographs' working size; differentiable.
-        trusted: views that take part in the optimisation.
-        targets: photographs of all views.
+    `cameras` and `targets` are of all views, the cameras at the photographs' working size. Differentiable in `params`
+    and `cameras`.
     """
     settings, moment = run.settings, run.moment(step)
     index = trusted.nonzero().flatten()
