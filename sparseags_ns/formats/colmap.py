@@ -106,9 +106,8 @@ def read_colmap(folder: Path) -> list[Frame]:
     frames = []
     for image, name in zip(images, default_names(paths), strict=True):
         if image.camera_id not in cameras:
-            raise PoseFileError(
-                images_file, f"has camera {image.camera_id}, which {cameras_file.name} lacks", image.name
-            )
+            problem = f"has camera {image.camera_id}, which {cameras_file.name} lacks"
+            raise PoseFileError(images_file, problem, image.name)
         frames.append(_frame(images_file, image, name, cameras_file, cameras[image.camera_id]))
     return sorted(frames, key=lambda frame: frame.file_path)
 
@@ -120,11 +119,8 @@ def read_colmap_points(folder: Path) -> ColmapPoints | None:
     points = read_records(file, PointRecord) if file.is_file() else []
     if not points:
         return None
-    reliable = [
-        point
-        for point in points
-        if len(point.image_ids) >= RELIABLE_TRACK_LENGTH and 0 < point.error_px <= RELIABLE_ERROR_PX
-    ]
+    measured = [point for point in points if 0 < point.error_px <= RELIABLE_ERROR_PX]
+    reliable = [point for point in measured if len(point.image_ids) >= RELIABLE_TRACK_LENGTH]
     counts = Counter(image_id for point in reliable for image_id in set(point.image_ids))
     images = read_records(folder / f"images{ending}", ImageRecord)
     return ColmapPoints(
@@ -139,9 +135,7 @@ def read_colmap_points(folder: Path) -> ColmapPoints | None:
 def write_colmap(folder: Path, frames: Sequence[Frame], points: SeenPoints, kind: Literal["bin", "txt"]) -> None:
     """Write a model into a folder, with a PINHOLE camera for each photo, since each has its own intrinsics.
 
-    Args:
-        frames: the photos in order; their file paths become the images' names. Without lens distortion.
-        points: exact projections, so that their reprojection errors are zero.
+    The frames' file paths become the images' names. The points are exact projections: their reprojection errors are 0.
 
     Raises:
         ValueError: a photo's size is not known, or it is distorted.
@@ -209,9 +203,8 @@ def _lens(file: Path, camera: CameraRecord) -> tuple[Float[Tensor, "3 3"], Disto
     if len(camera.params) != expected:
         raise PoseFileError(file, f"{label} must have {expected} parameters, has {len(camera.params)}")
     if not torch.isfinite(torch.tensor(camera.params)).all() or min(camera.params[:focals]) <= 0:
-        raise PoseFileError(
-            file, f"camera {camera.id} must have finite parameters and focal lengths above zero: {list(camera.params)}"
-        )
+        problem = f"must have finite parameters and focal lengths above zero: {list(camera.params)}"
+        raise PoseFileError(file, f"camera {camera.id} {problem}")
     values = dict(zip(names, camera.params[focals + 2 :], strict=True))
     rational = [name for name in ("k4", "k5", "k6") if not fisheye and values.pop(name, 0.0) != 0]
     if rational:

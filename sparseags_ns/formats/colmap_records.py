@@ -120,9 +120,8 @@ def read_records(file: Path, kind: type[Record]) -> list[Record]:
     except OSError as error:
         raise PoseFileError(file, f"cannot be read: {error.strerror or error}") from error
     except (struct.error, ValueError, IndexError, KeyError, MemoryError, OverflowError) as error:
-        raise PoseFileError(
-            file, "is cut off, damaged or no file of a COLMAP model; copy it again from its source"
-        ) from error
+        problem = "is cut off, damaged or no file of a COLMAP model; copy it again from its source"
+        raise PoseFileError(file, problem) from error
 
 
 def _camera_from_bytes(source: _Bytes) -> CameraRecord:
@@ -204,4 +203,4 @@ def _to_text(record: CameraRecord | ImageRecord | PointRecord) -> str:
 
 
 def _joined(*values: object) -> str:
-    return " ".join(repr(value) if isinstance(value, float) else str(value) for value in values)
+    return " ".join(map(str, values))

@@ -30,8 +30,8 @@ from sparseags_ns.storage import write_json
 PINHOLE_MODELS = {"OPENCV", "PINHOLE", "SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL", "PERSPECTIVE"}
 FISHEYE_MODEL = "OPENCV_FISHEYE"
 
-_INTRINSIC_KEYS = {"fl_x", "fl_y", "cx", "cy", "w", "h", "camera_angle_x", "camera_angle_y", "camera_model"}
-_SHARED_KEYS = _INTRINSIC_KEYS | set(Distortion().coefficients)
+_SHARED_KEYS = {"fl_x", "fl_y", "cx", "cy", "w", "h", "camera_angle_x", "camera_angle_y", "camera_model"}
+_SHARED_KEYS |= set(Distortion().coefficients)
 _OWN_KEYS = _SHARED_KEYS | {"file_path", "transform_matrix", "name", "flag"}
 
 _NO_FOCAL = "no focal length: expected 'fl_x' or 'camera_angle_x', in the frame or for the whole file"
@@ -75,9 +75,8 @@ def write_transforms_json(path: Path, frames: Sequence[Frame]) -> None:
     """
     if len({frame.distortion.fisheye for frame in frames}) > 1:
         raise ValueError(f"cannot write {path}: fisheye and other lenses in one transforms.json")
-    fisheye = any(frame.distortion.fisheye for frame in frames)
-    content = {"camera_model": FISHEYE_MODEL if fisheye else "OPENCV", "frames": [_fields(frame) for frame in frames]}
-    write_json(path, content)
+    model = FISHEYE_MODEL if any(frame.distortion.fisheye for frame in frames) else "OPENCV"
+    write_json(path, {"camera_model": model, "frames": [_fields(frame) for frame in frames]})
 
 
 def _names(entries: list[Entry]) -> list[str]:

@@ -13,13 +13,16 @@ its centre is (i + 0.5, j + 0.5).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from sparseags_ns.geometry import se3
+
+Vectors: TypeAlias = Float[Tensor, "*batch 3"]
+Angles: TypeAlias = Float[Tensor, "*#batch"] | float
 
 # Signs of the camera axes against OpenCV's; multiplied onto the columns of camera-to-world, they flip axes.
 _OPENGL_FLIP = 1.0, -1.0, -1.0
@@ -98,10 +101,10 @@ def frustum_corners(cameras: Cameras, depth: float) -> Float[Tensor, "views 5 3"
 
 
 def look_at(
-    eye: Float[Tensor, "*batch 3"],
+    eye: Vectors,
     target: Float[Tensor, "*#batch 3"],
     up: Float[Tensor, "*#batch 3"] | None = None,
-    roll_deg: Float[Tensor, "*#batch"] | float = 0.0,
+    roll_deg: Angles = 0.0,
 ) -> Float[Tensor, "*batch 4 4"]:
     """`T_camera_world` of cameras at `eye` with `target` on the optical axis.
 
@@ -125,7 +128,7 @@ def orbit(
     elevation_deg: Float[Tensor, "*batch"],
     radius: Float[Tensor, "*#batch"] | float,
     target: Float[Tensor, "*#batch 3"] | None = None,
-    roll_deg: Float[Tensor, "*#batch"] | float = 0.0,
+    roll_deg: Angles = 0.0,
 ) -> Float[Tensor, "*batch 4 4"]:
     """`T_camera_world` of cameras on a sphere around `target` (the origin by default), upright; poles included.
 
@@ -139,9 +142,7 @@ def orbit(
     return _from_axes(eye if target is None else eye + target, right, -outward, roll_deg)
 
 
-def orbit_angles(
-    centers: Float[Tensor, "*batch 3"],
-) -> tuple[Float[Tensor, "*batch"], Float[Tensor, "*batch"], Float[Tensor, "*batch"]]:
+def orbit_angles(centers: Vectors) -> tuple[Float[Tensor, "*batch"], Float[Tensor, "*batch"], Float[Tensor, "*batch"]]:
     """Azimuth and elevation in degrees and radius of camera centres around the origin; the inverse of `orbit`."""
     x, y, z = centers.unbind(-1)
     return torch.atan2(x, z).rad2deg(), torch.atan2(y, torch.hypot(x, z)).rad2deg(), centers.norm(dim=-1)
@@ -166,20 +167,13 @@ def opencv_from_pytorch3d(R: Float[Tensor, "*batch 3 3"], T: Float[Tensor, "*bat
     return se3.pose((R * signs).mT, T * signs)
 
 
-def pytorch3d_from_opencv(
-    T_camera_world: Float[Tensor, "*batch 4 4"],
-) -> tuple[Float[Tensor, "*batch 3 3"], Float[Tensor, "*batch 3"]]:
+def pytorch3d_from_opencv(T_camera_world: Float[Tensor, "*batch 4 4"]) -> tuple[Float[Tensor, "*batch 3 3"], Vectors]:
     """PyTorch3D's R, T (row vectors) from `T_camera_world` (OpenCV)."""
     signs = T_camera_world.new_tensor(_PYTORCH3D_FLIP)
     return T_camera_world[..., :3, :3].mT * signs, T_camera_world[..., :3, 3] * signs
 
 
-def _from_axes(
-    eye: Float[Tensor, "*batch 3"],
-    right: Float[Tensor, "*batch 3"],
-    forward: Float[Tensor, "*batch 3"],
-    roll_deg: Float[Tensor, "*#batch"] | float,
-) -> Float[Tensor, "*batch 4 4"]:
+def _from_axes(eye: Vectors, right: Vectors, forward: Vectors, roll_deg: Angles) -> Float[Tensor, "*batch 4 4"]:
     """`T_camera_world` from a position and two orthonormal axes, with a roll about the optical axis."""
     down = torch.linalg.cross(forward, right)
     roll = torch.as_tensor(roll_deg, dtype=eye.dtype, device=eye.device).deg2rad()[..., None]

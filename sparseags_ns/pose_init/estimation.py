@@ -110,10 +110,8 @@ def choose_initialiser(pose_init: PoseInitName, request: PoseRequest) -> PoseIni
             initialiser = candidate.create(request)
             skipped = [f"not by {name}: {why.split(';')[0]}" for name, why in missing.items()]
             automatically = f"no pose file in {request.scene}; {'; '.join(skipped) or 'package and weights are here'}"
-            announce(
-                f"poses: estimated by {initialiser.name} ({initialiser.details})",
-                automatically if pose_init == "auto" else "asked for",
-            )
+            why = automatically if pose_init == "auto" else "asked for"
+            announce(f"poses: estimated by {initialiser.name} ({initialiser.details})", why)
             return initialiser
         missing[candidate.name] = reason
     if pose_init in missing:
@@ -136,11 +134,10 @@ def estimate_or_load(initialiser: PoseInit, photo_files: Sequence[Path], store: 
     if file.is_file():
         try:
             initial = _read(file, initialiser.name)
-        except _UNREADABLE as error:
-            warn(f"{file} is damaged and found out anew", type(error).__name__)
-        else:
             _announce_loaded(initial, file)
             return initial
+        except _UNREADABLE as error:
+            warn(f"{file} is damaged and found out anew", type(error).__name__)
     store.new_file(file.name)
     initial = replace(initialiser.estimate(photo_files), source=initialiser.name)
     _write(file, initial)
@@ -149,12 +146,8 @@ def estimate_or_load(initialiser: PoseInit, photo_files: Sequence[Path], store: 
 
 def cache_key(initialiser: PoseInit, photo_files: Sequence[Path]) -> str:
     """Fingerprint of everything that a result depends on."""
-    settings = {
-        field.name: repr(getattr(initialiser, field.name))
-        for field in fields(initialiser)  # pyright: ignore[reportArgumentType]
-        if field.compare
-    }
-    own = json.dumps(settings, sort_keys=True)
+    compared = [field.name for field in fields(initialiser) if field.compare]  # pyright: ignore[reportArgumentType]
+    own = json.dumps({name: repr(getattr(initialiser, name)) for name in compared}, sort_keys=True)
     return fingerprint("poses", _LAYOUT, initialiser.name, own, _names(photo_files), *photo_files)
 
 
@@ -216,4 +209,5 @@ def _frame_to_json(frame: Frame) -> dict[str, Any]:
 
 def _frame_from_json(entry: dict[str, Any]) -> Frame:
     changed: dict[str, Any] = {name: torch.tensor(entry[name], dtype=torch.float64) for name in _TENSORS}
-    return Frame(**entry | changed | {"distortion": Distortion(**entry["distortion"])})
+    changed["distortion"] = Distortion(**entry["distortion"])
+    return Frame(**entry | changed)

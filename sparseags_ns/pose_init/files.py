@@ -24,9 +24,6 @@ from sparseags_ns.views import PointCloud
 POSE_FILES = ("cameras.json", "transforms.json")
 """Files of a scene's folder that hold its cameras, the preferred one first."""
 
-_PLY_MAGIC = b"ply"
-_GREY = 0.5
-
 
 @dataclass(frozen=True)
 class FromFiles:
@@ -126,7 +123,7 @@ def read_points(path: Path, pose_file: Path) -> PointCloud:
 
     try:
         with path.open("rb") as stream:
-            is_ply = stream.read(len(_PLY_MAGIC)) == _PLY_MAGIC
+            is_ply = stream.read(3) == b"ply"
     except OSError as error:
         raise PoseFileError(pose_file, f"the point cloud {path} cannot be read: {error.strerror or error}") from error
     # Open3D reports damage on the console only, and returns what it has read so far.
@@ -134,12 +131,9 @@ def read_points(path: Path, pose_file: Path) -> PointCloud:
         cloud = o3d.io.read_point_cloud(str(path), format="ply") if is_ply else o3d.geometry.PointCloud()
     positions = torch.from_numpy(np.array(cloud.points, dtype=np.float64).reshape(-1, 3))
     if len(positions) == 0:
-        raise PoseFileError(
-            pose_file,
-            f"the point cloud {path} is no PLY file with points in it; make it again, or take its entry out",
-        )
-    colors = torch.from_numpy(np.array(cloud.colors, dtype=np.float64)) if cloud.has_colors() else None
-    colors = torch.full_like(positions, _GREY) if colors is None else colors
+        advice = "make it again, or take its entry out"
+        raise PoseFileError(pose_file, f"the point cloud {path} is no PLY file with points in it; {advice}")
+    colors = torch.from_numpy(np.array(cloud.colors)) if cloud.has_colors() else torch.full_like(positions, 0.5)
     finite = positions.isfinite().all(-1)
     if not finite.any():
         raise PoseFileError(pose_file, f"all points of {path} are NaN or infinite; make it again")

@@ -22,7 +22,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from sparseags_ns.geometry.cameras import Cameras, orbit
-from sparseags_ns.guidance.embeddings import Embedding, embed
+from sparseags_ns.guidance.embeddings import embed
 from sparseags_ns.guidance.sds import add_noise
 from sparseags_ns.guidance.zero123 import Conditions, Zero123
 
@@ -86,49 +86,30 @@ class NoiseError:
         return self.model.networks.embedding != "vanilla"
 
     def __call__(self, pairs: PosedPairs, samples: NoiseSamples) -> Float[Tensor, " pairs"]:
-        """See `PoseError`."""
-        networks, latents, embeds = self.model.networks, self.conditions.latents, self.conditions.image_embeds
+        """See `PoseError`; the model runs in passes of at most `max_batch` pairs."""
+        networks, size = self.model.networks, self.model.options.max_batch
+        latents, embeds = self.conditions.latents, self.conditions.image_embeds
+        device, targets = latents.device, pairs.targets.to(latents.device)
         with torch.set_grad_enabled(pairs.condition_poses.requires_grad or pairs.target_poses.requires_grad):
-            numbers = relative_numbers(networks.embedding, pairs.target_poses, pairs.condition_poses)
+            # All photographs share intrinsics in the embedding of target poses relative to condition poses.
+            numbers = embed(networks.embedding, cameras_of(pairs.target_poses), cameras_of(pairs.condition_poses))
             features = torch.cat([embeds[pairs.conditions.to(embeds.device)], numbers.to(embeds)], dim=-1)
             context = networks.projection(features)[:, None]
             clean = latents * networks.vae.config["scaling_factor"]
             generator = torch.Generator().manual_seed(samples.seed)
-            total = torch.zeros(len(pairs.targets), device=latents.device)
+            total = torch.zeros(len(targets), device=device)
             for time in samples.times:
-                noise = torch.randn(latents.shape[1:], generator=generator).to(latents.device)
-                total = total + self._at(time, noise, clean, context, pairs)
+                noise = torch.randn(latents.shape[1:], generator=generator).to(device)
+                t = round(time * (len(networks.alphas_cumprod) - 1))
+                noisy = add_noise(clean, noise, float(networks.alphas_cumprod[t])).to(networks.dtype)
+                step, errors = torch.tensor(t, device=device), []
+                for start in range(0, len(context), size):
+                    part = slice(start, start + size)
+                    inputs = torch.cat([noisy[targets[part]], latents[pairs.conditions[part].to(device)]], dim=1)
+                    predicted = networks.unet(inputs, step, encoder_hidden_states=context[part]).sample.float()
+                    errors.append((predicted - noise).square().mean((1, 2, 3)))
+                total = total + torch.cat(errors)
             return (total / len(samples.times)).cpu()
-
-    def _at(
-        self,
-        time: float,
-        noise: Float[Tensor, "channels rows columns"],
-        clean: Float[Tensor, "views channels rows columns"],
-        context: Float[Tensor, "pairs 1 features"],
-        pairs: PosedPairs,
-    ) -> Float[Tensor, " pairs"]:
-        """Errors at one time, in passes of at most `max_batch` pairs."""
-        networks, size = self.model.networks, self.model.options.max_batch
-        t = round(time * (len(networks.alphas_cumprod) - 1))
-        noisy = add_noise(clean, noise, float(networks.alphas_cumprod[t])).to(networks.dtype)
-        step = torch.tensor(t, device=noisy.device)
-        errors = []
-        for start in range(0, len(context), size):
-            part = slice(start, start + size)
-            targets = pairs.targets[part].to(noisy.device)
-            given = self.conditions.latents[pairs.conditions[part].to(noisy.device)]
-            inputs = torch.cat([noisy[targets], given], dim=1)
-            predicted = networks.unet(inputs, step, encoder_hidden_states=context[part]).sample.float()
-            errors.append((predicted - noise).square().mean((1, 2, 3)))
-        return torch.cat(errors)
-
-
-def relative_numbers(
-    kind: Embedding, target_poses: Float[Tensor, "pairs 4"], condition_poses: Float[Tensor, "pairs 4"]
-) -> Float[Tensor, "pairs numbers"]:
-    """The model's embedding of target poses relative to condition poses; all photographs share intrinsics in it."""
-    return embed(kind, cameras_of(target_poses), cameras_of(condition_poses))
 
 
 def cameras_of(poses: Float[Tensor, "views 4"]) -> Cameras:

@@ -195,7 +195,7 @@ def _descend(
     while changed:
         changed = False
         for row in order:
-            errors = single[row].clone()
+            errors = single[row]
             for (i, j), table in pairs.items():
                 if row in (i, j):
                     errors = errors + (table[:, choice[j]] if row == i else table[choice[i]])

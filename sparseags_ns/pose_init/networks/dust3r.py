@@ -30,15 +30,8 @@ from sparseags_ns.console import announce, progress
 from sparseags_ns.formats.frame import Frame
 from sparseags_ns.geometry import se3
 from sparseags_ns.pose_init.base import InitialPoses, PoseInitError, PoseRequest, stored_arrays
+from sparseags_ns.pose_init.networks import dust3r_package as package
 from sparseags_ns.pose_init.networks.dust3r_images import FittedImage, read_fitted
-from sparseags_ns.pose_init.networks.dust3r_package import (
-    LICENCE,
-    find_weights,
-    load_network,
-    missing_package,
-    missing_weights,
-    package_module,
-)
 from sparseags_ns.preprocess.store import Store, fingerprint
 from sparseags_ns.views import PointCloud
 
@@ -84,14 +77,14 @@ class Dust3r:
         count = len(request.photo_files)
         if count > MAX_VIEWS:
             return f"{count} photographs are too many for a complete graph of pairs; take {MAX_VIEWS} or fewer"
-        return missing_package() or missing_weights(request.weights)
+        return package.missing_package() or package.missing_weights(request.weights)
 
     @staticmethod
     def create(request: PoseRequest) -> Dust3r:
         """See `PoseInit`."""
-        weights = find_weights(request.weights)
+        weights = package.find_weights(request.weights)
         if weights is None:
-            raise PoseInitError(f"poses cannot be estimated by dust3r: {missing_weights(request.weights)}")
+            raise PoseInitError(f"poses cannot be estimated by dust3r: {package.missing_weights(request.weights)}")
         file = weights / "model.safetensors" if weights.is_dir() else weights
         return Dust3r(request.store, weights, f"{weights.name} {file.stat().st_size}")
 
@@ -102,7 +95,7 @@ class Dust3r:
 
     def estimate(self, photo_files: Sequence[Path]) -> InitialPoses:
         """Cameras of all photo files, and the points in which the network has confidence."""
-        announce(f"dust3r: {self.weights} on {self._device.type}", LICENCE)
+        announce(f"dust3r: {self.weights} on {self._device.type}", package.LICENCE)
         # The longer side of the images that the checkpoint was trained on.
         image_size = max(self._network.patch_embed.img_size)
         images = [read_fitted(path, image_size) for path in photo_files]
@@ -121,7 +114,7 @@ class Dust3r:
     @cached_property
     def _network(self) -> Any:
         with _without_warnings():
-            return load_network(self.weights).to(self._device)
+            return package.load_network(self.weights).to(self._device)
 
     def _predictions(self, images: Sequence[FittedImage], prints: Sequence[str]) -> dict[tuple[int, int], Prediction]:
         """Predictions for every ordered pair, from the store where it has them."""
@@ -142,7 +135,7 @@ class Dust3r:
         pairs = [(views[0], views[1]), (views[1], views[0])]
         with _without_warnings():
             # The device as a string: mini-dust3r checks its arguments' types and takes no other.
-            inference = package_module("inference").inference
+            inference = package.package_module("inference").inference
             out = inference(pairs, self._network, self._device.type, batch_size=2, verbose=False)
         one, other = out["pred1"], out["pred2"]
         parts = one["pts3d"], one["conf"], other["pts3d_in_other_view"], other["conf"]
@@ -156,7 +149,7 @@ class Dust3r:
         """
         import cv2
 
-        cloud = package_module("cloud_opt")
+        cloud = package.package_module("cloud_opt")
         with _without_warnings(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             cv2.setRNGSeed(self.seed)

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from benchmarks.zero123_models import TINY
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.geometry.pose_errors import pairwise_rotation_errors_deg, pose_errors
-from sparseags_ns.guidance.embeddings import NUMBERS, Embedding
+from sparseags_ns.guidance.embeddings import NUMBERS, Embedding, embed
 from sparseags_ns.guidance.networks import Networks, build
 from sparseags_ns.guidance.zero123 import Zero123, Zero123Options
 from sparseags_ns.pose_init.base import PoseInitError, PoseRequest
@@ -37,7 +37,6 @@ from sparseags_ns.pose_init.id_pose.noise_error import (
     PosedPairs,
     PoseError,
     cameras_of,
-    relative_numbers,
 )
 from sparseags_ns.pose_init.id_pose.object_images import read_objects
 from sparseags_ns.pose_init.id_pose.search import Candidates, SearchSettings, probe, refine, select
@@ -58,6 +57,10 @@ TRUTH = torch.tensor([[0.0, 20.0, RADIUS, 0.0], [130.0, 35.0, RADIUS, 0.0], [250
 
 def request(scene: Path, weights: str = "auto") -> PoseRequest:
     return PoseRequest([scene / f"{name}.png" for name in "abc"], scene, Store(scene / "kept"), weights)
+
+
+def relative_numbers(kind: Embedding, targets: Tensor, conditions: Tensor) -> Tensor:
+    return embed(kind, cameras_of(targets), cameras_of(conditions))
 
 
 class SmallUNet(nn.Module):
