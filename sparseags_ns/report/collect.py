@@ -35,15 +35,20 @@ FILES = {
     "config.yml": "for ns-viewer, ns-export, ns-eval, ns-render and the sparseags commands",
 }
 
+PRIOR_NOTE = "(auto: used where there is a GPU and the weights are on the machine)"
+
 
 def collect(run: OpenedRun) -> Report:
     """Everything that the page shows."""
     record, outcome, findings = run.record, run.outcome, _findings(run)
-    verdicts, repair = sentences.verdicts(findings), record.pose_repair
-    tones = sentences.tones(findings)
+    verdicts, tones, repair = sentences.verdicts(findings), sentences.tones(findings), record.pose_repair
+    saved = datetime.fromtimestamp(run.checkpoint.stat().st_mtime)
     return Report(
         title=str(run.config.get("experiment_name") or run.folder.name),
-        subtitle=_subtitle(run),
+        subtitle=(
+            f"{len(run.views)} photographs · {outcome.gaussians:,} Gaussians · "
+            f"{_duration(sum(record.seconds.values()))} on {outcome.device} · {saved:%d %B %Y, %H:%M}"
+        ),
         headline=sentences.headline(findings),
         tiles=_tiles(findings),
         statements=sentences.statements(findings),
@@ -62,17 +67,6 @@ def collect(run: OpenedRun) -> Report:
         version_facts=tuple(Fact(name, version) for name, version in outcome.versions.items()),
         files=tuple(Fact(name, use) for name, use in FILES.items() if (run.folder / name).exists()),
     )
-
-
-def _subtitle(run: OpenedRun) -> str:
-    saved = datetime.fromtimestamp(run.checkpoint.stat().st_mtime)
-    parts = [
-        f"{len(run.views)} photographs",
-        f"{run.outcome.gaussians:,} Gaussians",
-        f"{_duration(sum(run.record.seconds.values()))} on {run.outcome.device}",
-        f"{saved:%d %B %Y, %H:%M}",
-    ]
-    return " · ".join(parts)
 
 
 def _tiles(findings: sentences.Findings) -> tuple[Fact, ...]:
@@ -106,22 +100,19 @@ def _findings(run: OpenedRun) -> sentences.Findings:
 
 
 def _view_rows(run: OpenedRun, verdicts: Sequence[tuple[Mark, str]], tones: Sequence[Tone]) -> tuple[ViewRow, ...]:
-    views = run.outcome.views
-    longest = max(view.mse_after for view in views) or 1.0
-    rows = zip(run.views.names, views, verdicts, tones, _pictures(run), strict=True)
-    return tuple(
-        ViewRow(name, mark, tone, verdict, pictures, view, round(100 * math.sqrt(view.mse_after / longest), 2))
-        for name, view, (mark, verdict), tone, pictures in rows
-    )
-
-
-def _pictures(run: OpenedRun) -> list[Pictures]:
     photographs = over_white(run.views.images, run.views.masks)
     refined, given = _renders(run, run.refined), _renders(run, run.initial_anchored)
     known = run.views.valid[..., None]
     differences = difference_colors(refined * known, photographs * known)
     planes = zip(photographs, refined, given, differences, strict=True)
-    return [Pictures(*map(view_picture, four)) for four in planes]
+    pictures = [Pictures(*map(view_picture, four)) for four in planes]
+    views = run.outcome.views
+    longest = max(view.mse_after for view in views) or 1.0
+    rows = zip(run.views.names, views, verdicts, tones, pictures, strict=True)
+    return tuple(
+        ViewRow(name, mark, tone, verdict, shown, view, round(100 * math.sqrt(view.mse_after / longest), 2))
+        for name, view, (mark, verdict), tone, shown in rows
+    )
 
 
 def _renders(run: OpenedRun, cameras: Cameras) -> Float[Tensor, "views height width 3"]:
@@ -141,11 +132,7 @@ def _run_facts(run: OpenedRun) -> tuple[Fact, ...]:
         Fact("Photographs", f"{len(run.views)}, {run.views.cameras.width} x {run.views.cameras.height} px"),
         Fact("Focal lengths refined", str(model.get("refine_focal", "?"))),
         Fact("Outlier rule", str(model.get("outlier_rule", "?"))),
-        Fact(
-            "Diffusion prior",
-            str(model.get("guidance", "auto")),
-            "(auto: used where there is a GPU and the weights are on the machine)",
-        ),
+        Fact("Diffusion prior", str(model.get("guidance", "auto")), PRIOR_NOTE),
     )
 
 

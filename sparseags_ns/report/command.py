@@ -7,12 +7,12 @@ read.
 from __future__ import annotations
 
 import shlex
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from sparseags_ns.optimization.prior import PriorSettings
-from sparseags_ns.optimization.settings import PRESETS, JointSettings
+from sparseags_ns.optimization.settings import PRESETS
 from sparseags_ns.scene.reading import ReadingOptions
 
 MODEL, PARSER = "pipeline.model", "pipeline.datamanager.dataparser"
@@ -23,9 +23,12 @@ PRIOR_BY_METHOD = ("guidance_weight", "guidance_every")
 def command(config: dict[str, Any]) -> str:
     """`ns-train METHOD --data DATA` and the options that were changed."""
     method = str(config.get("method_name", "sparseags"))
-    parts = ["ns-train", method, "--data", str(_data(config) or "DATA")]
+    # ns-train keeps the folder of the photographs in one of three places.
+    places = (config, _inside(config, "pipeline.datamanager"), _inside(config, PARSER))
+    data = next((place["data"] for place in places if place.get("data")), "DATA")
+    parts = ["ns-train", method, "--data", str(data)]
     for option, value in changed_options(config).items():
-        parts += [f"--{option}", _written(value)]
+        parts += [f"--{option}", " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)]
     return shlex.join(parts)
 
 
@@ -33,12 +36,9 @@ def changed_options(config: dict[str, Any]) -> dict[str, Any]:
     """Options by their names on the command line, with the run's values."""
     preset = PRESETS.get(str(config.get("method_name")), PRESETS["sparseags"])
     # Nested settings (the stages) have no short form on the command line.
-    joint = {
-        field.name: getattr(preset.settings, field.name) for field in fields(JointSettings) if field.name != "stages"
-    }
-    prior = vars(PriorSettings())
-    if preset is not PRESETS["sparseags"]:
-        prior = {name: value for name, value in prior.items() if name not in PRIOR_BY_METHOD}
+    joint = {name: value for name, value in vars(preset.settings).items() if name != "stages"}
+    hidden = () if preset is PRESETS["sparseags"] else PRIOR_BY_METHOD
+    prior = {name: value for name, value in vars(PriorSettings()).items() if name not in hidden}
     changed = {}
     if config.get("max_num_iterations", preset.steps) != preset.steps:
         changed["max-num-iterations"] = config["max_num_iterations"]
@@ -48,12 +48,6 @@ def changed_options(config: dict[str, Any]) -> dict[str, Any]:
             if name in given and _comparable(given[name]) != _comparable(default):
                 changed[f"{prefix}.{name.replace('_', '-')}"] = given[name]
     return changed
-
-
-def _data(config: dict[str, Any]) -> Path | str | None:
-    """The folder of the photographs: ns-train keeps it in one of three places."""
-    places = (config, _inside(config, "pipeline.datamanager"), _inside(config, PARSER))
-    return next((place["data"] for place in places if place.get("data")), None)
 
 
 def _inside(config: dict[str, Any], path: str) -> dict[str, Any]:
@@ -68,7 +62,3 @@ def _comparable(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return tuple(map(_comparable, value))
     return str(value) if isinstance(value, Path) else value
-
-
-def _written(value: Any) -> str:
-    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -108,10 +108,9 @@ def _step(decision: Decision, names: tuple[str, ...]) -> Step:
         mark,
         title.format(view="All views" if decision.view is None else names[decision.view]),
         " ".join(sentence for sentence in sentences if sentence),
-        tuple(Fact(NUMBERS.get(key, key), _figure(value)) for key, value in decision.numbers.items()),
+        # `none` where there was nothing to measure.
+        tuple(
+            Fact(NUMBERS.get(key, key), f"{value:.3g}" if math.isfinite(value) else "none")
+            for key, value in decision.numbers.items()
+        ),
     )
-
-
-def _figure(value: float) -> str:
-    """Three digits; `none` where there was nothing to measure."""
-    return f"{value:.3g}" if math.isfinite(value) else "none"

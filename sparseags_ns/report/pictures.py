@@ -34,13 +34,8 @@ COLUMNS = 8
 DISTINCT_DEG = 0.5
 """Frames closer than this to their neighbour are left out."""
 
-_ANCHORS = (
-    (0.0, (255, 255, 255)),
-    (0.12, (255, 236, 179)),
-    (0.4, (251, 140, 60)),
-    (0.75, (200, 30, 45)),
-    (1, (70, 0, 25)),
-)
+_STOPS = (0.0, 0.12, 0.4, 0.75, 1.0)
+_COLORS = ((255, 255, 255), (255, 236, 179), (251, 140, 60), (200, 30, 45), (70, 0, 25))
 
 
 def data_uri(pixels: UInt8[np.ndarray, "height width channels"]) -> str:
@@ -86,16 +81,15 @@ def straight_alpha(
 def turntable(run: OpenedRun, frames: int = TURNTABLE_FRAMES, size: int = FRAME_PX) -> Turntable:
     """Render the object on a turntable, frames in the order of their azimuths, transparent around the object.
 
-    Args:
-        size: width and height of a frame, pixels.
+    `size` is the width and height of a frame in pixels.
     """
     cameras = turntable_cameras(run, frames, size)
     center = torch.zeros(3) if run.whole_photographs else object_sphere(run.gaussians).center.cpu()
+    photographed = orbit_angles(run.refined.centers.detach().cpu() - center)[0].tolist()
     azimuths, loops = in_order(orbit_angles(cameras.centers.cpu() - center)[0])
     columns = min(COLUMNS, len(azimuths))
     rows = -(-len(azimuths) // columns)
     sheet = np.zeros((rows * size, columns * size, 4), np.uint8)
-    poster = sheet[:size, :size]
     for number, frame in enumerate(azimuths):
         with torch.no_grad():
             raster = rasterize(run.gaussians, cameras[frame : frame + 1], sh_degree=run.sh_degree)
@@ -103,14 +97,12 @@ def turntable(run: OpenedRun, frames: int = TURNTABLE_FRAMES, size: int = FRAME_
         sheet[top : top + size, left : left + size] = eight_bits(straight_alpha(raster.rgb[0], raster.alpha[0]))
     return Turntable(
         sprite=data_uri(sheet),
-        poster=data_uri(np.ascontiguousarray(poster)),
+        poster=data_uri(np.ascontiguousarray(sheet[:size, :size])),
         size_px=size,
         columns=columns,
         azimuths_deg=tuple(round(angle, 2) for angle in azimuths.values()),
         loops=loops,
-        camera_azimuths_deg=tuple(
-            round(angle, 2) for angle in orbit_angles(run.refined.centers.detach().cpu() - center)[0].tolist()
-        ),
+        camera_azimuths_deg=tuple(round(angle, 2) for angle in photographed),
     )
 
 
@@ -135,6 +127,5 @@ def in_order(azimuths_deg: Float[Tensor, " frames"]) -> tuple[dict[int, float], 
 def _ramp() -> Tensor:
     """The 256 colours that stand for differences from none to full."""
     at = np.linspace(0, 1, 256)
-    stops = [stop for stop, _ in _ANCHORS]
-    channels = [np.interp(at, stops, [color[i] / 255 for _, color in _ANCHORS]) for i in range(3)]
+    channels = [np.interp(at, _STOPS, [value / 255 for value in channel]) for channel in zip(*_COLORS, strict=True)]
     return torch.from_numpy(np.stack(channels, axis=-1)).float()

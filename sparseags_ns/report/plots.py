@@ -46,15 +46,17 @@ def error_chart(record: RunRecord, tones: Sequence[Tone]) -> Chart | None:
     def y(error: float) -> float:
         return round(HEIGHT * (high - math.log10(max(error, 10**low))) / (high - low), 1)
 
-    curves = []
-    for view, name in enumerate(record.names):
-        points = [f"{x(row.step):g},{y(row.errors[view]):g}" for row in rows]
-        curves.append(Curve(name, tones[view], " ".join(points)))
+    curves = tuple(
+        Curve(name, tones[view], " ".join(f"{x(row.step):g},{y(row.errors[view]):g}" for row in rows))
+        for view, name in enumerate(record.names)
+    )
     steps, errors = [row.step for row in rows], [row.errors for row in rows]
     return Chart(
-        curves=tuple(curves),
+        curves=curves,
         x_ticks=tuple((x(step), f"{step:,}") for step in _round_steps(whole)),
-        y_ticks=tuple((y(10.0**power), _power(power)) for power in range(low, high + 1)),
+        y_ticks=tuple(
+            (y(10.0**power), f"{10.0**power:g}" if -4 <= power <= 3 else f"1e{power}") for power in range(low, high + 1)
+        ),
         bands=tuple(
             Band(phase.name, x(phase.from_step), x(min(phase.to_step, whole) - phase.from_step))
             for phase in record.phases
@@ -81,10 +83,7 @@ def camera_plot(run: OpenedRun, tones: Sequence[Tone], posed: Sequence[bool]) ->
 
 def search_plots(record: RunRecord) -> tuple[dict[str, Any], ...]:
     """The last thorough search of each view, hypotheses best first."""
-    found: dict[int, SearchRecord] = {}
-    for search in record.searches:
-        if search.kind == "thorough" and search.hypothesis_centers:
-            found[search.view] = search
+    found = {one.view: one for one in record.searches if one.kind == "thorough" and one.hypothesis_centers}
     return tuple(_search_plot(search, record.names[view]) for view, search in found.items())
 
 
@@ -111,11 +110,6 @@ def _round_steps(whole: int) -> list[int]:
     unit = 10 ** math.floor(math.log10(whole)) if whole > 1 else 1
     every = next((unit * factor for factor in (0.1, 0.2, 0.25, 0.5) if whole / (unit * factor) <= 8), unit)
     return list(range(0, whole + 1, max(round(every), 1)))
-
-
-def _power(power: int) -> str:
-    """A power of 10 as a plain number where that is short."""
-    return f"{10.0**power:g}" if -4 <= power <= 3 else f"1e{power}"
 
 
 def _corners(cameras: Cameras, center: Float[Tensor, " 3"], depth: float) -> list[list[list[float]]]:

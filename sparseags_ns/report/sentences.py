@@ -112,11 +112,8 @@ class Findings:
         """Trusted views that refinement rotated far, without a search or a decision about it."""
         limit = max(FAR_DEG, FAR_FACTOR * self.median_rotation_deg)
         known = self.record.corrected | self.record.registered
-        return [
-            view
-            for view, one in enumerate(self.outcome.views)
-            if one.trusted and view not in known and one.rotation_deg > limit
-        ]
+        views = [view for view, one in enumerate(self.outcome.views) if one.trusted and one.rotation_deg > limit]
+        return [view for view in views if view not in known]
 
 
 def verdicts(findings: Findings) -> list[tuple[Mark, str]]:
@@ -137,11 +134,9 @@ def verdicts(findings: Findings) -> list[tuple[Mark, str]]:
 
 def tones(findings: Findings) -> list[Tone]:
     """How each view is drawn."""
-    drawn: list[Tone] = []
-    for (mark, _), status in zip(verdicts(findings), findings.statuses, strict=True):
-        in_use: Tone = "found" if status.found else "plain"
-        drawn.append(in_use if mark == "good" else mark)
-    return drawn
+    rows = zip(verdicts(findings), findings.statuses, strict=True)
+    in_use: dict[bool, Tone] = {True: "found", False: "plain"}
+    return [in_use[status.found] if mark == "good" else mark for (mark, _), status in rows]
 
 
 def headline(findings: Findings) -> str:
@@ -163,15 +158,13 @@ def headline(findings: Findings) -> str:
 
 def statements(findings: Findings) -> tuple[Statement, ...]:
     """Everything worth saying, the worst first; what holds for every run comes last."""
-    said = [*_unfinished(findings), *_views(findings), *_surroundings(findings), *_fall(findings)]
-    order = {"bad": 0, "note": 1, "good": 2}
-    return (*sorted(said, key=lambda statement: order[statement.mark]), Statement("note", UNPROVEN))
-
-
-def _unfinished(findings: Findings) -> Iterable[Statement]:
+    said = [*_views(findings), *_surroundings(findings), *_fall(findings)]
     done, whole = findings.outcome.steps_done, findings.record.num_steps
     if done < whole:
-        yield Statement("note", f"Only {done:,} of {whole:,} steps were done: everything here is provisional.")
+        text = f"Only {done:,} of {whole:,} steps were done: everything here is provisional."
+        said.insert(0, Statement("note", text))
+    order = {"bad": 0, "note": 1, "good": 2}
+    return (*sorted(said, key=lambda statement: order[statement.mark]), Statement("note", UNPROVEN))
 
 
 def _views(findings: Findings) -> Iterable[Statement]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 import jinja2
@@ -22,12 +21,9 @@ SCRIPTS = ("theme.js", "turntable.js", "compare.js", "space.js", "cameras.js", "
 
 
 def write_report(run: Path, output: Path | None = None, device: torch.device | str = "cpu") -> Path:
-    """Make the page of a run from the files in its folder; returns the page's path.
+    """Make the page of a run (its folder, its config.yml or its sparseags/ folder) and return the page's path.
 
-    Args:
-        run: the run's folder, its config.yml or its sparseags/ folder.
-        output: the file; by default sparseags/report.html in the run's folder.
-        device: where views are rendered.
+    Without an output it is sparseags/report.html in the run's folder. Views are rendered on the device.
     """
     opened = open_run(run, device)
     path = output or opened.outputs / FILE
@@ -48,19 +44,13 @@ def report_at_end(run: Path, device: torch.device | str = "cpu") -> Path | None:
 
 def render(report: Report) -> str:
     """The page as one string of HTML."""
-    template = _environment().get_template("page.html")
-    parts = {"styles": STYLES, "scripts": SCRIPTS}
-    sources = {name: [(ASSETS / file).read_text(encoding="utf-8") for file in files] for name, files in parts.items()}
-    return template.render(report=report, **sources)
-
-
-@cache
-def _environment() -> jinja2.Environment:
-    """Templates in which every string is escaped unless a template says otherwise."""
-    return jinja2.Environment(
+    # Every string is escaped unless a template says otherwise.
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(ASSETS),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    styles, scripts = ([(ASSETS / file).read_text(encoding="utf-8") for file in files] for files in (STYLES, SCRIPTS))
+    return environment.get_template("page.html").render(report=report, styles=styles, scripts=scripts)

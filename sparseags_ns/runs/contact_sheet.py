@@ -28,9 +28,7 @@ def contact_sheet(
 ) -> Image.Image:
     """Draw the sheet: rows of up to eight views, photographs above renders, in square cells that keep their shape.
 
-    Args:
-        photographs: sRGB over white.
-        labels: text above each view.
+    Photographs are sRGB over white; each label is the text above its view.
     """
     count = len(labels)
     columns = min(count, COLUMNS)
@@ -49,10 +47,9 @@ def contact_sheet(
             inset = 1 if good else FRAME_PX
             side = cell - 2 * inset
             picture = _picture(images[view], side)
-            room = (side - picture.width) // 2, (side - picture.height) // 2
             inner = corner[0] + inset, corner[1] + inset
             draw.rectangle((*inner, inner[0] + side - 1, inner[1] + side - 1), fill="white")
-            sheet.paste(picture, (inner[0] + room[0], inner[1] + room[1]))
+            sheet.paste(picture, (inner[0] + (side - picture.width) // 2, inner[1] + (side - picture.height) // 2))
     return sheet
 
 

@@ -17,7 +17,8 @@ _KINDS = {"glance": "quick"}
 _SETTINGS = {"hold": "fix_cameras"}
 _VALUES = {("outlier_rule", "relocation"): "leave-one-out"}
 """Values of settings that have another name now."""
-_COLUMNS = ("errors", "turned_deg", "moved_percent", "trusted")
+_COLUMNS = {"steps": "step"} | {key: key for key in ("pixels", "errors", "turned_deg", "moved_percent", "trusted")}
+"""Columns of a history, and the key of each in the rows of a checkpoint."""
 
 
 def converted(content: Mapping[str, Any], names: Sequence[str] | None = None) -> dict[str, Any]:
@@ -30,8 +31,15 @@ def converted(content: Mapping[str, Any], names: Sequence[str] | None = None) ->
     Raises:
         KeyError, TypeError, AttributeError: it is neither.
     """
-    if "summary" not in content:
-        content = _files_of_state(content, list(names or ()))
+    if "summary" not in content:  # The parts as 0.1.0 would have written them at a checkpoint.
+        history, names = content.get("history", {}), list(names or ())
+        columns = {key: [row[old] for row in history.get("rows", ())] for key, old in _COLUMNS.items()}
+        content = {
+            "summary": {"num_steps": content.get("num_steps", 1)}
+            | {key: content[key] for key in ("settled", "seconds")},
+            "history": {"views": names, "events": history.get("events", ()), **columns},
+            "searches": {"views": names, "searches": content.get("searches", ())},
+        }
     if "version" in content["summary"]:
         return dict(content)
     summary, history, searches = (_renamed(content.get(part)) for part in ("summary", "history", "searches"))
@@ -42,7 +50,8 @@ def converted(content: Mapping[str, Any], names: Sequence[str] | None = None) ->
         for when in ("before", "after"):
             view[f"perceptual_{when}"] = view.pop(f"{perceptual}_{when}")
     summary["seconds"] = {_PHASES.get(phase, phase): seconds for phase, seconds in summary["seconds"].items()}
-    for decision in _decisions(summary, history):
+    repair, events = summary.get("pose_repair"), (history or {}).get("events", ())
+    for decision in [*(() if repair is None else repair["decisions"]), *events]:
         decision["action"] = _ACTIONS.get(decision["action"], decision["action"])
         decision.pop("by", None)
     for phase in (history or {}).get("phases", ()):
@@ -61,32 +70,11 @@ def converted_config(config: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _files_of_state(state: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
-    """The parts of a record as 0.1.0 would have written them at a checkpoint."""
-    rows = state.get("history", {}).get("rows", ())
-    columns = {"steps": [row["step"] for row in rows], "pixels": [row["pixels"] for row in rows]}
-    columns |= {key: [row[key] for row in rows] for key in _COLUMNS}
-    return {
-        "summary": {
-            "num_steps": state.get("num_steps", 1),
-            "settled": state["settled"],
-            "seconds": state["seconds"],
-        },
-        "history": {"views": names, "events": state.get("history", {}).get("events", ()), **columns},
-        "searches": {"views": names, "searches": state.get("searches", ())},
-    }
-
-
 def _renamed(value: Any) -> Any:
     """The value with the present names of keys; a copy."""
     if isinstance(value, Mapping):
         return {_KEYS.get(key, key): _renamed(one) for key, one in value.items()}
     return [_renamed(one) for one in value] if isinstance(value, list | tuple) else value
-
-
-def _decisions(summary: dict[str, Any], history: dict[str, Any] | None) -> list[dict[str, Any]]:
-    repair = summary.get("pose_repair")
-    return [*([] if repair is None else repair["decisions"]), *(history or {}).get("events", ())]
 
 
 def _search(search: dict[str, Any]) -> dict[str, Any]:

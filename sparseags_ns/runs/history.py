@@ -6,6 +6,7 @@ Recording changes nothing of what is optimised. Frame: the normalised world.
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -92,8 +93,7 @@ def row_of_step(
 def phases_of(settings: JointSettings, num_steps: int, full_px: int) -> tuple[Phase, ...]:
     """The stages of a run's schedule, and between the coarse and the fine ones start selection and outlier repair.
 
-    Args:
-        full_px: longer side of the photographs at the working resolution.
+    `full_px` is the longer side of the photographs at the working resolution.
     """
     starts = stage_starts(settings.stages, num_steps)
     repair_at = coarse_end(settings.stages, num_steps) if settings.repairs_poses else None
@@ -110,7 +110,7 @@ class PhaseClock:
     """Adds up wall seconds by phase; a phase inside another one stops the outer phase's clock."""
 
     def __init__(self) -> None:
-        self._seconds: dict[str, float] = {}
+        self._seconds: defaultdict[str, float] = defaultdict(float)
         self._phase: str | None = None
         self._since = 0.0
 
@@ -131,11 +131,11 @@ class PhaseClock:
     def add(self, seconds: Mapping[str, float]) -> None:
         """Add the seconds of an earlier process of the same run."""
         for name, value in seconds.items():
-            self._seconds[name] = self._seconds.get(name, 0.0) + value
+            self._seconds[name] += value
 
     def _switch(self, name: str | None) -> str | None:
         now = time.monotonic()
         if self._phase is not None:
-            self._seconds[self._phase] = self._seconds.get(self._phase, 0.0) + now - self._since
+            self._seconds[self._phase] = self._seconds[self._phase] + now - self._since
         previous, self._phase, self._since = self._phase, name, now
         return previous

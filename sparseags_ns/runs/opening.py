@@ -103,14 +103,15 @@ def open_run(path: Path, device: torch.device | str = "cpu") -> OpenedRun:
     state, step = _read_checkpoint(checkpoint)
     config, outputs = read_run_config(folder / CONFIG), folder / FOLDER
     views = _read_views(outputs, state, checkpoint)
-    initial = Cameras(
-        state[f"{_MODEL}T_camera_initial"], state[f"{_MODEL}K_initial"], views.cameras.width, views.cameras.height
-    )
+    initial = replace(views.cameras, T_camera_world=state[f"{_MODEL}T_camera_initial"], K=state[f"{_MODEL}K_initial"])
     record, outcome = _read_record(outputs)
     if outcome.steps_done != step + 1:
         warn(f"cameras of step {outcome.steps_done}, splat of step {step + 1}", f"{outputs} is of another save")
     prefix = f"{_MODEL}gauss_params."
     gaussians = activate({key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)})
+    # How the given world was normalised, from nerfstudio's file: p_world = scale * transform @ p_given.
+    normalisation = Entry(folder / NORMALISATION, read_json(folder / NORMALISATION))
+    matrix, scale = normalisation.numbers("transform", 3, 4), normalisation.numbers("scale")
     return OpenedRun(
         folder=folder,
         checkpoint=checkpoint,
@@ -124,7 +125,7 @@ def open_run(path: Path, device: torch.device | str = "cpu") -> OpenedRun:
         gaussians=Gaussians(**{name: value.to(device) for name, value in vars(gaussians).items()}),
         sh_degree=math.isqrt(gaussians.colors.shape[1]) - 1,
         steps_done=step + 1,
-        normalisation=_read_normalisation(folder / NORMALISATION),
+        normalisation=Similarity(scale, matrix[:, :3], scale * matrix[:, 3]),
     )
 
 
@@ -218,13 +219,6 @@ def _read_image(path: Path, mode: str) -> Float[Tensor, "height width *channels"
             return torch.from_numpy(np.array(image.convert(mode))).float() / 255
     except (OSError, UnidentifiedImageError) as error:
         raise RunError(f"the run's photograph {path} cannot be read: {error}; train again") from error
-
-
-def _read_normalisation(path: Path) -> Similarity:
-    """How the given world was normalised, from nerfstudio's file: p_world = scale * transform @ p_given."""
-    content = Entry(path, read_json(path))
-    matrix, scale = content.numbers("transform", 3, 4), content.numbers("scale")
-    return Similarity(scale, matrix[:, :3], scale * matrix[:, 3])
 
 
 class _PlainLoader(yaml.SafeLoader):

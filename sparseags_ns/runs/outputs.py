@@ -97,20 +97,14 @@ def anchored(
         posed: the cameras that were given; the others are placeholders, from which no drift can be measured.
     """
     center = gaussians.center
-    usable = (
-        torch.arange(len(given), device=center.device) if posed is None else posed.to(center.device).nonzero()[:, 0]
-    )
+    usable = slice(None) if posed is None else posed.to(center.device)
     similarity = drift(given.T_camera_world[usable], refined.T_camera_world[usable], center)
     return given.with_poses(similarity.apply_to_poses(given.T_camera_world))
 
 
 def measured(state: RunState, given: Cameras, before: ViewErrors, after: ViewErrors) -> Outcome:
-    """The outcome of a run at one step.
-
-    Args:
-        given: the initial cameras, `anchored`.
-        before: errors through the given cameras.
-        after: errors through the refined cameras.
+    """The outcome of a run at one step: errors `before` are through the given cameras (`anchored`), `after` through the
+    refined ones.
     """
     rotation_deg, moved = pose_change(given.T_camera_world, state.refined.T_camera_world)
     views = []
@@ -128,22 +122,20 @@ def measured(state: RunState, given: Cameras, before: ViewErrors, after: ViewErr
                 camera_moved=float(moved[i]) if posed else 0.0,
             )
         )
-    return Outcome(
-        steps_done=state.steps_done,
-        gaussians=len(state.gaussians.means),
-        device=_device_name(state.gaussians.means.device),
-        perceptual_error=after.perceptual_name,
-        views=tuple(views),
-        versions={"sparseags_ns": __version__, "python": platform.python_version()} | _package_versions(),
-    )
-
-
-def _package_versions() -> dict[str, str]:
-    versions = {}
+    versions = {"sparseags_ns": __version__, "python": platform.python_version()}
     for package in PACKAGES:
         with suppress(PackageNotFoundError):  # The core runs without nerfstudio and gsplat.
             versions[package] = version(package)
-    return versions
+    device = state.gaussians.means.device
+    what = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{num_threads()} threads"
+    return Outcome(
+        steps_done=state.steps_done,
+        gaussians=len(state.gaussians.means),
+        device=f"{device.type} ({what})",
+        perceptual_error=after.perceptual_name,
+        views=tuple(views),
+        versions=versions,
+    )
 
 
 def _frames(state: RunState) -> list[Frame]:
@@ -168,9 +160,3 @@ def _write_planes(folder: Path, names: tuple[str, ...], planes: Float[Tensor, "v
         path = folder / f"{name}.png"
         if not path.exists():
             save_image(Image.fromarray(pixels), path)
-
-
-def _device_name(device: torch.device) -> str:
-    if device.type == "cuda":
-        return f"cuda ({torch.cuda.get_device_name(device)})"
-    return f"cpu ({num_threads()} threads)"

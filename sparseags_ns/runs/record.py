@@ -95,7 +95,7 @@ class ViewStatus(str, Enum):
 
 
 def view_status(
-    *, trusted: bool, posed: bool, corrected: bool = False, registered: bool = False, by_hand: Choice | None = None
+    trusted: bool, posed: bool, corrected: bool = False, registered: bool = False, by_hand: Choice | None = None
 ) -> ViewStatus:
     """The status of one view.
 
@@ -347,21 +347,10 @@ class RunRecord:
         return () if self.pose_repair is None else self.pose_repair.decisions
 
     def statuses(self, trusted: Sequence[bool], posed: Sequence[bool]) -> tuple[ViewStatus, ...]:
-        """The status of every view.
-
-        Args:
-            trusted: whether each view takes part.
-            posed: whether each view came with a pose.
-        """
+        """The status of every view, by whether it takes part and whether it came with a pose."""
         corrected, registered, by_hand = self.corrected, self.registered, self.by_hand
         return tuple(
-            view_status(
-                trusted=trusted[view],
-                posed=posed[view],
-                corrected=view in corrected,
-                registered=view in registered,
-                by_hand=by_hand.get(view),
-            )
+            view_status(trusted[view], posed[view], view in corrected, view in registered, by_hand.get(view))
             for view in range(len(self.names))
         )
 
@@ -377,7 +366,7 @@ class RunRecord:
                 "num_steps": self.num_steps,
                 "steps": [row.step for row in self.rows],
                 "pixels": [row.pixels for row in self.rows],
-                **{key: [_short(getattr(row, key)) for row in self.rows] for key in _ROUNDED},
+                **{key: [[float(f"{x:.5g}") for x in getattr(row, key)] for row in self.rows] for key in _ROUNDED},
                 "trusted": [row.trusted for row in self.rows],
                 "phases": [asdict(phase) for phase in self.phases],
                 "events": [{"step": event.step, **event.decision.to_json(names)} for event in self.events],
@@ -444,18 +433,12 @@ class RunRecord:
             pose_repair=None if repair is None else PoseRepairRecord.from_json(repair, names),
             seconds=dict(summary["seconds"]),
         )
-        return record if "views" not in summary else replace(record, outcome=_outcome(summary))
+        if "views" not in summary:
+            return record
+        views = [{key: view[key] for key in view if key not in ("name", "status")} for view in summary["views"]]
+        measured = {key: summary[key] for key in ("steps_done", "gaussians", "device", "perceptual_error", "versions")}
+        return replace(record, outcome=Outcome(**measured, views=tuple(ViewOutcome(**view) for view in views)))
 
 
 _ROUNDED = ("errors", "rotation_deg", "moved_percent")
 """Columns of the history that are written with five significant digits."""
-
-
-def _short(values: Sequence[float]) -> list[float]:
-    return [float(f"{value:.5g}") for value in values]
-
-
-def _outcome(summary: Mapping[str, Any]) -> Outcome:
-    views = [{key: value for key, value in view.items() if key not in ("name", "status")} for view in summary["views"]]
-    keys = ("steps_done", "gaussians", "device", "perceptual_error", "versions")
-    return Outcome(**{key: summary[key] for key in keys}, views=tuple(ViewOutcome(**view) for view in views))
