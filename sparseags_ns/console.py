@@ -69,7 +69,7 @@ class Bar:
     def __init__(self, what: str, total: int | None, done: int = 0, live: Progress | None = None) -> None:
         self._what, self._total, self._done = what, total, done
         self._live = live
-        self._task = TaskID(0) if live is None else live.add_task(what, total=total, completed=done)
+        self.task = TaskID(0) if live is None else live.add_task(what, total=total, completed=done)
         self._begun = time.monotonic()
         self._next_line = self._begun + FIRST_LINE_S
         self._measured: tuple[float, int] | None = None
@@ -83,18 +83,13 @@ class Bar:
         """`done` parts are done, of `total` or as many as were named before."""
         self._done, self._total = done, self._total if total is None else total
         if self._live is not None:
-            self._live.update(self._task, completed=done, total=self._total)
+            self._live.update(self.task, completed=done, total=self._total)
             return
         now = time.monotonic()
         if now >= self._next_line:
             self._print_line(now)
         if self._measured is None:  # The first part may include compilation, which says nothing of the others.
             self._measured = now, done
-
-    def finish(self) -> None:
-        """Remove the bar."""
-        if self._live is not None:
-            self._live.remove_task(self._task)
 
     def _print_line(self, now: float) -> None:
         seconds, left = now - self._begun, ""
@@ -123,7 +118,7 @@ def progress(what: str, total: int | None = None, done: int = 0) -> Iterator[Bar
         try:
             yield bar
         finally:
-            bar.finish()
+            live.remove_task(bar.task)
 
 
 class _PartsColumn(MofNCompleteColumn):

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from PIL import Image
 from rich.console import Console
 from rich.table import Table
 from tyro.conf import OmitArgPrefixes, Positional
@@ -58,7 +57,10 @@ class Prepare:
         store = store_of(self.data.expanduser(), self.reading.cache_dir)
         path = self.output or store.new_file(PICTURE)
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_image(_picture(scene, complaints), path)
+        views, posed = scene.views, scene.views.posed
+        if posed.any():  # The picture shows the cameras in the normalised world.
+            views = views.moved(normalizing_similarity(views.cameras.T_camera_world[posed]))
+        save_image(preparation_sheet(views, scene.confidence, [bool(found) for found in complaints]), path)
         console = Console(soft_wrap=True)
         console.print(_table(scene, complaints))
         console.print(f"Poses from:  {scene.pose_source if no_poses is None else NO_POSES}")
@@ -79,14 +81,6 @@ def _masks(plan: MaskPlan) -> str:
     if plan.computed:
         return f"{plan.source}, kept in {plan.folder}"
     return f"{plan.source}, {plan.folder}" if plan.folder.is_dir() else f"{plan.source}, transparency"
-
-
-def _picture(scene: ReadScene, complaints: list[list[str]]) -> Image.Image:
-    """The picture of photographs and cameras, in the normalised world if any view has a pose."""
-    views, posed = scene.views, scene.views.posed
-    if posed.any():
-        views = views.moved(normalizing_similarity(views.cameras.T_camera_world[posed]))
-    return preparation_sheet(views, scene.confidence, [bool(found) for found in complaints])
 
 
 def _table(scene: ReadScene, complaints: list[list[str]]) -> Table:

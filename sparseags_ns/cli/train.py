@@ -53,7 +53,7 @@ class Train:
             raise NoPhotographsError(f"no such folder or video: {self.photos}")
         announce(f"training on {self.photos}", "loading nerfstudio takes some seconds")
         from sparseags_ns.method_configs.sparseags import METHODS
-        from sparseags_ns.plugin.training import config_of_arguments, train
+        from sparseags_ns.plugin.commands import config_of_arguments, train
 
         arguments = [*self.arguments(), *passed_on]
         config = config_of_arguments(METHODS[self.method].config, arguments, "sparseags train PHOTOS")

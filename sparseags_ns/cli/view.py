@@ -31,7 +31,7 @@ class View:
         latest_checkpoint(run)
         name = read_run_config(run / CONFIG).get("method_name")
         from sparseags_ns.method_configs.sparseags import METHODS
-        from sparseags_ns.plugin.finished_run import serve_run
+        from sparseags_ns.plugin.commands import serve_run
 
         if name not in METHODS:
             raise RunError(f"{run} is a run of {name}, not of {' or '.join(METHODS)}")

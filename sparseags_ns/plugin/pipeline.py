@@ -13,8 +13,8 @@ from sparseags_ns.geometry.cameras import opengl_from_opencv
 from sparseags_ns.plugin.datamanager import SparseAGSDataManager, SparseAGSDataManagerConfig
 from sparseags_ns.plugin.model import SparseAGSModel, SparseAGSModelConfig
 from sparseags_ns.plugin.outlier_callback import pose_repair_callback
-from sparseags_ns.viewer.control import SparseAGSViewer
 from sparseags_ns.viewer.request_queue import RequestQueue
+from sparseags_ns.viewer.updater import SparseAGSViewer
 
 
 class CheckpointError(ValueError):

@@ -5,6 +5,7 @@ It prints automatic choices, progress, and at the end a table of the views; nerf
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 import threading
@@ -20,19 +21,21 @@ from nerfstudio.configs.base_config import ViewerConfig
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackLocation
 from nerfstudio.engine.trainer import Trainer, TrainerConfig
 from nerfstudio.viewer.viewer import Viewer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from sparseags_ns.console import Bar, announce, is_verbose, progress
 from sparseags_ns.plugin.pipeline import CheckpointError, SparseAGSPipeline, SparseAGSPipelineConfig
 from sparseags_ns.plugin.quiet import other_packages_hidden, prints_hidden
-from sparseags_ns.plugin.result import print_result
 from sparseags_ns.rasterizer.threads import torch_on_one_thread
 from sparseags_ns.report.writing import report_at_end
 from sparseags_ns.runs.history import PhaseClock
 from sparseags_ns.runs.outputs import FOLDER, RunState, write_run_outputs
 from sparseags_ns.runs.record import RunRecord
 from sparseags_ns.storage import replacing
-from sparseags_ns.viewer.address import command_line, local_unless_named
 from sparseags_ns.viewer.pacing import Pacer
+from sparseags_ns.viewer.page import local_unless_named
 from sparseags_ns.viewer.request_queue import SearchInterruptedError
 
 
@@ -57,7 +60,7 @@ class SparseAGSTrainerConfig(TrainerConfig):
     def __setattr__(self, name: str, value: Any) -> None:
         """Set a field. When ns-viewer replaces a run's viewer settings, keep it local unless a host was named."""
         replaced = name == "viewer" and "viewer" in vars(self) and isinstance(value, ViewerConfig)
-        super().__setattr__(name, local_unless_named(value, command_line()) if replaced else value)
+        super().__setattr__(name, local_unless_named(value, sys.argv[1:]) if replaced else value)
 
     def print_to_terminal(self) -> None:
         """Print the config, if all messages are shown."""
@@ -260,3 +263,37 @@ class SparseAGSTrainer(Trainer):
     def outputs_dir(self) -> Path:
         """Where refined cameras, summary and picture go."""
         return self.base_dir / FOLDER
+
+
+def print_result(record: RunRecord, run: Path, output: TextIO) -> None:
+    """Print the table of views (status, errors, rotation) and where the outputs of a run are.
+
+    Args:
+        record: with its outcome.
+    """
+    outcome = record.outcome
+    assert outcome is not None
+    views = outcome.views
+    statuses = record.statuses([view.trusted for view in views], [view.posed for view in views])
+    table = Table(title_justify="left", caption_justify="left")
+    table.title = f"{sum(s.in_use for s in statuses)} of {len(views)} views in use, {outcome.gaussians} Gaussians"
+    table.title += f", {outcome.steps_done} of {record.num_steps} steps in {sum(record.seconds.values()):.0f} s"
+    table.caption = "error: squared, over the object's area; rotation: of the refined against the given camera"
+    for column in ("view", "status", "error before", "error after", "rotation"):
+        table.add_column(column, justify="left" if column in ("view", "status") else "right")
+    for name, status, view in zip(record.names, statuses, views, strict=True):
+        before, rotation = (f"{view.mse_before:.4f}", f"{view.rotation_deg:.1f} deg") if view.posed else ("-", "-")
+        table.add_row(Text(name), str(status), before, f"{view.mse_after:.4f}", rotation)
+    console, outputs, quoted = Console(file=output, soft_wrap=True), run / FOLDER, shlex.quote(str(run))
+    console.print(table)
+    places = {
+        "Run": run,
+        "Refined cameras": f"{outputs / 'transforms.json'}  (and cameras.json)",
+        "Picture": outputs / "views.png",
+        "Report": outputs / "report.html" if (outputs / "report.html").is_file() else None,
+        "Splat as a file": f"sparseags export {quoted} splat",
+        "In the viewer": f"sparseags view {quoted}",
+    }
+    for name, place in places.items():
+        if place is not None:
+            console.print(f"{name + ':':<18}{place}", highlight=False, markup=False)

@@ -28,13 +28,8 @@ class SearchState:
     """Activity in words; None while no search holds the run."""
     number: int = 0
     """Number of searches so far."""
-    view: int | None = None
-    """View that was searched last."""
-    kind: SearchKind = "quick"
-    searching: bool = False
-    """Whether that search is still running."""
     centers: Float[Tensor, "shown 3"] | None = None
-    """Camera centres of its best hypotheses, best first."""
+    """Camera centres of the last search's best hypotheses, best first."""
     losses: Float[Tensor, " shown"] | None = None
     finalists: Float[Tensor, "finalists 4 4"] | None = None
     """`T_camera_world`, best first."""
@@ -53,7 +48,7 @@ class LiveSearch(Observer):
         try:
             yield
         finally:
-            self.now = replace(self.now, doing=None, searching=False)
+            self.now = replace(self.now, doing=None)
 
     def announce(self, what: str) -> None:
         """Set the activity in words."""
@@ -61,7 +56,7 @@ class LiveSearch(Observer):
 
     def on_search_begin(self, view: int, kind: SearchKind, cameras: Cameras) -> None:
         """A search of one view begins."""
-        self.now = SearchState(self.now.doing, self.now.number + 1, view, kind, searching=True)
+        self.now = SearchState(self.now.doing, self.now.number + 1)
 
     def on_hypotheses(self, poses: Float[Tensor, "hypotheses 4 4"], losses: Float[Tensor, " hypotheses"]) -> None:
         """All hypotheses and their losses."""
@@ -71,4 +66,4 @@ class LiveSearch(Observer):
 
     def on_search_end(self, poses: Float[Tensor, "finalists 4 4"], losses: Float[Tensor, " finalists"]) -> None:
         """The search is over."""
-        self.now = replace(self.now, finalists=poses.detach().cpu(), searching=False)
+        self.now = replace(self.now, finalists=poses.detach().cpu())

@@ -16,7 +16,7 @@ from sparseags_ns.views import Views
 
 
 class ViewedModel(Protocol):
-    """State of a run that the viewer shows and that requests change."""
+    """The part of the model that the viewer shows and that requests change."""
 
     views: Views
     record: RunRecord
@@ -29,27 +29,10 @@ class ViewedModel(Protocol):
     camera_optimizer: Any
 
     @property
-    def device(self) -> torch.device:
-        """Device of the parameters."""
-        ...
-
+    def device(self) -> torch.device: ...
     @property
-    def num_points(self) -> int:
-        """Number of Gaussians."""
-        ...
-
-    def cameras(self) -> Cameras:
-        """Refined cameras of all views."""
-        ...
-
-    def gaussians(self) -> Gaussians:
-        """The Gaussians, ready to render."""
-        ...
-
-    def reconstruction(self) -> Reconstruction:
-        """The present state, detached from the graph."""
-        ...
-
-    def continue_from(self, fit: Reconstruction, optimizers: dict[str, torch.optim.Optimizer]) -> None:
-        """Replace Gaussians, cameras and trust."""
-        ...
+    def num_points(self) -> int: ...
+    def cameras(self) -> Cameras: ...
+    def gaussians(self) -> Gaussians: ...
+    def reconstruction(self) -> Reconstruction: ...
+    def continue_from(self, fit: Reconstruction, optimizers: dict[str, torch.optim.Optimizer]) -> None: ...

@@ -9,6 +9,7 @@ Units: seconds.
 
 from __future__ import annotations
 
+import math
 import time
 
 from nerfstudio.utils.writer import GLOBAL_BUFFER, EventName
@@ -57,15 +58,11 @@ class Pacer:
         while training_waits(now, viewer.last_move_time, now - began):
             time.sleep(0.01)
             now = time.time()
-        if render_due(now, self._requested_at, _render_seconds(viewer)):
+        # nerfstudio's figure includes the wait for the lock, so this is an upper bound of a render's duration.
+        event = GLOBAL_BUFFER["events"].get(EventName.VIS_RAYS_PER_SEC.value, {"avg": math.inf})
+        if render_due(now, self._requested_at, viewer.control_panel.max_res**2 * 0.6 / max(float(event["avg"]), 1.0)):
             self._requested_at = now
             viewer.update_step(step)
             for machine in machines:
                 machine.action(RenderAction("step", viewer.get_camera_state(machine.client)))
         time.sleep(1e-4)  # Without it training takes the lock again before another thread wakes up.
-
-
-def _render_seconds(viewer: Viewer) -> float:
-    """Upper bound of a render's recent duration: nerfstudio's figure includes the wait for the lock."""
-    event = GLOBAL_BUFFER["events"].get(EventName.VIS_RAYS_PER_SEC.value)
-    return 0.0 if event is None else viewer.control_panel.max_res**2 * 0.6 / max(float(event["avg"]), 1.0)

@@ -1,4 +1,7 @@
-"""The page that browsers load, without requests to the web, and its title bar.
+"""Where the viewer listens, and the page that browsers load, without requests to the web.
+
+There is no password: whoever reaches the viewer can look and press buttons. So it listens on this machine only, unless
+a host is named.
 
 viser's page reports every visit to Google, its server hands out any file of the machine to a request for a path above
 its folder, and nerfstudio's title bar loads a logo from the web; none of them has an option. So, before nerfstudio
@@ -10,13 +13,24 @@ at run time. A fork of viser or a proxy in front of it would cost more upkeep.
 from __future__ import annotations
 
 import base64
+import getpass
 import re
+import shutil
+import socket
 import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import viser
+from nerfstudio.configs.base_config import ViewerConfig
 from viser.infra import WebsockServer
 from viser.theme import TitlebarConfig, TitlebarImage
+
+from sparseags_ns.console import announce, warn
+
+LOCAL = "127.0.0.1"
+EVERYWHERE = ("0.0.0.0", "::", "")
 
 _TRACKER = re.compile(
     r"<script\b(?:(?!</script>).)*?(?:googletagmanager|gtag\()(?:(?!</script>).)*?</script>", re.DOTALL
@@ -53,23 +67,17 @@ def serve_own_page() -> None:
     WebsockServer.start = start  # type: ignore[method-assign]
 
 
+_COPIES: list[tempfile.TemporaryDirectory[str]] = []
+
+
 def copy_without_the_web(root: Path) -> Folder:
     """A temporary copy of viser's folder whose page loads nothing from elsewhere; removed when the process ends."""
     copy = tempfile.TemporaryDirectory(prefix="sparseags-viewer-")
     _COPIES.append(copy)
-    folder = Path(copy.name)
-    for path in root.rglob("*"):
-        target = folder / path.relative_to(root)
-        if path.is_dir():
-            target.mkdir(exist_ok=True)
-        elif path == root / "index.html":
-            target.write_text(own_page(path.read_text(encoding="utf-8")), encoding="utf-8")
-        else:
-            target.write_bytes(path.read_bytes())
+    folder = Path(shutil.copytree(root, copy.name, dirs_exist_ok=True))
+    page = folder / "index.html"
+    page.write_text(own_page(page.read_text(encoding="utf-8")), encoding="utf-8")
     return Folder(folder)
-
-
-_COPIES: list[tempfile.TemporaryDirectory[str]] = []
 
 
 def own_page(page: str) -> str:
@@ -88,9 +96,8 @@ fill="{color}">SparseAGS</text></svg>"""
 
 def set_title_bar(server: viser.ViserServer) -> None:
     """Replace nerfstudio's title bar for all browsers that connect from now on."""
-    image = TitlebarImage(
-        image_url_light=_wordmark("#1a1b1e"), image_url_dark=_wordmark("#f1f3f5"), image_alt="SparseAGS", href=None
-    )
+    light, dark = _wordmark("#1a1b1e"), _wordmark("#f1f3f5")
+    image = TitlebarImage(image_url_light=light, image_url_dark=dark, image_alt="SparseAGS", href=None)
     server.gui.configure_theme(
         titlebar_content=TitlebarConfig(buttons=(), image=image),
         control_layout="collapsible",
@@ -104,3 +111,29 @@ def set_title_bar(server: viser.ViserServer) -> None:
 def _wordmark(color: str) -> str:
     drawing = _WORDMARK.format(color=color).encode("utf-8")
     return "data:image/svg+xml;base64," + base64.b64encode(drawing).decode("ascii")
+
+
+def local_unless_named(settings: ViewerConfig, arguments: Sequence[str]) -> ViewerConfig:
+    """Viewer settings that listen on this machine only, unless the arguments name a host.
+
+    ns-viewer replaces a run's settings by its own, whose default is the whole network; only the arguments show whether
+    that was asked for.
+    """
+    named = any(one.replace("_", "-").startswith(("--viewer.websocket-host", "--host")) for one in arguments)
+    if named or settings.websocket_host not in EVERYWHERE:
+        return settings
+    return replace(settings, websocket_host=LOCAL)
+
+
+def announce_address(host: str, port: int) -> None:
+    """Print in one line how to open the viewer, from this machine and, by an ssh tunnel, from elsewhere."""
+    if host in EVERYWHERE:
+        where = f"http://{socket.gethostname()}:{port}"
+        warn(f"viewer: {where}, open to the whole network", "whoever reaches it can look and press buttons")
+        return
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # A container's user may have no name.
+        user = "USER"
+    tunnel = f"ssh -N -L {port}:{host}:{port} {user}@{socket.gethostname()}"
+    announce(f"viewer: http://{host}:{port}", f"from elsewhere: {tunnel}, then open it there")

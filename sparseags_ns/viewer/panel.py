@@ -5,8 +5,7 @@ Buttons only add requests (viewer/request_queue.py) or move the browser's camera
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import viser
@@ -20,7 +19,7 @@ from sparseags_ns.viewer.state import Headline, ViewRow
 if TYPE_CHECKING:
     from nerfstudio.viewer.viewer import Viewer
 
-    from sparseags_ns.runs.record import Decision, Event, HistoryRow, Phase
+    from sparseags_ns.runs.record import RunRecord
 
 JUMP, OVERVIEW = "Jump to it", "Overview"
 SEARCH, TRUST, LEAVE_OUT = "Search", "Trust", "Leave out"
@@ -28,21 +27,8 @@ NOTHING = ""
 """Value of a button group between presses: viser reports a press only if the value changes."""
 ACTIONS: dict[str, Action] = {SEARCH: "search", LEAVE_OUT: "leave out", TRUST: "trust"}
 COMPARISONS = ("Flip", "Photograph", "Render", "Difference")
-
-
-@dataclass(frozen=True)
-class Shown:
-    """Content of the panel."""
-
-    headline: Headline
-    gaussians: int
-    answer: str | None
-    rows: tuple[ViewRow, ...]
-    history: tuple[HistoryRow, ...]
-    phases: tuple[Phase, ...]
-    num_steps: int
-    events: tuple[Event, ...]
-    decisions: tuple[Decision, ...]
+EVENTS = 30
+"""Number of recorded events that the panel lists."""
 
 
 class Panel:
@@ -59,7 +45,6 @@ class Panel:
         """Set up.
 
         Args:
-            names: names of the views.
             thumbnails: pictures of the views as data URIs.
             jump: moves a browser's camera to a view, or to an overview (None).
         """
@@ -72,7 +57,7 @@ class Panel:
             self._header = gui.add_markdown("")
             self._progress = gui.add_progress_bar(0.0)
             self._choice = gui.add_dropdown("View", options=list(names), initial_value=names[0])
-            self._choice.on_update(lambda _: self._chosen())
+            self._choice.on_update(self._chosen)
             for label, options in (("Look", (JUMP, OVERVIEW)), ("Pose", (SEARCH, TRUST, LEAVE_OUT))):
                 group: viser.GuiButtonGroupHandle[Any] = gui.add_button_group(label, options)
                 group.value = NOTHING
@@ -86,7 +71,7 @@ class Panel:
                 self._curve = gui.add_markdown("")
             with tabs.add_tab("Compare"):
                 self._how = gui.add_dropdown("Show", COMPARISONS)
-                self._how.on_update(lambda _: self._chosen())
+                self._how.on_update(self._chosen)
                 self._picture = gui.add_markdown("")
             with tabs.add_tab("Log"):
                 self._log = gui.add_markdown("")
@@ -105,20 +90,26 @@ class Panel:
         """Make a view the one that the buttons act on."""
         self._choice.value = self._names[view]
 
-    def refresh(self, shown: Shown) -> None:
-        """Update all elements; unchanged content is not sent again."""
-        self._put("header", self._header, markup.header(shown.headline, shown.gaussians, shown.answer))
-        if abs(self._progress.value - shown.headline.percent) > 0.5 or shown.headline.percent == 100:
-            self._progress.value = shown.headline.percent
-        self._put("table", self._table, markup.table(shown.rows, self._thumbnails, self.selected))
-        self._put("curve", self._curve, markup.curve(shown.history, shown.rows, shown.phases, shown.num_steps))
-        self._put("log", self._log, markup.log(shown.events, shown.decisions, self._names))
+    def refresh(
+        self, head: Headline, gaussians: int, answer: str | None, rows: Sequence[ViewRow], record: RunRecord
+    ) -> None:
+        """Update all elements; unchanged content is not sent again.
+
+        Args:
+            answer: to the last request, if there was one.
+        """
+        self._put("header", self._header, markup.header(head, gaussians, answer))
+        if abs(self._progress.value - head.percent) > 0.5 or head.percent == 100:
+            self._progress.value = head.percent
+        self._put("table", self._table, markup.table(rows, self._thumbnails, self.selected))
+        self._put("curve", self._curve, markup.curve(record.rows, rows, record.phases, record.num_steps))
+        self._put("log", self._log, markup.log(record.events[-EVENTS:], record.decisions, self._names))
 
     def show_comparison(self, source: str, caption: str) -> None:
         """Show the requested comparison."""
         self._put("picture", self._picture, markup.picture(source, caption))
 
-    def _chosen(self) -> None:
+    def _chosen(self, _: GuiEvent[Any]) -> None:
         self.wants_comparison = True
 
     def _pressed(self, event: GuiEvent[Any]) -> None:

@@ -63,10 +63,7 @@ def compared(
     photograph: Float[Tensor, "height width 3"], rendered: Float[Tensor, "height width 3"], how: Comparison
 ) -> str:
     """A photograph and its render, in one of four ways."""
-    if how == "Flip":
-        return data_uri(as_picture(photograph), as_picture(rendered))
-    if how == "Photograph":
-        return data_uri(as_picture(photograph))
-    if how == "Render":
-        return data_uri(as_picture(rendered))
-    return data_uri(as_picture(difference(photograph, rendered)))
+    if how == "Difference":
+        return data_uri(as_picture(difference(photograph, rendered)))
+    shown = {"Flip": (photograph, rendered), "Photograph": (photograph,), "Render": (rendered,)}
+    return data_uri(*map(as_picture, shown[how]))

@@ -113,39 +113,34 @@ class RequestQueue:
         """Carry out all requests. The trainer's lock must be held."""
         while self.has_work:
             request = self._requests.get()
+            view, action = request.view, request.action
             try:
-                self._answer(self._carry_out(request))
+                self._answer(self._search(view) if action == "search" else self._set_trust(view, action))
             except SearchInterruptedError:
-                self._answer(f"View {self._name(request.view)}: the search was interrupted; nothing was changed.")
+                self._answer(f"View {self._name(view)}: the search was interrupted; nothing was changed.")
                 raise
             except Exception as error:
                 # A failed request must not end the run.
-                self._answer(f"View {self._name(request.view)}: {request.action} failed: {error}")
-                warn(f"{request.action} by hand failed, and the run goes on", traceback.format_exc())
+                self._answer(f"View {self._name(view)}: {action} failed: {error}")
+                warn(f"{action} by hand failed, and the run goes on", traceback.format_exc())
 
     @property
     def changes(self) -> bool:
         """Whether requests can still change the run; otherwise they only report."""
         return self.training is not None and self.training.goes_on()
 
-    def _carry_out(self, request: Request) -> str:
-        if request.action == "search":
-            return self._search(request.view)
-        name = self._name(request.view)
+    def _set_trust(self, view: int, action: Literal["leave out", "trust"]) -> str:
+        model, name, trust = self._model, self._name(view), action == "trust"
         if not self.changes:
-            return f"View {name}: no more steps follow, so it would have no effect. Train longer to {request.action}."
-        return self._set_trust(request.view, request.action == "trust")
-
-    def _set_trust(self, view: int, trust: bool) -> str:
-        model, name = self._model, self._name(view)
+            return f"View {name}: no more steps follow, so it would have no effect. Train longer to {action}."
+        state = "trusted" if trust else "left out"
         if bool(model.trusted[view]) == trust:
-            return f"View {name} is {'trusted' if trust else 'left out'} already."
+            return f"View {name} is {state} already."
         if not trust and int(model.trusted.sum()) <= MIN_VIEWS:
             return f"View {name} stays: with fewer than {MIN_VIEWS} views nothing could be reconstructed."
         model.trusted[view] = trust
-        decision = Decision("trust" if trust else "leave out", view, "asked for in the viewer", {})
-        model.record.events.append(Event(model.steps_done, decision))
-        return f"View {name} {'is trusted from now on' if trust else 'is left out from now on'}."
+        model.record.events.append(Event(model.steps_done, Decision(action, view, "asked for in the viewer", {})))
+        return f"View {name} is {state} from now on."
 
     def _search(self, view: int) -> str:
         model, name, started = self._model, self._name(view), time.monotonic()

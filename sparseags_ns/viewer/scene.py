@@ -74,8 +74,7 @@ class Scene:
         self.frusta: dict[int, viser.CameraFrustumHandle] = {}
         self._ghosts: dict[int, viser.CameraFrustumHandle] = {}
         self._statuses: dict[int, ViewStatus] = {}
-        self._cloud: viser.PointCloudHandle | None = None
-        self._finalists: list[viser.CameraFrustumHandle] = []
+        self._search: list[viser.SceneNodeHandle] = []
         self._shown = -1
         self._lines: dict[int, tuple[viser.SceneNodeHandle, np.ndarray]] = {}
 
@@ -103,13 +102,15 @@ class Scene:
         with self._server.atomic():
             for view, status in enumerate(statuses):
                 wxyz, position = placement(cameras.T_camera_world[view])
+                fov, aspect = vertical_fov(cameras, view), cameras.width / cameras.height
                 if self._statuses.get(view) != status:
-                    self._add_frustum(view, vertical_fov(cameras, view), cameras.width / cameras.height, status)
+                    self._add_frustum(view, fov, aspect, status)
                 frustum = self.frusta[view]
                 frustum.wxyz, frustum.position, frustum.visible = wxyz, position, seen(position)
                 ghost_wxyz, ghost_position = placement(given[view])
                 if view not in self._ghosts:
-                    self._add_ghost(view, vertical_fov(cameras, view), cameras.width / cameras.height)
+                    name = f"/given/camera_{view:05d}"
+                    self._ghosts[view] = self._server.scene.add_camera_frustum(name, fov, aspect, GHOST, GHOST_COLOR)
                 ghost = self._ghosts[view]
                 with_ghost = ghosts and seen(ghost_position)
                 ghost.wxyz, ghost.position, ghost.visible = ghost_wxyz, ghost_position, with_ghost
@@ -117,7 +118,6 @@ class Scene:
 
     def _add_frustum(self, view: int, fov: float, aspect: float, status: ViewStatus) -> None:
         """Add a frustum under nerfstudio's name for it; viser cannot change the colour of an existing one."""
-        visible = self.frusta[view].visible if view in self.frusta else True
         handle = self._server.scene.add_camera_frustum(
             f"/cameras/camera_{view:05d}",
             fov=fov,
@@ -126,14 +126,10 @@ class Scene:
             color=COLORS[status],
             image=self._images[view],
             jpeg_quality=80,
-            visible=visible,
+            visible=view not in self.frusta or self.frusta[view].visible,
         )
         handle.on_click(lambda _: self._clicked(view))
         self.frusta[view], self._statuses[view] = handle, status
-
-    def _add_ghost(self, view: int, fov: float, aspect: float) -> None:
-        name = f"/given/camera_{view:05d}"
-        self._ghosts[view] = self._server.scene.add_camera_frustum(name, fov, aspect, GHOST, GHOST_COLOR)
 
     def _join(self, view: int, start: np.ndarray, end: np.ndarray, status: ViewStatus, visible: bool) -> None:
         """Draw the line between both frusta, again only if its ends moved visibly."""
@@ -141,8 +137,7 @@ class Scene:
         ends = np.stack([start, end])
         if not visible or np.linalg.norm(end - start) < SHORTEST_LINE:
             if drawn is not None:
-                drawn[0].remove()
-                del self._lines[view]
+                self._lines.pop(view)[0].remove()
             return
         if drawn is not None and np.abs(drawn[1] - ends).max() < SHORTEST_LINE / 4:
             return
@@ -166,31 +161,25 @@ class Scene:
         stage = 2 * number + (finalists is not None)
         if stage == self._shown:
             return
-        self._shown = stage
-        points = centers.numpy() * SCALE
-        self._cloud = self._server.scene.add_point_cloud(
-            "/search/hypotheses", points, score_colors(losses), point_size=0.22, point_shape="circle"
-        )
-        for handle in self._finalists:
-            handle.remove()
-        self._finalists = []
-        for rank, pose in enumerate(() if finalists is None else finalists[:3]):
-            wxyz, position = placement(pose)
-            size = FRUSTUM * (0.9 - 0.25 * rank)
-            handle = self._server.scene.add_camera_frustum(
-                f"/search/finalist_{rank}", 0.6, 1.0, size, FINALIST_COLOR, wxyz=wxyz, position=position
-            )
-            self._finalists.append(handle)
+        scene = self._server.scene
+        with self._server.atomic():
+            self.hide_hypotheses()
+            self._shown = stage
+            points, colors = centers.numpy() * SCALE, score_colors(losses)
+            cloud = scene.add_point_cloud("/search/hypotheses", points, colors, point_size=0.22, point_shape="circle")
+            self._search = [cloud]
+            for rank, pose in enumerate(() if finalists is None else finalists[:3]):
+                (wxyz, position), size = placement(pose), FRUSTUM * (0.9 - 0.25 * rank)
+                name = f"/search/finalist_{rank}"
+                frustum = scene.add_camera_frustum(name, 0.6, 1.0, size, FINALIST_COLOR, wxyz=wxyz, position=position)
+                self._search.append(frustum)
 
     def hide_hypotheses(self) -> None:
         """Remove hypotheses and finalists."""
         self._shown = -1
-        if self._cloud is not None:
-            self._cloud.remove()
-            self._cloud = None
-        for handle in self._finalists:
+        for handle in self._search:
             handle.remove()
-        self._finalists = []
+        self._search = []
 
 
 def look(client: viser.ClientHandle, T_camera_world: Float[Tensor, "4 4"], fov: float, distance: float) -> None:

@@ -47,26 +47,15 @@ def view_rows(names: Sequence[str], last: HistoryRow | None, statuses: Sequence[
     Args:
         last: newest row of the history; None before the first step.
     """
-    usual = _usual(last, statuses)
-    rows = []
-    for i, (name, status) in enumerate(zip(names, statuses, strict=True)):
-        error = None if last is None else last.errors[i]
-        rows.append(
-            ViewRow(
-                name,
-                status,
-                error,
-                None if error is None or not usual else error / usual,
-                None if last is None else last.rotation_deg[i],
-                None if last is None else last.moved_percent[i],
-            )
-        )
-    return rows
-
-
-def _usual(last: HistoryRow | None, statuses: Sequence[ViewStatus]) -> float | None:
-    errors = [] if last is None else [e for e, status in zip(last.errors, statuses, strict=True) if status.in_use]
-    return median(errors) if errors else None
+    if last is None:
+        return [ViewRow(name, status, None, None, None, None) for name, status in zip(names, statuses, strict=True)]
+    in_use = [error for error, status in zip(last.errors, statuses, strict=True) if status.in_use]
+    usual = median(in_use) if in_use else 0.0
+    columns = zip(names, statuses, last.errors, last.rotation_deg, last.moved_percent, strict=True)
+    return [
+        ViewRow(name, status, error, error / usual if usual else None, rotation_deg, moved_percent)
+        for name, status, error, rotation_deg, moved_percent in columns
+    ]
 
 
 @dataclass(frozen=True)

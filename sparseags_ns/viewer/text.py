@@ -30,11 +30,6 @@ def quoted(text: str) -> str:
     return "{" + json.dumps(text).replace("\u2028", " ").replace("\u2029", " ") + "}"
 
 
-def rgb(color: tuple[int, int, int]) -> str:
-    """An sRGB colour in CSS notation."""
-    return "#{:02x}{:02x}{:02x}".format(*color)
-
-
 def color_of(index: int, row: ViewRow) -> str:
     """Colour of a view's curve and frame."""
     return PALETTE[index % len(PALETTE)] if row.status.in_use else RED
@@ -73,13 +68,21 @@ def table(rows: Sequence[ViewRow], thumbnails: Sequence[str], selected: int) -> 
 
 def _table_row(index: int, row: ViewRow, thumbnail: str, selected: bool) -> str:
     ground = "rgba(255,211,105,0.16)" if selected else "transparent"
-    badge = rgb(COLORS[row.status])
-    moved = "" if row.rotation_deg is None else f"{_degrees(row.rotation_deg)}, {row.moved_percent:.0f} %"
+    badge = "#{:02x}{:02x}{:02x}".format(*COLORS[row.status])
+    error = quoted("-")
+    if row.error is not None:
+        loud = row.ratio is not None and row.ratio > 2.5
+        weight = f'color:"{RED}",fontWeight:600' if loud else "fontWeight:400"
+        error = f"<span style={{{{{weight}}}}}>{quoted(f'{row.error:.4f}')}</span>"
+    moved = ""
+    if row.rotation_deg is not None:
+        decimals = 1 if row.rotation_deg < 10 else 0
+        moved = f"{row.rotation_deg:.{decimals}f}°, {row.moved_percent:.0f} %"
     cells = [
         f'<img src="{thumbnail}" width="36" height="36" style={{{{display:"block",borderRadius:"4px",'
         f'margin:"2px 0",border:"2px solid {color_of(index, row)}"}}}}/>',
         quoted(row.name),
-        _error_cell(row),
+        error,
         quoted(moved),
         f'<span style={{{{color:"{badge}",fontWeight:600}}}}>{quoted(row.status)}</span>',
     ]
@@ -89,18 +92,6 @@ def _table_row(index: int, row: ViewRow, thumbnail: str, selected: bool) -> str:
         for side, cell in zip(sides, cells, strict=True)
     )
     return f'<tr style={{{{background:"{ground}",borderTop:"1px solid rgba(144,146,150,0.25)"}}}}>{inside}</tr>'
-
-
-def _error_cell(row: ViewRow) -> str:
-    if row.error is None:
-        return quoted("-")
-    loud = row.ratio is not None and row.ratio > 2.5
-    weight = f'color:"{RED}",fontWeight:600' if loud else "fontWeight:400"
-    return f"<span style={{{{{weight}}}}}>{quoted(f'{row.error:.4f}')}</span>"
-
-
-def _degrees(value: float) -> str:
-    return f"{value:.1f}°" if value < 10 else f"{value:.0f}°"
 
 
 def curve(history: Sequence[HistoryRow], rows: Sequence[ViewRow], phases: Sequence[Phase], num_steps: int) -> str:

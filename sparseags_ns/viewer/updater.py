@@ -1,5 +1,8 @@
-"""The viewer's own thread: reads the run once a second, updates panel and scene, and carries out requests while no
-training thread does."""
+"""The entry into nerfstudio's viewer, and the viewer's own thread.
+
+nerfstudio calls `SparseAGSViewer._setup` under ns-train and ns-viewer alike. The thread reads the run once a second,
+updates panel and scene, and carries out requests while no training thread does.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,13 @@ import threading
 import time
 import traceback
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 import viser
 from jaxtyping import Float
+from nerfstudio.viewer.viewer_elements import ViewerControl
 from torch import Tensor
 
 from sparseags_ns.console import warn
@@ -22,7 +27,8 @@ from sparseags_ns.metrics.images import over_white
 from sparseags_ns.optimization.observer import observed_by
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.viewer import pictures
-from sparseags_ns.viewer.panel import Panel, Shown
+from sparseags_ns.viewer.page import announce_address, serve_own_page, set_title_bar
+from sparseags_ns.viewer.panel import Panel
 from sparseags_ns.viewer.request_queue import LockYielder, RequestQueue, SearchInterruptedError
 from sparseags_ns.viewer.scene import Scene, look, vertical_fov
 from sparseags_ns.viewer.state import Mode, headline, view_rows
@@ -32,6 +38,7 @@ if TYPE_CHECKING:
 
     from sparseags_ns.viewer.model import ViewedModel
 
+
 PERIOD = 1.0
 """Seconds between two updates."""
 COMPARISON_PERIOD = 6.0
@@ -40,8 +47,30 @@ LINGER = 20.0
 """Seconds for which hypotheses stay visible after a search."""
 RESOLUTION_AFTER = 512
 """Lower limit of a render's longer side once no more steps are made, pixels."""
-EVENTS = 30
-"""Number of recorded events that the panel lists."""
+ROOM_BEHIND = 2.5
+"""Distance of a render's empty background behind the object, world units; cameras in between stay visible."""
+CPU_TRAINING_RESOLUTION = 256
+"""Longest side of a render in the viewer on CPU, pixels, while rendering and training share the cores."""
+
+
+class SparseAGSViewer(ViewerControl):
+    """The SparseAGS panel and scene in nerfstudio's viewer."""
+
+    def __init__(self, model: ViewedModel, requests: RequestQueue) -> None:
+        self._model, self._requests = model, requests
+        serve_own_page()
+
+    def _setup(self, viewer: Viewer) -> None:
+        super()._setup(viewer)
+        set_title_bar(viewer.viser_server)
+        self._model.room_behind = ROOM_BEHIND
+        # The normalised world is +y up; viser's default is +z.
+        viewer.viser_server.scene.set_up_direction("+y")
+        if self._model.device.type == "cpu":
+            longest = RESOLUTION_AFTER if viewer.trainer is None else CPU_TRAINING_RESOLUTION
+            viewer.control_panel._max_res.value = longest
+        ViewerUpdater(viewer, self._model, self._requests).start()
+        announce_address(viewer.viser_server.get_host(), viewer.viser_server.get_port())
 
 
 class ViewerUpdater:
@@ -50,10 +79,10 @@ class ViewerUpdater:
     def __init__(self, viewer: Viewer, model: ViewedModel, requests: RequestQueue) -> None:
         self._viewer, self._model, self._requests = viewer, model, requests
         views = model.views
-        white = over_white(views.images, views.masks).cpu()
-        self._photographs = white
-        self.panel = Panel(viewer, views.names, [pictures.thumbnail(one) for one in white], requests, self._jump)
-        images = [pictures.small(one) for one in white]
+        self._photographs = over_white(views.images, views.masks).cpu()
+        thumbnails = [pictures.thumbnail(one) for one in self._photographs]
+        self.panel = Panel(viewer, views.names, thumbnails, requests, self._jump)
+        images = [pictures.small(one) for one in self._photographs]
         self._scene = Scene(viewer.viser_server, images, self._clicked)
         self._compared_at, self._compared_step = 0.0, -1
         self._searched_at = -LINGER
@@ -77,7 +106,11 @@ class ViewerUpdater:
     def _work(self) -> None:
         while not hasattr(self._viewer, "train_util"):  # The last thing that nerfstudio's `init_scene` sets.
             time.sleep(0.05)
-        self._take_over_frusta()
+        # nerfstudio's show and hide buttons act on our frusta from now on.
+        for handle in self._viewer.camera_handles.values():
+            handle.remove()
+        self.refresh()
+        self._viewer.camera_handles = self._scene.frusta
         while True:
             try:
                 self._turn()
@@ -106,25 +139,13 @@ class ViewerUpdater:
         with self._lock(), torch.no_grad():
             cameras, trusted = model.cameras().detach(), model.trusted.tolist()
             center, gaussians = model.gaussians().center, model.num_points
-            record = model.record
-            rows, events, decisions = tuple(record.rows), tuple(record.events[-EVENTS:]), record.decisions
+            record = replace(model.record, rows=list(model.record.rows), events=list(model.record.events))
             statuses = record.statuses(trusted, model.views.posed.tolist())
-        table = view_rows(model.views.names, rows[-1] if rows else None, statuses)
+        record.num_steps = max(record.num_steps, model.steps_done)
+        table = view_rows(record.names, record.rows[-1] if record.rows else None, statuses)
         now = requests.live.now
-        steps = max(record.num_steps, model.steps_done)
-        self.panel.refresh(
-            Shown(
-                headline(self._mode(), model.steps_done, steps, record.phases, now.doing),
-                gaussians,
-                requests.answers[-1] if requests.answers else None,
-                tuple(table),
-                rows,
-                record.phases,
-                steps,
-                events,
-                decisions,
-            )
-        )
+        head = headline(self._mode(), model.steps_done, record.num_steps, record.phases, now.doing)
+        self.panel.refresh(head, gaussians, requests.answers[-1] if requests.answers else None, table, record)
         given = motion(model.T_camera_initial, cameras.T_camera_world, center).given
         self._scene.show_cameras(
             cameras,
@@ -148,37 +169,26 @@ class ViewerUpdater:
         self.panel.wants_comparison = False
         view = self.panel.selected
         with self._lock(), torch.no_grad():
-            rendered = self._render(view)
-        photograph = self._photographs[view]
+            cameras = self._model.cameras().detach()[[view]]
+            white, degree = torch.ones(3).to(cameras.K), self._model.config.sh_degree
+            rendered = rasterize(self._model.gaussians(), cameras, white, sh_degree=degree).rgb[0].cpu()
         self._compared_at, self._compared_step = time.monotonic(), self._model.steps_done
-        caption = f"view {self._model.views.names[view]}, step {self._model.steps_done}"
+        how = self.panel.how
         words = {"Flip": "photograph and render alternate", "Difference": "red: where they differ"}
-        detail = words.get(self.panel.how, self.panel.how.lower())
-        self.panel.show_comparison(pictures.compared(photograph, rendered, self.panel.how), f"{caption}: {detail}")
-
-    def _render(self, view: int) -> Float[Tensor, "height width 3"]:
-        cameras = self._model.cameras().detach()[[view]]
-        white = torch.ones(3).to(cameras.K)
-        return rasterize(self._model.gaussians(), cameras, white, sh_degree=self._model.config.sh_degree).rgb[0].cpu()
+        caption = f"view {self._model.views.names[view]}, step {self._model.steps_done}: {words.get(how, how.lower())}"
+        self.panel.show_comparison(pictures.compared(self._photographs[view], rendered, how), caption)
 
     def _jump(self, client: viser.ClientHandle, view: int | None) -> None:
         cameras = self._model.cameras().detach()
-        if view is not None:
-            distance = float(cameras.centers[view].norm())
-            look(client, cameras.T_camera_world[view], vertical_fov(cameras, view), distance)
-            return
-        look(client, *overview(cameras))
+        if view is None:
+            look(client, *overview(cameras))
+        else:
+            fov, distance = vertical_fov(cameras, view), float(cameras.centers[view].norm())
+            look(client, cameras.T_camera_world[view], fov, distance)
 
     def _clicked(self, view: int) -> None:
         self.panel.select(view)
         self.panel.wants_comparison = True
-
-    def _take_over_frusta(self) -> None:
-        """Replace nerfstudio's frusta; its show and hide buttons act on ours from now on."""
-        for handle in self._viewer.camera_handles.values():
-            handle.remove()
-        self.refresh()
-        self._viewer.camera_handles = self._scene.frusta
 
     def _mode(self) -> Mode:
         trainer = self._viewer.trainer

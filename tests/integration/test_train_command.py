@@ -12,7 +12,7 @@ import torch
 from sparseags_ns.cli import main
 from sparseags_ns.console import VERBOSE
 from sparseags_ns.method_configs.sparseags import sparseags
-from sparseags_ns.plugin import finished_run
+from sparseags_ns.plugin import commands
 from sparseags_ns.plugin.trainer import SparseAGSTrainer
 
 SHORT = (
@@ -50,7 +50,7 @@ def test_a_run_is_restored_from_plain_data(run: SparseAGSTrainer) -> None:
     moved = run.base_dir.parent / "earlier"
     moved.mkdir(exist_ok=True)
     (moved / "config.yml").write_text(text.replace("sparseags_ns.plugin.", "sparseags_ns.long_gone."))
-    config = finished_run.config_of_run(moved, sparseags.config)
+    config = commands.config_of_run(moved, sparseags.config)
     assert config.pipeline.model == run.config.pipeline.model
     assert config.pipeline.datamanager.data == run.config.pipeline.datamanager.data
     assert config.pipeline.datamanager.dataparser.resolution == 64
@@ -65,7 +65,7 @@ def test_saved_settings_replace_defaults_as_far_as_they_are_known() -> None:
             "model": {"outlier_rule": "off", "stages": [{"share": 1.0, "pixels": 16}], "no_longer": 1},
         },
     }
-    config: Any = finished_run.with_settings(sparseags.config, saved)
+    config: Any = commands.with_settings(sparseags.config, saved)
     assert config.data == Path("/photographs")
     assert config.pipeline.datamanager.dataparser.fix_cameras == "all"
     assert config.pipeline.datamanager.dataparser.resolution == 128
@@ -90,7 +90,7 @@ def test_view_serves_the_refined_cameras_of_a_run(
         def update_scene(self, step: int) -> None:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(finished_run, "Viewer", Viewer)
+    monkeypatch.setattr(commands, "Viewer", Viewer)
     main(["view", str(run.base_dir), "--port", "7123"])
     config, pipeline, dataset = served
     assert (config.websocket_host, config.websocket_port) == ("127.0.0.1", 7123)

@@ -16,9 +16,15 @@ from viser.theme import TitlebarConfig, TitlebarImage
 
 from sparseags_ns.method_configs.sparseags import sparseags
 from sparseags_ns.plugin.trainer import SparseAGSTrainerConfig
-from sparseags_ns.viewer import address
-from sparseags_ns.viewer.address import announce_address, local_unless_named, tunnel
-from sparseags_ns.viewer.page import copy_without_the_web, own_page, serve_own_page, set_title_bar
+from sparseags_ns.viewer import page as page_module
+from sparseags_ns.viewer.page import (
+    announce_address,
+    copy_without_the_web,
+    local_unless_named,
+    own_page,
+    serve_own_page,
+    set_title_bar,
+)
 
 BUILD = Path(viser.__file__).parent / "client" / "build"
 
@@ -99,7 +105,7 @@ def test_ns_viewer_listens_to_this_machine_unless_asked(
     config = sparseags.config
     assert isinstance(config, SparseAGSTrainerConfig)
     config = replace(config)
-    monkeypatch.setattr("sparseags_ns.plugin.trainer.command_line", lambda: arguments)
+    monkeypatch.setattr("sys.argv", ["ns-viewer", *arguments])
     config.viewer = ViewerConfig()
     assert config.viewer.websocket_host == host
     assert local_unless_named(ViewerConfig(websocket_host="10.0.0.7"), []).websocket_host == "10.0.0.7"
@@ -113,9 +119,9 @@ def test_ns_train_listens_to_this_machine_unless_asked() -> None:
 
 def test_one_line_says_how_to_open_it(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[tuple[str, str]] = []
-    monkeypatch.setattr(address, "announce", lambda *words: said.append(words))
-    monkeypatch.setattr(address, "warn", lambda *words: said.append(words))
+    monkeypatch.setattr(page_module, "announce", lambda *words: said.append(words))
+    monkeypatch.setattr(page_module, "warn", lambda *words: said.append(words))
     announce_address("127.0.0.1", 7007)
     announce_address("0.0.0.0", 7007)
     assert "http://127.0.0.1:7007" in said[0][0] and "ssh -N -L 7007:127.0.0.1:7007" in said[0][1]
-    assert "whole network" in said[1][0] and tunnel("127.0.0.1", 7007) in said[0][1]
+    assert "whole network" in said[1][0] and "ssh" not in said[1][1]

@@ -11,8 +11,8 @@ import pytest
 import viser
 from viser import GuiEvent
 
-from sparseags_ns.runs.record import ViewStatus
-from sparseags_ns.viewer.panel import JUMP, LEAVE_OUT, NOTHING, OVERVIEW, SEARCH, Panel, Shown
+from sparseags_ns.runs.record import RunRecord, ViewStatus
+from sparseags_ns.viewer.panel import JUMP, LEAVE_OUT, NOTHING, OVERVIEW, SEARCH, Panel
 from sparseags_ns.viewer.request_queue import Request, RequestQueue
 from sparseags_ns.viewer.state import Headline, ViewRow
 
@@ -20,7 +20,7 @@ ROWS = (
     ViewRow("a", ViewStatus.TRUSTED, 0.01, 1.0, 0.1, 0.2),
     ViewRow("b", ViewStatus.UNTRUSTED, 0.05, 5.0, 30.0, 40.0),
 )
-SHOWN = Shown(Headline("Refining at 64 px", "step 1 of 2", 50.0), 10, None, ROWS, (), (), 2, (), ())
+SHOWN = (Headline("Refining at 64 px", "step 1 of 2", 50.0), 10, None, ROWS, RunRecord(("a", "b"), num_steps=2))
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +66,9 @@ def test_what_has_not_changed_is_not_sent_again(
     made: tuple[Panel, RequestQueue, list[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     panel, _, _ = made
-    panel.refresh(SHOWN)
-    assert "outlier" in panel._table.content and "Refining" in panel._header.content
+    panel.refresh(*SHOWN)
+    assert "untrusted" in panel._table.content and "Refining" in panel._header.content
     sent: list[str] = []
     monkeypatch.setattr(type(panel._table), "content", property(lambda _: "", lambda _, new: sent.append(new)))
-    panel.refresh(SHOWN)
+    panel.refresh(*SHOWN)
     assert sent == []

@@ -108,8 +108,8 @@ def test_a_search_is_shown_while_it_runs_and_after(make_views: MakeViews, toy_ga
     live = LiveSearch()
     with observed_by(live), live.doing("searching view 002"):
         search_view(toy_gaussians, make_views(4), 2, 1.85, QUICK)
-        assert live.now.doing == "searching view 002" and live.now.view == 2
-    assert live.now.doing is None and not live.now.searching
+        assert live.now.doing == "searching view 002" and live.now.number == 1
+    assert live.now.doing is None
     assert live.now.finalists is not None and live.now.centers is not None and len(live.now.centers) > 200
 
 

@@ -44,8 +44,8 @@ def test_before_the_first_step_nothing_is_known() -> None:
         ("training", 100, "coarse stages once more", "Repairing the poses"),
         ("completed", 200, None, "Finished"),
         ("completed", 150, None, "Stopped"),
-        ("looking", 200, None, "A finished run"),
-        ("looking", 10, None, "An unfinished run"),
+        ("opened", 200, None, "A finished run"),
+        ("opened", 10, None, "An unfinished run"),
     ],
 )
 def test_headline_names_what_goes_on(mode: str, steps: int, doing: str | None, title: str) -> None:

@@ -1,29 +1,53 @@
-"""A finished run as nerfstudio's config and pipeline, for the web viewer.
+"""What `sparseags train` and `sparseags view` do through nerfstudio, in this process.
 
-config.yml names Python modules, which move from one version to the next. Here it is read as plain data, and its
-settings are put into the method's present config: runs of earlier versions open too.
+A finished run is shown with its own settings. config.yml names Python modules, which move from one version to the next.
+Here it is read as plain data, and its settings are put into the method's present config: runs of earlier versions open
+too.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
 
 import torch
+import tyro
 from nerfstudio.engine.trainer import TrainerConfig
+from nerfstudio.scripts.train import main as ns_train
 from nerfstudio.utils import writer
 from nerfstudio.utils.eval_utils import eval_load_checkpoint
 from nerfstudio.viewer.viewer import Viewer
+from tyro.conf import FlagConversionOff, SuppressFixed
 
-from sparseags_ns.plugin.quiet import prints_hidden
+from sparseags_ns.plugin.quiet import other_packages_hidden, prints_hidden
 from sparseags_ns.plugin.trainer import SparseAGSTrainerConfig
 from sparseags_ns.runs.opening import CHECKPOINTS, CONFIG, read_run_config
 
 Config = TypeVar("Config")
+
+
+def config_of_arguments(method: TrainerConfig, arguments: Sequence[str], prog: str) -> SparseAGSTrainerConfig:
+    """The config that `ns-train METHOD ARGUMENTS` makes.
+
+    Args:
+        method: the method's registered config; it is not changed.
+        prog: name of the program in its error messages.
+    """
+    parser = SuppressFixed[FlagConversionOff[SparseAGSTrainerConfig]]  # as nerfstudio parses its methods
+    config = tyro.cli(parser, default=deepcopy(method), args=list(arguments), prog=prog)
+    assert isinstance(config, SparseAGSTrainerConfig)
+    return config
+
+
+def train(config: SparseAGSTrainerConfig) -> None:
+    """Train as `ns-train` does; the run's folder is `config.get_base_dir()`."""
+    with other_packages_hidden(config.verbose):
+        ns_train(config)
 
 
 def config_of_run(run: Path, method: TrainerConfig) -> SparseAGSTrainerConfig:
