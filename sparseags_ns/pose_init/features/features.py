@@ -49,7 +49,6 @@ class Features:
     name: ClassVar[str] = "features"
     automatic: ClassVar[bool] = True
     uses_masks: ClassVar[bool] = False
-    details: ClassVar[str] = "ALIKED, LightGlue, COLMAP"
 
     store: Store = field(compare=False)
     """Where key points and matches are kept."""
@@ -67,6 +66,11 @@ class Features:
     def create(request: PoseRequest) -> Features:
         """See `PoseInit`."""
         return Features(request.store)
+
+    @property
+    def details(self) -> str:
+        """See `PoseInit`."""
+        return "ALIKED, LightGlue, COLMAP"
 
     def estimate(self, photo_files: Sequence[Path]) -> InitialPoses:
         """Cameras of the photo files that show one scene together, None for the others."""

@@ -47,7 +47,6 @@ class IdPose:
     name: ClassVar[str] = "id-pose"
     automatic: ClassVar[bool] = False
     uses_masks: ClassVar[bool] = True
-    details: ClassVar[str] = "inverting the Zero123 prior"
 
     store: Store = field(compare=False, repr=False)
     """Where intermediate results are kept."""
@@ -75,6 +74,11 @@ class IdPose:
         automatic = "zero123-6dof" if find_six_dof() is not None else "zero123"
         weights = automatic if request.weights == "auto" else request.weights
         return IdPose(request.store, request.scene, weights, request.masks_fingerprint)
+
+    @property
+    def details(self) -> str:
+        """See `PoseInit`."""
+        return "inverting the Zero123 prior"
 
     def estimate(self, photo_files: Sequence[Path]) -> InitialPoses:
         """Cameras of all photo files around the object; the world's origin is in its middle, +y is up."""
