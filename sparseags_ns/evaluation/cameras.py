@@ -52,14 +52,11 @@ class CameraErrors:
 
     def views(self) -> list[dict[str, Any]]:
         """Errors of each view."""
-        rows = [
-            {"name": name, "rotation_error_deg": float(rotation), "center_error": float(center)}
-            for name, rotation, center in zip(self.names, self.poses.rotation_deg, self.poses.center, strict=True)
-        ]
+        columns = {"rotation_error_deg": self.poses.rotation_deg, "center_error": self.poses.center}
         if self.focal_ratio is not None:
-            for row, ratio in zip(rows, self.focal_ratio.tolist(), strict=True):
-                row["focal_ratio"] = ratio
-        return rows
+            columns["focal_ratio"] = self.focal_ratio
+        rows = zip(self.names, *(values.tolist() for values in columns.values()), strict=True)
+        return [dict(zip(("name", *columns), row, strict=True)) for row in rows]
 
 
 def compare_pose_files(predicted: Path, true: Path) -> CameraErrors:

@@ -90,9 +90,7 @@ class _Inert:
 def apply_checkpoint(state: State, modules: Mapping[str, nn.Module], layers_per_block: int) -> Report:
     """Load an LDM checkpoint into networks of the same architecture: UNet and projection always, others if present.
 
-    Args:
-        modules: networks by the names in `PREFIXES`; changed in place.
-        layers_per_block: value in the UNet's configuration.
+    The modules have the names in `PREFIXES` and change in place; `layers_per_block` is in the UNet's configuration.
 
     Raises:
         CheckpointError: a part is incomplete, holds foreign keys, or has other shapes. Nothing is loaded then.

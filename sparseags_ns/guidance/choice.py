@@ -141,9 +141,7 @@ def _is_hub_name(name: str) -> bool:
 def _hub_folder(name: str, *, half: bool, download: bool) -> Path:
     """Local folder of a model on the hub.
 
-    Args:
-        half: precision to download where there are both.
-        download: False accepts only a complete earlier download.
+    Where there are both precisions, `half` downloads 16 bits. Without `download` only a complete earlier one counts.
 
     Raises:
         CheckpointError: the model is not on this machine, and cannot or must not be downloaded.

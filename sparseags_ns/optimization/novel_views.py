@@ -51,12 +51,9 @@ class NovelView:
 
 @torch.no_grad()
 def sample_novel_view(gaussians: Gaussians, cameras: Cameras, side_px: int, generator: torch.Generator) -> NovelView:
-    """Draw a camera on a sphere around the object and a background; not differentiable.
+    """Draw a square camera on a sphere around the object and a background; not differentiable.
 
-    Args:
-        cameras: cameras of the trusted photographs, one or more.
-        side_px: width and height of the render.
-        generator: on the CPU.
+    The cameras are those of the trusted photographs, one or more; the generator is on the CPU.
 
     Raises:
         ValueError: there are no cameras.
@@ -87,8 +84,7 @@ def framing_intrinsics(
 ) -> Float[Tensor, "1 3 3"]:
     """Intrinsics that centre the object and make it fill the frame, with one focal length for both axes.
 
-    Args:
-        usual_focal_px: focal length of the photographs at the size `side_px`; the result is within `ZOOM` of it.
+    The focal length is within `ZOOM` of `usual_focal_px`, that of the photographs at the size `side_px`.
     """
     low, high = screen_box(gaussians, T_camera_world)
     extent = float((high - low).amax())
@@ -106,26 +102,6 @@ def screen_box(
 
     Each Gaussian weighs opacity squared times area on screen, so that faint ones hardly count.
     """
-    center, deviation, area = _on_screen(gaussians, T_camera_world)
-    mass = gaussians.opacities.square() * area
-    counts = torch.isfinite(center).all(-1) & torch.isfinite(deviation).all(-1) & torch.isfinite(mass) & (mass > 0)
-    if not counts.any():
-        distance = float(T_camera_world[0, :3, 3].norm())
-        # An upright camera that looks at the origin sees it at u = v = 0.
-        half = center.new_full((2,), EMPTY_RADIUS / max(distance, EMPTY_RADIUS))
-        return -half, half
-    center, reach, mass = center[counts], EDGE * deviation[counts], mass[counts]
-    low, high = (
-        torch.stack([_weighted_quantile(edges[:, axis], mass, share) for axis in range(2)])
-        for edges, share in ((center - reach, OUTLYING), (center + reach, 1 - OUTLYING))
-    )
-    return torch.minimum(low, high), torch.maximum(low, high)
-
-
-def _on_screen(
-    gaussians: Gaussians, T_camera_world: Float[Tensor, "1 4 4"]
-) -> tuple[Float[Tensor, "gaussians 2"], Float[Tensor, "gaussians 2"], Float[Tensor, " gaussians"]]:
-    """Centre and standard deviations in u, v, and the area within one standard deviation; area 0 behind the camera."""
     point = se3.transform_points(T_camera_world[0], gaussians.means)
     depth = point[:, 2:]
     seen = depth > 0.05 * T_camera_world[0, :3, 3].norm()
@@ -139,8 +115,22 @@ def _on_screen(
     # covariance is the sum of the outer products of these changes.
     spread = (axes[:, :2] - center[:, :, None] * axes[:, 2:]) / safe[:, :, None]
     covariance = spread @ spread.mT
+    # Area within one standard deviation; 0 behind the camera.
     area = torch.det(covariance).clamp_min(0).sqrt() * seen[:, 0]
-    return center, covariance.diagonal(dim1=-2, dim2=-1).sqrt(), area
+    deviation = covariance.diagonal(dim1=-2, dim2=-1).sqrt()
+    mass = gaussians.opacities.square() * area
+    counts = torch.isfinite(center).all(-1) & torch.isfinite(deviation).all(-1) & torch.isfinite(mass) & (mass > 0)
+    if not counts.any():
+        distance = float(T_camera_world[0, :3, 3].norm())
+        # An upright camera that looks at the origin sees it at u = v = 0.
+        half = center.new_full((2,), EMPTY_RADIUS / max(distance, EMPTY_RADIUS))
+        return -half, half
+    center, reach, mass = center[counts], EDGE * deviation[counts], mass[counts]
+    low, high = (
+        torch.stack([_weighted_quantile(edges[:, axis], mass, share) for axis in range(2)])
+        for edges, share in ((center - reach, OUTLYING), (center + reach, 1 - OUTLYING))
+    )
+    return torch.minimum(low, high), torch.maximum(low, high)
 
 
 def _weighted_quantile(values: Float[Tensor, " n"], weights: Float[Tensor, " n"], share: float) -> Float[Tensor, ""]:

@@ -38,9 +38,8 @@ def seed_params(
 ) -> nn.ParameterDict:
     """Parameters of the first Gaussians of a scene (optimization/parameters.py).
 
-    Args:
-        views: in the normalised world.
-        say: called with what the Gaussians start from and why, if that was chosen automatically.
+    Views are in the normalised world. `say` is called with what the Gaussians start from and why, if that was chosen
+    automatically.
 
     Raises:
         ValueError: `seeding` is `points`, but too few points lie on the object.
@@ -107,9 +106,7 @@ def object_points(views: Views, slack_px: int) -> PointCloud | None:
 def drawn(points: PointCloud, count: int, spread: float, generator: torch.Generator) -> PointCloud:
     """`count` points drawn by confidence, without replacement; if there are fewer, all of them and copies.
 
-    Args:
-        spread: standard deviation of the shift of copies, in units of the points' world.
-        generator: on the CPU.
+    Copies are shifted by the standard deviation `spread`, in units of the points' world. The generator is on the CPU.
     """
     weights = points.confidence.cpu().double()
     weights = weights if bool((weights > 0).any()) else torch.ones_like(weights)

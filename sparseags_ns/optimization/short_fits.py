@@ -88,18 +88,16 @@ class ShortFitter:
         Intrinsics stay as they are, and colours lose their view dependence: at these sizes neither tells poses apart.
         """
         params, index = deactivate(fit.gaussians, 1), fit.trusted.nonzero().flatten()
-        targets = self._targets.at(continuation.pixels)[index]
+        targets, guess = self._targets.at(continuation.pixels)[index], fit.cameras[index]
         tangents = nn.Parameter(fit.gaussians.means.new_zeros(len(index), 6))
         rates, settings = self.preset.learning_rates, self.preset.settings
         groups = [{"params": [value], "lr": rates[name]} for name, value in params.items()]
         splat, poses = torch.optim.Adam(groups, betas=self.preset.betas, eps=ADAM_EPS), PoseAdam([tangents])
-        guess = fit.cameras[index]
         scale = self.views.pose_lr_scale
         scale = torch.ones_like(tangents[:, :1]) if scale is None else scale[index, None]
         for step in range(continuation.steps):
-            poses.param_groups[0]["lr"] = exponential(
-                continuation.pose_lr, continuation.pose_lr * _LR_DECAY, step / continuation.steps
-            )
+            lr, done = continuation.pose_lr, step / continuation.steps
+            poses.param_groups[0]["lr"] = exponential(lr, lr * _LR_DECAY, done)
             cameras = guess.with_poses(guess.T_camera_world @ se3.exp(scale * tangents))
             background = random_backgrounds(len(index), settings.seed, step).to(tangents)
             losses, _ = joint_loss(activate(params), cameras, targets, background, settings, sh_degree=0)
