@@ -106,9 +106,7 @@ class Bar:
 def progress(what: str, total: int | None = None, done: int = 0) -> Iterator[Bar]:
     """Show how far long work is: a bar in a terminal, a plain line now and then in a log file.
 
-    Args:
-        total: number of parts, if it is known before the first one is done.
-        done: parts that were done before.
+    The total number of parts may become known later; `done` parts were done before.
     """
     if not _CONSOLE.is_terminal:
         yield Bar(what, total, done)

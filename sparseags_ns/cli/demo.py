@@ -57,7 +57,7 @@ def error_table(given: PoseErrors, refined: PoseErrors) -> Table:
     """Pose errors of the given and the refined cameras."""
     table = Table(title="Cameras compared with the sample's truth", title_justify="left")
     for column in ("", "given", "refined", "refined / given"):
-        table.add_column(column, justify="left" if not column else "right")
+        table.add_column(column, justify="right" if column else "left")
     before, after = given.summary(), refined.summary()
     key_deg, key_s = "median_rotation_error_deg", "median_center_error"
     for label, unit, a, b in (

@@ -131,16 +131,14 @@ def camera_table(sets: dict[str, CameraErrors]) -> Table:
     table.add_row("median focal error", *("-" if focal is None else f"{100 * focal:.2f} %" for focal in focals))
     table.add_section()
     for name in dict.fromkeys(name for errors in sets.values() for name in errors.names):
-        table.add_row(f"view {name}", *(_view_cell(errors, name) for errors in sets.values()))
+        cells = []
+        for errors in sets.values():
+            view = errors.names.index(name) if name in errors.names else None
+            rotation, center = errors.poses.rotation_deg, errors.poses.center
+            cells.append("-" if view is None else f"{float(rotation[view]):.3f} deg  {float(center[view]):.3f} s")
+        table.add_row(f"view {name}", *cells)
     table.caption = "s: distance from the centroid of the true cameras to the farthest of them"
     return table
-
-
-def _view_cell(errors: CameraErrors, name: str) -> str:
-    if name not in errors.names:
-        return "-"
-    view = errors.names.index(name)
-    return f"{float(errors.poses.rotation_deg[view]):.3f} deg  {float(errors.poses.center[view]):.3f} s"
 
 
 def novel_view_table(novel: NovelViewErrors) -> Table:

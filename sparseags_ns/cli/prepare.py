@@ -95,10 +95,12 @@ def _table(scene: ReadScene, complaints: list[list[str]]) -> Table:
             focal, pose, confidence = "-", "none", "-"
         else:
             focal, confidence = f"{float(views.cameras.K[row, 0, 0]):.0f}", f"{float(scene.confidence[row]):.2f}"
-            pose = "fixed" if views.fixed[row] else "trusted" if views.trusted[row] else "not trusted"
+            pose = "trusted" if views.trusted[row] else "not trusted"
             if row in views.unposed:
                 pose = "none"
                 remarks.append("training searches for its pose")
+            elif views.fixed[row]:
+                pose = "fixed"
         mask = f"{float(views.masks[row].mean()):.0%}"
         table.add_row(name, mask, focal, pose, confidence, "; ".join(remarks))
     return table

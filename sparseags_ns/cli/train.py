@@ -44,11 +44,7 @@ class Train:
     PASSES_ON: ClassVar[bool] = True
 
     def run(self, passed_on: Sequence[str] = ()) -> Path:
-        """Train; returns the run's folder.
-
-        Args:
-            passed_on: flags of nerfstudio.
-        """
+        """Train, with more flags of nerfstudio passed on; returns the run's folder."""
         if not self.photos.expanduser().exists():
             raise NoPhotographsError(f"no such folder or video: {self.photos}")
         announce(f"training on {self.photos}", "loading nerfstudio takes some seconds")

@@ -50,11 +50,9 @@ class CameraDeltas(CameraOptimizer):
         refine_focal: RefineFocal,
         pose_lr_scale: Float[Tensor, " views"] | None = None,
     ) -> None:
-        """Make corrections of zero.
+        """Make corrections of zero to the cameras in nerfstudio's datasets.
 
         Args:
-            cameras: cameras in nerfstudio's datasets, to which corrections are applied.
-            refine_focal: which focal factors are learned.
             pose_lr_scale: factor on the learning rate of each camera; None means 1 for all.
         """
         super().__init__(config, num_cameras=num_cameras, device=device)

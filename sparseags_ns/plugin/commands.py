@@ -91,7 +91,6 @@ def serve_run(run: Path, method: TrainerConfig, host: str, port: int | None) -> 
     Args:
         run: the run's folder, which holds config.yml.
         method: the registered config of the run's method.
-        host: address that the viewer listens to.
         port: None for the first free one from 7007.
 
     Raises:

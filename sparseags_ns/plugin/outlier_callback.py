@@ -29,13 +29,9 @@ BY_HAND = "asked for in the viewer"
 
 
 def pose_repair_callback(
-    model: SparseAGSModel, attributes: TrainingCallbackAttributes, requests: RequestQueue | None = None
+    model: SparseAGSModel, attributes: TrainingCallbackAttributes, requests: RequestQueue
 ) -> TrainingCallback:
-    """The callback, which carries out requests from the viewer, and repairs poses at the end of the coarse stages.
-
-    Args:
-        requests: of the viewer; None makes a queue that stays empty.
-    """
+    """The callback, which carries out requests from the viewer, and repairs poses at the end of the coarse stages."""
     trainer, optimizers = cast("SparseAGSTrainer", attributes.trainer), attributes.optimizers
     assert optimizers is not None
     rates = {name: group["optimizer"].lr for name, group in optimizers.config.items()}
@@ -50,7 +46,6 @@ def pose_repair_callback(
     def is_training() -> bool:
         return model.steps_done < preset.steps and trainer.training_state != "completed"
 
-    requests = requests or RequestQueue(model)
     requests.training = Training(preset, optimizers.optimizers, is_training)
     live, yielding = requests.live, LockYielder(trainer.train_lock, lambda: trainer.stop_training)
 

@@ -27,13 +27,7 @@ MOVING = 0.15
 
 
 def render_due(now: float, last: float, render_seconds: float) -> bool:
-    """Whether the picture should be rendered again.
-
-    Args:
-        now: the present time.
-        last: time of the last request for a render.
-        render_seconds: duration of a render.
-    """
+    """Whether the picture should be rendered again, if that was last requested at time `last`."""
     return now - last >= max(MIN_PERIOD, render_seconds / IDLE_SHARE)
 
 

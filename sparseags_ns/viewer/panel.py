@@ -49,7 +49,6 @@ class Panel:
             jump: moves a browser's camera to a view, or to an overview (None).
         """
         self._names, self._thumbnails, self._requests, self._jump = names, thumbnails, requests, jump
-        self._sent: dict[str, str] = {}
         self.wants_comparison = True
         gui = viewer.viser_server.gui
         # Between nerfstudio's own header and its tabs.
@@ -98,16 +97,16 @@ class Panel:
         Args:
             answer: to the last request, if there was one.
         """
-        self._put("header", self._header, markup.header(head, gaussians, answer))
+        _put(self._header, markup.header(head, gaussians, answer))
         if abs(self._progress.value - head.percent) > 0.5 or head.percent == 100:
             self._progress.value = head.percent
-        self._put("table", self._table, markup.table(rows, self._thumbnails, self.selected))
-        self._put("curve", self._curve, markup.curve(record.rows, rows, record.phases, record.num_steps))
-        self._put("log", self._log, markup.log(record.events[-EVENTS:], record.decisions, self._names))
+        _put(self._table, markup.table(rows, self._thumbnails, self.selected))
+        _put(self._curve, markup.curve(record.rows, rows, record.phases, record.num_steps))
+        _put(self._log, markup.log(record.events[-EVENTS:], record.decisions, self._names))
 
     def show_comparison(self, source: str, caption: str) -> None:
         """Show the requested comparison."""
-        self._put("picture", self._picture, markup.picture(source, caption))
+        _put(self._picture, markup.picture(source, caption))
 
     def _chosen(self, _: GuiEvent[Any]) -> None:
         self.wants_comparison = True
@@ -123,7 +122,8 @@ class Panel:
         elif event.client is not None:
             self._jump(event.client, self.selected if pressed == JUMP else None)
 
-    def _put(self, key: str, handle: viser.GuiMarkdownHandle, content: str) -> None:
-        if self._sent.get(key) != content:
-            self._sent[key] = content
-            handle.content = content
+
+def _put(handle: viser.GuiMarkdownHandle, content: str) -> None:
+    """Send content to the browsers if it has changed."""
+    if handle.content != content:
+        handle.content = content

@@ -49,12 +49,7 @@ def header(head: Headline, gaussians: int, answer: str | None) -> str:
 
 
 def table(rows: Sequence[ViewRow], thumbnails: Sequence[str], selected: int) -> str:
-    """The table of views: thumbnail, name, error, motion, status.
-
-    Args:
-        thumbnails: data URIs.
-        selected: the row that the buttons act on.
-    """
+    """The table of views: thumbnail (data URI), name, error, motion, status; the selected row is highlighted."""
     head = "".join(
         f'<th style={{{{textAlign:"{side}",fontWeight:500,padding:"0 0.3em"}}}}>{quoted(title)}</th>'
         for title, side in (("", "left"), ("view", "left"), ("error", "right"), ("moved", "right"), ("", "left"))

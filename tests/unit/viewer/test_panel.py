@@ -69,6 +69,10 @@ def test_what_has_not_changed_is_not_sent_again(
     panel.refresh(*SHOWN)
     assert "untrusted" in panel._table.content and "Refining" in panel._header.content
     sent: list[str] = []
-    monkeypatch.setattr(type(panel._table), "content", property(lambda _: "", lambda _, new: sent.append(new)))
+    kept = property(lambda handle: handle._content, lambda _, new: sent.append(new))
+    monkeypatch.setattr(type(panel._table), "content", kept)
     panel.refresh(*SHOWN)
     assert sent == []
+    panel.select(1)
+    panel.refresh(*SHOWN)
+    assert len(sent) == 1, "the row of the selected view is highlighted"
