@@ -52,6 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(_misuse(f"unknown command {name!r}; expected one of {', '.join(COMMANDS)}"))
     try:
         _run(name, rest)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("sparseags_ns"):
+            raise
+        what = f"`sparseags {name}` needs the package {error.name}, which is not installed"
+        sys.exit(f"sparseags: error: {what}; pip install 'sparseags_ns[all]' brings everything (docs/installation.md)")
     except (ValueError, OSError) as error:
         sys.exit(f"sparseags: error: {error}")
     except KeyboardInterrupt:
@@ -78,22 +83,16 @@ def _run(name: str, arguments: list[str]) -> None:
     """Import one subcommand, parse its arguments and run it."""
     own = arguments.index("--") if "--" in arguments else len(arguments)
     arguments, passed_on = arguments[:own], arguments[own + 1 :]
-    try:
-        import tyro
+    import tyro
 
-        from sparseags_ns import console
+    from sparseags_ns import console
 
-        if "--verbose" in arguments:
-            arguments = [one for one in arguments if one != "--verbose"]
-            os.environ[console.VERBOSE] = "1"
-        if not console.is_verbose():
-            console.hide_package_warnings()
-        command = getattr(import_module(f"sparseags_ns.cli.{name}"), name.capitalize())
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("sparseags_ns"):
-            raise
-        # `sparseags doctor` cannot say it where it needs what is missing.
-        sys.exit(f"sparseags: error: {error}; install what is missing: pip install -c constraints.txt -e .")
+    if "--verbose" in arguments:
+        arguments = [one for one in arguments if one != "--verbose"]
+        os.environ[console.VERBOSE] = "1"
+    if not console.is_verbose():
+        console.hide_package_warnings()
+    command = getattr(import_module(f"sparseags_ns.cli.{name}"), name.capitalize())
     prog = f"sparseags {name}"
     if getattr(command, "PASSES_ON", False):
         parsed, unknown = tyro.cli(command, prog=prog, args=arguments, return_unknown_args=True)
