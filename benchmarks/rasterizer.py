@@ -73,10 +73,7 @@ def render_times(count: int, size_px: int, views: int) -> list[Metric]:
     """Forward, and forward with backward, of one setting."""
     scene = ball_scene(count, size_px, views)
     leaves = scene.leaves()
-    times = {
-        "forward": least(lambda: render(scene, False)),
-        "forward+backward": least(lambda: render(leaves, True)),
-    }
+    times = {"forward": least(lambda: render(scene, False)), "forward+backward": least(lambda: render(leaves, True))}
     return [time_metric(f"{name}/{size_px}px/{count}", time.each(views)) for name, time in times.items()]
 
 
@@ -126,10 +123,7 @@ def joint_step_times() -> list[Metric]:
     images, targets = torch.rand(2, STEP_VIEWS, STEP_PX, STEP_PX, 3).unbind()
     images.requires_grad_()
     loss = least(lambda: photometric_loss(images, targets).sum().backward())
-    return [
-        time_metric("joint_step", least(step, seconds=2)),
-        time_metric("image_loss/256px", loss.each(STEP_VIEWS)),
-    ]
+    return [time_metric("joint_step", least(step, seconds=2)), time_metric("image_loss/256px", loss.each(STEP_VIEWS))]
 
 
 def view_scaling() -> list[Metric]:

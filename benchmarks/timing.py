@@ -58,10 +58,7 @@ def yardstick_seconds() -> float:
 
 
 def least(
-    work: Callable[[], object],
-    *,
-    seconds: float = 0.6,
-    clock: Callable[[Callable[[], object]], float] = cpu_seconds,
+    work: Callable[[], object], *, seconds: float = 0.6, clock: Callable[[Callable[[], object]], float] = cpu_seconds
 ) -> Timing:
     """Least time of `work` over 4 runs or more, for about `seconds`, after one that does not count.
 

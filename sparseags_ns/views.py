@@ -65,8 +65,8 @@ class Views:
     """Factor of the pose learning rate of each view: 1 for full refinement, 0 for a fixed camera, whose pose was fitted
     to many points with an error far below a working pixel. None: 1 for all."""
     focal_scale: Float[Tensor, " views"] | None = None
-    """Focal length of each view relative to that of the photo it was cropped from, if one lens setting can have taken
-    all photos; None if not, or if unknown."""
+    """Focal length of each view relative to that of the photo it was cropped from, if all photos can share
+    their intrinsics; None if not, or if unknown."""
 
     def __len__(self) -> int:
         return len(self.names)

@@ -71,10 +71,7 @@ def distance_field(
 
 
 def surface_colors(
-    maps: DepthMaps,
-    points: Float[np.ndarray, "points 3"],
-    normals: Float[np.ndarray, "points 3"],
-    slack: float,
+    maps: DepthMaps, points: Float[np.ndarray, "points 3"], normals: Float[np.ndarray, "points 3"], slack: float
 ) -> tuple[Float[np.ndarray, "points 3"], Float[np.ndarray, " points"]]:
     """Colours of surface points in the renders (sRGB, 0 to 1), and their weights: 0 for points that no render shows.
 

@@ -53,11 +53,7 @@ def solid_depth(raster: Raster) -> Float[Tensor, "views height width"]:
 
 @torch.no_grad()
 def seen_points(
-    gaussians: Gaussians,
-    cameras: Cameras,
-    sh_degree: int,
-    progress: Progress | None = None,
-    min_opacity: float = 0.2,
+    gaussians: Gaussians, cameras: Cameras, sh_degree: int, progress: Progress | None = None, min_opacity: float = 0.2
 ) -> SeenPoints:
     """The centres of opaque Gaussians that two or more photographs show, with their projections in all of them.
 

@@ -20,15 +20,7 @@ from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.optimization.short_fits import Fitter
 from sparseags_ns.outliers.alignment import adopt_poses, align_poses, rotation_against
 from sparseags_ns.outliers.context import RepairContext, without
-from sparseags_ns.outliers.detection import (
-    DetectionState,
-    Evidence,
-    begin,
-    judged,
-    make_rule,
-    next_suspect,
-    resolved,
-)
+from sparseags_ns.outliers.detection import DetectionState, Evidence, begin, judged, make_rule, next_suspect, resolved
 from sparseags_ns.outliers.few_views import try_all_views
 from sparseags_ns.outliers.recheck import reconstruct_again, search_again
 from sparseags_ns.outliers.registration import register_views

@@ -133,9 +133,7 @@ def _depths(poses: Float[Tensor, "hypotheses 4 4"], center: Float[Tensor, " 3"])
     return se3.transform_points(poses, center[None])[:, 0, 2]
 
 
-def _moments(
-    maps: Float[Tensor, "maps height width"],
-) -> tuple[Float[Tensor, " maps"], Float[Tensor, "maps 2"]]:
+def _moments(maps: Float[Tensor, "maps height width"]) -> tuple[Float[Tensor, " maps"], Float[Tensor, "maps 2"]]:
     """Area in pixels and centroid (column, row) of coverage maps."""
     area = maps.sum((1, 2))
     columns = torch.arange(maps.shape[2]).to(maps) + 0.5

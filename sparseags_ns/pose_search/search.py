@@ -142,12 +142,7 @@ def _search(
 
 
 def refine_poses(
-    gaussians: Gaussians,
-    target: Target,
-    poses: Float[Tensor, "poses 4 4"],
-    settings: SearchSettings,
-    *,
-    fine: bool,
+    gaussians: Gaussians, target: Target, poses: Float[Tensor, "poses 4 4"], settings: SearchSettings, *, fine: bool
 ) -> tuple[Float[Tensor, "poses 4 4"], Float[Tensor, " poses"]]:
     """Poses after gradient descent on a fixed splat, and their losses.
 

@@ -34,13 +34,7 @@ def rasterize_cpu(
     size = (cameras.width, cameras.height)
     projection = Projection(
         *Project.apply(
-            gaussians.means,
-            gaussians.quats,
-            gaussians.scales,
-            cameras.T_camera_world,
-            cameras.K,
-            size,
-            (near, far),
+            gaussians.means, gaussians.quats, gaussians.scales, cameras.T_camera_world, cameras.K, size, (near, far)
         )
     )
     colors = _view_colors(gaussians, cameras, projection, sh_degree)

@@ -15,13 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sparseags_ns.geometry.cameras import Cameras
-from sparseags_ns.rasterizer.checks import (
-    Backend,
-    RasterizerInputError,
-    check_backend,
-    check_inputs,
-    expand_background,
-)
+from sparseags_ns.rasterizer.checks import Backend, RasterizerInputError, check_backend, check_inputs, expand_background
 from sparseags_ns.rasterizer.constants import FAR, NEAR
 from sparseags_ns.rasterizer.types import Gaussians, Target
 

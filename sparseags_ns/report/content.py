@@ -61,7 +61,7 @@ class ViewRow:
     mark: Mark
     tone: Tone
     verdict: str
-    """Its status, or what deserves a look, in two or three words."""
+    """Status of the view, or what deserves a look, in two or three words."""
     pictures: Pictures
     outcome: ViewOutcome
     bar_percent: float

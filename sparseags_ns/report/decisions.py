@@ -12,8 +12,8 @@ ACTIONS: dict[Action, tuple[Mark, str, str]] = {
     "suspect": (
         "note",
         "{view} is suspected",
-        "A quick search looked for the pose that fits this photograph best, on a splat from which what the photograph "
-        "itself had painted was faded out.",
+        "A quick search looked for the pose that fits this photograph best, on a left-out fit: a splat "
+        "refined without the photograph itself.",
     ),
     "drop": (
         "bad",

@@ -197,7 +197,7 @@ class SearchRecord:
     step: int
     """Steps done when it began."""
     camera_centers: list[list[float]]
-    """Of all views at that time, the searched one at its start pose."""
+    """Camera centres of all views at that time, the searched one at its start pose."""
     camera_forward: list[list[float]]
     """Viewing directions of the same cameras."""
     tried: int = 0
@@ -305,7 +305,7 @@ class RunRecord:
     """What a run did, up to now."""
 
     names: tuple[str, ...]
-    """Of the views."""
+    """Names of the views."""
     num_steps: int = 1
     """Length of the run."""
     rows: list[HistoryRow] = field(default_factory=list)

@@ -278,14 +278,7 @@ class Model:
         self.part(at.PRISM, [below, above, height, depth, edge, shear], material, origin, bound, **placed)
 
     def lathe(
-        self,
-        half: float,
-        heights: Vec,
-        radii: Vec,
-        origin: Vec,
-        material: int,
-        edge: float = 0.01,
-        **placed: Any,
+        self, half: float, heights: Vec, radii: Vec, origin: Vec, material: int, edge: float = 0.01, **placed: Any
     ) -> None:
         """A solid turned around y, of a half height; the profile is monotone between heights from -1 to 1."""
         where = np.linspace(-1.0, 1.0, at.PROFILE_POINTS)

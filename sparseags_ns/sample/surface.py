@@ -108,10 +108,7 @@ def _count_views(parts, profiles, size, points, normals, centers, counts):
 
 
 def seen_by(
-    tables: Tables,
-    points: Float[np.ndarray, "points 3"],
-    normals: Float[np.ndarray, "points 3"],
-    cameras: Cameras,
+    tables: Tables, points: Float[np.ndarray, "points 3"], normals: Float[np.ndarray, "points 3"], cameras: Cameras
 ) -> Int[np.ndarray, " points"]:
     """How many of the cameras each surface point is visible to, whether or not it lies inside their photographs."""
     centers = cameras.centers.double().cpu().numpy() / tables.scale + tables.center

@@ -41,11 +41,7 @@ class Guided:
 
 @pytest.fixture(scope="module")
 def guided(
-    scene: Path,
-    diffusion_model: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-    make_config: MakeConfig,
-    start: Start,
+    scene: Path, diffusion_model: Path, tmp_path_factory: pytest.TempPathFactory, make_config: MakeConfig, start: Start
 ) -> Guided:
     folder = tmp_path_factory.mktemp("guided")
     weights = Path(shutil.copytree(diffusion_model, folder / "weights"))
@@ -136,8 +132,7 @@ def test_a_run_is_evaluated_and_exported_without_its_diffusion_model(guided: Gui
 
 
 @pytest.mark.parametrize(
-    "what, complaint",
-    [("nowhere", "is neither auto, none, zero123-6dof"), ("empty", "is no diffusers folder|has no")],
+    "what, complaint", [("nowhere", "is neither auto, none, zero123-6dof"), ("empty", "is no diffusers folder|has no")]
 )
 def test_a_bad_model_ends_the_program_before_the_first_step_in_one_sentence(
     what: str, complaint: str, scene: Path, tmp_path: Path, make_config: MakeConfig, start: Start

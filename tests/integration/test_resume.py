@@ -43,13 +43,7 @@ def stop_after(trainer: SparseAGSTrainer, last: int) -> None:
 
 @pytest.mark.parametrize("paper, guided", [(False, False), (True, False), (False, True)])
 def test_a_resumed_run_equals_an_unbroken_one(
-    paper: bool,
-    guided: bool,
-    scene: Path,
-    diffusion_model: Path,
-    tmp_path: Path,
-    make_config: MakeConfig,
-    start: Start,
+    paper: bool, guided: bool, scene: Path, diffusion_model: Path, tmp_path: Path, make_config: MakeConfig, start: Start
 ) -> None:
     prior = diffusion_model if guided else None
 

@@ -97,10 +97,7 @@ def test_a_hidden_gaussian_is_not_exported_as_a_point(run: OpenedRun) -> None:
     means = torch.nn.functional.normalize(run.gaussians.means, dim=-1) * 0.3
     inner = torch.zeros(1, 3)
     more = {name: torch.cat([value, value[:1]]) for name, value in vars(run.gaussians).items()}
-    shell = replace(
-        run.gaussians,
-        **{**more, "means": torch.cat([means, inner]), "scales": torch.full((61, 3), 0.08)},
-    )
+    shell = replace(run.gaussians, **{**more, "means": torch.cat([means, inner]), "scales": torch.full((61, 3), 0.08)})
     shell.scales[-1] = 0.01
     seen = seen_points(shell, run.refined, 2)
     assert float(seen.positions.norm(dim=-1).min()) > 0.2 and len(seen) > 30

@@ -78,11 +78,7 @@ def test_the_ending_gif_makes_an_animated_gif(
     ],
 )
 def test_an_export_that_cannot_be_written_ends_with_one_sentence(
-    make_run: Callable[..., Path],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    arguments: list[str],
-    complaint: str,
+    make_run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: list[str], complaint: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "notes").mkdir()

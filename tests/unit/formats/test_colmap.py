@@ -47,7 +47,7 @@ def text_model(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def binary_model(tmp_path: Path) -> Path:
-    """The same model as the text, one value after the other."""
+    """The text model written in binary, one value after the other."""
     folder = tmp_path / "binary"
     folder.mkdir()
     cameras = struct.pack("<Q", 2)

@@ -161,10 +161,7 @@ def test_auto_takes_points_if_there_are_enough_and_gives_the_reason_otherwise(ma
 
 
 def test_points_that_are_asked_for_must_be_there(make_views: Callable[..., Views]) -> None:
-    with pytest.raises(
-        ValueError,
-        match=r"0 of the scene's 0 points .* 100 are needed to start from them: name a po",
-    ):
+    with pytest.raises(ValueError, match=r"0 of the scene's 0 points .* 100 are needed to start from them: name a po"):
         place("points", make_views(4, 32))
 
 

@@ -77,9 +77,7 @@ def test_a_view_that_refinement_put_right_is_declared_and_not_moved(
     views = make_views(6, 64)
     given = replace(views, cameras=views.cameras.with_poses(rotated(views.cameras.T_camera_world, 2, 60.0)))
     wrong, decisions = declare_wrong(
-        context_for(given),
-        Reconstruction(toy_gaussians, views.cameras, views.trusted),
-        NONE,
+        context_for(given), Reconstruction(toy_gaussians, views.cameras, views.trusted), NONE
     )
     assert wrong.tolist() == [view == 2 for view in range(6)]
     assert [(decision.action, decision.view) for decision in decisions] == [("declare", 2)]
@@ -88,8 +86,7 @@ def test_a_view_that_refinement_put_right_is_declared_and_not_moved(
 
 
 @pytest.mark.parametrize(
-    ("rotation_deg", "rise", "declared"),
-    [(60.0, 3.5, True), (60.0, 2.5, False), (14.0, 8.0, False), (14.0, 9.0, True)],
+    ("rotation_deg", "rise", "declared"), [(60.0, 3.5, True), (60.0, 2.5, False), (14.0, 8.0, False), (14.0, 9.0, True)]
 )
 def test_the_farther_a_view_was_rotated_the_less_its_loss_has_to_rise(
     rotation_deg: float,
@@ -102,11 +99,7 @@ def test_the_farther_a_view_was_rotated_the_less_its_loss_has_to_rise(
     views = make_views(6, 64)
     given = replace(views, cameras=views.cameras.with_poses(rotated(views.cameras.T_camera_world, 2, rotation_deg)))
     monkeypatch.setattr(fallback, "_losses_nearby", lambda *_: (1.0, rise))
-    wrong, _ = declare_wrong(
-        context_for(given),
-        Reconstruction(toy_gaussians, views.cameras, views.trusted),
-        NONE,
-    )
+    wrong, _ = declare_wrong(context_for(given), Reconstruction(toy_gaussians, views.cameras, views.trusted), NONE)
     assert bool(wrong[2]) == declared and int(wrong.sum()) == int(declared)
 
 
@@ -127,11 +120,7 @@ def test_where_all_views_were_rotated_far_none_is_declared(
     for view in range(6):
         poses = rotated(poses, view, 20.0 if view % 2 else -20.0)
     rough = replace(views, cameras=views.cameras.with_poses(poses))
-    wrong, _ = declare_wrong(
-        context_for(rough),
-        Reconstruction(toy_gaussians, views.cameras, views.trusted),
-        NONE,
-    )
+    wrong, _ = declare_wrong(context_for(rough), Reconstruction(toy_gaussians, views.cameras, views.trusted), NONE)
     assert not wrong.any()
 
 

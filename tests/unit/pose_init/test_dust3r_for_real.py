@@ -37,7 +37,7 @@ pytestmark = [
 
 EYES = torch.tensor([[2.0, 1.5, 2.0], [2.4, 1.2, 1.4], [1.3, 1.7, 2.3]])
 WIDTH, HEIGHT, FOCAL = 64, 48, 70.0
-"""Of the images that the network gets; the photographs are two and three times as large."""
+"""Size and focal length of the images that the network gets; the photographs are two and three times as large."""
 SCALES = (2, 2, 3)
 CALL = (
     "AsymmetricCroCo3DStereo(pos_embed='RoPE100', patch_embed_cls='ManyAR_PatchEmbed', img_size=(64, 64), "

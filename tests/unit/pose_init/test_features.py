@@ -233,7 +233,7 @@ def test_cameras_side_by_side_that_look_the_same_way_are_refused(tmp_path: Path,
 
 @pytest.fixture
 def fox(shared_data: Path, tmp_path: Path) -> Callable[[], tuple[Path, dict[str, Frame]]]:
-    """Four neighbouring photographs, one of them at half its size and one turned by EXIF; their true cameras."""
+    """Four neighbouring photographs, one of them at half its size and one rotated by EXIF; their true cameras."""
 
     def make() -> tuple[Path, dict[str, Frame]]:
         source = shared_data / "photos/fox"
@@ -244,7 +244,7 @@ def fox(shared_data: Path, tmp_path: Path) -> Callable[[], tuple[Path, dict[str,
         half = Image.open(tmp_path / names[1])
         half.resize((half.width // 2, half.height // 2), Image.Resampling.BOX).save(tmp_path / names[1], quality=95)
         exif = Image.Exif()
-        exif[0x0112] = 8  # the stored raster is to be turned by a quarter, counter-clockwise
+        exif[0x0112] = 8  # the stored raster is to be rotated by a quarter, counter-clockwise
         turned = Image.open(tmp_path / names[2]).transpose(Image.Transpose.ROTATE_270)
         turned.save(tmp_path / names[2], quality=95, exif=exif)
         return tmp_path, {Path(name).stem: truth[name] for name in names}

@@ -119,9 +119,7 @@ def test_a_crop_is_what_the_photographs_camera_sees_with_the_intrinsics_of_the_c
     assert ((size > 0.75) & (size < 0.9)).all(), "the object fills about four fifths of the side"
 
 
-def test_a_crop_is_what_a_camera_sees_that_looks_at_the_object_from_the_true_pose(
-    crops: Sequence[ObjectImage],
-) -> None:
+def test_a_crop_is_what_a_camera_sees_that_looks_at_the_object_from_the_true_pose(crops: Sequence[ObjectImage]) -> None:
     """So the crops are like the images of the prior's training; a pose that is 15 degrees off shows something else."""
     K = intrinsics(torch.full((len(crops),), mean_focal(crops) * SIDE), SIDE, SIDE)
     found, poses = torch.stack([crop.image for crop in crops]), true_poses(crops)

@@ -38,11 +38,7 @@ def test_photographs_of_one_size_and_one_principal_point_share_their_focal_lengt
 
 @pytest.mark.parametrize(
     "odd",
-    [
-        posed(480.0, center=(330.0, 240.0)),
-        posed(480.0, size=(480, 640), center=(240.0, 320.0)),
-        posed(700.0),
-    ],
+    [posed(480.0, center=(330.0, 240.0)), posed(480.0, size=(480, 640), center=(240.0, 320.0)), posed(700.0)],
     ids=["cropped", "another size", "zoomed"],
 )
 def test_other_photographs_do_not_share_it(odd: PosedPhotoFile) -> None:

@@ -34,8 +34,7 @@ def turned_square(degrees: float) -> Float[Tensor, "size size"]:
 
 
 @pytest.mark.parametrize(
-    "box",
-    [(0, 0, 65.37, SIZE), (31.2, 0, SIZE, SIZE), (0, 30, SIZE, SIZE), (25, 0, SIZE, 67.9), (0, 30.2, 65.4, SIZE)],
+    "box", [(0, 0, 65.37, SIZE), (31.2, 0, SIZE, SIZE), (0, 30, SIZE, SIZE), (25, 0, SIZE, 67.9), (0, 30.2, 65.4, SIZE)]
 )
 def test_a_cut_disc_gives_away_where_the_photograph_ended(box: tuple[float, float, float, float]) -> None:
     found = straight_cuts(disc() * box_coverage(box, SIZE, SIZE))

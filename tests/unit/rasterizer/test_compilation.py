@@ -32,11 +32,7 @@ def test_kernels_just_compiled_round_as_those_loaded_from_disk(tmp_path: Path) -
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
     runs = [
         subprocess.run(
-            [sys.executable, "-c", RENDERS_AND_PRINTS_BITS],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
+            [sys.executable, "-c", RENDERS_AND_PRINTS_BITS], env=environment, capture_output=True, text=True, check=True
         )
         for _ in range(2)
     ]

@@ -57,7 +57,7 @@ class Parsed(HTMLParser):
 
 @pytest.fixture
 def page(full_run: Path, rename_view: Callable[[Path, str, str], None]) -> str:
-    """Of a run with hostile names."""
+    """The page about a run with hostile names."""
     rename_view(full_run, "004", HOSTILE)
     config = full_run / "config.yml"
     config.write_text(

@@ -12,16 +12,7 @@ import torch
 from sparseags_ns.report.command import changed_options, command
 from sparseags_ns.report.content import percent
 from sparseags_ns.report.decisions import ACTIONS, steps
-from sparseags_ns.report.sentences import (
-    UNPROVEN,
-    Findings,
-    Gap,
-    headline,
-    statements,
-    tones,
-    verdicts,
-    widest_gap,
-)
+from sparseags_ns.report.sentences import UNPROVEN, Findings, Gap, headline, statements, tones, verdicts, widest_gap
 from sparseags_ns.runs.record import Action, Decision, Event, RunRecord
 
 

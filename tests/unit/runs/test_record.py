@@ -191,11 +191,7 @@ def test_a_view_is_in_use_if_and_only_if_it_is_trusted() -> None:
 
 def test_views_are_corrected_by_the_run_or_by_hand() -> None:
     repair = PoseRepairRecord((), Start(1.0, 0.5), (1,), (2,), ())
-    searches = [
-        search(0, by="hand", chosen=0),
-        search(1, by="hand", chosen=None),
-        search(3, by="search", chosen=1),
-    ]
+    searches = [search(0, by="hand", chosen=0), search(1, by="hand", chosen=None), search(3, by="search", chosen=1)]
     record = RunRecord(("a", "b", "c", "d"), searches=searches, pose_repair=repair)
     assert record.corrected == {0, 1} and record.registered == {2}
     assert [str(status) for status in record.statuses([True] * 4, [True] * 4)] == [
