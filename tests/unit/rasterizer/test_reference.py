@@ -16,7 +16,8 @@ F64_ERROR = 1e-9
 F32_IMAGE_ERROR, F32_GRADIENT_ERROR = 1e-6, 3e-5
 """Mean error over largest value, float32 against the float64 twin."""
 F32_NEEDLE_GRADIENT_ERROR = 1e-4
-"""Largest gradient error in float32 for splats 120 times as long as thin and narrower than a pixel: their covariances are all but singular."""
+"""Largest gradient error in float32 for splats 120 times as long as thin and narrower than a pixel, whose covariances
+are nearly singular."""
 F32_WORST_ERROR = 0.011
 """Worst element, float32: where a splat's alpha is 1/255, or its radius a whole number before it is rounded up,
 rounding decides whether it counts; gsplat's radius cuts splats where alpha can still be 0.011 (e^-4.5)."""

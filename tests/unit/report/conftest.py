@@ -52,7 +52,7 @@ def findings() -> Findings:
 
 @pytest.fixture
 def record() -> RunRecord:
-    """Record of a run of the toy scene: a history, a quick and a thorough search of the same view, something done by hand."""
+    """Record of a run of the toy scene: a history, a quick and a thorough search of one view, an event by hand."""
     errors = [[0.3] * 5, [0.02] * 5, [0.001, 0.002, 0.001, 0.001, 0.0]]
     rows = [
         HistoryRow(step, 32, one, [0.0] * 5, [0.0] * 5, [True] * 5)
