@@ -68,4 +68,4 @@ sparseags_paper = method(
 )
 
 METHODS = {str(registered.config.method_name): registered for registered in (sparseags, sparseags_paper)}
-"""By the name that ns-train has them under."""
+"""Registered methods by their names in ns-train."""

@@ -19,7 +19,7 @@ class PointCloud:
     """Points of the scene found by a pose initialiser; Gaussians may be seeded there."""
 
     positions: Float[Tensor, "points 3"]
-    """In the world of the cameras they came with."""
+    """Positions in the world of the cameras that the points came with."""
     colors: Float[Tensor, "points 3"]
     """sRGB, 0 to 1."""
     confidence: Float[Tensor, " points"]
@@ -58,7 +58,7 @@ class Views:
     trusted: Bool[Tensor, " views"]
     """Views whose pose takes part in the optimisation."""
     points: PointCloud | None = None
-    """In the world of the cameras; None if there are none. They may include the background."""
+    """Points in the world of the cameras; None if there are none. They may include the background."""
     unposed: tuple[int, ...] = ()
     """Views that came without a pose. Their cameras are placeholders, and none of them is trusted at first."""
     pose_lr_scale: Float[Tensor, " views"] | None = None

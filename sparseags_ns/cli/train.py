@@ -25,11 +25,11 @@ class Train:
     """
 
     photos: Annotated[Positional[Path], arg(metavar="PHOTOS")]
-    """Folder of the photographs, or a video; with the poses and masks that there are (docs/input.md)."""
+    """Folder of the photographs, or a video; with the poses and masks that there are (docs/photographs.md)."""
     output_dir: Annotated[Path, arg(aliases=("-o",))] = Path("outputs")
     """The run goes into a new folder inside it, PHOTOS/METHOD/TIME."""
     name: str | None = None
-    """In place of PHOTOS' name in that folder."""
+    """Name of the run's folder instead of PHOTOS."""
     poses: Path | None = None
     """Initial poses: a cameras.json, a transforms.json or the folder of a COLMAP model."""
     masks: str | None = None

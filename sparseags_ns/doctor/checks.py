@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 State = Literal["ok", "note", "missing", "wrong"]
-"""As tested; usable but not as tested; absent; present but not usable."""
+"""Result of a check: as tested; usable but not as tested; absent; present but not usable."""
 
 
 @dataclass(frozen=True)

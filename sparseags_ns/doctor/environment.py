@@ -39,12 +39,12 @@ LIBRARIES = {
     "libudev.so.1": ("libudev1", "ns-export, through open3d"),
     "libOpenGL.so.0": ("libopengl0", "ns-export poisson and tsdf, through pymeshlab"),
 }
-"""By library: Debian's package, and what needs it."""
+"""Debian's package of each shared library, and what needs it."""
 TOOLS = {
     "ns-train": (f"activate the environment, or call {Path(sys.executable).with_name('ns-train')}", "training"),
     "ffmpeg": ("sudo apt-get install ffmpeg", "ns-render"),
 }
-"""By tool: how to get it, and what needs it."""
+"""How to get each program, and what needs it."""
 
 
 def python_check(python: tuple[int, int] | None = None) -> Check:

@@ -103,7 +103,7 @@ class NovelViewErrors:
 
     names: tuple[str, ...]
     psnr: Float[Tensor, " views"]
-    """In dB, over the valid pixels."""
+    """PSNR over the valid pixels, dB."""
     ssim: Float[Tensor, " views"]
     perceptual: Float[Tensor, " views"]
     """LPIPS or its stand-in, lower is better."""

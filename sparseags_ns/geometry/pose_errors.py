@@ -36,7 +36,7 @@ class PoseErrors:
     center: Float[Tensor, " views"]
     """Distance of each aligned predicted centre to the true one, in units of s."""
     alignment: Similarity
-    """From the predicted to the true world."""
+    """Map of the predicted to the true world."""
 
     @property
     def rotation_deg(self) -> Float[Tensor, " views"]:

@@ -39,7 +39,7 @@ class DetectionState:
     cleared: tuple[int, ...] = ()
     """Suspects that were restored; they are not suspected again until a drop changes the evidence."""
     dropped: tuple[int, ...] = ()
-    """In the order of their drops."""
+    """Dropped views, in the order of their drops."""
     corrected: tuple[int, ...] = ()
     """Views trusted again at new poses; they are not suspected again."""
     fixed: tuple[int, ...] = ()
@@ -99,7 +99,7 @@ class PublishedRule:
         return Decision("restore", state.suspect, "without it the others' mean error hardly falls", numbers)
 
     def resolve(self, state: DetectionState, before: float, after: float) -> Decision:
-        """Raise ValueError: this rule leaves no suspect in doubt."""
+        """Not supported: raises ValueError, since this rule leaves no suspect in doubt."""
         raise ValueError("the published rule leaves no doubt that could be resolved")
 
 
@@ -118,9 +118,9 @@ class LeaveOneOutRule:
         """The view of least ratio, or one that does not see the object at all."""
         settings, few = self.settings, state.trusted_at_first < self.settings.few_views
         middle = median(evidence.errors[view] for view in _trusted(state))
-        open_ = [view for view in state.suspectable if view not in state.cleared + state.corrected]
-        lost = [view for view in open_ if evidence.errors[view] > settings.lost_above * middle]
-        tested = [view for view in open_ if not math.isnan(evidence.ratios[view])]
+        eligible = [view for view in state.suspectable if view not in state.cleared + state.corrected]
+        lost = [view for view in eligible if evidence.errors[view] > settings.lost_above * middle]
+        tested = [view for view in eligible if not math.isnan(evidence.ratios[view])]
 
         def numbers(view: int) -> dict[str, float]:
             over_median = evidence.errors[view] / max(middle, 1e-12)
@@ -139,7 +139,7 @@ class LeaveOneOutRule:
         return Decision("finish", None, "no view is left to suspect", {})
 
     def judge(self, state: DetectionState, before: Evidence, after: Evidence) -> Decision:
-        """By the suspect's ratio on the others' splat, and by the factor on the others' errors."""
+        """Judge the suspect by its ratio on the others' splat and by the factor on the others' errors without it."""
         assert state.suspect is not None
         settings = self.settings
         logs = [math.log(max(after.errors[v], 1e-12) / max(before.errors[v], 1e-12)) for v in _others(state)]

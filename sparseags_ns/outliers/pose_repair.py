@@ -37,7 +37,7 @@ class PoseRepair:
     """Result of start selection and outlier repair."""
 
     reconstruction: Reconstruction
-    """From which the run goes on."""
+    """State from which the run goes on."""
     record: PoseRepairRecord
     """What was decided."""
 

@@ -24,9 +24,9 @@ class Reconstructed:
     """A reconstruction from scratch from corrected poses."""
 
     base: Reconstruction
-    """As it is, for the next pass of detection."""
+    """The reconstruction as it is, for the next pass of detection."""
     fit: Reconstruction
-    """It with more detail, or the fit that it was to replace if that has a clearly lesser sum of losses."""
+    """The reconstruction sharpened, or the fit that it was to replace if that has a clearly lesser sum of losses."""
     decision: Decision
 
 

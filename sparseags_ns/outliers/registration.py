@@ -74,7 +74,7 @@ class RegistrationState:
     refused: tuple[int, ...] = ()
     """Views tried in vain since then."""
     registered: tuple[int, ...] = ()
-    """In the order of their registration."""
+    """Registered views, in the order of their registration."""
     decisions: tuple[Decision, ...] = ()
 
     @property

@@ -127,16 +127,16 @@ def _detect(context: RepairContext, base: Reconstruction, again: bool) -> tuple[
         state = next_suspect(state, evidence, rule)
         if state.suspect is None:
             return state, fit
-        view, known = state.suspect, (state.dropped, state.corrected)
+        view, before = state.suspect, (state.dropped, state.corrected)
         trial, after = _try_without(context, fit, view, base)
         state = judged(state, evidence, after, rule)
         if state.suspect is not None:
             trial, poses = _try_elsewhere(context, trial, view, base)
             state = resolved(state, context.sharpened_sum(fit), context.sharpened_sum(trial), rule)
-            context.start_poses = poses if state.corrected != known[1] else context.start_poses
-        if state.dropped != known[0]:
+            context.start_poses = poses if state.corrected != before[1] else context.start_poses
+        if state.dropped != before[0]:
             trial = _at_best_rate(context, trial, view, base)
-        if (state.dropped, state.corrected) != known:
+        if (state.dropped, state.corrected) != before:
             fit, evidence = trial, _test_worst_views(context, trial)
 
 

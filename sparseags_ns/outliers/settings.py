@@ -91,9 +91,10 @@ class VerdictSettings:
     search_again_above: float = 2.5
     """A recovered view is searched once more if its loss is this many times the median."""
     reject_above: float = 6.0
-    """A view is rejected if its loss, at the best pose known, is above this many times the others' median..."""
+    """A view is rejected if its loss, at the best pose known, is above both this many times the others' median and
+    `reject_share` of its loss at an arbitrary pose."""
     reject_share: float = 0.3
-    """...and above this share of its loss at an arbitrary pose."""
+    """Share of a view's loss at an arbitrary pose below which it is not rejected."""
 
 
 @dataclass(frozen=True)
@@ -112,22 +113,23 @@ class FallbackSettings:
     """Thresholds for views that refinement has carried far from their given poses."""
 
     far_deg: float = 8.0
-    """A view that was rotated by less cannot have left its basin of convergence, so it is not questioned..."""
+    """Least rotation of a view that is questioned: one rotated by less cannot have left its basin of convergence."""
     far_factor: float = 2.0
-    """...nor is one that was rotated by less than this many times the median view."""
+    """Least rotation of a view that is questioned, in rotations of the median view."""
     max_views: int = 3
     """Number of views that are questioned, those that were rotated most."""
     must_fall: float = 0.9
     """Factor to which the sum of losses must fall at the given pose, or else the refined pose stays."""
     wrong_deg: float = 12.0
-    """The given pose of a view that was rotated by less is not declared wrong..."""
+    """Least rotation of a view whose given pose is declared wrong."""
     wrong_factor: float = 3.0
-    """...nor is that of one rotated by less than this many times the median view: then all poses are rough."""
+    """Least rotation of such a view in rotations of the median view: where all poses are rough, none is wrong."""
     must_rise: float = 10.0
     """Factor between the losses near the given and near the refined pose above which the given pose is declared wrong,
-    for a view that was rotated by `wrong_deg`. The factor falls in proportion for views that were rotated farther..."""
+    for a view that was rotated by `wrong_deg`. The factor falls in proportion for views that were rotated farther, down
+    to `min_rise`."""
     min_rise: float = 3.0
-    """...but not below this. (A shoe that refinement carried from 76 degrees off to 5 degrees off had 8.)"""
+    """Least value of the factor `must_rise`. A shoe that refinement carried from 76 degrees off to 5 had 8."""
 
 
 @dataclass(frozen=True)
@@ -135,19 +137,19 @@ class RegistrationSettings:
     """Thresholds for views that start without trust: when the pose found for one is accepted."""
 
     max_over_median: float = 3.0
-    """The view's loss is at most this many times the others' median..."""
+    """The view's loss is at most this many times the others' median, or within `max_over_arbitrary`."""
     max_over_arbitrary: float = 0.05
-    """...or at most this share of its loss at an arbitrary pose, whichever is larger."""
+    """Share of its loss at an arbitrary pose up to which a view's loss is accepted whatever the others' median is."""
     may_rise: float = 1.7
     """Largest factor by which the others' losses may rise: a view at a wrong pose is rendered at the others' expense.
     Samples had 1.2 to 1.3 at right poses, and 2.5 or more at wrong ones and for photographs of something else."""
     max_before: float = 0.2
     """A photograph without a mask must be rendered by the others' splat before it is joined to it: its loss is at most
-    this share of that at an arbitrary pose..."""
+    this share of that at an arbitrary pose, and `max_over_next` holds too."""
     max_over_next: float = 0.85
-    """...and at most this share of that at the next best pose. In a room, a camera before what no other view sees costs
-    the others nothing, and once joined it paints there what it likes. Photographs had 0.05 and 0.18, 0.2 and 0.7 at
-    right poses; 0.21 to 0.28, 0.94 to 1.0 at wrong ones."""
+    """Largest loss of such a photograph over that at the next best pose. In a room, a camera before what no other view
+    sees costs the others nothing, and once joined it paints Gaussians of its own there. At right poses photographs had
+    `max_before` 0.05 and 0.18, `max_over_next` 0.2 and 0.7; at wrong ones 0.21 to 0.28 and 0.94 to 1.0."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,7 @@ class RepairSettings:
     candidates: int = 4
     """Number of poses of a search that are joined to the other views on trial, besides the known poses."""
     own_deg: float = 10.0
-    """In doubt, poses rotated by less than this against the suspect's own are not other poses."""
+    """Where a view's other poses are tried, those rotated by less than this against its own do not count."""
 
     left_out: Continuation = field(default_factory=lambda: Continuation(pixels=32, steps=60, pose_lr=4e-3))
     """Steps without a view in which what it painted fades from the splat: they make a left-out fit."""

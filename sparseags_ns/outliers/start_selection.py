@@ -63,7 +63,7 @@ def start_cost(loss: float, rotation_deg: float) -> float:
 
 
 def fitter_at(views: Views, preset: Preset, rate: float) -> ShortFitter:
-    """Makes coarse reconstructions at a multiple of the preset's pose learning rates."""
+    """A fitter that makes coarse reconstructions at `rate` times the preset's pose learning rates."""
     stages = tuple(replace(stage, pose_lr=stage.pose_lr * rate) for stage in preset.settings.stages)
     return ShortFitter(views, coarse_preset(replace(preset, settings=replace(preset.settings, stages=stages))))
 

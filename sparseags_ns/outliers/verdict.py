@@ -45,6 +45,7 @@ def verdict(context: RepairContext, base: Reconstruction, inliers: Reconstructio
     settings = context.settings.verdict
     enough = (settings.correct_below_again if state.again else settings.correct_below) * before
     best, losses, after, least = base, given_losses, enough, torch.inf
+    # Both are generators: the second one's reconstructions are made only if none of the first one's wins.
     for options in (_options(context, base, inliers, state), _fewer_dropped(context, base, state.dropped)):
         for option in options:
             sharp, option_losses = context.sharpened(option)

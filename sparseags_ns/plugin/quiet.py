@@ -28,7 +28,7 @@ _VERBOSE = (("--verbose", "True"), ("--verbose", "true"))
 
 
 def greet_ns_train(arguments: Sequence[str]) -> None:
-    """Print our first line and hide the others' for the whole process, if `ns-train` was called for one of our methods.
+    """Print our first line and hide other packages' for the whole process, if `ns-train` runs one of our methods.
 
     nerfstudio loads the entry points of all methods last, after everything that it imports itself: this is the first
     moment at which code of ours runs.
@@ -66,7 +66,7 @@ def other_packages_hidden(verbose: bool = False) -> Iterator[None]:
 
 @contextmanager
 def prints_hidden(verbose: bool = False) -> Iterator[TextIO]:
-    """Besides, hide what is printed to the standard output stream; yields the stream that was there before."""
+    """Hide other packages' messages and all that is printed to standard output; yields the stream it replaced."""
     output = sys.stdout
     with other_packages_hidden(verbose):
         if verbose or is_verbose():

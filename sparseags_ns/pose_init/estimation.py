@@ -60,7 +60,7 @@ def estimate_poses(
 ) -> InitialPoses:
     """Estimate the camera of each photo file, or load the result of an equal earlier request.
 
-    Pose files are not looked for (`scene.finding` does).
+    Pose files are not looked for; scene/finding.py does that.
 
     Args:
         photo_files: of one static scene; names must differ.

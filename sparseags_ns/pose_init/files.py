@@ -90,7 +90,7 @@ class FromFiles:
             )
 
     def initial_poses(self, photo_files: Sequence[Path]) -> InitialPoses:
-        """Cameras of the photo files, None for those that the pose file does not name, and its points if it has any.
+        """Cameras of the photo files, None for those that the pose file does not name, and that file's points, if any.
 
         The cameras of a COLMAP model are fixed as far as its points support them. Programs that only write COLMAP's
         format have no points, or none that several photographs share: they leave all cameras free.
@@ -101,7 +101,6 @@ class FromFiles:
             candidates = points_candidates(self.pose_file, self.scene)
             found = next((path for path in candidates if path.is_file()), None)
             if candidates and found is None:
-                # Scenes do without points.
                 warn(f"no points: there is no {candidates[0]}", f"'{POINTS_KEY}' in {self.pose_file} names it")
             return InitialPoses(frames, confidence, found and read_points(found, self.pose_file))
         model = read_colmap_points(self.pose_file)

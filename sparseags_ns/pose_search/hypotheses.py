@@ -156,15 +156,15 @@ def select_diverse(
         min_apart_deg: least angle between two selected orientations.
     """
     order, kept = losses.argsort(stable=True), []
-    open_ = torch.ones(len(poses), dtype=torch.bool, device=poses.device)
+    eligible = torch.ones(len(poses), dtype=torch.bool, device=poses.device)
     cosine = torch.tensor(min_apart_deg).deg2rad().cos()
     R = poses[:, :3, :3]
     for index in order.tolist():
         if len(kept) == count:
             break
-        if open_[index]:
+        if eligible[index]:
             kept.append(index)
             # The trace of a rotation is 1 + 2 cos(angle).
             trace = (R * R[index]).sum((1, 2))
-            open_ &= trace < 1 + 2 * cosine
+            eligible &= trace < 1 + 2 * cosine
     return torch.tensor(kept, dtype=torch.long, device=poses.device)

@@ -20,9 +20,9 @@ from sparseags_ns.runs.record import Action, Outcome, RunRecord, ViewStatus
 WORSE_FACTOR = 1.6
 """A view whose error is above this times the median deserves a look."""
 FAR_DEG = 20.0
-"""So does a view that was rotated by more than this..."""
+"""A view rotated by more than this, and by more than `FAR_FACTOR` times the median view, deserves a look."""
 FAR_FACTOR = 3.0
-"""...and by more than this times the median."""
+"""Factor on the median rotation, for the rule at `FAR_DEG`."""
 FOCAL_CHANGE = 0.08
 """Relative change of the focal lengths that is worth a sentence."""
 UNSEEN_DEG = 100.0

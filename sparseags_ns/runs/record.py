@@ -58,6 +58,7 @@ Action = Literal[
 Choice = Literal["trust", "leave out"]
 """What a person decided about a view in the viewer."""
 SearchKind = Literal["quick", "thorough"]
+"""Equal to `optimization.observer.SearchKind`; repeated so that records are read without importing torch."""
 Author = Literal["search", "hand"]
 """Who caused a search: the run's own outlier repair, or a person in the viewer."""
 
@@ -203,7 +204,7 @@ class SearchRecord:
     tried: int = 0
     """Number of hypotheses."""
     score_median: float | None = None
-    """Over all hypotheses."""
+    """Median score of all hypotheses."""
     hypothesis_centers: list[list[float]] = field(default_factory=list)
     """Camera centres of the best hypotheses, best first."""
     hypothesis_scores: list[float] = field(default_factory=list)
@@ -216,7 +217,7 @@ class SearchRecord:
     here: float | None = None
     """Least score near the start pose; None where it was not measured or the photograph shows no object."""
     elsewhere: float | None = None
-    """Least score at any other pose."""
+    """Least score at poses far from the start pose; None where `here` is None."""
     chosen: int | None = None
     """The finalist at which the view is since the search was decided; None where it kept its pose."""
 
@@ -297,7 +298,7 @@ class Outcome:
     """Name of the perceptual measure: `lpips` or `dssim`."""
     views: tuple[ViewOutcome, ...]
     versions: dict[str, str]
-    """By package."""
+    """Versions of the packages in use, by name."""
 
 
 @dataclass

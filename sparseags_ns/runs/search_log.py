@@ -1,7 +1,7 @@
 """An observer that records every pose search of a stretch of work, for a run's `searches.json` (runs/record.py).
 
 Frame: `world` of the searched splat, which differs from the run's normalised world by a drift of a few percent, so
-plots take the cameras of the same search. Scores are the search's losses (pose_search/search.py).
+plots take the cameras of the same search. Scores are the search's losses (pose_search/losses.py).
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ MIN_VIEWS = 2
 FEW_VIEWS = 3
 """Fewer views are warned of."""
 MANY_VIEWS = 24
-"""For more views it is announced that they take long."""
+"""More views are announced to take long."""
 MAX_VIEWS = 64
 """More views are refused."""
 
@@ -83,7 +83,7 @@ def find_scene(
 
     Raises:
         SceneError: the folder has no photographs that can be used.
-        PoseInitError, PoseFileError: there are no initial cameras; `find_unposed_scene` finds the rest.
+        PoseInitError, PoseFileError: there are no initial cameras; `find_unposed_scene` works without them.
         PhotoError: a photo file cannot be read or does not fit its camera.
     """
     _require_folder(scene)

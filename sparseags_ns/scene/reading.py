@@ -52,7 +52,8 @@ _MIN_READ_PX = 2048
 """Photographs are never reduced below this longer side on reading."""
 
 FixCameras = Literal["auto", "all", "none"]
-"""`auto`: cameras that were fitted to many points and, for whole photographs, all with a trusted pose."""
+"""Which cameras are not refined. `auto`: those that were fitted to many points and, for whole photographs, all with a
+trusted pose; `all`: all with a trusted pose; `none`: no camera."""
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""The model as the viewer sees it; `plugin/model.py` implements it, above this room."""
+"""The model as the viewer sees it: a protocol that `plugin/model.py` implements, since `plugin/` imports this room."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.optimization.reconstruct import Reconstruction
-from sparseags_ns.optimization.step import Run
+from sparseags_ns.optimization.schedule import Run
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.runs.record import RunRecord
 from sparseags_ns.views import Views

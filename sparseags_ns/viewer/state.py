@@ -34,7 +34,7 @@ class ViewRow:
     name: str
     status: ViewStatus
     error: float | None
-    """None before the first step."""
+    """Squared error; None before the first step."""
     ratio: float | None
     """Error over the median of the trusted views."""
     rotation_deg: float | None
