@@ -29,7 +29,7 @@ class Train:
     output_dir: Annotated[Path, arg(aliases=("-o",))] = Path("outputs")
     """The run goes into a new folder inside it, PHOTOS/METHOD/TIME."""
     name: str | None = None
-    """Name of the run's folder instead of PHOTOS."""
+    """Name that takes the place of PHOTOS in that path."""
     poses: Path | None = None
     """Initial poses: a cameras.json, a transforms.json or the folder of a COLMAP model."""
     masks: str | None = None
