@@ -58,7 +58,7 @@ def try_all_views(
     best, after = arrangements[number], sums[number]
     numbers = {"sum_given": before, "sum_recovered": after}
     if after >= settings.must_fall * before:
-        why = "the sum of all errors falls with no view at another pose"
+        why = "the sum of all errors does not fall with any view at another pose"
         return base, corrected, (Decision("finish", None, why, numbers),)
     corrected[best.view], context.start_poses = True, best.poses
     again = reconstruct_again(context, context.sharpened(fits[number])[0])

@@ -43,7 +43,7 @@ def reconstruct_again(context: RepairContext, fit: Reconstruction, *, at_every_r
     sharp, losses = context.sharpened(base)
     before, after = _sharp_sum(context, fit), float(losses[fit.trusted].sum())
     better = after < context.settings.recheck.may_rise * before
-    how = "about as small as" if better else "clearly larger than"
+    how = "not clearly larger than" if better else "clearly larger than"
     why = f"all was reconstructed from scratch from the corrected poses: the sum of all errors is {how} before"
     decision = Decision("restart", None, why, {"sum_before": before, "sum_after": after})
     return Reconstructed(base, sharp if better else fit, decision)

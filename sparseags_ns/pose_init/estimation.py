@@ -137,7 +137,7 @@ def estimate_or_load(initialiser: PoseInit, photo_files: Sequence[Path], store: 
             _announce_loaded(initial, file)
             return initial
         except _UNREADABLE as error:
-            warn(f"{file} is damaged and found out anew", type(error).__name__)
+            warn(f"{file} is damaged; the poses are estimated again", type(error).__name__)
     store.new_file(file.name)
     initial = replace(initialiser.estimate(photo_files), source=initialiser.name)
     _write(file, initial)

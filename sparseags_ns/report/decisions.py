@@ -75,7 +75,6 @@ NUMBERS = {
     "sum_own": "sum of all errors, its own pose",
     "sum_found": "sum of all errors, the pose found",
     "rotated_by_deg": "rotated against its last pose (degrees)",
-    "turned_by_deg": "rotated against its last pose (degrees)",
     "rotation_deg": "rotated against its given pose (degrees)",
     "limit_deg": "limit above which a rotation is suspicious (degrees)",
     "loss_given": "its error near its given pose, on a splat without it",

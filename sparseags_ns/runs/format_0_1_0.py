@@ -8,6 +8,7 @@ from typing import Any
 _KEYS = {
     "pose_turned_deg": "rotation_deg",
     "turned_deg": "rotation_deg",
+    "turned_by_deg": "rotated_by_deg",
     "placed": "registered",
     "settled": "pose_repair",
 }

@@ -160,5 +160,5 @@ def _decision(decision: Decision, who: str, names: Sequence[str]) -> str:
 
 def _figure(key: str, value: float) -> str:
     if key.endswith("_deg"):
-        return f"{key.removesuffix('_deg').replace('_', ' ')} by {value:.3g}°"
+        return f"{key.removesuffix('_deg').replace('_', ' ')} {value:.3g}°"
     return f"{key.replace('_', ' ')} {value:.3g}"

@@ -225,7 +225,7 @@ def test_a_damaged_result_is_estimated_anew(
     (file,) = store.folder.glob("poses-fake-*.json")
     file.write_text(file.read_text()[:100])
     estimate_or_load(fake, photographs, store)
-    assert len(fake.calls) == 2 and "is damaged and found out anew" in capsys.readouterr().err
+    assert len(fake.calls) == 2 and "is damaged; the poses are estimated again" in capsys.readouterr().err
     file.with_suffix(".npz").unlink()
     estimate_or_load(fake, photographs, store)
     assert len(fake.calls) == 3
