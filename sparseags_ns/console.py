@@ -74,6 +74,7 @@ class Bar:
         self._next_line = self._begun + FIRST_LINE_S
         self._measured: tuple[float, int] | None = None
         """Time and parts from which the speed is measured: the first update, then the last line."""
+        self._updated = self._begun
 
     def __call__(self) -> None:
         """One more part is done."""
@@ -86,6 +87,11 @@ class Bar:
             self._live.update(self.task, completed=done, total=self._total)
             return
         now = time.monotonic()
+        since, before = self._measured or (now, done)
+        if done > before + 3 and 2 * (now - self._updated) > now - since:
+            # This part took longer than the others together, as a step with a search does: it says nothing of the rest.
+            self._measured = now, done
+        self._updated = now
         if now >= self._next_line:
             self._print_line(now)
         if self._measured is None:  # The first part may include compilation, which says nothing of the others.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -41,6 +42,20 @@ def test_a_log_file_gets_plain_lines_now_and_then(
     ]
     assert 10 < len(lines) < 20, "every 10 s at first; after 100 s, whenever a tenth of the time has gone by"
     assert not any("\x1b" in line or "\r" in line for line in lines)
+
+
+def test_the_time_left_leaves_out_a_search_between_two_parts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    with progress("optimisation", 40) as bar:
+        for done in range(1, 41):
+            now += 300.0 if done == 20 else 1.0
+            bar.update(done)
+    lines = capsys.readouterr().err.splitlines()
+    assert "sparseags: optimisation: 20 of 40 (319 s)" in lines
+    assert all(int(left) <= 40 for left in re.findall(r"about (\d+) s left", "\n".join(lines)))
 
 
 def test_short_work_prints_nothing_into_a_log_file(capsys: pytest.CaptureFixture[str]) -> None:
