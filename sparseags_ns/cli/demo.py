@@ -63,8 +63,8 @@ def error_table(given: PoseErrors, refined: PoseErrors) -> Table:
     for label, unit, a, b in (
         ("median rotation error (pairs)", " deg", before[key_deg], after[key_deg]),
         ("median centre error", " s", before[key_s], after[key_s]),
-        ("worst rotation error (view)", "", float(given.rotation_deg.max()), float(refined.rotation_deg.max())),
-        ("worst centre error", "", float(given.center.max()), float(refined.center.max())),
+        ("worst rotation error (view)", " deg", float(given.rotation_deg.max()), float(refined.rotation_deg.max())),
+        ("worst centre error", " s", float(given.center.max()), float(refined.center.max())),
     ):
         table.add_row(label, f"{a:.3f}{unit}", f"{b:.3f}{unit}", f"{b / a:.2f}" if a > 1e-6 else "-")
     for key in ("R@5", "R@15", "CC@0.1"):

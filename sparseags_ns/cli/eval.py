@@ -47,7 +47,9 @@ class Eval:
     def run(self) -> None:
         """Compare, write the figures, print the tables."""
         if self.output is not None and self.output.exists() and not self.overwrite:
-            raise EvaluationError(f"{self.output} exists already: name another output, or allow to --overwrite it")
+            raise EvaluationError(
+                f"{self.output} exists already: name another --output, or add --overwrite to replace it"
+            )
         pose_file = predicted_file(self.predicted)
         expected_truth = f"a scene with {TRUE_CAMERAS}, a transforms.json or a cameras.json"
         true_file = _file_in(self.truth, (str(TRUE_CAMERAS),), expected_truth)

@@ -41,7 +41,10 @@ LIBRARIES = {
 }
 """Debian's package of each shared library, and what needs it."""
 TOOLS = {
-    "ns-train": (f"activate the environment, or call {Path(sys.executable).with_name('ns-train')}", "training"),
+    "ns-train": (
+        f"activate the environment, or call {Path(sys.executable).with_name('ns-train')}",
+        "the command ns-train; `sparseags train` does without",
+    ),
     "ffmpeg": ("sudo apt-get install ffmpeg", "ns-render"),
 }
 """How to get each program, and what needs it."""

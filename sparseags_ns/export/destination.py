@@ -44,7 +44,7 @@ def require_free(path: Path, overwrite: bool, files: tuple[str, ...]) -> Path:
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return path
     if not overwrite:
-        raise ExportError(f"{path} exists already: name another --output, or allow to --overwrite it")
+        raise ExportError(f"{path} exists already: name another --output, or add --overwrite to replace it")
     if path.is_dir() and not _is_export(path):
         raise ExportError(
             f"{path} holds other files than an earlier export ({MARK} is not there, or not ours), so it is not "

@@ -21,7 +21,7 @@ def test_a_new_path_and_an_empty_folder_are_free(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name, endings, complaint",
     [
-        ("mesh.ply", PLY, "exists already: name another --output, or allow to --overwrite it"),
+        ("mesh.ply", PLY, "exists already: name another --output, or add --overwrite to replace it"),
         ("other", (), "exists already"),
         ("mesh.stl", PLY, r"mesh\.stl must end in \.ply or \.glb"),
         ("other.ply", PLY, r"is a folder; name a file in it, for example .*export\.ply"),

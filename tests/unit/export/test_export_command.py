@@ -49,7 +49,7 @@ def test_every_kind_has_a_default_path_and_is_replaced_only_on_request(
         (folder / "exports" / place).exists() and said in printed.out and str(folder / "exports" / place) in printed.out
     )
     assert ("left out: 001" in printed.err) == (kind in ("cameras", "masks"))
-    with pytest.raises(SystemExit, match="exists already: name another --output, or allow to --overwrite it"):
+    with pytest.raises(SystemExit, match="exists already: name another --output, or add --overwrite to replace it"):
         export(monkeypatch, folder, kind, *options)
     if kind in ("splat", "masks"):
         export(monkeypatch, folder, kind, *options, "--overwrite")
