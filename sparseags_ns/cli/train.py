@@ -43,6 +43,10 @@ class Train:
 
     PASSES_ON: ClassVar[bool] = True
 
+    def __post_init__(self) -> None:
+        if self.steps is not None and self.steps < 0:
+            raise ValueError(f"steps must not be negative, is {self.steps}")
+
     def run(self, passed_on: Sequence[str] = ()) -> Path:
         """Train, with more flags of nerfstudio passed on; returns the run's folder."""
         if not self.photos.expanduser().exists():

@@ -22,6 +22,10 @@ class View:
     port: int | None = None
     """Where it listens; the first free one from 7007 if left out."""
 
+    def __post_init__(self) -> None:
+        if self.port is not None and not 0 < self.port < 65536:
+            raise ValueError(f"port must lie between 1 and 65535, is {self.port}")
+
     def run(self) -> None:
         """Serve until Ctrl-C."""
         from sparseags_ns.runs.opening import CONFIG, RunError, latest_checkpoint, read_run_config, run_folder

@@ -96,3 +96,20 @@ def test_train_translates_its_own_flags_and_passes_on_all_others(passed_on: list
 def test_train_without_photographs_ends_before_nerfstudio_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit, match="sparseags: error: no such folder or video: nowhere"):
         main(["train", "nowhere"])
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["view", "run", "--port", "65536"], "port must lie between 1 and 65535, is 65536"),
+        (["view", "run", "--port", "0"], "port must lie between 1 and 65535, is 0"),
+        (["train", "photographs", "--steps", "-3"], "steps must not be negative, is -3"),
+    ],
+)
+def test_a_number_out_of_range_is_refused_before_anything_is_loaded(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    assert message in " ".join("".join(capsys.readouterr()).split())
