@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from sparseags_ns.geometry.cameras import Cameras
 
 LOWEST, HIGHEST = 0.02, 0.98
 """Range of t as shares of the model's time steps: 20 to 980 of 1000 (paper)."""
@@ -29,6 +31,36 @@ class Moment:
 
     t: int
     alpha_bar: float
+
+
+@runtime_checkable
+class Guidance(Protocol):
+    """A prior for renders of one scene."""
+
+    def condition(self, images: Float[Tensor, "views height width 3"]) -> Any:
+        """Encodings of the photographs (over white, 0 to 1), computed once; an index picks some of the views."""
+        ...
+
+    def __call__(
+        self,
+        rendered: Float[Tensor, "height width 3"],
+        camera: Cameras,
+        conditions: Any,
+        cameras: Cameras,
+        ratio: float,
+        generator: torch.Generator,
+    ) -> tuple[Float[Tensor, ""], dict[str, float]]:
+        """Loss of a render, differentiable in it, and diagnostics.
+
+        Args:
+            rendered: 0 to 1, over white or black.
+            camera: one camera, of the render.
+            conditions: encodings of the photographs that condition it.
+            cameras: present cameras of those photographs.
+            ratio: share of the run done.
+            generator: source of all noise; on the CPU, so that a run is the same on every device.
+        """
+        ...
 
 
 def choose_step(how: Literal["annealed", "random"], ratio: float, steps: int, generator: torch.Generator) -> int:

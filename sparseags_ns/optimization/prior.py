@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +18,8 @@ from torch import Tensor
 from sparseags_ns.console import warn
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.guidance.choice import Precision, choose_guidance
-from sparseags_ns.guidance.zero123 import Conditions, Zero123, Zero123Options
+from sparseags_ns.guidance.sds import Guidance
+from sparseags_ns.guidance.zero123 import Zero123Options
 from sparseags_ns.optimization.novel_views import NovelView, sample_novel_view
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.threads import torch_on_all_threads
@@ -71,7 +72,7 @@ class PriorSettingsError(ValueError):
 class Prior:
     """A guidance with the photographs that condition it."""
 
-    def __init__(self, guidance: Zero123, views: Views, settings: PriorSettings, seed: int = 0) -> None:
+    def __init__(self, guidance: Guidance, views: Views, settings: PriorSettings, seed: int = 0) -> None:
         self._guidance, self._views, self._settings, self._seed = guidance, views, settings, seed
 
     def is_due(self, step: int, ratio: float) -> bool:
@@ -130,7 +131,7 @@ class Prior:
         return replace(view, camera=camera), index[rest]
 
     @cached_property
-    def _conditions(self) -> Conditions:
+    def _conditions(self) -> Any:
         """Embeddings and latents of all photographs, over white; computed when first needed."""
         masks = self._views.masks[..., None]
         return self._guidance.condition(square_images(self._views.images * masks + (1 - masks)))

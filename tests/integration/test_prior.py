@@ -10,7 +10,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import torch
@@ -19,7 +19,6 @@ from nerfstudio.scripts.exporter import ExportGaussianSplat
 from nerfstudio.utils.eval_utils import eval_setup
 from torch import Tensor
 
-from sparseags_ns.guidance.zero123 import Zero123
 from sparseags_ns.method_configs.sparseags import sparseags, sparseags_paper
 from sparseags_ns.optimization.prior import Prior
 from sparseags_ns.plugin.pipeline import SparseAGSPipeline
@@ -102,7 +101,7 @@ def test_views_that_the_search_drops_condition_no_more(
     trainer, recorder = start(make_config(scene, tmp_path)), Recorder()
     model = trainer.pipeline.model
     assert model.prior is None
-    model.prior = Prior(cast(Zero123, recorder), model.views, model.config)
+    model.prior = Prior(recorder, model.views, model.config)
     model.joint_step(0)
     dropped = replace(model.reconstruction(), trusted=torch.tensor([True, True, False, True, True]))
     model.continue_from(dropped, trainer.optimizers.optimizers)
