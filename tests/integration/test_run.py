@@ -51,7 +51,7 @@ def test_summary_says_what_was_done(run: SparseAGSTrainer) -> None:
     assert summary["steps_done"] == summary["num_steps"] == 60
     assert summary["device"].startswith(run.device) and summary["perceptual_error"] in ("lpips", "dssim")
     assert {"preparation", "optimisation", "outputs"} <= set(summary["seconds"])
-    assert all(seconds > 0 for seconds in summary["seconds"].values())
+    assert all(summary["seconds"][phase] > 0 for phase in ("preparation", "optimisation"))
     assert {"torch", "nerfstudio", "gsplat", "sparseags_ns"} <= set(summary["versions"])
     for view in summary["views"]:
         assert view["trusted"] is True
