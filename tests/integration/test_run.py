@@ -51,7 +51,8 @@ def test_summary_says_what_was_done(run: SparseAGSTrainer) -> None:
     assert summary["steps_done"] == summary["num_steps"] == 60
     assert summary["device"].startswith(run.device) and summary["perceptual_error"] in ("lpips", "dssim")
     assert {"preparation", "optimisation", "outputs"} <= set(summary["seconds"])
-    assert all(summary["seconds"][phase] > 0 for phase in ("preparation", "optimisation"))
+    # The file rounds to hundredths, which may leave nothing of a short phase.
+    assert all(seconds > 0 for seconds in run._clock.seconds().values()) and summary["seconds"]["optimisation"] > 0
     assert {"torch", "nerfstudio", "gsplat", "sparseags_ns"} <= set(summary["versions"])
     for view in summary["views"]:
         assert view["trusted"] is True
