@@ -16,7 +16,8 @@ from sparseags_ns.sample import SampleConfig, make_sample
 class Sample:
     """Make a sample scene with known truth.
 
-    A procedural object is photographed, and its cameras are disturbed as a pose initialiser would disturb them.
+    A procedural object is photographed, and its cameras are disturbed as a pose initialiser would disturb them, or left
+    out (--bare).
     """
 
     directory: Positional[Path]
@@ -29,13 +30,16 @@ class Sample:
         """Make the sample and print where it is."""
         with progress("Photographing (the first time, compiling takes some seconds)") as bar:
             scene = make_sample(self.config, self.directory, overwrite=self.overwrite, progress=bar.update)
-        console, config, outliers = Console(soft_wrap=True), scene.config, scene.rough.outliers
+        console, config, names = Console(soft_wrap=True), scene.config, scene.views.names
         what = scene.object_name.replace("_", " ")
         console.print(f"Object:           {what}, seed {config.seed}, {config.size} x {config.size} pixels")
         console.print(f"Photographs:      {self.directory / 'images'}  ({len(scene.views)})")
-        console.print(f"Rough cameras:    {self.directory / 'cameras.json'}  (level {config.level})")
+        if not config.bare:
+            console.print(f"Rough cameras:    {self.directory / 'cameras.json'}  (level {config.level})")
         console.print(f"Held-out views:   {self.directory / 'test_images'}  ({len(scene.test_cameras)})")
         console.print(f"Truth:            {self.directory / 'gt'}")
-        if outliers:
-            listed = ", ".join(f"{scene.views.names[view]} ({outlier.kind})" for view, outlier in outliers.items())
+        if scene.rough.outliers and not config.bare:
+            listed = ", ".join(f"{names[view]} ({outlier.kind})" for view, outlier in scene.rough.outliers.items())
             console.print(f"Grossly wrong:    {listed}")
+        if scene.aliens:
+            console.print(f"Another object:   {', '.join(names[view] for view in scene.aliens)}")

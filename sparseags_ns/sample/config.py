@@ -10,6 +10,7 @@ from sparseags_ns.sample.families import Family
 Level = Literal["exact", "dust3r", "raydiff", "outlier1", "outlier2"]
 OutlierKind = Literal["any", "azimuth", "front_back", "up_down"]
 MaskFault = Literal["exact", "eroded", "dilated", "holes", "mixed"]
+Capture = Literal["around", "walk", "two_rings", "uneven", "clustered"]
 
 
 class SampleError(ValueError):
@@ -95,7 +96,22 @@ class SampleConfig:
     outlier_kind: OutlierKind = "any"
     """Rotated by 60 to 180 degrees around the upright axis, by about 180, upside down on the far side, or any."""
     arc_deg: float = 360.0
-    """Arc in degrees that all views come from, held-out views too."""
+    """Arc in degrees that all views come from, held-out views too. A walk leads from one end of it to the other;
+    `clustered` photographs come from two sides whatever the arc."""
+    capture: Capture = "around"
+    """How the photographs were taken. `around`: in random order, evenly spread in azimuth, elevations of -5 to 45;
+    `walk`: on a walk around the object, either way, at nearly one height, files in the order of the walk;
+    `two_rings`: on a low walk (0 to 15 degrees), then a high one (35 to 50), half of them each;
+    `uneven`: on a walk whose steps differ by up to a factor of 3;
+    `clustered`: half of them within 40 degrees of azimuth, the others opposite within 60, elevations of 0 to 60."""
+    shuffled: bool = False
+    """Put the photographs into random order."""
+    turned: int = 0
+    """Photographs taken with the camera rolled by 90 degrees, either way; chosen at random."""
+    aliens: int = 0
+    """Photographs that show another object of the family, as if mixed in by mistake: fewer than half, at random."""
+    bare: bool = False
+    """Give photographs alone, without initial poses or a focal length; options for errors of poses have no effect."""
     cut: float = 0.0
     """Share of the object's width or height that lies beyond one edge of each photograph, 0 to 0.6."""
     cut_style: Literal["aim", "pad"] = "aim"
@@ -116,6 +132,8 @@ class SampleConfig:
             ("num_test_views", 0, 256),
             ("size", 16, 2048),
             ("arc_deg", 5, 360),
+            ("turned", 0, self.num_views),
+            ("aliens", 0, (self.num_views - 1) // 2),
             ("cut", 0, 0.6),
             ("mask_px", 0, 32),
             ("samples", 1, 8),

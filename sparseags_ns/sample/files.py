@@ -1,13 +1,13 @@
 """A sample on disk: a tool's input at the top of the folder, the truth in `gt/`.
 
     images/000.png ...            photographs, RGBA with straight alpha
-    cameras.json                  the rough initial cameras, in the authors' format
+    cameras.json                  the rough initial cameras, in the authors' format; not if the sample is bare
     valid/000.png ...             known pixels of each photograph; only if some are unknown
     test_images/000.png ...       held-out photographs
     gt/transforms.json            true cameras of the photographs
     gt/transforms_test.json       true cameras of the held-out photographs
     gt/surface.npz                points and normals, even over the true surface; seen: number of photographs
-    gt/truth.json                 errors of poses and masks, for scoring only
+    gt/truth.json                 errors of poses and masks, photographs of another object; for scoring only
     gt/sample.json                the settings that make this sample again; marks the folder as a sample
 
 All file paths are relative to the sample's folder; both pose formats are in its world.
@@ -39,6 +39,8 @@ from sparseags_ns.storage import write_json, write_npz
 
 MARK = Path("gt") / "sample.json"
 _MAKER = "sparseags sample"
+_WHEN_USED = ("capture", "shuffled", "turned", "aliens", "bare")
+"""Settings written only where they are used: without them, samples are those of version 0.2.0 to the byte."""
 _OWN = ("images", "valid", "test_images", "gt", "cameras.json")
 
 
@@ -62,7 +64,7 @@ def make_sample(
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-    write_json(directory / MARK, {"made_by": _MAKER, "object": sample.object_name, "config": asdict(config)})
+    write_json(directory / MARK, {"made_by": _MAKER, "object": sample.object_name, "config": _settings(config)})
     views = sample.views
     _save_all(directory / "images", torch.cat([views.images, views.masks[..., None]], dim=-1))
     _save_all(directory / "test_images", sample.test_images)
@@ -70,7 +72,8 @@ def make_sample(
         _save_all(directory / "valid", views.valid)
     names = [f"images/{name}.png" for name in views.names]
     tests = [f"test_images/{view:03d}.png" for view in range(len(sample.test_cameras))]
-    write_cameras_json(directory / "cameras.json", _frames(views.cameras, names))
+    if not config.bare:
+        write_cameras_json(directory / "cameras.json", _frames(views.cameras, names))
     write_transforms_json(directory / "gt" / "transforms.json", _frames(sample.true_cameras, names))
     write_transforms_json(directory / "gt" / "transforms_test.json", _frames(sample.test_cameras, tests))
     write_json(directory / "gt" / "truth.json", _truth(sample))
@@ -96,6 +99,12 @@ def _require_free(directory: Path, overwrite: bool) -> None:
         raise SampleError(f"{directory} holds a sample already: choose another folder, or allow to overwrite it")
 
 
+def _settings(config: SampleConfig) -> dict[str, Any]:
+    """Settings that make the sample again."""
+    given = asdict(config).items()
+    return {name: value for name, value in given if name not in _WHEN_USED or value != getattr(SampleConfig, name)}
+
+
 def _save_all(folder: Path, images: Float[Tensor, "images height width *channels"]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for number, image in enumerate(images.mul(255.0).round().to(torch.uint8).numpy()):
@@ -110,21 +119,30 @@ def _frames(cameras: Cameras, file_paths: Sequence[str]) -> list[Frame]:
 
 
 def _truth(sample: Sample) -> dict[str, Any]:
-    """Errors of each pose, outliers, mask faults and cuts, for scoring."""
+    """Mask faults, cuts and photographs of another object; errors of the initial poses, if the sample has such."""
+    names, beyond = sample.views.names, _beyond_the_edge(sample)
+    faults = {
+        name: {"mask_fault": sample.mask_faults[i], "share_beyond_the_edge": float(beyond[i])}
+        for i, name in enumerate(names)
+    }
+    truth = {"object": sample.object_name, "views": faults} if sample.config.bare else _truth_of_poses(sample, faults)
+    return truth | ({"aliens": [names[view] for view in sample.aliens]} if sample.aliens else {})
+
+
+def _truth_of_poses(sample: Sample, faults: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Errors of each initial pose beside the view's other faults, and the outliers."""
     names, rough, true = sample.views.names, sample.rough.cameras, sample.true_cameras
     errors = pose_errors(rough.T_camera_world, true.T_camera_world)
     rotation = se3.rotation_angle(rough.T_camera_world[:, :3, :3] @ true.T_camera_world[:, :3, :3].mT).rad2deg()
     scale = scene_scale(true.centers)
     moved = (rough.centers - true.centers).norm(dim=-1) / scale
-    beyond = _beyond_the_edge(sample)
     views = {
         name: {
             "rotation_error_deg": float(rotation[i]),
             "center_error": float(moved[i]),
             "center_error_aligned": float(errors.center[i]),
             "focal_factor": float(sample.rough.focal_factors[i]),
-            "mask_fault": sample.mask_faults[i],
-            "share_beyond_the_edge": float(beyond[i]),
+            **faults[name],
         }
         for i, name in enumerate(names)
     }

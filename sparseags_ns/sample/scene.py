@@ -43,6 +43,8 @@ class Sample:
     """The initial cameras, and what was done to them."""
     mask_faults: tuple[MaskFault, ...]
     """Fault of the mask of each view."""
+    aliens: tuple[int, ...]
+    """Indices of the views that show another object."""
     test_images: Float[Tensor, "tests height width 4"]
     """Held-out photographs, RGBA."""
     test_cameras: Cameras
@@ -50,20 +52,22 @@ class Sample:
     """Points spread evenly over the object's whole surface."""
     surface_normals: Float[Tensor, "points 3"]
     seen: Int[Tensor, " points"]
-    """Number of input cameras that see each surface point; points that none sees cannot be reconstructed."""
+    """Number of the object's photographs that see each surface point; points that none sees cannot be reconstructed."""
 
 
 def render_sample(config: SampleConfig, progress: Progress | None = None) -> Sample:
     """Make a sample in memory.
 
-    The object, the viewpoints, the pose errors and the faults each have their own random numbers, so that another
-    level leaves the photographs as they are.
+    The object, the viewpoints, the pose errors, the faults and the way of capture each have their own random numbers,
+    so that another level leaves the photographs as they are.
     """
-    object_rng, view_rng, noise_rng, fault_rng = (np.random.default_rng([config.seed, i]) for i in range(1, 5))
+    object_rng, view_rng, noise_rng, fault_rng, capture_rng = (
+        np.random.default_rng([config.seed, i]) for i in range(1, 6)
+    )
     name, model = draw_object(config.family, config.seed)
     tables = fitted(model.tables(draw_lights(object_rng)))
     points, normals = surface(tables, config.surface_points, object_rng)
-    true, tests = draw_cameras(config, points, view_rng)
+    true, tests = draw_cameras(config, points, view_rng, capture_rng)
     both = replace(
         true, T_camera_world=torch.cat([true.T_camera_world, tests.T_camera_world]), K=torch.cat([true.K, tests.K])
     )
@@ -71,6 +75,12 @@ def render_sample(config: SampleConfig, progress: Progress | None = None) -> Sam
     images, masks = photograph(tables, both, config.samples, report)
     count, width_px = len(true), config.mask_px * config.size / 256.0
     test_images = torch.cat([_eight_bits(images[count:]), _eight_bits(masks[count:])[..., None]], dim=-1)
+    aliens = sorted(capture_rng.permutation(count)[: config.aliens].tolist())
+    if aliens:
+        _, other = draw_object(config.family, int(capture_rng.integers(2**31)))
+        other_tables = fitted(other.tables(tables.lights))
+        images[aliens], masks[aliens] = photograph(other_tables, true[aliens], config.samples)
+    own = [view for view in range(count) if view not in aliens]
     images, masks, mask_faults = with_mask_faults(images[:count], masks[:count], config.mask, width_px, fault_rng)
     valid = np.ones_like(masks)
     if config.cut > 0 and config.cut_style == "pad":
@@ -83,11 +93,12 @@ def render_sample(config: SampleConfig, progress: Progress | None = None) -> Sam
         true_cameras=true,
         rough=rough,
         mask_faults=mask_faults,
+        aliens=tuple(aliens),
         test_images=test_images,
         test_cameras=tests,
         surface_points=torch.from_numpy(points),
         surface_normals=torch.from_numpy(normals),
-        seen=torch.from_numpy(seen_by(tables, points, normals, true)),
+        seen=torch.from_numpy(seen_by(tables, points, normals, true[own])),
     )
 
 

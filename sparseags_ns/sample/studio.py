@@ -37,15 +37,21 @@ def draw_lights(rng: np.random.Generator) -> Float[np.ndarray, "lights light_col
 
 
 def draw_cameras(
-    config: SampleConfig, points: Float[np.ndarray, "points 3"], rng: np.random.Generator
+    config: SampleConfig,
+    points: Float[np.ndarray, "points 3"],
+    rng: np.random.Generator,
+    capture_rng: np.random.Generator,
 ) -> tuple[Cameras, Cameras]:
     """Cameras of the photographs and of the held-out views; one focal length, principal point in the middle.
 
     Args:
         points: the object's surface, which shall fill 70 to 80% of the photographs.
+        capture_rng: source of all that `capture`, `shuffled` and `turned` draw, so that `rng` gives the same numbers
+            whatever they are.
     """
     distance, middle = rng.uniform(2.05, 2.4), rng.uniform(0.0, 360.0)
-    inputs, tests = _input_poses(config, middle, distance, rng), _test_poses(config, middle, distance, rng)
+    inputs = _input_poses(config, middle, distance, rng, capture_rng)
+    tests = _test_poses(config, middle, distance, rng)
     surface = torch.from_numpy(points)
     focal = _focal(torch.cat([inputs, tests]), len(inputs), surface, rng.uniform(0.72, 0.8))
     K = torch.tensor([[focal, 0.0, 0.5], [0.0, focal, 0.5], [0.0, 0.0, 1.0]], dtype=torch.float64)
@@ -55,14 +61,18 @@ def draw_cameras(
     )
     if config.cut > 0 and config.cut_style == "aim":
         cameras = cameras.with_poses(_aimed_past(cameras, surface, config.cut, rng))
-    return cameras, test_cameras
+    return cameras.with_poses(_shuffled_and_turned(config, cameras.T_camera_world, capture_rng)), test_cameras
 
 
-def _input_poses(config: SampleConfig, middle_deg: float, distance: float, rng: np.random.Generator) -> Poses:
-    """Cameras at elevations from -5 to 45 degrees, aimed a little off the centre, rolled a little."""
+def _input_poses(
+    config: SampleConfig, middle_deg: float, distance: float, rng: np.random.Generator, capture_rng: np.random.Generator
+) -> Poses:
+    """Cameras where `capture` puts them, aimed a little off the centre, rolled a little."""
     count = config.num_views
-    azimuth = _azimuths(config, count, middle_deg, 10.0, rng)
-    eyes = _eyes(azimuth, rng.uniform(-5.0, 45.0, count), distance, rng)
+    azimuth, elevation = _azimuths(config, count, middle_deg, 10.0, rng), rng.uniform(-5.0, 45.0, count)
+    if config.capture != "around":
+        azimuth, elevation = _captured(config, middle_deg, capture_rng)
+    eyes = _eyes(azimuth, elevation, distance, rng)
     off = rng.normal(size=(count, 3))
     off *= 0.04 * rng.uniform(0.0, 1.0, (count, 1)) ** (1 / 3) / np.linalg.norm(off, axis=1, keepdims=True)
     roll_deg = torch.from_numpy(rng.uniform(-5.0, 5.0, count))
@@ -83,6 +93,58 @@ def _azimuths(
     step = config.arc_deg / max(count, 1)
     jitter = rng.uniform(-1.0, 1.0, count) * min(jitter_deg, 0.22 * step)
     return rng.permutation(middle_deg + (np.arange(count) + 0.5) * step - 0.5 * config.arc_deg + jitter)
+
+
+def _captured(config: SampleConfig, middle_deg: float, rng: np.random.Generator) -> Float[np.ndarray, "2 views"]:
+    """Azimuths and elevations in degrees of photographs that a person took, in the order in which they were taken."""
+    count, half = config.num_views, config.num_views // 2
+    if config.capture == "two_rings":
+        low = _walk(config, count - half, middle_deg, (3.0, 12.0), 3.0, rng)
+        return np.concatenate([low, _walk(config, half, middle_deg, (38.0, 47.0), 3.0, rng)], axis=1)
+    if config.capture == "clustered":
+        sides = rng.uniform(-20.0, 20.0, count - half), 180.0 + rng.uniform(-30.0, 30.0, half)
+        return np.stack([middle_deg + np.concatenate(sides), rng.uniform(0.0, 60.0, count)])
+    return _walk(config, count, middle_deg, (5.0, 35.0), 6.0, rng)
+
+
+def _walk(
+    config: SampleConfig,
+    count: int,
+    middle_deg: float,
+    levels_deg: tuple[float, float],
+    sway_deg: float,
+    rng: np.random.Generator,
+) -> Float[np.ndarray, "2 views"]:
+    """Azimuths and elevations in degrees along a walk over the arc, either way.
+
+    Args:
+        levels_deg: lowest and highest elevation around which the walk's elevations can vary.
+        sway_deg: how far they vary from it at most.
+    """
+    # The last step of a walk around the object is the one back to its first photograph, which is not taken again.
+    span = min(config.arc_deg, 360.0 - 360.0 / count)
+    if config.capture == "uneven":
+        steps = 3.0 ** rng.uniform(0.0, 1.0, count - 1)
+        place = np.append(0.0, np.cumsum(steps)) / max(steps.sum(), 1.0)
+    else:
+        place = (np.arange(count) + rng.uniform(-0.2, 0.2, count)) / max(count - 1, 1)
+    azimuth = middle_deg + rng.choice([-1.0, 1.0]) * span * (place - 0.5)
+    phase = rng.uniform(0.0, 2 * np.pi) + 2 * np.pi * np.arange(count) / count
+    sway = sway_deg * (0.8 * np.sin(phase) + rng.uniform(-0.2, 0.2, count))
+    return np.stack([azimuth, rng.uniform(*levels_deg) + sway])
+
+
+def _shuffled_and_turned(config: SampleConfig, poses: Poses, rng: np.random.Generator) -> Poses:
+    """The poses in the order of the photographs' files, some cameras rolled by exactly 90 degrees.
+
+    The intrinsics stay as they are: photographs are square, with the principal point in the middle.
+    """
+    order, turned = rng.permutation(len(poses)), rng.permutation(len(poses))[: config.turned]
+    poses = poses[order] if config.shuffled else poses.clone()
+    for view, side in zip(turned, rng.choice([-1.0, 1.0], len(turned)), strict=True):
+        roll = torch.tensor([[0.0, -side, 0.0, 0.0], [side, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
+        poses[view] = roll.to(poses) @ poses[view]
+    return poses
 
 
 def _eyes(

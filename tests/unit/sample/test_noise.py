@@ -22,7 +22,8 @@ BALL *= 0.5 / np.linalg.norm(BALL, axis=1, keepdims=True)
 
 @cache
 def true_cameras(seed: int = 0, views: int = 8) -> Cameras:
-    return draw_cameras(SampleConfig(seed=seed, num_views=views), BALL, np.random.default_rng(seed))[0]
+    rngs = (np.random.default_rng(seed), np.random.default_rng(seed))
+    return draw_cameras(SampleConfig(seed=seed, num_views=views), BALL, *rngs)[0]
 
 
 def many(noise: Noise, kind: OutlierKind = "any") -> tuple[Cameras, RoughCameras]:
