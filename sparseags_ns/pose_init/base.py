@@ -42,6 +42,16 @@ class PoseInitError(ValueError):
 
 
 @dataclass(frozen=True)
+class Alternative:
+    """Other cameras that explain the photographs, too."""
+
+    frames: tuple[Frame, ...]
+    """Camera of each photo file."""
+    loss: float
+    """Relative to that of the chosen cameras, 1 or more."""
+
+
+@dataclass(frozen=True)
 class InitialPoses:
     """Initial cameras of photo files, in the order of the files."""
 
@@ -55,6 +65,10 @@ class InitialPoses:
     """Factor on each camera's learning rate in refinement, as in `Views`; None means 1 for all."""
     source: str = ""
     """Name of the initialiser; set by `estimate_poses`."""
+    alternatives: tuple[Alternative, ...] = ()
+    """Cameras that are essentially different from these, best first."""
+    doubt: str | None = None
+    """Why the initialiser is not sure of these cameras, as a sentence's main clause; None where it is."""
 
     def __post_init__(self) -> None:
         unregistered = [frame is None for frame in self.frames]

@@ -21,7 +21,8 @@ import torch
 from sparseags_ns.console import announce, warn
 from sparseags_ns.formats.colmap import MODEL_FOLDERS
 from sparseags_ns.formats.frame import Distortion, Frame
-from sparseags_ns.pose_init.base import MIN_REGISTERED, InitialPoses, PoseInit, PoseInitError, PoseRequest
+from sparseags_ns.pose_init.ab_initio.ab_initio import AbInitio
+from sparseags_ns.pose_init.base import MIN_REGISTERED, Alternative, InitialPoses, PoseInit, PoseInitError, PoseRequest
 from sparseags_ns.pose_init.features.features import Features
 from sparseags_ns.pose_init.files import POSE_FILES
 from sparseags_ns.pose_init.id_pose.id_pose import IdPose
@@ -30,7 +31,9 @@ from sparseags_ns.preprocess.store import Store, fingerprint, store_of
 from sparseags_ns.storage import write_json, write_npz
 from sparseags_ns.views import PointCloud
 
-INITIALISERS: dict[str, type[PoseInit]] = {initialiser.name: initialiser for initialiser in (Dust3r, Features, IdPose)}
+INITIALISERS: dict[str, type[PoseInit]] = {
+    initialiser.name: initialiser for initialiser in (Dust3r, Features, AbInitio, IdPose)
+}
 """Initialisers by name, in the order in which `auto` tries them."""
 
 # The names are known at run time only; tyro shows those of the Literal as the option's choices.
@@ -42,7 +45,7 @@ else:
 is there, else the first automatic initialiser that can work. id-pose, which takes minutes for each pair of photographs,
 is not automatic."""
 
-_LAYOUT = "2"
+_LAYOUT = "3"
 """Version of the files' layout."""
 _TENSORS = ("T_camera_world", "K")
 """Fields of a `Frame` that are tensors."""
@@ -182,8 +185,13 @@ def _write(file: Path, initial: InitialPoses) -> None:
     if initial.points is not None:
         arrays = {field.name: getattr(initial.points, field.name).numpy() for field in fields(PointCloud)}
         write_npz(file.with_suffix(".npz"), arrays, compressed=True)
+    alternatives = [
+        {"frames": [_frame_to_json(frame) for frame in one.frames], "loss": one.loss} for one in initial.alternatives
+    ]
     content = {
         "points": initial.points is not None,
+        "alternatives": alternatives,
+        "doubt": initial.doubt,
         "confidence": initial.confidence.tolist(),
         "pose_lr_scale": None if initial.pose_lr_scale is None else initial.pose_lr_scale.tolist(),
         "frames": [None if frame is None else _frame_to_json(frame) for frame in initial.frames],
@@ -199,7 +207,12 @@ def _read(file: Path, source: str) -> InitialPoses:
             points = PointCloud(**{f.name: torch.from_numpy(arrays[f.name]) for f in fields(PointCloud)})
     frames = tuple(None if entry is None else _frame_from_json(entry) for entry in content["frames"])
     pose_lr_scale = None if content["pose_lr_scale"] is None else torch.tensor(content["pose_lr_scale"])
-    return InitialPoses(frames, torch.tensor(content["confidence"]), points, pose_lr_scale, source)
+    alternatives = tuple(
+        Alternative(tuple(_frame_from_json(frame) for frame in one["frames"]), one["loss"])
+        for one in content["alternatives"]
+    )
+    confidence = torch.tensor(content["confidence"])
+    return InitialPoses(frames, confidence, points, pose_lr_scale, source, alternatives, content["doubt"])
 
 
 def _frame_to_json(frame: Frame) -> dict[str, Any]:

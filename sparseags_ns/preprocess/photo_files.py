@@ -8,6 +8,7 @@ Nothing here writes.
 from __future__ import annotations
 
 import math
+import re
 import struct
 import zlib
 from collections.abc import Callable, Sequence
@@ -123,6 +124,27 @@ def read_photo_file(path: Path) -> PhotoFile:
         return PhotoFile(path, (width, height), upright, rotation, image.has_transparency_data, focal)
 
     return _open(path, header)
+
+
+def natural_order(names: Sequence[str]) -> list[int]:
+    """Indices of names sorted as people count: IMG_9 before IMG_10."""
+    parts = [[(int(p), "") if p.isdigit() else (-1, p.lower()) for p in re.split(r"(\d+)", name)] for name in names]
+    return sorted(range(len(names)), key=lambda k: (parts[k], names[k]))
+
+
+def capture_time(path: Path) -> str | None:
+    """When a photograph was taken, as EXIF writes it (sorts by time); None where the tags do not tell.
+
+    Raises:
+        PhotoError: the file is missing or cannot be read.
+    """
+
+    def time(image: Image.Image) -> str | None:
+        tags = image.getexif().get_ifd(IFD.Exif)
+        moment, fraction = tags.get(Base.DateTimeOriginal), tags.get(Base.SubsecTimeOriginal, "")
+        return f"{moment}.{fraction}".strip() if isinstance(moment, str) and moment.strip(" :\0") else None
+
+    return _open(path, time)
 
 
 def focal_px(exif: Image.Exif, size: tuple[int, int]) -> float | None:

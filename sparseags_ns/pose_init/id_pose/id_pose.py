@@ -2,7 +2,8 @@
 
 For two or more photographs of an object, which need not show the same sides of it: the model predicts the object's look
 from other sides, so the poses are sought in which it predicts each photograph best from the others. The error is
-defined in `noise_error.py`, the search over poses in `search.py`, crops and intrinsics in `object_images.py`.
+defined in `noise_error.py`, the search over poses in `search.py`, crops and intrinsics in
+`pose_init/objects.py`.
 
 The vanilla model's embedding holds differences of azimuth, elevation and distance only. The elevation of the reference,
 the first photograph, does not follow from it and is taken from `reference_elevations_deg`; with the 6-DoF and the
@@ -31,8 +32,8 @@ from sparseags_ns.guidance.loading import BASE_NAMES, SIX_DOF_FILE
 from sparseags_ns.guidance.zero123 import Zero123, Zero123Options
 from sparseags_ns.pose_init.base import InitialPoses, PoseInitError, PoseRequest, stored_arrays
 from sparseags_ns.pose_init.id_pose.noise_error import RADIUS, NoiseError, PoseError
-from sparseags_ns.pose_init.id_pose.object_images import photograph_camera, read_objects
 from sparseags_ns.pose_init.id_pose.search import Candidates, SearchSettings, pair_errors, probe, refine, select
+from sparseags_ns.pose_init.objects import photograph_camera, read_objects
 from sparseags_ns.preprocess.store import Store, fingerprint
 
 FOLDER = "id_pose"
@@ -83,7 +84,7 @@ class IdPose:
     def estimate(self, photo_files: Sequence[Path]) -> InitialPoses:
         """Cameras of all photo files around the object; the world's origin is in its middle, +y is up."""
         model = self._model()
-        crops = read_objects(photo_files, self.scene, self.store, model.options.image_size)
+        crops = read_objects(photo_files, self.scene, self.store, model.options.image_size, reader=self.name)
         error = NoiseError(model, torch.stack([crop.image for crop in crops]))
         prints = [fingerprint("id-pose", repr(self), path) for path in photo_files]
         poses, confidence = self.search(error, prints)

@@ -38,7 +38,7 @@ from sparseags_ns.pose_init.id_pose.noise_error import (
     PoseError,
     cameras_of,
 )
-from sparseags_ns.pose_init.id_pose.object_images import read_objects
+from sparseags_ns.pose_init.objects import read_objects
 from sparseags_ns.pose_init.id_pose.search import Candidates, SearchSettings, probe, refine, select
 from sparseags_ns.preprocess.photo import object_window
 from sparseags_ns.preprocess.store import Store
@@ -206,7 +206,7 @@ def test_a_folder_of_photographs_becomes_a_scene(
     """
     monkeypatch.setattr("sparseags_ns.preprocess.framing.object_window", partial(object_window, border=BORDER))
     save_cut_out(TRUTH, tmp_path)
-    shown = read_objects(sorted(tmp_path.glob("*.png")), tmp_path, Store(tmp_path / "kept"), SIDE)
+    shown = read_objects(sorted(tmp_path.glob("*.png")), tmp_path, Store(tmp_path / "kept"), SIDE, reader="id-pose")
     images = torch.stack([crop.image for crop in shown])
     assert (images - photographs(TRUTH)).abs().mean() < 0.02, "the images are those of the prior's training"
     monkeypatch.setattr(IdPose, "_model", lambda self: trained_prior("vanilla"))
@@ -332,7 +332,7 @@ def test_photographs_whose_object_nothing_tells_from_the_background(
         Image.fromarray(generator.integers(0, 255, (64, 64, 3), np.uint8)).save(tmp_path / f"{name}.png")
     paths = [tmp_path / "a.png", tmp_path / "b.png"]
     with pytest.raises(PoseInitError) as error:
-        read_objects(paths, tmp_path, Store(tmp_path / "kept"), SIDE)
+        read_objects(paths, tmp_path, Store(tmp_path / "kept"), SIDE, reader="id-pose")
     snapshot(str(error.value), FOLDER=tmp_path)
 
 

@@ -22,13 +22,7 @@ from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import Cameras, orbit
 from sparseags_ns.geometry.pose_errors import pose_errors
 from sparseags_ns.pose_init.id_pose.noise_error import cameras_of
-from sparseags_ns.pose_init.id_pose.object_images import (
-    ObjectImage,
-    middle_ray,
-    photograph_camera,
-    read_objects,
-    rotation_to,
-)
+from sparseags_ns.pose_init.objects import ObjectImage, middle_ray, photograph_camera, read_objects, rotation_to
 from sparseags_ns.preprocess.store import Store
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians
@@ -94,7 +88,7 @@ def crops(tmp_path_factory: pytest.TempPathFactory) -> Sequence[ObjectImage]:
         if path.stem == "c":
             exif[EXIF_IFD] = {FOCAL_LENGTH_35MM: LONG_LENS_MM}
         Image.fromarray((pixels * 255).round().byte().numpy()).save(path, exif=exif)
-    return read_objects(paths, folder, Store(folder / "kept"), SIDE)
+    return read_objects(paths, folder, Store(folder / "kept"), SIDE, reader="id-pose")
 
 
 def mean_focal(crops: Sequence[ObjectImage]) -> float:
@@ -111,7 +105,7 @@ def true_poses(crops: Sequence[ObjectImage]) -> Float[Tensor, "views 4"]:
 def test_a_crop_is_what_the_photographs_camera_sees_with_the_intrinsics_of_the_crop(
     crops: Sequence[ObjectImage],
 ) -> None:
-    expected = over_white(true_cameras(), torch.stack([crop.K_crop for crop in crops]))
+    expected = over_white(true_cameras(), torch.stack([crop.photo.K for crop in crops]))
     found = torch.stack([crop.image for crop in crops])
     assert float((found - expected).abs().mean()) < 0.005
     assert (found[:, 0, 0] == 1).all(), "over white"
@@ -145,7 +139,7 @@ def test_a_camera_that_does_not_look_at_the_object_is_found_from_one_that_does(t
     rows, columns = np.mgrid[:300, :400]
     pixels[(columns - 320) ** 2 + (rows - 100) ** 2 < 40**2] = (200, 30, 30, 255)
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    (crop,) = read_objects([tmp_path / "a.png"], tmp_path, Store(tmp_path / "kept"), SIDE)
+    (crop,) = read_objects([tmp_path / "a.png"], tmp_path, Store(tmp_path / "kept"), SIDE, reader="id-pose")
     assert crop.image[0, 0].tolist() == [1, 1, 1] and crop.image[SIDE // 2, SIDE // 2, 1] < 0.2
     pose = torch.tensor([40.0, 10.0, 2.0, 0.0])
     frame = photograph_camera(crop, pose, crop.relative_focal)

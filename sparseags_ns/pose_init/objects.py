@@ -1,9 +1,9 @@
-"""Objects cut out as Zero123 was trained on them, and cameras that look at them mapped to those of the photographs.
+"""Objects cut out of photographs, for initialisers that look at nothing else, and cameras that look straight at them.
 
-The model was trained on objects in the middle of a square over white. A photograph's object may lie anywhere: the crop
-around it is treated as the image of a camera that looks straight at it. The photograph's own camera has the same center
-and is rotated from there by the angle between its optical axis and the ray through the middle of the crop. Its distance
-is proportional to its focal length, for an object of the same apparent size.
+A photograph's object may lie anywhere: the crop around it is treated as the image of a camera that looks straight at
+it. The photograph's own camera has the same center and is rotated from there by the angle between its optical axis and
+the ray through the middle of the crop. Its distance is proportional to its focal length, for an object of the same
+apparent size.
 
 Frames: `world`, of the object; `crop`, the camera that looks at it; `camera`, the photograph's. Units: pixels of the
 photograph for K, distances of the model for radii.
@@ -25,6 +25,7 @@ from sparseags_ns.geometry.cameras import orbit
 from sparseags_ns.pose_init.base import FOCAL_GUESS, PoseInitError
 from sparseags_ns.preprocess.framing import compose, reframe
 from sparseags_ns.preprocess.mask_plan import MASKS_FOLDER, MaskPlan, plan_masks, read_with_mask
+from sparseags_ns.preprocess.photo import Photo
 from sparseags_ns.preprocess.photo_files import PhotoFile, read_photo_file
 from sparseags_ns.preprocess.store import Store
 
@@ -34,16 +35,23 @@ _READ_PER_SIDE = 4
 
 @dataclass(frozen=True)
 class ObjectImage:
-    """One photograph's object over white."""
+    """One photograph's object in the middle of a square."""
 
     path: Path
     size: tuple[int, int]
     """(width, height) of the upright photograph."""
-    image: Float[Tensor, "side side 3"]
+    photo: Photo
+    """The square, with the intrinsics of the photograph's camera in its pixels."""
     K: Float[Tensor, "3 3"]
-    """Intrinsics of the photograph, with EXIF's focal length or `FOCAL_GUESS`."""
-    K_crop: Float[Tensor, "3 3"]
-    """Intrinsics of the same camera in pixels of the crop."""
+    """Intrinsics of the photograph, with EXIF's focal length or a guess."""
+    focal_known: bool
+    """Whether EXIF told the focal length."""
+
+    @property
+    def image(self) -> Float[Tensor, "side side 3"]:
+        """The object over white, as Zero123 was trained on objects."""
+        cover = (self.photo.mask * self.photo.valid)[..., None]
+        return self.photo.rgb * cover + (1 - cover)
 
     @property
     def relative_focal(self) -> float:
@@ -51,13 +59,20 @@ class ObjectImage:
 
         At an angle a from the optical axis, a photograph stretches areas by 1 / cos^3 a, lengths by the root of that.
         """
-        side = self.image.shape[1]
-        cosine = float(middle_ray(self.K_crop, side)[2])
-        return float(self.K_crop[0, 0]) / side / cosine**1.5
+        side = self.photo.size[0]
+        cosine = float(middle_ray(self.photo.K, side)[2])
+        return float(self.photo.K[0, 0]) / side / cosine**1.5
 
 
-def read_objects(photographs: Sequence[Path], scene: Path, store: Store, side: int) -> list[ObjectImage]:
-    """Cut the objects out of the photographs of a scene that may hold `masks/`; `side` is that of the crops in pixels.
+def read_objects(
+    photographs: Sequence[Path], scene: Path, store: Store, side: int, *, reader: str, focal_guess: float = FOCAL_GUESS
+) -> list[ObjectImage]:
+    """Cut the objects out of the photographs of a scene that may hold `masks/`.
+
+    Args:
+        side: of the crops in pixels.
+        reader: name of the initialiser, for messages.
+        focal_guess: focal length where EXIF does not tell, in units of the photograph's longer side.
 
     Raises:
         PoseInitError: there are no masks, and none can be estimated.
@@ -66,10 +81,10 @@ def read_objects(photographs: Sequence[Path], scene: Path, store: Store, side: i
     plan = plan_masks(photo_files, scene / MASKS_FOLDER, store, "auto")
     if plan.source == "none":
         raise PoseInitError(
-            f"id-pose looks at objects, and nothing tells the object from the background in {scene}: cut it out (RGBA "
+            f"{reader} looks at objects, and nothing tells the object from the background in {scene}: cut it out (RGBA "
             f"photographs), put masks into {MASKS_FOLDER}/, or pip install 'sparseags_ns[rembg]'"
         )
-    return [_read_object(photo_file, plan, side) for photo_file in photo_files]
+    return [_read_object(photo_file, plan, side, focal_guess) for photo_file in photo_files]
 
 
 def photograph_camera(crop: ObjectImage, pose: Float[Tensor, " 4"], mean_focal: float) -> Frame:
@@ -80,7 +95,7 @@ def photograph_camera(crop: ObjectImage, pose: Float[Tensor, " 4"], mean_focal: 
     azimuth, elevation, radius, roll = pose.double()
     T_crop_world = orbit(azimuth, elevation, radius * crop.relative_focal / mean_focal, roll_deg=roll)
     T_camera_crop = torch.eye(4, dtype=torch.float64)
-    T_camera_crop[:3, :3] = rotation_to(middle_ray(crop.K_crop, crop.image.shape[1]))
+    T_camera_crop[:3, :3] = rotation_to(middle_ray(crop.photo.K, crop.photo.size[0]))
     return Frame(crop.path.stem, crop.path.name, T_camera_crop @ T_crop_world, crop.K, *crop.size)
 
 
@@ -100,13 +115,11 @@ def rotation_to(ray: Float[Tensor, " 3"]) -> Float[Tensor, "3 3"]:
     return se3.exp(torch.cat([torch.zeros_like(cross), cross * (angle / sine if sine > 0 else 0.0)]))[:3, :3]
 
 
-def _read_object(photo_file: PhotoFile, plan: MaskPlan, side: int) -> ObjectImage:
+def _read_object(photo_file: PhotoFile, plan: MaskPlan, side: int, focal_guess: float) -> ObjectImage:
     path, (width, height) = photo_file.path, photo_file.size
-    focal = photo_file.focal_px or FOCAL_GUESS * max(width, height)
+    focal = photo_file.focal_px or focal_guess * max(width, height)
     K = intrinsics_matrix(focal, focal, width / 2, height / 2)
     frame = Frame(path.stem, path.name, torch.eye(4, dtype=torch.float64), K, width, height)
     pixels, mask, _ = read_with_mask(photo_file, plan, max(_READ_PER_SIDE * side, 1024))
     photo = reframe(compose(pixels, mask, frame), (side, side), recentred=True)
-    cover = (photo.mask * photo.valid)[..., None]
-    image = photo.rgb * cover + (1 - cover)
-    return ObjectImage(path, (width, height), image, K, photo.K)
+    return ObjectImage(path, (width, height), photo, K, photo_file.focal_px is not None)

@@ -1,0 +1,188 @@
+"""The `ab-initio` initialiser: cameras of an object's photographs from nothing but the photographs and their masks.
+
+No network, no weights, no matches: many arrangements of the photographs around the object are proposed, and joint fits
+of Gaussians and poses decide between them (docs/ab_initio.md). It needs the object's masks, and three photographs that
+differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import ClassVar
+
+from sparseags_ns.console import announce, progress
+from sparseags_ns.formats.frame import Frame
+from sparseags_ns.pose_init.ab_initio.arrangement import Arrangement, view_differences
+from sparseags_ns.pose_init.ab_initio.confidence import judge
+from sparseags_ns.pose_init.ab_initio.crops import SIDE_PX, Crops
+from sparseags_ns.pose_init.ab_initio.refinement import Refined, refine
+from sparseags_ns.pose_init.ab_initio.search import DIFFERENT_DEG, ArrangementSearch, SearchSettings
+from sparseags_ns.pose_init.base import Alternative, InitialPoses, PoseInitError, PoseRequest, stored_arrays
+from sparseags_ns.pose_init.objects import ObjectImage, read_objects
+from sparseags_ns.preprocess.photo_files import capture_time, listed, natural_order
+from sparseags_ns.preprocess.store import Store, fingerprint
+
+FOLDER = "ab_initio"
+MIN_PHOTOGRAPHS = 3
+FOCAL_GUESS = 1.7
+"""Focal length where EXIF does not tell, in units of the photograph's longer side. Who has cut out objects has mostly
+cropped them, too, and a crop's focal length is longer than the photograph's."""
+SAME_PHOTOGRAPH = 0.02
+"""Two photographs are copies of each other if their crops differ by less than this (root mean square of colour)."""
+
+
+@dataclass(frozen=True)
+class AbInitio:
+    """Estimates cameras around an object by arranging its photographs."""
+
+    name: ClassVar[str] = "ab-initio"
+    automatic: ClassVar[bool] = True
+    uses_masks: ClassVar[bool] = True
+
+    store: Store = field(compare=False, repr=False)
+    """Where climbs and results are kept."""
+    scene: Path = field(compare=False, repr=False)
+    """Folder that may hold `masks/`."""
+    masks: str = ""
+    """Fingerprint of the scene's masks, which the result depends on."""
+    settings: SearchSettings = field(default_factory=SearchSettings)
+
+    @staticmethod
+    def missing(request: PoseRequest) -> str | None:
+        """See `PoseInit`."""
+        return None
+
+    @staticmethod
+    def create(request: PoseRequest) -> AbInitio:
+        """See `PoseInit`."""
+        return AbInitio(request.store, request.scene, request.masks_fingerprint)
+
+    @property
+    def details(self) -> str:
+        """See `PoseInit`."""
+        return "arranging the photographs around the object; no network, no weights"
+
+    def estimate(self, photo_files: Sequence[Path]) -> InitialPoses:
+        """Cameras of the photo files around the object, None for those that do not fit to the others.
+
+        Raises:
+            PoseInitError: there are no masks, or fewer than three different photographs.
+        """
+        check_number(len(photo_files))
+        objects = read_objects(
+            photo_files, self.scene, self.store, 2 * SIDE_PX, reader=self.name, focal_guess=FOCAL_GUESS
+        )
+        crops = Crops.of([found.photo for found in objects])
+        check_different(crops, photo_files)
+        guessed = sum(not found.focal_known for found in objects)
+        if guessed:
+            announce(
+                f"focal length of {guessed} photographs: a first guess of {FOCAL_GUESS:g} longer sides, refined with "
+                "the poses",
+                "EXIF does not tell it",
+            )
+        key = fingerprint("ab-initio", repr(self), *(str(path.name) for path in photo_files), *photo_files)
+        refined = self.solve(crops, capture_orders(photo_files), key)
+        verdict = judge(refined)
+        announce(f"ab-initio: {verdict.statement}", verdict.why)
+        best, *others = refined
+        frames = [
+            None if kept is False else _frame(photograph, best, view)
+            for view, (photograph, kept) in enumerate(zip(objects, verdict.explained, strict=True))
+        ]
+        alternatives = tuple(
+            Alternative(tuple(_frame(o, other, v) for v, o in enumerate(objects)), other.loss / best.loss)
+            for other in others
+        )
+        return InitialPoses(
+            tuple(frames),
+            verdict.confidence,
+            alternatives=alternatives,
+            doubt=None if verdict.sure else verdict.statement,
+        )
+
+    def solve(self, crops: Crops, orders: Sequence[Sequence[int]], key: str) -> list[Refined]:
+        """Refined arrangements that differ, best first; at least one.
+
+        Args:
+            crops: the photographs.
+            orders: see `ArrangementSearch`.
+            key: under which intermediate results are filed.
+
+        Raises:
+            PoseInitError: no arrangement is one of cameras around an object.
+        """
+        with progress("ab-initio: arrangements") as bar:
+
+            def keep(name: str, compute: Callable[[], Arrangement]) -> Arrangement:
+                arrays = stored_arrays(self.store, f"{FOLDER}/{key}-{name}.npz", lambda: vars(compute()))
+                bar()
+                return Arrangement(**{f.name: arrays[f.name] for f in fields(Arrangement)})
+
+            search = ArrangementSearch(crops, self.settings, orders=orders, keep=keep)
+            bar.update(0, search.num_climbs + self.settings.decided)
+            refined: list[Refined] = []
+            for end in search.run():
+                found = refine(crops, end)
+                refined += [] if found is None else [found]
+                bar()
+        if not refined:
+            raise PoseInitError(
+                "ab-initio found no arrangement of the photographs: all seem to be taken from one side; take more from "
+                "around the object, or give the poses in a file"
+            )
+        return _different(refined)
+
+
+def check_number(photographs: int) -> None:
+    """Raise a PoseInitError for too few photographs."""
+    if photographs < MIN_PHOTOGRAPHS:
+        raise PoseInitError(
+            f"{photographs} photographs do not fix both a shape and its cameras: ab-initio needs {MIN_PHOTOGRAPHS} or "
+            "more. Take more, give the poses in a file, or use pose-init = id-pose, which needs the prior's weights"
+        )
+
+
+def check_different(crops: Crops, photo_files: Sequence[Path]) -> None:
+    """Raise a PoseInitError where fewer than three photographs differ."""
+    rgb = crops.at(32).rgb
+    copies: dict[int, list[int]] = {}
+    for view in range(len(rgb)):
+        same = (k for k in copies if float(((rgb[k] - rgb[view]) ** 2).mean()) ** 0.5 < SAME_PHOTOGRAPH)
+        copies.setdefault(next(same, view), []).append(view)
+    if len(copies) < MIN_PHOTOGRAPHS:
+        alike = next(views for views in copies.values() if len(views) > 1)
+        raise PoseInitError(
+            f"only {len(copies)} of the {len(rgb)} photographs differ ({listed([photo_files[v].name for v in alike])} "
+            f"show the object alike); ab-initio needs {MIN_PHOTOGRAPHS} taken from different sides"
+        )
+
+
+def capture_orders(photo_files: Sequence[Path]) -> list[list[int]]:
+    """Orders in which the photographs may have been taken: by file name, and by EXIF's time where all have one."""
+    orders = [natural_order([path.name for path in photo_files])]
+    times = [capture_time(path) for path in photo_files]
+    if all(time is not None for time in times) and len(set(times)) == len(times):
+        by_time = sorted(range(len(times)), key=lambda view: str(times[view]))
+        orders += [by_time] if by_time not in orders else []
+    return orders
+
+
+def _frame(photograph: ObjectImage, refined: Refined, view: int) -> Frame:
+    """The photograph's camera: a crop moves the principal point only, so its pose is that of the crop."""
+    K = photograph.K.clone()
+    K[[0, 1], [0, 1]] *= refined.focal_factor
+    return Frame(photograph.path.stem, photograph.path.name, refined.T_camera_world[view], K, *photograph.size)
+
+
+def _different(found: Sequence[Refined]) -> list[Refined]:
+    """Those that still differ after refinement, best first."""
+    kept: list[Refined] = []
+    for one in sorted(found, key=lambda refined: refined.loss):
+        R = one.T_camera_world[:, :3, :3].numpy()
+        alike = (view_differences(R, k.T_camera_world[:, :3, :3].numpy()).max() <= DIFFERENT_DEG for k in kept)
+        if not any(alike):
+            kept.append(one)
+    return kept
