@@ -1,7 +1,7 @@
 """Suites of figures that must not get worse, each compared with a committed baseline.
 
     python -m benchmarks                        # all suites, long ones in short form: table, plots, exit code 1 outside
-                                                # a tolerance; about three minutes
+                                                # a tolerance; some minutes
     python -m benchmarks accuracy               # the whole of a long one; resumable; about an hour
     python -m benchmarks rasterizer --quick     # one suite, its short form
     python -m benchmarks rasterizer --update    # accept today's figures as the baseline

@@ -9,6 +9,7 @@ import platform
 import sys
 from pathlib import Path
 
+from benchmarks.ab_initio.options import add_options as add_ab_initio_options
 from benchmarks.accuracy.options import add_options as add_accuracy_options
 from benchmarks.metric import format_table, judge, read_baseline, write_baseline
 
@@ -19,11 +20,12 @@ SUITES = {
     "id_pose": "benchmarks.id_pose",
     "photos": "benchmarks.photos.suite",
     "masks": "benchmarks.masks",
+    "ab_initio": "benchmarks.ab_initio.suite",
 }
 """Modules of the suites, by name."""
 
 
-LONG = {"accuracy", "guidance", "id_pose", "photos", "masks"}
+LONG = {"accuracy", "guidance", "id_pose", "photos", "masks", "ab_initio"}
 """Suites that take long or much memory: without a name on the command line they run in their short form."""
 
 
@@ -35,10 +37,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--update", action="store_true", help="make today's figures the baseline")
     parser.add_argument("--plots", type=Path, default=Path("outputs/benchmarks"), help="folder for the plots")
     add_accuracy_options(parser)
+    add_ab_initio_options(parser)
     group = parser.add_argument_group("id_pose")
     group.add_argument("--id-pose-weights", default="auto", help="the prior, as for --pipeline.model.guidance")
     group.add_argument("--random-prior", action="store_true", help="a tiny random one: only to see that it runs")
     options = parser.parse_args(arguments)
+    options.suites = [name.replace("-", "_") for name in options.suites]
     unknown = sorted(set(options.suites) - set(SUITES))
     if unknown:
         parser.error(f"no suite named {', '.join(unknown)}; choose from {', '.join(SUITES)}")
