@@ -1,13 +1,13 @@
 """`sparseags prepare`: masks, poses and working photographs of a scene, without training.
 
-Where no poses can be found, or the given ones cannot be used, no training can start: the command then ends with exit
-status 1 and names what is missing. Before that it makes and shows everything else, so that masks and photographs can be
-checked and mended; the results are kept and found again once there are poses.
+Where no poses can be found, or the given ones cannot be used, or the initialiser is not sure of them, no training can
+start: the command then ends with exit status 1 and names the reason. Before that it makes and shows everything else,
+doubtful cameras too, so that all can be checked and mended; the results are kept and found again once there are poses.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -22,6 +22,7 @@ from sparseags_ns.preprocess.mask_plan import SHEET, MaskPlan
 from sparseags_ns.preprocess.masks import mask_complaints
 from sparseags_ns.preprocess.store import store_of
 from sparseags_ns.runs.contact_sheet import save_image
+from sparseags_ns.scene.finding import describe_alternatives, require_sure
 from sparseags_ns.scene.preparation_sheet import preparation_sheet
 from sparseags_ns.scene.reading import ReadingOptions, ReadScene, read_scene, read_unposed_scene
 
@@ -43,12 +44,13 @@ class Prepare:
         """Read the scene, draw the picture, print the table.
 
         Raises:
-            PoseInitError, PoseFileError: there are no cameras to start from; raised after everything else is shown.
+            PoseInitError, PoseFileError: there are no cameras to start from, or they are refused; raised after
+                everything else is shown.
             ValueError: photographs or masks cannot be used.
         """
         no_poses: ValueError | None = None
         try:
-            scene = read_scene(self.data, self.reading)
+            scene = read_scene(self.data, replace(self.reading, pose_init_uncertain="allow"))
         except (PoseInitError, PoseFileError) as error:
             warn("there are no poses to start from", "the reason stands at the end; the rest is prepared all the same")
             scene, no_poses = read_unposed_scene(self.data, self.reading), error
@@ -64,6 +66,8 @@ class Prepare:
         console = Console(soft_wrap=True)
         console.print(_table(scene, complaints))
         console.print(f"Poses from:  {scene.pose_source if no_poses is None else NO_POSES}")
+        if scene.initial is not None and scene.initial.alternatives:
+            console.print(f"Alternatives: {describe_alternatives(scene.initial)}")
         console.print(f"Masks:       {_masks(scene.mask_plan)}")
         if scene.mask_plan.computed:
             console.print(f"Mask sheet:  {store.folder / SHEET}")
@@ -72,6 +76,8 @@ class Prepare:
         console.print(f"Picture:     {path}")
         if no_poses is not None:
             raise no_poses
+        if scene.initial is not None and self.reading.pose_init_uncertain == "refuse":
+            require_sure(scene.views.paths, scene.initial, "refuse")
 
 
 def _masks(plan: MaskPlan) -> str:

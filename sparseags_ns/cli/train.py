@@ -32,6 +32,12 @@ class Train:
     """Name that takes the place of PHOTOS in that path."""
     poses: Path | None = None
     """Initial poses: a cameras.json, a transforms.json or the folder of a COLMAP model."""
+    pose_init: str | None = None
+    """Source of the initial poses: auto, files, dust3r, features, ab-initio or id-pose (docs/pose_init.md)."""
+    pose_init_uncertain: Literal["refuse", "allow"] | None = None
+    """Whether to train on poses of which the initialiser is not sure; refuse if left out."""
+    pose_init_alternative: int | None = None
+    """Which of the arrangements that `sparseags prepare` lists is used; 1, the best, if left out."""
     masks: str | None = None
     """Where masks come from: auto, given, rembg, background, or none for whole photographs."""
     steps: int | None = None
@@ -68,6 +74,9 @@ class Train:
             "--experiment-name": self.name,
             "--max-num-iterations": self.steps,
             "--pipeline.datamanager.dataparser.poses": self.poses,
+            "--pipeline.datamanager.dataparser.pose-init": self.pose_init,
+            "--pipeline.datamanager.dataparser.pose-init-uncertain": self.pose_init_uncertain,
+            "--pipeline.datamanager.dataparser.pose-init-alternative": self.pose_init_alternative,
             "--pipeline.datamanager.dataparser.masks": self.masks,
             "--vis": None if self.viewer else "tensorboard",
             "--viewer.quit-on-train-completion": None if self.viewer else True,

@@ -20,7 +20,7 @@ from jaxtyping import Float, Num
 from torch import Tensor
 
 from sparseags_ns.formats.frame import Frame
-from sparseags_ns.preprocess.mask_plan import MASKS_FOLDER
+from sparseags_ns.preprocess.mask_plan import MASKS_FOLDER, Masks
 from sparseags_ns.preprocess.store import Store, fingerprint
 from sparseags_ns.storage import write_npz
 from sparseags_ns.views import PointCloud
@@ -39,6 +39,10 @@ FOCAL_GUESS = 1.2
 
 class PoseInitError(ValueError):
     """An initialiser cannot work, or found no camera to start from."""
+
+
+class NoMasksError(PoseInitError):
+    """An initialiser looks at objects, and nothing tells the object from the background."""
 
 
 @dataclass(frozen=True)
@@ -97,13 +101,17 @@ class PoseRequest:
     """Where intermediate results are kept."""
     weights: str = "auto"
     """Weights of the initialiser: a path, a name, or `auto` for those that are on this machine."""
+    masks: Masks = "auto"
+    """Where masks come from."""
+    masks_drop: bool = False
+    """Whether the masks of the scene's `masks/` are white where photographs are to be left out."""
 
     @property
     def masks_fingerprint(self) -> str:
-        """Fingerprint of the files in the scene's `masks/`."""
+        """Fingerprint of where masks come from, and of the files in the scene's `masks/`."""
         folder = self.scene / MASKS_FOLDER
         files = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
-        return fingerprint("masks", *files)
+        return fingerprint("masks", self.masks, f"{self.masks_drop}", *files)
 
 
 @runtime_checkable

@@ -3,14 +3,14 @@
 Two files lie in the store for each result. `poses-NAME-KEY.json` (with its points in a `.npz`) holds the result; its
 key is a fingerprint of the initialiser's fields, the package's version, and the names and bytes of all photo files.
 `request-KEY.json` names the result that a request led to, so that ns-export, ns-eval and `auto` find the poses of the
-training again whatever is installed by then. It is written only for results that training can start from: where one
-initialiser has failed, `auto` may choose another the next time.
+training again whatever is installed by then; masks are part of a request that may use them. It is written only for
+results that training can start from: where one initialiser has failed, `auto` may choose another the next time.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -22,11 +22,20 @@ from sparseags_ns.console import announce, warn
 from sparseags_ns.formats.colmap import MODEL_FOLDERS
 from sparseags_ns.formats.frame import Distortion, Frame
 from sparseags_ns.pose_init.ab_initio.ab_initio import AbInitio
-from sparseags_ns.pose_init.base import MIN_REGISTERED, Alternative, InitialPoses, PoseInit, PoseInitError, PoseRequest
+from sparseags_ns.pose_init.base import (
+    MIN_REGISTERED,
+    Alternative,
+    InitialPoses,
+    NoMasksError,
+    PoseInit,
+    PoseInitError,
+    PoseRequest,
+)
 from sparseags_ns.pose_init.features.features import Features
 from sparseags_ns.pose_init.files import POSE_FILES
 from sparseags_ns.pose_init.id_pose.id_pose import IdPose
 from sparseags_ns.pose_init.networks.dust3r import Dust3r
+from sparseags_ns.preprocess.mask_plan import Masks
 from sparseags_ns.preprocess.store import Store, fingerprint, store_of
 from sparseags_ns.storage import write_json, write_npz
 from sparseags_ns.views import PointCloud
@@ -41,9 +50,10 @@ if TYPE_CHECKING:
     PoseInitName: TypeAlias = str
 else:
     PoseInitName = Literal[("auto", "files", *INITIALISERS)]
-"""Source of the initial cameras: `files` for a pose file, the name of an initialiser, or `auto` for a pose file if one
-is there, else the first automatic initialiser that can work. id-pose, which takes minutes for each pair of photographs,
-is not automatic."""
+"""Source of the initial cameras: `files` for a pose file, the name of an initialiser, or `auto`: a pose file if one is
+there; else dust3r if its package and weights are here; else features if it places all photographs; else ab-initio, for
+objects with masks; else what features has placed. id-pose, which takes minutes for each pair of photographs, is not
+automatic."""
 
 _LAYOUT = "3"
 """Version of the files' layout."""
@@ -60,6 +70,8 @@ def estimate_poses(
     weights: str = "auto",
     scene: Path | None = None,
     store: Store | None = None,
+    masks: Masks = "auto",
+    masks_drop: bool = False,
 ) -> InitialPoses:
     """Estimate the camera of each photo file, or load the result of an equal earlier request.
 
@@ -67,10 +79,12 @@ def estimate_poses(
 
     Args:
         photo_files: of one static scene; names must differ.
-        pose_init: name of an initialiser, or `auto` for the first that can work on this machine.
+        pose_init: name of an initialiser, or `auto`, see `PoseInitName`.
         weights: of dust3r or id-pose: a path, a name, or `auto` for those that are on this machine.
         scene: folder that may hold `masks/`; None for that of the first photo file.
         store: where results are kept; None for `sparseags/` in the scene's folder.
+        masks: where masks come from, for initialisers that look at objects.
+        masks_drop: whether the masks of `masks/` are white where photographs are to be left out.
 
     Returns:
         Cameras in the order of the photo files, in a world of arbitrary position, orientation and scale.
@@ -83,15 +97,18 @@ def estimate_poses(
     if not photo_files:
         raise PoseInitError("no photographs to estimate poses for")
     scene = scene or photo_files[0].parent
-    request = PoseRequest(photo_files, scene, store or store_of(scene, None), weights)
-    uses_masks = pose_init in INITIALISERS and INITIALISERS[pose_init].uses_masks
+    request = PoseRequest(photo_files, scene, store or store_of(scene, None), weights, masks, masks_drop)
+    uses_masks = pose_init == "auto" or (pose_init in INITIALISERS and INITIALISERS[pose_init].uses_masks)
     wanted = f"{pose_init} {weights} {request.masks_fingerprint if uses_masks else ''}"
     name = f"request-{fingerprint('request', _LAYOUT, wanted, _names(photo_files), *photo_files)}.json"
     known = _load_answer(request.store.folder / name)
     if known is not None:
         return known
     initialiser = choose_initialiser(pose_init, request)
-    initial = estimate_or_load(initialiser, photo_files, request.store)
+    if pose_init == "auto":
+        initialiser, initial = _estimate_automatically(initialiser, request)
+    else:
+        initial = estimate_or_load(initialiser, photo_files, request.store)
     if initial.num_registered >= MIN_REGISTERED:
         result = _result_file(initialiser, photo_files, request.store).name
         write_json(request.store.new_file(name), {"request": wanted, "initialiser": initialiser.name, "result": result})
@@ -99,7 +116,7 @@ def estimate_poses(
 
 
 def choose_initialiser(pose_init: PoseInitName, request: PoseRequest) -> PoseInit:
-    """The named initialiser, or for `auto` the first that can work on this machine; announced in one line.
+    """The named initialiser, or the first that `auto` tries on this machine; announced in one line.
 
     Raises:
         PoseInitError: none can work here; says what to install and to fetch.
@@ -110,20 +127,65 @@ def choose_initialiser(pose_init: PoseInitName, request: PoseRequest) -> PoseIni
             continue
         reason = candidate.missing(request)
         if reason is None:
-            initialiser = candidate.create(request)
             skipped = [f"not by {name}: {why.split(';')[0]}" for name, why in missing.items()]
             automatically = f"no pose file in {request.scene}; {'; '.join(skipped) or 'package and weights are here'}"
             why = automatically if pose_init == "auto" else "asked for"
-            announce(f"poses: estimated by {initialiser.name} ({initialiser.details})", why)
-            return initialiser
+            return _create(candidate.name, request, why)
         missing[candidate.name] = reason
     if pose_init in missing:
         raise PoseInitError(f"poses cannot be estimated by {pose_init}: {missing[pose_init]}")
-    also = f"; to have them estimated: {list(missing.values())[-1]}" if missing else ""
-    raise PoseInitError(
+    raise PoseInitError(_no_poses(request, missing))
+
+
+def _create(name: str, request: PoseRequest, why: str) -> PoseInit:
+    initialiser = INITIALISERS[name].create(request)
+    announce(f"poses: estimated by {initialiser.name} ({initialiser.details})", why)
+    return initialiser
+
+
+def _no_poses(request: PoseRequest, missing: Mapping[str, str]) -> str:
+    """The message where nothing tells or estimates cameras; `missing` is what keeps initialisers from doing it."""
+    ways = [missing[name] for name in (Features.name, AbInitio.name) if name in missing]
+    also = f"; to have them estimated: {'; or, for one object: '.join(ways)}" if ways else ""
+    return (
         f"no initial poses for the {len(request.photo_files)} photographs in {request.scene}: expected "
         f"{', '.join(POSE_FILES)} or a COLMAP model ({MODEL_FOLDERS[0]}/) there, or name a pose file{also}"
     )
+
+
+def _estimate_automatically(initialiser: PoseInit, request: PoseRequest) -> tuple[PoseInit, InitialPoses]:
+    """The result of `auto`, and the initialiser that it is of.
+
+    Args:
+        initialiser: the first that `auto` tries. Where this is features and leaves photographs out, ab-initio takes its
+            place if it can.
+
+    Raises:
+        PoseInitError: no initialiser can work here, or the photographs cannot be used.
+    """
+    try:
+        initial = estimate_or_load(initialiser, request.photo_files, request.store)
+    except NoMasksError as error:  # ab-initio has come first: features is not here
+        reason = INITIALISERS[Features.name].missing(request)
+        absent = {} if reason is None else {Features.name: reason}
+        raise PoseInitError(_no_poses(request, absent | {initialiser.name: str(error)})) from error
+    count = len(request.photo_files)
+    if initialiser.name != Features.name or initial.num_registered == count:
+        return initialiser, initial
+    placed = f"features placed {initial.num_registered} of {count} photographs"
+    missing = INITIALISERS[AbInitio.name].missing(request)
+    why_not = f"{AbInitio.name}: {missing}"
+    if missing is None:
+        try:
+            other = _create(AbInitio.name, request, placed)
+            return other, estimate_or_load(other, request.photo_files, request.store)
+        except PoseInitError as error:
+            # Scenes without an object are left to features, with its messages.
+            if initial.num_registered < MIN_REGISTERED and not isinstance(error, NoMasksError):
+                raise PoseInitError(f"{placed}; {error}") from error
+            why_not = str(error)
+    announce(f"poses: those of features, which placed {initial.num_registered} of {count} photographs", why_not)
+    return initialiser, initial
 
 
 def estimate_or_load(initialiser: PoseInit, photo_files: Sequence[Path], store: Store) -> InitialPoses:

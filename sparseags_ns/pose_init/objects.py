@@ -22,9 +22,9 @@ from torch import Tensor
 from sparseags_ns.formats.frame import Frame, intrinsics_matrix
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import orbit
-from sparseags_ns.pose_init.base import FOCAL_GUESS, PoseInitError
+from sparseags_ns.pose_init.base import FOCAL_GUESS, NoMasksError
 from sparseags_ns.preprocess.framing import compose, reframe
-from sparseags_ns.preprocess.mask_plan import MASKS_FOLDER, MaskPlan, plan_masks, read_with_mask
+from sparseags_ns.preprocess.mask_plan import MASKS_FOLDER, MaskPlan, Masks, plan_masks, read_with_mask
 from sparseags_ns.preprocess.photo import Photo
 from sparseags_ns.preprocess.photo_files import PhotoFile, read_photo_file
 from sparseags_ns.preprocess.store import Store
@@ -65,7 +65,15 @@ class ObjectImage:
 
 
 def read_objects(
-    photographs: Sequence[Path], scene: Path, store: Store, side: int, *, reader: str, focal_guess: float = FOCAL_GUESS
+    photographs: Sequence[Path],
+    scene: Path,
+    store: Store,
+    side: int,
+    *,
+    reader: str,
+    focal_guess: float = FOCAL_GUESS,
+    masks: Masks = "auto",
+    masks_drop: bool = False,
 ) -> list[ObjectImage]:
     """Cut the objects out of the photographs of a scene that may hold `masks/`.
 
@@ -73,14 +81,16 @@ def read_objects(
         side: of the crops in pixels.
         reader: name of the initialiser, for messages.
         focal_guess: focal length where EXIF does not tell, in units of the photograph's longer side.
+        masks: where masks come from.
+        masks_drop: whether the masks of `masks/` are white where photographs are to be left out.
 
     Raises:
-        PoseInitError: there are no masks, and none can be estimated.
+        NoMasksError: there are no masks, and none can be estimated.
     """
     photo_files = [read_photo_file(path) for path in photographs]
-    plan = plan_masks(photo_files, scene / MASKS_FOLDER, store, "auto")
+    plan = plan_masks(photo_files, scene / MASKS_FOLDER, store, masks, masks_drop)
     if plan.source == "none":
-        raise PoseInitError(
+        raise NoMasksError(
             f"{reader} looks at objects, and nothing tells the object from the background in {scene}: cut it out (RGBA "
             f"photographs), put masks into {MASKS_FOLDER}/, or pip install 'sparseags_ns[rembg]'"
         )

@@ -1,6 +1,7 @@
 """A scene on disk: its folder, its photo files, and their initial cameras, from a pose file or an initialiser.
 
-Unregistered photographs get stand-in cameras, which stay untrusted until the outlier search registers them.
+Unregistered photographs get stand-in cameras, which stay untrusted until the outlier search registers them. Cameras of
+which the initialiser is not sure are refused unless they are allowed, or chosen among the alternatives.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from sparseags_ns.geometry.alignment import AlignmentError, axes_meeting_point
 from sparseags_ns.pose_init.base import FOCAL_GUESS, MIN_REGISTERED, InitialPoses, PoseInitError
 from sparseags_ns.pose_init.estimation import PoseInitName, estimate_poses
 from sparseags_ns.pose_init.files import FromFiles, find_pose_file
+from sparseags_ns.preprocess.mask_plan import Masks
 from sparseags_ns.preprocess.photo_files import list_photo_files, listed, read_photo_file
 from sparseags_ns.preprocess.posed_photo_files import PosedPhotoFile, posed_photo_file
 from sparseags_ns.preprocess.store import Store
@@ -40,17 +42,59 @@ MissingPoses = Literal["refuse", "leave-out", "search"]
 """What happens to photographs without a pose in the pose file: the scene is refused, they are left out, or training
 searches for their poses."""
 
+Uncertain = Literal["refuse", "allow"]
+"""What happens to cameras of which the initialiser is not sure: they are refused, or used with a warning."""
+
+LEAST_CONFIDENCE = 0.01
+"""Confidence of a view that has a pose at all."""
+LOW_CONFIDENCE = 0.5
+"""Views with less confidence are named where cameras are refused."""
+
 UNREGISTERED = "unregistered"
 """Key in `Frame.extra` of a stand-in camera."""
 
 _ADVICE = (
     "they must show one scene that stands still, each with much in common with another; take more photographs "
-    "in between, give the poses in a file, or ask for another initialiser (pose-init = dust3r, features or id-pose)"
+    "in between, give the poses in a file, or ask for another initialiser (pose-init = dust3r or features; for one "
+    "object, cut out or with masks in masks/, ab-initio or id-pose)"
 )
 
 
 class SceneError(ValueError):
     """The folder of a scene cannot be used."""
+
+
+@dataclass
+class FindingOptions:
+    """Where the photographs of a scene and their initial cameras come from."""
+
+    poses: Path | None = None
+    """A cameras.json, transforms.json or folder of a COLMAP model to take the initial cameras from, relative to the
+    working folder or else to the scene; None looks for one in the scene's folder."""
+    pose_init: PoseInitName = "auto"
+    """Source of the initial cameras: files, dust3r, features, ab-initio or id-pose; auto takes a file where there is
+    one, else dust3r where its package and weights are here, else features where it places all photographs, else
+    ab-initio where masks tell the object."""
+    pose_weights: str = "auto"
+    """Weights for dust3r (a checkpoint, its folder or name) or id-pose (as for the prior); auto looks where they
+    usually lie."""
+    pose_init_uncertain: Uncertain = "refuse"
+    """What happens to cameras of which the initialiser is not sure: refuse them, or allow them with a warning."""
+    pose_init_alternative: int = 1
+    """Which of several arrangements of cameras that explain the photographs is used: 1 is the best, 2 the next; a
+    choice of another than the best is never refused."""
+    missing_poses: MissingPoses = "refuse"
+    """What happens to photographs without a pose in the pose file: refuse the scene, leave-out the photographs, or
+    search: training searches for their poses."""
+    masks: Masks = "auto"
+    """Where the object's masks come from: given (transparency or the masks/ folder), rembg, background (by colours,
+    where backgrounds are plain), or none, for whole photographs; auto takes the first that applies."""
+    masks_drop: bool = False
+    """Whether the masks of the masks/ folder are white where photographs are to be left out (VGGSfM)."""
+    num_frames: int = 12
+    """Number of frames that are taken of a video."""
+    cache_dir: Path | None = None
+    """Where computed poses, masks and key frames are kept; None for `sparseags/` in the scene's folder."""
 
 
 @dataclass(frozen=True)
@@ -60,43 +104,53 @@ class FoundScene:
     files: tuple[PosedPhotoFile, ...]
     points: PointCloud | None
     pose_source: str
+    initial: InitialPoses | None = None
+    """Result of the initialiser, with its alternatives and doubt, stand-in cameras included; None for a pose file."""
+
+    @property
+    def paths(self) -> list[Path]:
+        """Paths of the photo files."""
+        return [file.path for file in self.files]
 
 
-def find_scene(
-    scene: Path,
-    poses: Path | None,
-    missing_poses: MissingPoses,
-    pose_init: PoseInitName,
-    store: Store,
-    *,
-    pose_weights: str = "auto",
-) -> FoundScene:
+def find_scene(scene: Path, options: FindingOptions, store: Store) -> FoundScene:
     """Find the photo files of a scene and their initial cameras.
 
     Args:
         scene: the folder.
-        poses: a pose file; None looks for one in the folder.
-        missing_poses: what happens to photographs that are not in the pose file.
-        pose_init: `files`, an initialiser, or `auto`.
+        options: where cameras come from; a video is taken apart before.
         store: where estimated cameras are kept.
-        pose_weights: of the initialiser, see `estimate_poses`.
 
     Raises:
         SceneError: the folder has no photographs that can be used.
-        PoseInitError, PoseFileError: there are no initial cameras; `find_unposed_scene` works without them.
+        PoseInitError, PoseFileError: there are no initial cameras, or they are refused; `find_unposed_scene` works
+            without them.
         PhotoError: a photo file cannot be read or does not fit its camera.
     """
     _require_folder(scene)
-    pose_file = find_pose_file(scene, poses) if pose_init in ("auto", "files") else None
+    pose_init = options.pose_init
+    pose_file = find_pose_file(scene, options.poses) if pose_init in ("auto", "files") else None
     if pose_file is not None:
-        return _find_with_pose_file(scene, pose_file, missing_poses)
-    if poses is not None:
-        raise SceneError(f"poses from {poses} and from {pose_init} were both asked for; ask for one of them")
+        _check_alternative(options.pose_init_alternative, 0, str(pose_file))
+        return _find_with_pose_file(scene, pose_file, options.missing_poses)
+    if options.poses is not None:
+        raise SceneError(f"poses from {options.poses} and from {pose_init} were both asked for; ask for one of them")
     paths = _find_photo_files(scene)
     _check_number(len(paths), scene)
-    initial = estimate_poses(paths, pose_init, weights=pose_weights, scene=scene, store=store)
+    initial = estimate_poses(
+        paths,
+        pose_init,
+        weights=options.pose_weights,
+        scene=scene,
+        store=store,
+        masks=options.masks,
+        masks_drop=options.masks_drop,
+    )
+    initial = with_alternative(initial, options.pose_init_alternative)
+    require_sure(paths, initial, options.pose_init_uncertain)
     initial = with_stand_ins(paths, initial, initial.source)
-    return FoundScene(_posed(paths, initial), initial.points, f"the initialiser {initial.source}")
+    chosen = f", alternative {options.pose_init_alternative}" if options.pose_init_alternative > 1 else ""
+    return FoundScene(_posed(paths, initial), initial.points, f"the initialiser {initial.source}{chosen}", initial)
 
 
 def find_unposed_scene(scene: Path) -> FoundScene:
@@ -195,6 +249,67 @@ def _check_trust(paths: Sequence[Path], frames: Sequence[Frame | None], pose_fil
         )
     if untrusted:
         announce(f"not trusted: {listed(untrusted)}", f"'flag' is 0 in {pose_file}")
+
+
+def with_alternative(initial: InitialPoses, number: int) -> InitialPoses:
+    """The initial poses with the cameras of one of the alternatives: 1 is the best, 2 the first alternative.
+
+    The confidence in an alternative is that in the best cameras divided by the relative loss. Who chooses one has
+    decided: it is without doubt.
+
+    Raises:
+        PoseInitError: there are not so many.
+    """
+    _check_alternative(number, len(initial.alternatives), initial.source)
+    if number == 1:
+        return initial
+    chosen = initial.alternatives[number - 2]
+    announce(f"poses: alternative {number} of {initial.source}", f"asked for; {chosen.loss:.2f} times the best's loss")
+    confidence = (initial.confidence / chosen.loss).clamp(min=LEAST_CONFIDENCE)
+    return replace(initial, frames=chosen.frames, confidence=confidence, points=None, pose_lr_scale=None, doubt=None)
+
+
+def _check_alternative(number: int, alternatives: int, source: str) -> None:
+    """Raise a PoseInitError for the number of an alternative that does not exist."""
+    if not 1 <= number <= 1 + alternatives:
+        there = f"1 to {1 + alternatives} can be chosen" if alternatives else "leave it out, there is no other"
+        raise PoseInitError(
+            f"pose-init-alternative is {number}, and {source} has {alternatives or 'no'} "
+            f"alternative{'' if alternatives == 1 else 's'} to its cameras: {there}"
+        )
+
+
+def describe_alternatives(initial: InitialPoses) -> str:
+    """Numbers and losses of the alternatives, for people who choose one; empty where there are none."""
+    numbered = enumerate(initial.alternatives, start=2)
+    losses = [f"{number} ({one.loss:.2f} times the loss of 1)" for number, one in numbered]
+    return f"{', '.join(losses)}; choose with --pose-init-alternative 2" if losses else ""
+
+
+def require_sure(photo_files: Sequence[Path], initial: InitialPoses, uncertain: Uncertain) -> None:
+    """Refuse cameras of which the initialiser is not sure, or warn of them in one line where they are allowed.
+
+    Raises:
+        PoseInitError: they are refused; states the doubt, the views in question, and what to do.
+    """
+    if initial.doubt is None:
+        return
+    rows = list(zip(photo_files, initial.confidence.tolist(), strict=True))
+    low = [f"{path.name} ({sure:.2f})" for path, sure in rows if 0 < sure < LOW_CONFIDENCE]
+    missing = [path.name for path, sure in rows if sure == 0]
+    parts = [f"low confidence in {listed(low)}"] if low else []
+    parts += [f"no pose for {listed(missing)}"] if missing else []
+    what, views = f"{initial.source} is not sure of its cameras: {initial.doubt}", "; ".join(parts)
+    if uncertain == "allow":
+        warn(what, views or "no view more than the others")
+        return
+    others = len(initial.alternatives)
+    choose = f"choose another arrangement with pose-init-alternative = 2{f' to {1 + others}' if others > 1 else ''}, "
+    raise PoseInitError(
+        f"{what}{f'. Views in question: {views}' if views else ''}. Look at the picture that sparseags prepare draws "
+        "(prepare.png). More photographs in between or better masks may help, and poses in a file do; "
+        f"{choose if others else ''}or go on all the same with pose-init-uncertain = allow"
+    )
 
 
 def with_stand_ins(photo_files: Sequence[Path], initial: InitialPoses, source: str) -> InitialPoses:

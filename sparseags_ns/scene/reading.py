@@ -25,9 +25,9 @@ from torch import Tensor
 
 from sparseags_ns.console import announce, warn
 from sparseags_ns.geometry.cameras import Cameras
-from sparseags_ns.pose_init.estimation import PoseInitName
+from sparseags_ns.pose_init.base import InitialPoses
 from sparseags_ns.preprocess.framing import compose, has_valid_box, reframe, working_size
-from sparseags_ns.preprocess.mask_plan import MASKS_FOLDER, MaskPlan, Masks, plan_masks, read_with_mask
+from sparseags_ns.preprocess.mask_plan import MASKS_FOLDER, MaskPlan, plan_masks, read_with_mask
 from sparseags_ns.preprocess.masks import mask_complaints, read_valid
 from sparseags_ns.preprocess.photo import Photo, box_coverage
 from sparseags_ns.preprocess.photo_files import listed
@@ -37,10 +37,10 @@ from sparseags_ns.preprocess.posed_photo_files import (
     check_intrinsics,
     shared_focal_scales,
 )
-from sparseags_ns.preprocess.store import store_of
+from sparseags_ns.preprocess.store import Store, store_of
 from sparseags_ns.preprocess.straight_cuts import straight_cuts
 from sparseags_ns.preprocess.video import photographs_folder
-from sparseags_ns.scene.finding import UNREGISTERED, MissingPoses, find_scene, find_unposed_scene
+from sparseags_ns.scene.finding import UNREGISTERED, FindingOptions, FoundScene, find_scene, find_unposed_scene
 from sparseags_ns.views import Views
 
 MIN_RESOLUTION = 16
@@ -57,35 +57,14 @@ trusted pose; `all`: all with a trusted pose; `none`: no camera."""
 
 
 @dataclass
-class ReadingOptions:
+class ReadingOptions(FindingOptions):
     """How a scene's folder is read."""
 
-    poses: Path | None = None
-    """A cameras.json, transforms.json or folder of a COLMAP model to take the initial cameras from, relative to the
-    working folder or else to the scene; None looks for one in the scene's folder."""
-    pose_init: PoseInitName = "auto"
-    """Source of the initial cameras: files, dust3r, features or id-pose; auto takes a file where there is one, else
-    dust3r where its package and weights are here, else features."""
-    pose_weights: str = "auto"
-    """Weights for dust3r (a checkpoint, its folder or name) or id-pose (as for the prior); auto looks where they
-    usually lie."""
     resolution: int = 256
     """Side of the working images in pixels (paper: 256); longer side of whole photographs."""
-    masks: Masks = "auto"
-    """Where the object's masks come from: given (transparency or the masks/ folder), rembg, background (by colours,
-    where backgrounds are plain), or none, for whole photographs; auto takes the first that applies."""
-    masks_drop: bool = False
-    """Whether the masks of the masks/ folder are white where photographs are to be left out (VGGSfM)."""
-    missing_poses: MissingPoses = "refuse"
-    """What happens to photographs without a pose in the pose file: refuse the scene, leave-out the photographs, or
-    search: training searches for their poses."""
-    num_frames: int = 12
-    """Number of frames that are taken of a video."""
     fix_cameras: FixCameras = "auto"
     """Which cameras are fixed, that is, not refined: auto fixes those that were fitted to many points and, where
     photographs are reconstructed whole, without masks, all that have a pose; all; or none."""
-    cache_dir: Path | None = None
-    """Where computed poses, masks and key frames are kept; None for `sparseags/` in the scene's folder."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +77,8 @@ class ReadScene:
     pose_source: str
     """Where the poses come from, in a few words; "none" if there are none."""
     mask_plan: MaskPlan
+    initial: InitialPoses | None = None
+    """Result of the initialiser, with its alternatives and doubt; None where there was none."""
 
 
 def read_scene(data: Path, options: ReadingOptions | None = None) -> ReadScene:
@@ -117,6 +98,15 @@ def read_scene(data: Path, options: ReadingOptions | None = None) -> ReadScene:
     return _read(data, options or ReadingOptions(), posed=True)
 
 
+def find_cameras(data: Path, options: FindingOptions) -> FoundScene:
+    """Find the photo files of a scene, or the key frames of a video, and the cameras that training starts from.
+
+    Raises:
+        ValueError: as `read_scene`, except for masks that only reading needs.
+    """
+    return _find(data, options)[2]
+
+
 def read_unposed_scene(data: Path, options: ReadingOptions) -> ReadScene:
     """Read the photographs and masks of a scene without cameras, to look at them.
 
@@ -129,19 +119,19 @@ def read_unposed_scene(data: Path, options: ReadingOptions) -> ReadScene:
     return _read(data, options, posed=False)
 
 
+def _find(data: Path, options: FindingOptions, posed: bool = True) -> tuple[Path, Store, FoundScene]:
+    """Folder, store, and photo files of a scene or a video, with or without cameras."""
+    scene = Path(data).expanduser()
+    store = store_of(scene, options.cache_dir)
+    scene = photographs_folder(scene, store, options.num_frames)
+    return scene, store, find_scene(scene, options, store) if posed else find_unposed_scene(scene)
+
+
 def _read(data: Path, options: ReadingOptions, posed: bool) -> ReadScene:
     """Find the photo files of a scene or the key frames of a video, with or without cameras, and read them."""
     if options.resolution < MIN_RESOLUTION:
         raise ValueError(f"resolution must be at least {MIN_RESOLUTION} pixels, is {options.resolution}")
-    scene = Path(data).expanduser()
-    store = store_of(scene, options.cache_dir)
-    scene = photographs_folder(scene, store, options.num_frames)
-    if posed:
-        found = find_scene(
-            scene, options.poses, options.missing_poses, options.pose_init, store, pose_weights=options.pose_weights
-        )
-    else:
-        found = find_unposed_scene(scene)
+    scene, store, found = _find(data, options, posed)
     files = found.files
     masks = plan_masks(
         [file.photo_file for file in files], scene / MASKS_FOLDER, store, options.masks, options.masks_drop
@@ -170,7 +160,8 @@ def _read(data: Path, options: ReadingOptions, posed: bool) -> ReadScene:
         pose_lr_scale=_pose_lr_scales(files, whole, options.fix_cameras),
         focal_scale=shared_focal_scales(files, photos),
     )
-    return ReadScene(views, torch.tensor([file.confidence for file in files]), found.pose_source, masks)
+    confidence = torch.tensor([file.confidence for file in files])
+    return ReadScene(views, confidence, found.pose_source, masks, found.initial)
 
 
 def _pose_lr_scales(files: Sequence[PosedPhotoFile], whole: bool, fix_cameras: FixCameras) -> Float[Tensor, " views"]:

@@ -21,6 +21,7 @@ from sparseags_ns.pose_init.ab_initio.refinement import Refined, refine
 from sparseags_ns.pose_init.ab_initio.search import DIFFERENT_DEG, ArrangementSearch, SearchSettings
 from sparseags_ns.pose_init.base import Alternative, InitialPoses, PoseInitError, PoseRequest, stored_arrays
 from sparseags_ns.pose_init.objects import ObjectImage, read_objects
+from sparseags_ns.preprocess.mask_plan import Masks
 from sparseags_ns.preprocess.photo_files import capture_time, listed, natural_order
 from sparseags_ns.preprocess.store import Store, fingerprint
 
@@ -48,16 +49,23 @@ class AbInitio:
     masks: str = ""
     """Fingerprint of the scene's masks, which the result depends on."""
     settings: SearchSettings = field(default_factory=SearchSettings)
+    mask_source: Masks = field(default="auto", compare=False, repr=False)
+    """Where masks come from."""
+    masks_drop: bool = field(default=False, compare=False, repr=False)
+    """Whether given masks are white where photographs are to be left out."""
 
     @staticmethod
     def missing(request: PoseRequest) -> str | None:
         """See `PoseInit`."""
+        if request.masks == "none":
+            return "it looks at objects, and masks are switched off; leave masks = none out where there is one object"
         return None
 
     @staticmethod
     def create(request: PoseRequest) -> AbInitio:
         """See `PoseInit`."""
-        return AbInitio(request.store, request.scene, request.masks_fingerprint)
+        masks = request.masks_fingerprint
+        return AbInitio(request.store, request.scene, masks, mask_source=request.masks, masks_drop=request.masks_drop)
 
     @property
     def details(self) -> str:
@@ -72,7 +80,14 @@ class AbInitio:
         """
         check_number(len(photo_files))
         objects = read_objects(
-            photo_files, self.scene, self.store, 2 * SIDE_PX, reader=self.name, focal_guess=FOCAL_GUESS
+            photo_files,
+            self.scene,
+            self.store,
+            2 * SIDE_PX,
+            reader=self.name,
+            focal_guess=FOCAL_GUESS,
+            masks=self.mask_source,
+            masks_drop=self.masks_drop,
         )
         crops = Crops.of([found.photo for found in objects])
         check_different(crops, photo_files)

@@ -38,8 +38,8 @@ from sparseags_ns.pose_init.id_pose.noise_error import (
     PoseError,
     cameras_of,
 )
-from sparseags_ns.pose_init.objects import read_objects
 from sparseags_ns.pose_init.id_pose.search import Candidates, SearchSettings, probe, refine, select
+from sparseags_ns.pose_init.objects import read_objects
 from sparseags_ns.preprocess.photo import object_window
 from sparseags_ns.preprocess.store import Store
 from sparseags_ns.rasterizer import rasterize

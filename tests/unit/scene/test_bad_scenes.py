@@ -64,9 +64,13 @@ def test_a_folder_without_photographs_is_refused(
 
 
 def test_a_folder_without_poses_is_refused_if_nothing_can_estimate_them(
-    scene: Path, monkeypatch: pytest.MonkeyPatch, snapshot: Callable[..., None]
+    scene: Path, monkeypatch: pytest.MonkeyPatch, save_photograph: Callable[..., None], snapshot: Callable[..., None]
 ) -> None:
-    monkeypatch.setattr("sparseags_ns.pose_init.features.features.find_spec", lambda name: None)
+    """Opaque photographs before no plain wall: nothing tells an object, either."""
+    for package in ("pose_init.features.features", "preprocess.rembg_masks"):
+        monkeypatch.setattr(f"sparseags_ns.{package}.find_spec", lambda name: None)
+    for path in (scene / "images").iterdir():
+        save_photograph(path, mode="RGB")
     (scene / "transforms.json").unlink()
     with pytest.raises(PoseInitError) as error:
         read_views(scene)
