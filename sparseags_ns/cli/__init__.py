@@ -26,6 +26,7 @@ COMMANDS = {
     "export": "Write cameras, splat, mesh, video, depth or masks of a run, as other programs read them.",
     "eval": "Compare refined cameras, and the novel views of a run, with the truth.",
     "prepare": "Find masks and initial poses of photographs, and show what training would start from.",
+    "poses": "Find the cameras of photographs and write them for other programs, with the confidence in each.",
     "sample": "Make a sample scene with known truth.",
     "doctor": "Check the environment, devices, weights and system; exit status 1 where training would not run.",
 }

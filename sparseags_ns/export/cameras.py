@@ -30,7 +30,7 @@ from sparseags_ns.export.destination import ExportError
 from sparseags_ns.export.orientation import OrientedRun
 from sparseags_ns.export.visible import Progress, seen_points
 from sparseags_ns.formats.cameras_json import write_cameras_json
-from sparseags_ns.formats.colmap import write_colmap
+from sparseags_ns.formats.colmap import SeenPoints, write_colmap
 from sparseags_ns.formats.frame import Frame
 from sparseags_ns.formats.json_entries import read_json
 from sparseags_ns.formats.ply import point_columns, write_ply
@@ -69,15 +69,7 @@ def write_cameras(
             "points to write: train it longer"
         )
     _write_photographs(folder / "images", oriented, kept, background)
-    frames = _frames(oriented, kept)
-    write_cameras_json(folder / "cameras.json", frames)
-    write_transforms_json(folder / "transforms.json", frames)
-    write_json(folder / "transforms.json", {POINTS_KEY: POINTS_FILE, **read_json(folder / "transforms.json")})
-    write_ply(folder / POINTS_FILE, point_columns(points.positions, points.colors), [oriented.comment])
-    # COLMAP's names are relative to the folder of the photographs.
-    bare = [replace(frame, file_path=Path(frame.file_path).name) for frame in frames]
-    write_colmap(folder / "sparse" / "0", bare, points, "bin")
-    write_colmap(folder / "sparse_text" / "0", bare, points, "txt")
+    write_pose_files(folder, _frames(oriented, kept), points, oriented.comment)
     names = oriented.run.views.names
     return {
         "views": [names[view] for view in kept],
@@ -86,6 +78,23 @@ def write_cameras(
         "images": f"working photographs, {cameras.width}x{cameras.height} pixels, background {background}",
         "points_errors": "reprojection errors are zero by construction: the 2D points are projections",
     }
+
+
+def write_pose_files(folder: Path, frames: Sequence[Frame], points: SeenPoints, comment: str) -> None:
+    """Write cameras and points in all formats; no `points.ply` where there are no points.
+
+    Args:
+        comment: first comment in the header of `points.ply`.
+    """
+    write_cameras_json(folder / "cameras.json", frames)
+    write_transforms_json(folder / "transforms.json", frames)
+    if len(points) > 0:
+        write_json(folder / "transforms.json", {POINTS_KEY: POINTS_FILE, **read_json(folder / "transforms.json")})
+        write_ply(folder / POINTS_FILE, point_columns(points.positions, points.colors), [comment])
+    # COLMAP's names are relative to the folder of the photographs.
+    bare = [replace(frame, file_path=Path(frame.file_path).name) for frame in frames]
+    write_colmap(folder / "sparse" / "0", bare, points, "bin")
+    write_colmap(folder / "sparse_text" / "0", bare, points, "txt")
 
 
 def kept_views(oriented: OrientedRun, untrusted: bool) -> list[int]:

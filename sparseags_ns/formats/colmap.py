@@ -133,18 +133,20 @@ def read_colmap_points(folder: Path) -> ColmapPoints | None:
 
 
 def write_colmap(folder: Path, frames: Sequence[Frame], points: SeenPoints, kind: Literal["bin", "txt"]) -> None:
-    """Write a model into a folder, with a PINHOLE camera for each photo, since each has its own intrinsics.
+    """Write a model into a folder, with a camera for each photo, since each has its own intrinsics.
 
-    The frames' file paths become the images' names. The points are exact projections: their reprojection errors are 0.
+    Cameras are of the model PINHOLE, or of OpenCV's where the lens distorts. The frames' file paths become the images'
+    names. The points are exact projections: their reprojection errors are 0.
 
     Raises:
-        ValueError: a photo's size is not known, or it is distorted.
+        ValueError: a photo's size is not known, or no model has its distortion.
     """
     cameras = []
     for number, frame in enumerate(frames, start=1):
-        if frame.width is None or frame.height is None or not frame.distortion.is_none:
-            raise ValueError(f"cannot write {folder}: view '{frame.name}' must have a size and no lens distortion")
-        cameras.append(CameraRecord(number, "PINHOLE", frame.width, frame.height, frame.intrinsics))
+        if frame.width is None or frame.height is None:
+            raise ValueError(f"cannot write {folder}: view '{frame.name}' must have a size")
+        model, params = _lens_params(folder, frame)
+        cameras.append(CameraRecord(number, model, frame.width, frame.height, params))
     # Images and points refer to each other; ids count from 1, and image i has camera i.
     tracks: list[list[int]] = [[] for _ in range(len(points))]
     images = []
@@ -188,6 +190,20 @@ def _frame(file: Path, image: ImageRecord, name: str, cameras_file: Path, camera
         raise PoseFileError(file, f"its quaternion must have length 1, has {float(q.norm()):.3g}", image.name)
     pose = se3.pose(se3.rotations_from_quats(q), t)
     return Frame(name, image.name, pose, K, camera.width, camera.height, distortion=distortion)
+
+
+def _lens_params(folder: Path, frame: Frame) -> tuple[str, tuple[float, ...]]:
+    """The camera model that has a frame's lens distortion, and its parameters."""
+    lens = frame.distortion
+    if lens.is_none:
+        return "PINHOLE", frame.intrinsics
+    if lens.fisheye:
+        return "OPENCV_FISHEYE", (*frame.intrinsics, lens.k1, lens.k2, lens.k3, lens.k4)
+    if lens.k4:
+        raise ValueError(f"cannot write {folder}: no camera model has the distortion k4 of view '{frame.name}'")
+    model = "FULL_OPENCV" if lens.k3 else "OPENCV"
+    rest = (lens.k3, 0.0, 0.0, 0.0) if lens.k3 else ()
+    return model, (*frame.intrinsics, lens.k1, lens.k2, lens.p1, lens.p2, *rest)
 
 
 def _lens(file: Path, camera: CameraRecord) -> tuple[Float[Tensor, "3 3"], Distortion]:

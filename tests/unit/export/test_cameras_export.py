@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -144,12 +145,34 @@ def test_an_empty_splat_is_refused(run: OpenedRun, tmp_path: Path) -> None:
         write_cameras(tmp_path, oriented(faint, "world"))
 
 
-def test_a_model_of_distorted_or_sizeless_photographs_is_refused(run: OpenedRun, tmp_path: Path) -> None:
+def test_a_model_of_photographs_without_a_size_or_with_an_unknown_distortion_is_refused(
+    run: OpenedRun, tmp_path: Path
+) -> None:
     points = seen_points(run.gaussians, run.refined[:1], 2)
     frame = Frame("a", "a.png", torch.eye(4, dtype=torch.float64), intrinsics_matrix(9, 9, 4, 4))
-    for bad in (frame, replace(frame, width=8, height=8, distortion=Distortion(k1=0.1))):
-        with pytest.raises(ValueError, match="must have a size and no lens distortion"):
-            write_colmap(tmp_path, [bad], points, "bin")
+    with pytest.raises(ValueError, match="view 'a' must have a size"):
+        write_colmap(tmp_path, [frame], points, "bin")
+    with pytest.raises(ValueError, match="no camera model has the distortion k4 of view 'a'"):
+        write_colmap(tmp_path, [replace(frame, width=8, height=8, distortion=Distortion(k4=0.1))], points, "bin")
+
+
+@pytest.mark.parametrize(
+    "distortion",
+    [
+        Distortion(k1=0.1, k2=-0.05, p1=0.001, p2=0.002),
+        Distortion(k1=0.1, k3=0.02),
+        Distortion(k1=0.1, k2=0.2, k3=0.3, k4=0.4, fisheye=True),
+    ],
+)
+@pytest.mark.parametrize("kind", ["bin", "txt"])
+def test_the_distortion_of_a_lens_is_written_and_read(
+    run: OpenedRun, tmp_path: Path, distortion: Distortion, kind: Literal["bin", "txt"]
+) -> None:
+    K = intrinsics_matrix(9, 10, 4, 3)
+    frame = Frame("a", "a.png", torch.eye(4, dtype=torch.float64), K, 8, 6, distortion=distortion)
+    write_colmap(tmp_path, [frame], seen_points(run.gaussians, run.refined[:1], 2), kind)
+    (read,) = read_colmap(tmp_path)
+    assert read.distortion == distortion and torch.equal(read.K, K)
 
 
 def test_readers_that_know_only_the_public_keys_find_them(folder: Path) -> None:

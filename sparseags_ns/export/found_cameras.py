@@ -1,0 +1,78 @@
+"""The cameras that training would start from, for programs that train by themselves.
+
+    transforms.json       nerfstudio and Blender-style readers; names the photographs by paths relative to the folder
+    cameras.json          the authors' format
+    sparse/0/*.bin        COLMAP model, with the photographs' own names
+    sparse_text/0/*.txt   the COLMAP model as text
+    points.ply            the initialiser's points, where it has any
+    export.json           source of the cameras, its doubt, the confidence in each view, and the views left out
+
+Nothing is cropped, scaled or copied: intrinsics, lens distortion included, are those of the original photographs.
+Views without a trusted pose are left out, because other programs would trust them.
+
+Frames: `world`, that of the pose file or initialiser. Units: pixels of the photographs; confidence from 0 to 1.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sparseags_ns.export.cameras import write_pose_files
+from sparseags_ns.formats.colmap import SeenPoints
+from sparseags_ns.formats.frame import Frame, intrinsics_matrix
+from sparseags_ns.preprocess.posed_photo_files import PosedPhotoFile
+from sparseags_ns.scene.finding import UNREGISTERED, FoundScene
+from sparseags_ns.views import PointCloud
+
+CONFIDENCE_KEY = "confidence"
+"""Key of a view's confidence in both JSON files."""
+
+
+def write_found_cameras(folder: Path, found: FoundScene, destination: Path) -> dict[str, Any]:
+    """Write the cameras of a scene into an existing folder; returns its part of `export.json`.
+
+    Args:
+        destination: where the folder will lie, to which paths of photographs are relative.
+    """
+    kept = [file for file in found.files if file.frame.trusted]
+    frames = [photograph_frame(file, destination) for file in kept]
+    write_pose_files(folder, frames, _points(found.points, len(frames)), "sparseags poses")
+    return {
+        "source": found.pose_source,
+        "doubt": None if found.initial is None else found.initial.doubt,
+        "views": {file.path.stem: round(file.confidence, 4) for file in kept},
+        "left_out_without_trusted_pose": [file.path.stem for file in found.files if not file.frame.trusted],
+        "alternatives": [] if found.initial is None else [one.loss for one in found.initial.alternatives],
+        "images": "the original photographs, upright as their EXIF tags ask unless listed in stored_rasters",
+        "stored_rasters": [file.path.name for file in kept if not file.photo_file.upright],
+    }
+
+
+def photograph_frame(file: PosedPhotoFile, destination: Path) -> Frame:
+    """Pose file entry of a photograph as it lies on disk, with the confidence in its pose."""
+    width, height = file.size
+    across, down = width / (file.frame.width or width), height / (file.frame.height or height)
+    fx, fy, cx, cy = file.frame.intrinsics
+    extra = {key: value for key, value in file.frame.extra.items() if key != UNREGISTERED}
+    return replace(
+        file.frame,
+        name=file.path.stem,
+        file_path=Path(os.path.relpath(file.path.absolute(), destination.absolute())).as_posix(),
+        K=intrinsics_matrix(fx * across, fy * down, cx * across, cy * down),
+        width=width,
+        height=height,
+        extra=extra | {CONFIDENCE_KEY: round(file.confidence, 4)},
+    )
+
+
+def _points(cloud: PointCloud | None, views: int) -> SeenPoints:
+    """Points without tracks: which photographs show them is not known any more."""
+    positions = torch.zeros(0, 3) if cloud is None else cloud.positions
+    colors = torch.zeros(0, 3) if cloud is None else cloud.colors
+    count = len(positions)
+    return SeenPoints(positions, colors, torch.zeros(views, count, 2), torch.zeros(views, count, dtype=torch.bool))
