@@ -34,6 +34,7 @@ def optional_checks() -> list[Check]:
         _check("Zero123, 6 DoF", find_six_dof(), six_dof, SIX_DOF_SOURCE),
         _check("poses from features", None if no_features else "packages and weights are here", *_split(no_features)),
         _check("poses by dust3r", None if no_dust3r else find_weights("auto"), *_split(no_dust3r)),
+        Check(GROUP, "poses by ab-initio", "ok", "built in: for one object with masks, no network, no weights"),
         _check("masks by rembg", None if no_rembg else rembg_masks.model(), *_split(no_rembg)),
         _check("HEIC photographs", heic, "phones' .heic files cannot be read", "pip install pillow-heif"),
     ]
