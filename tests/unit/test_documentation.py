@@ -64,7 +64,10 @@ def test_training_options_exist(option: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "option", occurrences(r"`--(masks|pose-init(?:-uncertain|-alternative)?|pose-weights|masks-drop|num-frames|cache-dir|fix-cameras)\b")
+    "option",
+    occurrences(
+        r"`--(masks|pose-init(?:-uncertain|-alternative)?|pose-weights|masks-drop|num-frames|cache-dir|fix-cameras)\b"
+    ),
 )
 def test_options_of_prepare_exist(option: str) -> None:
     """Those of reading a scene, which `sparseags prepare` takes without a prefix."""
