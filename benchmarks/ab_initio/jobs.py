@@ -151,7 +151,7 @@ def _truth(folder: Path) -> dict[str, Frame]:
 
 def _answer(case: Case, folder: Path, initial: InitialPoses, found: Sequence[Refined]) -> Record:
     """What the initialiser said, and how it compares with the truth where there is one."""
-    losses = [float(refined.losses.mean()) for refined in found]
+    losses = [refined.loss for refined in found]
     answer: Record = {
         "doubt": initial.doubt,
         "confidence": initial.confidence.tolist(),

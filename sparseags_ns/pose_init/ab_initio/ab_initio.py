@@ -7,18 +7,21 @@ differ.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import ClassVar
 
+from jaxtyping import Float
+from torch import Tensor
+
 from sparseags_ns.console import announce, progress
 from sparseags_ns.formats.frame import Frame
-from sparseags_ns.pose_init.ab_initio.arrangement import Arrangement, view_differences
+from sparseags_ns.pose_init.ab_initio.arrangement import Arrangement
 from sparseags_ns.pose_init.ab_initio.confidence import judge
 from sparseags_ns.pose_init.ab_initio.crops import SIDE_PX, Crops
-from sparseags_ns.pose_init.ab_initio.refinement import Refined, refine
-from sparseags_ns.pose_init.ab_initio.search import DIFFERENT_DEG, ArrangementSearch, SearchSettings
+from sparseags_ns.pose_init.ab_initio.refinement import Refined, refine_all
+from sparseags_ns.pose_init.ab_initio.search import ArrangementSearch, SearchSettings
 from sparseags_ns.pose_init.base import Alternative, InitialPoses, PoseInitError, PoseRequest, stored_arrays
 from sparseags_ns.pose_init.objects import ObjectImage, read_objects
 from sparseags_ns.preprocess.mask_plan import Masks
@@ -100,23 +103,16 @@ class AbInitio:
             )
         key = fingerprint("ab-initio", repr(self), *(str(path.name) for path in photo_files), *photo_files)
         refined = self.solve(crops, capture_orders(photo_files), key)
-        verdict = judge(refined)
+        verdict = judge(refined, [path.name for path in photo_files])
         announce(f"ab-initio: {verdict.statement}", verdict.why)
         best, *others = refined
-        frames = [
-            None if kept is False else _frame(photograph, best, view)
-            for view, (photograph, kept) in enumerate(zip(objects, verdict.explained, strict=True))
-        ]
+        frames = [_frame(*row) if row[-1] else None for row in _rows(objects, best)]
         alternatives = tuple(
-            Alternative(tuple(_frame(o, other, v) for v, o in enumerate(objects)), other.loss / best.loss)
+            Alternative(tuple(_frame(*row) for row in _rows(objects, other)), other.loss / best.loss)
             for other in others
         )
-        return InitialPoses(
-            tuple(frames),
-            verdict.confidence,
-            alternatives=alternatives,
-            doubt=None if verdict.sure else verdict.statement,
-        )
+        doubt = None if verdict.sure else verdict.statement
+        return InitialPoses(tuple(frames), verdict.confidence, alternatives=alternatives, doubt=doubt)
 
     def solve(self, crops: Crops, orders: Sequence[Sequence[int]], key: str) -> list[Refined]:
         """Refined arrangements that differ, best first; at least one.
@@ -137,18 +133,14 @@ class AbInitio:
                 return Arrangement(**{f.name: arrays[f.name] for f in fields(Arrangement)})
 
             search = ArrangementSearch(crops, self.settings, orders=orders, keep=keep)
-            bar.update(0, search.num_climbs + self.settings.decided)
-            refined: list[Refined] = []
-            for end in search.run():
-                found = refine(crops, end)
-                refined += [] if found is None else [found]
-                bar()
+            bar.update(0, search.num_climbs + 1)
+            refined = refine_all(crops, search.run(), bar)
         if not refined:
             raise PoseInitError(
                 "ab-initio found no arrangement of the photographs: all seem to be taken from one side; take more from "
                 "around the object, or give the poses in a file"
             )
-        return _different(refined)
+        return refined
 
 
 def check_number(photographs: int) -> None:
@@ -185,19 +177,17 @@ def capture_orders(photo_files: Sequence[Path]) -> list[list[int]]:
     return orders
 
 
-def _frame(photograph: ObjectImage, refined: Refined, view: int) -> Frame:
+def _rows(objects: Sequence[ObjectImage], refined: Refined) -> Iterator[tuple[ObjectImage, Tensor, float, bool]]:
+    """Arguments of `_frame` for each view, and whether it fits to the others."""
+    for found, pose, fits in zip(objects, refined.T_camera_world, refined.fits.tolist(), strict=True):
+        yield found, pose, refined.focal_factor, fits
+
+
+def _frame(
+    photograph: ObjectImage, T_camera_world: Float[Tensor, "4 4"], focal_factor: float, fits: bool = True
+) -> Frame:
     """The photograph's camera: a crop moves the principal point only, so its pose is that of the crop."""
     K = photograph.K.clone()
-    K[[0, 1], [0, 1]] *= refined.focal_factor
-    return Frame(photograph.path.stem, photograph.path.name, refined.T_camera_world[view], K, *photograph.size)
-
-
-def _different(found: Sequence[Refined]) -> list[Refined]:
-    """Those that still differ after refinement, best first."""
-    kept: list[Refined] = []
-    for one in sorted(found, key=lambda refined: refined.loss):
-        R = one.T_camera_world[:, :3, :3].numpy()
-        alike = (view_differences(R, k.T_camera_world[:, :3, :3].numpy()).max() <= DIFFERENT_DEG for k in kept)
-        if not any(alike):
-            kept.append(one)
-    return kept
+    K[[0, 1], [0, 1]] *= focal_factor
+    path = photograph.path
+    return Frame(path.stem, path.name, T_camera_world, K, *photograph.size, trusted=fits)

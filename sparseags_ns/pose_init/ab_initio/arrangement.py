@@ -7,9 +7,9 @@ while `t`, where the world's origin lies in the camera, belongs to the photograp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -20,13 +20,15 @@ from sparseags_ns.pose_init.ab_initio import kernels
 from sparseags_ns.pose_init.ab_initio.crops import OBJECT_RADIUS, Crops
 from sparseags_ns.rasterizer.threads import run_chunks
 
-Rotations = Float[np.ndarray, "views 3 3"]
+Rotations: TypeAlias = Float[np.ndarray, "views 3 3"]
+Angles: TypeAlias = Float[np.ndarray, " views"]
 
 _SEED_RADIUS, _SEED_SCALE, _SEED_LOGIT = 0.75 * OBJECT_RADIUS, 0.03, -1.0
 _SMOOTHING_PX, _SHARP_SHARE = 0.55, 0.2
 """Spots are blurred by this much until the last fifth of a fit; with blur to the end the loss tells nothing."""
 
-T, U = TypeVar("T"), TypeVar("U")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -107,17 +109,18 @@ def score(
     return losses
 
 
-def looking_from(azimuth_deg: Sequence[float], elevation_deg: Sequence[float], roll_deg: Sequence[float]) -> Rotations:
+def looking_from(azimuth_deg: Angles, elevation_deg: Angles, roll_deg: Angles) -> Rotations:
     """Orientations of cameras that look at the origin from there."""
-    angles = (torch.tensor(np.asarray(values), dtype=torch.float64) for values in (azimuth_deg, elevation_deg))
-    rolls = torch.tensor(np.asarray(roll_deg), dtype=torch.float64)
-    return orbit(*angles, 1.0, roll_deg=rolls)[:, :3, :3].numpy()
+    azimuth, elevation, roll = (
+        torch.from_numpy(angle.astype(float)) for angle in (azimuth_deg, elevation_deg, roll_deg)
+    )
+    return orbit(azimuth, elevation, 1.0, roll_deg=roll)[:, :3, :3].numpy()
 
 
 def mirrored(orientations: Rotations) -> Rotations:
-    """The same views around the object in the other direction."""
-    signs = np.array([-1.0, 1.0, 1.0])
-    return orientations * signs[:, None] * signs
+    """Orientations of the views around the object in the other direction: azimuth and roll change their sign."""
+    left_right = np.diag([-1.0, 1.0, 1.0])
+    return left_right @ orientations @ left_right
 
 
 def rotation_deg(one: Float[np.ndarray, "*batch 3 3"], other: Float[np.ndarray, "*batch 3 3"]) -> np.ndarray:
@@ -127,16 +130,16 @@ def rotation_deg(one: Float[np.ndarray, "*batch 3 3"], other: Float[np.ndarray, 
 
 
 def view_differences(one: Rotations, other: Rotations) -> Float[np.ndarray, " views"]:
-    """How far each view is turned against the others, compared between two arrangements: median over the others."""
-    relative = [o[:, None] @ o[None].swapaxes(-1, -2) for o in (one, other)]
-    angles = rotation_deg(*relative)
+    """How far each view is rotated against the others, compared between two arrangements: median over the others."""
+    relative, also = (o[:, None] @ o[None].swapaxes(-1, -2) for o in (one, other))
+    angles = rotation_deg(relative, also)
     return np.array([np.median(np.delete(row, view)) for view, row in enumerate(angles)])
 
 
-def in_parallel(function: Callable[[T], U], items: Iterable[T]) -> list[U]:
+def in_parallel(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
     """The function's results for all items, in their order; the kernels run side by side on all threads."""
     items = list(items)
-    results: list[U | None] = [None] * len(items)
+    results: list[Result | None] = [None] * len(items)
 
     def work(begin: int, end: int) -> None:
         for k in range(begin, end):

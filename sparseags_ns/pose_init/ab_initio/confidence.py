@@ -1,6 +1,6 @@
 """How sure an arrangement is: whether it explains the photographs, and whether another explains them as well.
 
-Thresholds were set on sample scenes (benchmarks/ab_initio).
+The thresholds were set on sample scenes (benchmarks/ab_initio).
 """
 
 from __future__ import annotations
@@ -9,19 +9,19 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sparseags_ns.pose_init.ab_initio.refinement import Refined
+from sparseags_ns.pose_init.ab_initio.refinement import MOST_STRANGERS, Refined
+from sparseags_ns.preprocess.photo_files import listed
 
 EXPLAINED_LOSS = 0.004
-"""Mean loss of a view at 64 pixels up to which photographs count as explained: right arrangements reach 0.0015 to
-0.003, wrong ones seldom less than 0.005."""
+"""Loss of an arrangement (mean of its views at 64 pixels) up to which photographs count as explained: right ones reach
+0.001 to 0.003, wrong ones seldom less than 0.005."""
 CLEAR_RATIO = 1.25
 """An arrangement is clear if the best different one has this many times its loss."""
-STRANGER_RATIO, STRANGER_LOSS = 4.0, 0.008
-"""A view does not fit to the others if its loss is at least so many times their median, and at least this."""
+_LEAST = 0.01
+"""Confidence of a view that has a pose."""
 
 
 @dataclass(frozen=True)
@@ -32,29 +32,30 @@ class Verdict:
     statement: str
     why: str
     confidence: Float[Tensor, " views"]
-    """0 for views that are not explained."""
-    explained: tuple[bool, ...]
+    """0 for views that do not fit to the others."""
 
 
-def judge(refined: Sequence[Refined]) -> Verdict:
-    """The verdict on different arrangements, best first."""
-    losses = refined[0].losses
-    median = float(losses.median())
-    explained = (losses < max(STRANGER_RATIO * median, STRANGER_LOSS)).tolist()
-    strangers = len(losses) - sum(explained)
-    mean = float(losses[torch.tensor(explained)].mean())
-    ratio = refined[1].loss / refined[0].loss if len(refined) > 1 else math.inf
-    confidence = min(EXPLAINED_LOSS / max(mean, 1e-9), 1.0) * (1 - 1 / (1 + 4 * max(ratio - 1, 0.0)))
-    each = torch.tensor([confidence * min(2 * median / max(float(loss), 1e-9), 1.0) for loss in losses])
-    each = each.clamp(0.01, 1.0) * torch.tensor(explained)
-    why = f"mean loss {mean:.4f}, {EXPLAINED_LOSS:g} or less counts as explained; "
-    why += "no other arrangement came close" if math.isinf(ratio) else f"the best other one has {ratio:.2f} times that"
-    if mean > EXPLAINED_LOSS:
+def judge(refined: Sequence[Refined], names: Sequence[str]) -> Verdict:
+    """The verdict on arrangements that differ, best first; `names` are those of the photographs."""
+    best = refined[0]
+    ratio = refined[1].loss / best.loss if len(refined) > 1 else math.inf
+    strangers = [name for name, fits in zip(names, best.fits.tolist(), strict=True) if not fits]
+    worst = [name for name, loss in zip(names, best.losses.tolist(), strict=True) if loss > EXPLAINED_LOSS]
+    explained, clear = min(EXPLAINED_LOSS / max(best.loss, 1e-9), 1.0), 1 - 1 / (1 + 4 * max(ratio - 1, 0.0))
+    typical = best.losses[best.fits].median()
+    confidence = (explained * clear * (2 * typical / best.losses.clamp_min(1e-9)).clamp(max=1)).clamp(_LEAST, 1)
+    confidence = confidence.cpu().float() * best.fits
+    why = f"mean loss {best.loss:.4f}, up to {EXPLAINED_LOSS:g} counts as explained; "
+    why += "no other arrangement came near" if math.isinf(ratio) else f"the best other one has {ratio:.2f} times that"
+    if best.loss > EXPLAINED_LOSS:
         statement = "no arrangement of cameras around one object explains these photographs"
+        statement += f"; worst explained: {listed(worst)}" if worst else ""
     elif ratio < CLEAR_RATIO:
-        statement = "two different arrangements explain the photographs about equally well"
-    elif strangers:
-        statement = f"{strangers} photographs do not fit to the others"
+        statement = "two different arrangements explain these photographs about equally well"
+    elif len(strangers) > MOST_STRANGERS * len(names) / 2:
+        statement = f"{len(strangers)} of {len(names)} photographs do not fit to the others: {listed(strangers)}"
     else:
-        return Verdict(True, "the photographs are arranged around the object", why, each, tuple(explained))
-    return Verdict(False, statement, why, each, tuple(explained))
+        statement = f"{len(names) - len(strangers)} photographs are arranged around the object"
+        statement += f"; {listed(strangers)} do not fit to the others" if strangers else ""
+        return Verdict(True, statement, why, confidence)
+    return Verdict(False, statement, why, confidence)

@@ -48,16 +48,35 @@ MEAN_LR_END = np.float32(0.3)
 OPACITY_PENALTY, SCALE_PENALTY, LARGE = np.float32(1e-3), np.float32(0.02), np.float32(0.06)
 """Weights of the mean opacity and of the mean standard deviation of Gaussians larger than LARGE."""
 BETA1, BETA2, TINY = np.float32(0.9), np.float32(0.99), np.float32(1e-15)
-ONE, HALF, ZERO = np.float32(1.0), np.float32(0.5), np.float32(0.0)
+ZERO, HALF, ONE, TWO, THREE = (np.float32(x) for x in (0.0, 0.5, 1.0, 2.0, 3.0))
+# Numbers without a type would make the arithmetic double.
 
 kernel = compiler("ab_initio", Path(__file__), nogil=True, fastmath=True, error_model="numpy")
+
+
+@kernel
+def _exp(x):
+    """Exponential of x in [-8, 0], to 1e-4 of its value: (1 + y + y^2 / 2)^256 for y = x / 256.
+
+    Unlike a call of the library's function, eight squarings are done for several pixels at once.
+    """
+    y = x * np.float32(1 / 256)
+    y = ONE + y + HALF * y * y
+    y *= y
+    y *= y
+    y *= y
+    y *= y
+    y *= y
+    y *= y
+    y *= y
+    return y * y
 
 
 @kernel
 def scratch(views, gaussians, height, width):
     """Memory of one fit: spots [N, 4] (column, row, variance, opacity), in_camera [N, 3], order [V, N], boxes [N, 5]
     (where its alphas begin, first and last column and row), alphas, and the images transmittance [H, W], colour
-    [H, W, 3], gradient [H, W, 4] (with respect to colour and transmittance) and behind [H, W]."""
+    [3, H, W], gradient [4, H, W] (with respect to colour and transmittance) and behind [H, W]."""
     order = np.empty((views, gaussians), np.int32)
     for view in range(views):
         for n in range(gaussians):
@@ -69,8 +88,8 @@ def scratch(views, gaussians, height, width):
         np.empty((gaussians, 5), np.int32),
         np.empty(gaussians * height * width, np.float32),
         np.empty((height, width), np.float32),
-        np.empty((height, width, 3), np.float32),
-        np.empty((height, width, 4), np.float32),
+        np.empty((3, height, width), np.float32),
+        np.empty((4, height, width), np.float32),
         np.empty((height, width), np.float32),
     )
 
@@ -88,7 +107,7 @@ def _project(R, t, K, gaussians, smoothing, spots, in_camera, order):
             spots[n, 0] = K[0] * in_camera[n, 0] * per_depth + K[2] - HALF
             spots[n, 1] = K[1] * in_camera[n, 1] * per_depth + K[3] - HALF
             spread = K[0] * per_depth
-            spots[n, 2] = spread * spread * (math.exp(2 * gaussians[n, 3]) + smoothing) + BLUR_PX2
+            spots[n, 2] = spread * spread * (math.exp(TWO * gaussians[n, 3]) + smoothing) + BLUR_PX2
             spots[n, 3] = ONE / (ONE + math.exp(-gaussians[n, 4]))
     # Insertion sort: the order changes little from step to step.
     for k in range(1, len(order)):
@@ -112,7 +131,7 @@ def _composite(gaussians, spots, in_camera, order, boxes, alphas, transmittance,
         if in_camera[n, 2] <= NEAR or spots[n, 3] < MIN_OPACITY:
             continue
         column, row, variance, opacity = spots[n]
-        reach = math.sqrt(2 * variance * math.log(opacity / MIN_OPACITY))
+        reach = math.sqrt(TWO * variance * math.log(opacity / MIN_OPACITY))
         left, right = max(0, int(math.ceil(column - reach))), min(width - 1, int(math.floor(column + reach)))
         top, bottom = max(0, int(math.ceil(row - reach))), min(height - 1, int(math.floor(row + reach)))
         if right < left or bottom < top:
@@ -121,16 +140,17 @@ def _composite(gaussians, spots, in_camera, order, boxes, alphas, transmittance,
         falloff = -HALF / variance
         red, green, blue = gaussians[n, 5], gaussians[n, 6], gaussians[n, 7]
         for y in range(top, bottom + 1):
-            down = (y - row) ** 2
+            down = falloff * (np.float32(y) - row) ** 2
             for x in range(left, right + 1):
-                a = min(opacity * math.exp(falloff * ((x - column) ** 2 + down)), MAX_ALPHA)
-                alphas[used] = a
-                used += 1
+                across = np.float32(x) - column
+                a = min(opacity * _exp(falloff * across * across + down), MAX_ALPHA)
+                alphas[used + x - left] = a
                 share = transmittance[y, x] * a
-                colour[y, x, 0] += share * red
-                colour[y, x, 1] += share * green
-                colour[y, x, 2] += share * blue
+                colour[0, y, x] += share * red
+                colour[1, y, x] += share * green
+                colour[2, y, x] += share * blue
                 transmittance[y, x] *= ONE - a
+            used += right - left + 1
 
 
 @kernel
@@ -143,8 +163,8 @@ def _view_loss(rgb, alpha, valid, transmittance, colour):
             cover = ONE - transmittance[y, x]
             error = ZERO
             for c in range(3):
-                error += (colour[y, x, c] - rgb[y, x, c] + GRAY * (alpha[y, x] - cover)) ** 2
-            total += valid[y, x] * (error / 3 + SCORE_ALPHA_WEIGHT * (cover - alpha[y, x]) ** 2)
+                error += (colour[c, y, x] - rgb[y, x, c] + GRAY * (alpha[y, x] - cover)) ** 2
+            total += valid[y, x] * (error / THREE + SCORE_ALPHA_WEIGHT * (cover - alpha[y, x]) ** 2)
             area += valid[y, x] * alpha[y, x]
     return total / max(area, ONE)
 
@@ -160,15 +180,15 @@ def _image_gradient(rgb, alpha, valid, background, weight, transmittance, colour
             alpha_weight = ALPHA_WEIGHT * weight * (counts + OUTSIDE_WEIGHT * (ONE - counts))
             excess = ONE - clear - alpha[y, x]
             loss += alpha_weight * excess * excess
-            to_clear = -2 * alpha_weight * excess
+            to_clear = -TWO * alpha_weight * excess
             remaining = ZERO
             for c in range(3):
-                error = colour[y, x, c] - rgb[y, x, c] + (clear - ONE + alpha[y, x]) * background[c]
-                loss += COLOUR_WEIGHT * weight * counts * error * error / 3
-                gradient[y, x, c] = 2 * COLOUR_WEIGHT * weight * counts * error / 3
-                to_clear += gradient[y, x, c] * background[c]
-                remaining += gradient[y, x, c] * colour[y, x, c]
-            gradient[y, x, 3] = to_clear
+                error = colour[c, y, x] - rgb[y, x, c] + (clear - ONE + alpha[y, x]) * background[c]
+                loss += COLOUR_WEIGHT * weight * counts * error * error / THREE
+                gradient[c, y, x] = TWO * COLOUR_WEIGHT * weight * counts * error / THREE
+                to_clear += gradient[c, y, x] * background[c]
+                remaining += gradient[c, y, x] * colour[c, y, x]
+            gradient[3, y, x] = to_clear
             behind[y, x] = remaining + to_clear * clear
     return loss
 
@@ -193,38 +213,40 @@ def _backward(R, K, pivot, gaussians, smoothing, memory, order, to_gaussians, to
         to_column, to_row, to_variance, to_opacity = ZERO, ZERO, ZERO, ZERO
         to_red, to_green, to_blue = ZERO, ZERO, ZERO
         for y in range(top, bottom + 1):
-            down = y - row
+            down = np.float32(y) - row
             for x in range(left, right + 1):
-                a = alphas[used]
-                used += 1
+                a = alphas[used + x - left]
                 clear = transmittance[y, x]
                 share = clear * a
-                to_red += share * gradient[y, x, 0]
-                to_green += share * gradient[y, x, 1]
-                to_blue += share * gradient[y, x, 2]
-                seen = gradient[y, x, 0] * red + gradient[y, x, 1] * green + gradient[y, x, 2] * blue
-                behind[y, x] -= share * seen
+                g_red, g_green, g_blue = gradient[0, y, x], gradient[1, y, x], gradient[2, y, x]
+                to_red += share * g_red
+                to_green += share * g_green
+                to_blue += share * g_blue
+                seen = g_red * red + g_green * green + g_blue * blue
+                left_behind = behind[y, x] - share * seen
+                behind[y, x] = left_behind
                 transmittance[y, x] = clear * (ONE - a)
-                if a < MAX_ALPHA:
-                    to_log_a = a * (clear * seen - behind[y, x] / (ONE - a))
-                    across = x - column
-                    to_opacity += to_log_a
-                    to_column += to_log_a * across
-                    to_row += to_log_a * down
-                    to_variance += to_log_a * (across * across + down * down)
+                to_log_a = a * (clear * seen - left_behind / (ONE - a))
+                to_log_a = to_log_a if a < MAX_ALPHA else ZERO
+                across = np.float32(x) - column
+                to_opacity += to_log_a
+                to_column += to_log_a * across
+                to_row += to_log_a * down
+                to_variance += to_log_a * (across * across + down * down)
+            used += right - left + 1
         to_column /= variance
         to_row /= variance
         to_variance *= HALF / (variance * variance)
         per_depth = ONE / in_camera[n, 2]
         spread = (K[0] * per_depth) ** 2
-        own = math.exp(2 * gaussians[n, 3])
+        own = math.exp(TWO * gaussians[n, 3])
         to_x, to_y = K[0] * per_depth * to_column, K[1] * per_depth * to_row
         to_z = -per_depth * (
-            to_x * in_camera[n, 0] + to_y * in_camera[n, 1] + 2 * to_variance * spread * (own + smoothing)
+            to_x * in_camera[n, 0] + to_y * in_camera[n, 1] + TWO * to_variance * spread * (own + smoothing)
         )
         for c in range(3):
             to_gaussians[n, c] += R[0, c] * to_x + R[1, c] * to_y + R[2, c] * to_z
-        to_gaussians[n, 3] += 2 * to_variance * spread * own
+        to_gaussians[n, 3] += TWO * to_variance * spread * own
         to_gaussians[n, 4] += to_opacity * (ONE - opacity)
         to_gaussians[n, 5] += to_red
         to_gaussians[n, 6] += to_green
@@ -347,7 +369,7 @@ def fit(
     pivot = t.copy()
     per_pixel = ZERO
     for view in range(views):
-        per_pixel += t[view, 2] / (K[view, 0] * views)
+        per_pixel += t[view, 2] / (K[view, 0] * np.float32(views))
     for step in range(steps):
         done = np.float32(step / steps)
         smoothing = (smoothing_px * per_pixel) ** 2 if done < ONE - sharp_share else ZERO

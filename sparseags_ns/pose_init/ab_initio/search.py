@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 
 import numpy as np
 from jaxtyping import Float
@@ -37,9 +38,9 @@ from sparseags_ns.pose_init.ab_initio.arrangement import (
 from sparseags_ns.pose_init.ab_initio.crops import Crops
 
 DIFFERENT_DEG = 20.0
-"""Arrangements differ where some view is turned by more than this against the others."""
+"""Arrangements differ where some view is rotated by more than this against the others."""
 _ELSEWHERE_DEG = 20.0
-"""A view is put elsewhere if it is turned by more than this."""
+"""A view is put elsewhere if it is rotated by more than this."""
 _APART_DEG = 25.0
 """Places that are proposed for a view differ by more than this."""
 _IMPROVED = 0.98
@@ -50,6 +51,12 @@ _JITTER_DEG = 15.0
 """Cameras of random rings lie up to this far from an even spacing."""
 _ARCS_DEG = (360.0, 270.0, 180.0)
 """Arcs along which photographs in order may have been taken."""
+
+
+MIN_RING = 3
+"""Fewer photographs make no ring of their own."""
+_RINGS_DEG, _RING_TURNS_DEG = (8.0, 42.0), (0, 90, 180, 270)
+"""Elevations of a low and a high ring, and by how much the second begins turned against the first."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +72,7 @@ class SearchSettings:
     """Random starts of which the best one climbs."""
     ordered_climbs: int = 4
     """Climbs from starts in the order of the file names."""
-    most_arranged: int = 12
+    most_arranged: int = 8
     """With more photographs, so many are arranged first."""
     polished: int = 4
     """Arrangements that are polished."""
@@ -191,14 +198,18 @@ class ArrangementSearch:
 
 
 def ordered_starts(order: Sequence[int]) -> list[Rotations]:
-    """Orientations of the views in this order along a circle or an arc, in both directions."""
-    count, starts = len(order), []
-    place = np.argsort(order)
-    for arc in _ARCS_DEG:
-        step = arc / (count if arc == 360 else count - 1)
-        one = looking_from(step * place, [_ORDERED_ELEVATION_DEG] * count, [0.0] * count)
-        starts += [one, mirrored(one)]
-    return starts
+    """Orientations of the views in this order along a circle, an arc, or a low and then a high circle; both ways."""
+    count, place = len(order), np.argsort(order)
+    level, upright = np.full(count, _ORDERED_ELEVATION_DEG), np.zeros(count)
+    starts = [looking_from(arc / (count if arc == 360 else count - 1) * place, level, upright) for arc in _ARCS_DEG]
+    low = (count + 1) // 2
+    if low >= MIN_RING:
+        high, steps = place >= low, np.where(place < low, 360 / low, 360 / (count - low))
+        elevation = np.where(high, _RINGS_DEG[1], _RINGS_DEG[0])
+        for way, turn in product((1, -1), _RING_TURNS_DEG):
+            azimuth = steps * (place - low * high)
+            starts.append(looking_from(np.where(high, way * azimuth + turn, azimuth), elevation, upright))
+    return [start for one in starts for start in (one, mirrored(one))]
 
 
 def random_ring(count: int, random: np.random.Generator) -> Rotations:
