@@ -117,12 +117,6 @@ def looking_from(azimuth_deg: Angles, elevation_deg: Angles, roll_deg: Angles) -
     return orbit(azimuth, elevation, 1.0, roll_deg=roll)[:, :3, :3].numpy()
 
 
-def mirrored(orientations: Rotations) -> Rotations:
-    """Orientations of the views around the object in the other direction: azimuth and roll change their sign."""
-    left_right = np.diag([-1.0, 1.0, 1.0])
-    return left_right @ orientations @ left_right
-
-
 def rotation_deg(one: Float[np.ndarray, "*batch 3 3"], other: Float[np.ndarray, "*batch 3 3"]) -> np.ndarray:
     """Angle between two orientations in degrees."""
     cosine = ((one * other).sum((-2, -1)) - 1) / 2

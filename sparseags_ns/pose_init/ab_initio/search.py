@@ -30,7 +30,6 @@ from sparseags_ns.pose_init.ab_initio.arrangement import (
     in_parallel,
     joint_fit,
     looking_from,
-    mirrored,
     rotation_deg,
     score,
     view_differences,
@@ -201,15 +200,14 @@ def ordered_starts(order: Sequence[int]) -> list[Rotations]:
     """Orientations of the views in this order along a circle, an arc, or a low and then a high circle; both ways."""
     count, place = len(order), np.argsort(order)
     level, upright = np.full(count, _ORDERED_ELEVATION_DEG), np.zeros(count)
-    starts = [looking_from(arc / (count if arc == 360 else count - 1) * place, level, upright) for arc in _ARCS_DEG]
+    paths = [(arc / (count if arc == 360 else count - 1) * place, level) for arc in _ARCS_DEG]
     low = (count + 1) // 2
     if low >= MIN_RING:
         high, steps = place >= low, np.where(place < low, 360 / low, 360 / (count - low))
-        elevation = np.where(high, _RINGS_DEG[1], _RINGS_DEG[0])
+        azimuth, elevation = steps * (place - low * high), np.where(high, _RINGS_DEG[1], _RINGS_DEG[0])
         for way, turn in product((1, -1), _RING_TURNS_DEG):
-            azimuth = steps * (place - low * high)
-            starts.append(looking_from(np.where(high, way * azimuth + turn, azimuth), elevation, upright))
-    return [start for one in starts for start in (one, mirrored(one))]
+            paths.append((np.where(high, way * azimuth + turn, azimuth), elevation))
+    return [looking_from(way * azimuth, elevation, upright) for azimuth, elevation in paths for way in (1, -1)]
 
 
 def random_ring(count: int, random: np.random.Generator) -> Rotations:
