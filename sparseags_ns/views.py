@@ -64,6 +64,8 @@ class Views:
     pose_lr_scale: Float[Tensor, " views"] | None = None
     """Factor of the pose learning rate of each view: 1 for full refinement, 0 for a fixed camera, whose pose was fitted
     to many points with an error far below a working pixel. None: 1 for all."""
+    jointly_fitted: bool = False
+    """Whether a joint fit of Gaussians and cameras chose the given cameras."""
     focal_scale: Float[Tensor, " views"] | None = None
     """Focal length of each view relative to that of the photo it was cropped from, if all photos can share
     their intrinsics; None if not, or if unknown."""

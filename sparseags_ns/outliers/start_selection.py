@@ -28,7 +28,7 @@ def select_start(
     """Compare the run's own start with those at the preset's other rates.
 
     Args:
-        views: the photographs with their given cameras.
+        views: the photographs with their given cameras; those of a joint fit keep the run's own start.
         preset: of the run.
         coarse: the run's own start, at the end of its coarse stages.
         say: receives a sentence for the user before each start.
@@ -38,8 +38,9 @@ def select_start(
     """
     best, chosen = coarse, _start(1.0, coarse, views)
     starts = [chosen]
-    if bool(views.fixed[coarse.trusted].all()):
-        return best, tuple(starts), chosen  # Other rates would move nothing.
+    if views.jointly_fitted or bool(views.fixed[coarse.trusted].all()):
+        # The poses are the best of many starts already, or other rates would move nothing.
+        return best, tuple(starts), chosen
     for rate in preset.settings.other_pose_rates:
         say(f"coarse stages once more, at {rate:g} times the pose learning rate")
         fit = fitter_at(views, preset, rate).from_scratch(views.cameras, coarse.trusted)

@@ -73,6 +73,8 @@ class InitialPoses:
     """Cameras that are essentially different from these, best first."""
     doubt: str | None = None
     """Why the initialiser is not sure of these cameras, as a sentence's main clause; None where it is."""
+    jointly_fitted: bool = False
+    """Whether a joint fit of Gaussians and cameras chose these cameras, so that training need not compare starts."""
 
     def __post_init__(self) -> None:
         unregistered = [frame is None for frame in self.frames]

@@ -254,6 +254,7 @@ def _write(file: Path, initial: InitialPoses) -> None:
         "points": initial.points is not None,
         "alternatives": alternatives,
         "doubt": initial.doubt,
+        "jointly_fitted": initial.jointly_fitted,
         "confidence": initial.confidence.tolist(),
         "pose_lr_scale": None if initial.pose_lr_scale is None else initial.pose_lr_scale.tolist(),
         "frames": [None if frame is None else _frame_to_json(frame) for frame in initial.frames],
@@ -274,7 +275,16 @@ def _read(file: Path, source: str) -> InitialPoses:
         for one in content["alternatives"]
     )
     confidence = torch.tensor(content["confidence"])
-    return InitialPoses(frames, confidence, points, pose_lr_scale, source, alternatives, content["doubt"])
+    return InitialPoses(
+        frames,
+        confidence,
+        points,
+        pose_lr_scale,
+        source,
+        alternatives,
+        doubt=content["doubt"],
+        jointly_fitted=content["jointly_fitted"],
+    )
 
 
 def _frame_to_json(frame: Frame) -> dict[str, Any]:

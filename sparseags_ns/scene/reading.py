@@ -158,6 +158,7 @@ def _read(data: Path, options: ReadingOptions, posed: bool) -> ReadScene:
         points=found.points,
         unposed=tuple(row for row, file in enumerate(files) if file.frame.extra.get(UNREGISTERED)),
         pose_lr_scale=_pose_lr_scales(files, whole, options.fix_cameras),
+        jointly_fitted=found.initial is not None and found.initial.jointly_fitted,
         focal_scale=shared_focal_scales(files, photos),
     )
     confidence = torch.tensor([file.confidence for file in files])

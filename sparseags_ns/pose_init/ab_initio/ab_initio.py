@@ -112,7 +112,9 @@ class AbInitio:
             for other in others
         )
         doubt = None if verdict.sure else verdict.statement
-        return InitialPoses(tuple(frames), verdict.confidence, alternatives=alternatives, doubt=doubt)
+        return InitialPoses(
+            tuple(frames), verdict.confidence, alternatives=alternatives, doubt=doubt, jointly_fitted=True
+        )
 
     def solve(self, crops: Crops, orders: Sequence[Sequence[int]], key: str) -> list[Refined]:
         """Refined arrangements that differ, best first; at least one.
