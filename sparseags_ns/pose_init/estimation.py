@@ -109,7 +109,7 @@ def estimate_poses(
         initialiser, initial = _estimate_automatically(initialiser, request)
     else:
         initial = estimate_or_load(initialiser, photo_files, request.store)
-    if initial.num_registered >= MIN_REGISTERED:
+    if initial.num_registered >= MIN_REGISTERED and initial.doubt is None:
         result = _result_file(initialiser, photo_files, request.store).name
         write_json(request.store.new_file(name), {"request": wanted, "initialiser": initialiser.name, "result": result})
     return initial
@@ -158,7 +158,7 @@ def _estimate_automatically(initialiser: PoseInit, request: PoseRequest) -> tupl
 
     Args:
         initialiser: the first that `auto` tries. Where this is features and leaves photographs out, ab-initio takes its
-            place if it can.
+            place if it can, and if it is sure or features left most of them out.
 
     Raises:
         PoseInitError: no initialiser can work here, or the photographs cannot be used.
@@ -178,7 +178,10 @@ def _estimate_automatically(initialiser: PoseInit, request: PoseRequest) -> tupl
     if missing is None:
         try:
             other = _create(AbInitio.name, request, placed)
-            return other, estimate_or_load(other, request.photo_files, request.store)
+            found = estimate_or_load(other, request.photo_files, request.store)
+            if found.doubt is None or 2 * initial.num_registered <= count:
+                return other, found
+            why_not = f"{AbInitio.name} is not sure: {found.doubt}"
         except PoseInitError as error:
             # Scenes without an object are left to features, with its messages.
             if initial.num_registered < MIN_REGISTERED and not isinstance(error, NoMasksError):
