@@ -38,6 +38,8 @@ class Train:
     """Whether to train on poses of which the initialiser is not sure; refuse if left out."""
     pose_init_alternative: int | None = None
     """Which of the arrangements that `sparseags prepare` lists is used; 1, the best, if left out."""
+    pose_init_time_budget: float | None = None
+    """Seconds that ab-initio may take to arrange the photographs, about; its usual length if left out."""
     masks: str | None = None
     """Where masks come from: auto, given, rembg, background, or none for whole photographs."""
     steps: int | None = None
@@ -77,6 +79,7 @@ class Train:
             "--pipeline.datamanager.dataparser.pose-init": self.pose_init,
             "--pipeline.datamanager.dataparser.pose-init-uncertain": self.pose_init_uncertain,
             "--pipeline.datamanager.dataparser.pose-init-alternative": self.pose_init_alternative,
+            "--pipeline.datamanager.dataparser.pose-init-time-budget": self.pose_init_time_budget,
             "--pipeline.datamanager.dataparser.masks": self.masks,
             "--vis": None if self.viewer else "tensorboard",
             "--viewer.quit-on-train-completion": None if self.viewer else True,

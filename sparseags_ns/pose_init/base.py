@@ -106,6 +106,8 @@ class PoseRequest:
     masks: Masks = "auto"
     """Where masks come from."""
     masks_drop: bool = False
+    time_budget: float | None = None
+    """Seconds that a search may take; None for its usual length."""
     """Whether the masks of the scene's `masks/` are white where photographs are to be left out."""
 
     @property

@@ -72,6 +72,7 @@ def estimate_poses(
     store: Store | None = None,
     masks: Masks = "auto",
     masks_drop: bool = False,
+    time_budget: float | None = None,
 ) -> InitialPoses:
     """Estimate the camera of each photo file, or load the result of an equal earlier request.
 
@@ -85,6 +86,7 @@ def estimate_poses(
         store: where results are kept; None for `sparseags/` in the scene's folder.
         masks: where masks come from, for initialisers that look at objects.
         masks_drop: whether the masks of `masks/` are white where photographs are to be left out.
+        time_budget: seconds that ab-initio may take, about; None for its usual length.
 
     Returns:
         Cameras in the order of the photo files, in a world of arbitrary position, orientation and scale.
@@ -96,10 +98,13 @@ def estimate_poses(
     """
     if not photo_files:
         raise PoseInitError("no photographs to estimate poses for")
+    if time_budget is not None and time_budget <= 0:
+        raise PoseInitError(f"the time budget of pose initialisation must be above 0 seconds, is {time_budget:g}")
     scene = scene or photo_files[0].parent
-    request = PoseRequest(photo_files, scene, store or store_of(scene, None), weights, masks, masks_drop)
+    request = PoseRequest(photo_files, scene, store or store_of(scene, None), weights, masks, masks_drop, time_budget)
     uses_masks = pose_init == "auto" or (pose_init in INITIALISERS and INITIALISERS[pose_init].uses_masks)
     wanted = f"{pose_init} {weights} {request.masks_fingerprint if uses_masks else ''}"
+    wanted += "" if time_budget is None else f" within {time_budget:g} s"
     name = f"request-{fingerprint('request', _LAYOUT, wanted, _names(photo_files), *photo_files)}.json"
     known = _load_answer(request.store.folder / name)
     if known is not None:

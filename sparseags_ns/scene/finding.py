@@ -83,6 +83,9 @@ class FindingOptions:
     pose_init_alternative: int = 1
     """Which of several arrangements of cameras that explain the photographs is used: 1 is the best, 2 the next; a
     choice of another than the best is never refused."""
+    pose_init_time_budget: float | None = None
+    """Seconds that ab-initio may take to arrange the photographs on idle cores, about; turned into a number of random
+    starts once, which decides the result. None for its usual length."""
     missing_poses: MissingPoses = "refuse"
     """What happens to photographs without a pose in the pose file: refuse the scene, leave-out the photographs, or
     search: training searches for their poses."""
@@ -145,6 +148,7 @@ def find_scene(scene: Path, options: FindingOptions, store: Store) -> FoundScene
         store=store,
         masks=options.masks,
         masks_drop=options.masks_drop,
+        time_budget=options.pose_init_time_budget,
     )
     initial = with_alternative(initial, options.pose_init_alternative)
     require_sure(paths, initial, options.pose_init_uncertain)

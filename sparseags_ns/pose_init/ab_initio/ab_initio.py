@@ -8,10 +8,11 @@ differ.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
@@ -21,7 +22,7 @@ from sparseags_ns.pose_init.ab_initio.arrangement import Arrangement
 from sparseags_ns.pose_init.ab_initio.confidence import judge
 from sparseags_ns.pose_init.ab_initio.crops import SIDE_PX, Crops
 from sparseags_ns.pose_init.ab_initio.refinement import Refined, refine_all
-from sparseags_ns.pose_init.ab_initio.search import ArrangementSearch, SearchSettings
+from sparseags_ns.pose_init.ab_initio.search import ArrangementSearch, SearchSettings, within
 from sparseags_ns.pose_init.base import Alternative, InitialPoses, PoseInitError, PoseRequest, stored_arrays
 from sparseags_ns.pose_init.objects import ObjectImage, read_objects
 from sparseags_ns.preprocess.mask_plan import Masks
@@ -52,6 +53,8 @@ class AbInitio:
     masks: str = ""
     """Fingerprint of the scene's masks, which the result depends on."""
     settings: SearchSettings = field(default_factory=SearchSettings)
+    time_budget: float | None = None
+    """Seconds within which the search shall end on idle cores; None for the settings' number of climbs."""
     mask_source: Masks = field(default="auto", compare=False, repr=False)
     """Where masks come from."""
     masks_drop: bool = field(default=False, compare=False, repr=False)
@@ -68,7 +71,14 @@ class AbInitio:
     def create(request: PoseRequest) -> AbInitio:
         """See `PoseInit`."""
         masks = request.masks_fingerprint
-        return AbInitio(request.store, request.scene, masks, mask_source=request.masks, masks_drop=request.masks_drop)
+        return AbInitio(
+            request.store,
+            request.scene,
+            masks,
+            time_budget=request.time_budget,
+            mask_source=request.masks,
+            masks_drop=request.masks_drop,
+        )
 
     @property
     def details(self) -> str:
@@ -127,6 +137,16 @@ class AbInitio:
         Raises:
             PoseInitError: no arrangement is one of cameras around an object.
         """
+        settings = self.settings
+        if self.time_budget is not None:
+            seconds = self.time_budget
+            measured = stored_arrays(
+                self.store,
+                f"{FOLDER}/{key}-climbs.npz",
+                lambda: {"climbs": np.array(within(self.settings, seconds, crops).climbs)},
+            )
+            settings = replace(settings, climbs=int(measured["climbs"]))
+            announce(f"ab-initio: {settings.climbs} random starts", f"what fits into {seconds:g} s on this machine")
         with progress("ab-initio: arrangements") as bar:
 
             def keep(name: str, compute: Callable[[], Arrangement]) -> Arrangement:
@@ -134,7 +154,7 @@ class AbInitio:
                 bar()
                 return Arrangement(**{f.name: arrays[f.name] for f in fields(Arrangement)})
 
-            search = ArrangementSearch(crops, self.settings, orders=orders, keep=keep)
+            search = ArrangementSearch(crops, settings, orders=orders, keep=keep)
             bar.update(0, search.num_climbs + 1)
             refined = refine_all(crops, search.run(), bar)
         if not refined:

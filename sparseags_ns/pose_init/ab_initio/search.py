@@ -15,8 +15,9 @@ Everything is seeded, and results do not depend on the number of threads.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 import numpy as np
@@ -46,6 +47,8 @@ _IMPROVED = 0.98
 """A climb goes on while the loss falls below this share."""
 _AZIMUTH_STEP_DEG, _ELEVATIONS_DEG, _ROLLS_DEG = 20, (0, 25, 50), (0, 90, 180, 270)
 _START_ELEVATION_DEG, _ORDERED_ELEVATION_DEG = (0.0, 40.0), 20.0
+_CLIMB_ROUNDS, _LATER_LEVELS = 4, 14
+"""Typical number of rounds of a climb, and time of all later levels, in climbs."""
 _JITTER_DEG = 15.0
 """Cameras of random rings lie up to this far from an even spacing."""
 _ARCS_DEG = (360.0, 270.0, 180.0)
@@ -79,6 +82,22 @@ class SearchSettings:
     """Arrangements that are decided between."""
     rounds: int = 10
     """Most rounds of a climb."""
+
+
+def within(settings: SearchSettings, seconds: float, crops: Crops) -> SearchSettings:
+    """The settings with as many climbs from random starts as fit into a time, at least one.
+
+    The cost of a fit is measured once, here; afterwards the number of climbs, not the clock, decides the result.
+    """
+    core = crops[range(min(len(crops), settings.most_arranged))]
+    start = random_ring(len(core), np.random.default_rng(0))
+    joint_fit(core, start, replace(settings.explore, steps=1))  # compiles
+    began = time.perf_counter()
+    fits = in_parallel(lambda ring: joint_fit(core, ring, settings.explore), [start] * 8)
+    climb = (time.perf_counter() - began) / len(fits) * (settings.starts + _CLIMB_ROUNDS * (2 * len(core) + 1))
+    # Polishing, deciding and refining take about as long as so many climbs.
+    count = int(seconds / climb) - _LATER_LEVELS - settings.ordered_climbs
+    return replace(settings, climbs=max(count, 1))
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,9 @@ NO_MASKS = NoMasksError("ab-initio looks at objects, and nothing tells the objec
 NO_ARRANGEMENT = PoseInitError("only 1 of the 4 photographs differ")
 
 
-def fake(name: str, placed: int, absent: str | None, error: Exception | None, calls: list[str]) -> type:
+def fake(
+    name: str, placed: int, absent: str | None, error: Exception | None, calls: list[str], doubt: str | None = None
+) -> type:
     """An initialiser that places the first photographs, is absent, or fails."""
 
     @dataclass(frozen=True)
@@ -53,7 +55,8 @@ def fake(name: str, placed: int, absent: str | None, error: Exception | None, ca
             poses = orbit(angles, torch.zeros_like(angles), 2.0)
             frames = [Frame(p.stem, p.name, T, K, 4, 4) for p, T in zip(photo_files, poses, strict=False)]
             rest = len(photo_files) - placed
-            return InitialPoses((*frames, *(None,) * rest), torch.tensor([0.5] * placed + [0.0] * rest))
+            confidence = torch.tensor([0.5] * placed + [0.0] * rest)
+            return InitialPoses((*frames, *(None,) * rest), confidence, doubt=doubt)
 
     Fake.name = name
     return Fake
@@ -74,12 +77,15 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     A number of placed photographs, the reason why it is absent, or an error.
     """
 
-    def make(dust3r: Any = "not installed: dust3r", features: Any = 4, ab_initio: Any = 4) -> list[str]:
+    def make(
+        dust3r: Any = "not installed: dust3r", features: Any = 4, ab_initio: Any = 4, doubt: str | None = None
+    ) -> list[str]:
         calls: list[str] = []
         for name, does in (("dust3r", dust3r), ("features", features), ("ab-initio", ab_initio)):
             placed, absent = does if isinstance(does, int) else 0, does if isinstance(does, str) else None
             error = does if isinstance(does, Exception) else None
-            monkeypatch.setitem(INITIALISERS, name, fake(name, placed, absent, error, calls))
+            unsure = doubt if name == "ab-initio" else None
+            monkeypatch.setitem(INITIALISERS, name, fake(name, placed, absent, error, calls, unsure))
         return calls
 
     return make
@@ -98,6 +104,8 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
         ({"features": 0, "ab_initio": NO_MASKS}, "features", ["features", "ab-initio"]),
         ({"features": 2, "ab_initio": NO_ARRANGEMENT}, "features", ["features", "ab-initio"]),
         ({"features": 1, "ab_initio": "masks are switched off"}, "features", ["features"]),
+        ({"features": 3, "doubt": "two arrangements"}, "features", ["features", "ab-initio"]),
+        ({"features": 2, "doubt": "two arrangements"}, "ab-initio", ["features", "ab-initio"]),
     ],
 )
 def test_auto_uses_the_first_whose_result_will_do(
@@ -179,3 +187,12 @@ def test_masks_are_read_as_the_scene_reads_them(photographs: list[Path], tmp_pat
     made = [AbInitio.create(request) for request in requests]
     assert [one.masks_drop for one in made] == [False, True, False] and made[2].mask_source == "rembg"
     assert len({one.masks for one in made}) == 3
+
+
+def test_a_doubtful_result_is_not_the_answer_to_later_requests(
+    photographs: list[Path], machine: Callable[..., list[str]]
+) -> None:
+    machine(features=0, doubt="two arrangements")
+    assert estimate_poses(photographs).source == "ab-initio"
+    machine(dust3r=4)
+    assert estimate_poses(photographs).source == "dust3r"
