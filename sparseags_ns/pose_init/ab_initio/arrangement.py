@@ -117,7 +117,7 @@ def looking_from(azimuth_deg: Angles, elevation_deg: Angles, roll_deg: Angles) -
     return orbit(azimuth, elevation, 1.0, roll_deg=roll)[:, :3, :3].numpy()
 
 
-def rotation_deg(one: Float[np.ndarray, "*batch 3 3"], other: Float[np.ndarray, "*batch 3 3"]) -> np.ndarray:
+def rotation_deg(one: Float[np.ndarray, "*#batch 3 3"], other: Float[np.ndarray, "*#batch 3 3"]) -> np.ndarray:
     """Angle between two orientations in degrees."""
     cosine = ((one * other).sum((-2, -1)) - 1) / 2
     return np.degrees(np.arccos(cosine.clip(-1, 1)))

@@ -30,6 +30,8 @@ from sparseags_ns.views import Views
 
 COMPARED_PX = 64
 """Longer side at which refined arrangements are compared."""
+_USUAL_VIEWS = 8
+"""Fewer views are refined in as many more steps."""
 _PLANES = "rgb", "mask", "valid"
 
 PRESET = replace(
@@ -126,7 +128,9 @@ def refine(crops: Crops, arrangement: Arrangement, fits: Bool[Tensor, " views"])
     except AlignmentError:
         return None
     views = views.moved(similarity).to(torch.float32)
-    found = reconstruct(views, PRESET, progress=lambda *_: observer().pause())
+    # A step costs as much as there are views, and few views leave more to be found.
+    steps = round(PRESET.steps * max(1, _USUAL_VIEWS / int(fits.sum())))
+    found = reconstruct(views, PRESET, steps=steps, progress=lambda *_: observer().pause())
     factor = float(found.cameras.K[0, 0, 0] / views.cameras.K[0, 0, 0])
     return Refined(found.cameras.T_camera_world.double(), factor, view_losses(found, views, COMPARED_PX), fits)
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import product
+from itertools import permutations, product
 
 import numpy as np
 from jaxtyping import Float
@@ -51,6 +51,8 @@ _CLIMB_ROUNDS, _LATER_LEVELS = 4, 14
 """Typical number of rounds of a climb, and time of all later levels, in climbs."""
 _JITTER_DEG = 15.0
 """Cameras of random rings lie up to this far from an even spacing."""
+_FEW_VIEWS = 5
+"""With so many photographs, rings of every order can be tried, and more of them are compared at the end."""
 _ARCS_DEG = (360.0, 270.0, 180.0)
 """Arcs along which photographs in order may have been taken."""
 
@@ -148,26 +150,40 @@ class ArrangementSearch:
         numbers = range(settings.ordered_climbs + settings.climbs)
         ends = [keep(f"explore-{number}", lambda number=number: self.explore(number)) for number in numbers]
         chosen = different(ends, settings.polished)
+        # Climbs lead away from a right ring where few photographs overlap little, so rings compete as they are, too.
+        rings = in_parallel(lambda ring: joint_fit(self._core, ring, settings.polish), self._rings())
+        chosen += different(rings, settings.polished)
         if self._core is not self.crops:
             chosen = [self._complete(end) for end in chosen]
         polished = in_parallel(lambda end: self._refit(end, settings.polish), chosen)
         climb = Climb(settings.polish, _ROLLS_DEG, rounds=4, most_views=4)
-        polished = [
+        climbed = [
             keep(f"polish-{k}", lambda end=end: self._climb(self.crops, end, climb))
-            for k, end in enumerate(sorted(polished, key=_loss))
+            for k, end in enumerate(different(polished, settings.polished))
         ]
-        final = in_parallel(lambda end: self._refit(end, settings.decide), different(polished, settings.decided))
+        decided = settings.decided * (2 if len(self.crops) <= _FEW_VIEWS else 1)
+        candidates = different([*climbed, *polished], decided)
+        final = in_parallel(lambda end: self._refit(end, settings.decide), candidates)
         final.sort(key=_loss)
         last = Climb(settings.decide, _ROLLS_DEG, rounds=3, most_views=3)
         best = keep("decide", lambda: self._climb(self.crops, final[0], last))
-        return different([best, *final], settings.decided)
+        return different([best, *final], decided)
+
+    def _rings(self) -> list[Rotations]:
+        """Even rings and arcs in the order of the photographs; with few of them, rings in every order."""
+        count = len(self._core)
+        rings = [ring for order in self._orders for ring in ordered_starts(self._core_order(order))]
+        if count <= _FEW_VIEWS:
+            level, upright = np.full(count, _ORDERED_ELEVATION_DEG), np.zeros(count)
+            orders = [(0, *rest) for rest in permutations(range(1, count))]
+            rings += [looking_from(360 / count * np.argsort(order), level, upright) for order in orders]
+        return rings
 
     def explore(self, number: int) -> Arrangement:
         """The end of the climb of this number, of the views that are arranged first."""
         settings, random = self.settings, np.random.default_rng(number)
         if number < settings.ordered_climbs:
-            ordered = [start for order in self._orders for start in ordered_starts(self._core_order(order))]
-            starts = in_parallel(lambda start: joint_fit(self._core, start, settings.explore), ordered)
+            starts = in_parallel(lambda ring: joint_fit(self._core, ring, settings.explore), self._rings())
             start = sorted(starts, key=_loss)[number]
         else:
             rings = [random_ring(len(self._core), random) for _ in range(settings.starts)]
@@ -185,7 +201,7 @@ class ArrangementSearch:
         """Put views elsewhere, one a round, while that lowers the loss."""
         best = start
         for _ in range(climb.rounds):
-            views = np.argsort(-best.losses, kind="stable")[: climb.most_views]
+            views = np.argsort(-best.losses, kind="stable")[: climb.most_views].tolist()
             proposals = [p for found in in_parallel(lambda v: _elsewhere(crops, best, v, climb), views) for p in found]  # noqa: B023
             proposals.sort(key=lambda proposal: proposal[0])
             changed = [(best.orientations, best.t), *(proposal[1:] for proposal in proposals[: len(crops)])]
@@ -206,12 +222,14 @@ class ArrangementSearch:
         t *= np.float32(np.linalg.norm(first) / np.linalg.norm(same))
         orientations[self.arranged], t[self.arranged] = end.orientations, end.t
         left_out = sorted(set(range(len(self.crops))) - set(self.arranged))
-        whole = Arrangement(end.R, t, orientations, losses, end.gaussians)
+        R = np.zeros_like(orientations)
+        whole = Arrangement(R, t, orientations, losses, end.gaussians)
         places = all_around((0,))
         scores = in_parallel(
             lambda view: score(self.crops, view, whole, places, self.settings.explore.pixels), left_out
         )
         orientations[left_out] = places[[losses.argmin() for losses in scores]]
+        R[:] = self.crops.R_camera_facing @ orientations
         return whole
 
 
