@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,7 +13,7 @@ from PIL import Image
 
 from sparseags_ns.formats.frame import Distortion, Frame, intrinsics_matrix
 from sparseags_ns.geometry.cameras import orbit
-from sparseags_ns.pose_init.base import InitialPoses, PoseInitError, PoseRequest
+from sparseags_ns.pose_init.base import Alternative, InitialPoses, PoseInitError, PoseRequest
 from sparseags_ns.pose_init.estimation import cache_key, estimate_or_load, estimate_poses
 from sparseags_ns.preprocess import store as store_module
 from sparseags_ns.preprocess.store import Store, StoreError, fingerprint, store_of
@@ -110,6 +110,27 @@ def test_a_result_is_loaded_as_it_was_estimated(
     assert first.points is not None and again.points is not None
     for name in ("positions", "colors", "confidence"):
         assert torch.equal(getattr(first.points, name), getattr(again.points, name))
+
+
+def test_alternatives_and_doubt_are_loaded_as_they_were_estimated(tmp_path: Path, photographs: list[Path]) -> None:
+    class Doubtful(Fake):
+        def estimate(self, photo_files: Sequence[Path]) -> InitialPoses:
+            others = tuple(frame(path, 70.0 - 30 * index) for index, path in enumerate(photo_files))
+            alternatives = Alternative(others, 1.125), Alternative(others[::-1], 2.5)
+            initial = super().estimate(photo_files)
+            return replace(initial, alternatives=alternatives, doubt="two arrangements", jointly_fitted=True)
+
+    fake, store = Doubtful(), Store(tmp_path / "sparseags")
+    first = estimate_or_load(fake, photographs, store)
+    again = estimate_or_load(fake, photographs, store)
+    assert fake.calls == [3] and (again.doubt, again.jointly_fitted) == ("two arrangements", True)
+    assert [one.loss for one in again.alternatives] == [1.125, 2.5]
+    for one, other in zip(first.alternatives, again.alternatives, strict=True):
+        for a, b in zip(one.frames, other.frames, strict=True):
+            assert torch.equal(a.T_camera_world, b.T_camera_world) and torch.equal(a.K, b.K)
+            assert (a.name, a.distortion, a.extra) == (b.name, b.distortion, b.extra)
+    plain = estimate_or_load(Fake(3.0), photographs, store)
+    assert plain.doubt is None and plain.alternatives == () and not plain.jointly_fitted
 
 
 def test_any_change_that_matters_means_a_new_estimate(tmp_path: Path, photographs: list[Path]) -> None:

@@ -83,8 +83,8 @@ def orientations() -> Float[np.ndarray, "views 3 3"]:
 def short_refinement() -> Iterator[None]:
     """Refinement in few steps at small sizes, with few Gaussians."""
     first, second = refinement.PRESET.settings.stages
-    stages = replace(first, pixels=16), replace(second, pixels=32)
+    stages = replace(first, pixels=16, pose_lr=1e-2), replace(second, pixels=32)
     settings = replace(refinement.PRESET.settings, stages=stages, num_gaussians=150)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(refinement, "PRESET", replace(refinement.PRESET, steps=50, settings=settings))
+        patch.setattr(refinement, "PRESET", replace(refinement.PRESET, steps=45, settings=settings))
         yield

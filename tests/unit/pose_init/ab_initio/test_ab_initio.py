@@ -31,12 +31,12 @@ from sparseags_ns.preprocess.store import Store
 
 TINY = SearchSettings(
     explore=Effort(12, 40, 80, pose_lr=2e-2, pose_lr_end=0.2),
-    polish=Effort(12, 100, 80, pose_lr=2e-2),
-    decide=Effort(12, 300, 100),
+    polish=Effort(12, 80, 80, pose_lr=2e-2),
+    decide=Effort(12, 500, 80, pose_lr=2e-2),
     climbs=1,
     starts=4,
     ordered_climbs=1,
-    polished=2,
+    polished=1,
     decided=1,
     rounds=4,
 )
@@ -119,7 +119,7 @@ def test_cameras_of_whole_photographs(first: InitialPoses) -> None:
         focals.add(focal)
         shown = frame.K @ (frame.T_camera_world @ centre)[:3]
         expected = [80 + 272 * np.tan(y) / 1, 80 - 272 * np.tan(x) / np.cos(y)]
-        assert (shown[:2] / shown[2]).tolist() == pytest.approx(expected, abs=5)
+        assert (shown[:2] / shown[2]).tolist() == pytest.approx(expected, abs=6)
     assert len(focals) == 1, "shared intrinsics"
     assert first.jointly_fitted and (first.confidence > 0).all()
 

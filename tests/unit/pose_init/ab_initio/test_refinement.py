@@ -37,9 +37,9 @@ def test_alike_arrangements_end_as_one_and_wrong_ones_are_worse(crops: Crops, or
     done: list[int] = []
     refined = refine_all(crops, [right, again, wrong], lambda: done.append(1))
     best, other = refined
-    assert errors_deg(best, orientations).max() < 10
+    assert errors_deg(best, orientations).max() < 15
     assert best.fits.all() and best.loss == pytest.approx(float(best.losses.mean()))
-    assert other.loss > 3 * best.loss
+    assert other.loss > 2 * best.loss
     assert best.focal_factor == pytest.approx(1, abs=0.1)
     assert done
 
@@ -70,7 +70,7 @@ def test_a_photograph_of_something_else_is_left_out(
     assert best.fits.tolist() == [view != STRANGER for view in range(6)]
     assert best.losses[STRANGER] > max(STRANGER_RATIO * float(best.losses.median()), STRANGER_LOSS)
     assert best.loss == pytest.approx(float(best.losses[best.fits].mean()))
-    assert errors_deg(best, orientations)[best.fits][:, best.fits].max() < 10
+    assert errors_deg(best, orientations)[best.fits][:, best.fits].max() < 15
 
 
 def test_no_scene_is_made_of_cameras_that_look_the_same_way(crops: Crops, orientations: np.ndarray) -> None:
