@@ -59,8 +59,9 @@ class Arrangement:
 
     @property
     def loss(self) -> float:
-        """Sum over the views that took part: lower is better, for equal photographs and effort."""
-        return float(self.losses[np.isfinite(self.losses)].sum())
+        """Sum over the views that took part, infinite before a fit: lower is better, for equal photographs and effort."""
+        known = np.isfinite(self.losses)
+        return float(self.losses[known].sum()) if known.any() else float("inf")
 
 
 def joint_fit(

@@ -56,6 +56,7 @@ def judge(refined: Sequence[Refined], names: Sequence[str]) -> Verdict:
         statement = f"{len(strangers)} of {len(names)} photographs do not fit to the others: {listed(strangers)}"
     else:
         statement = f"{len(names) - len(strangers)} photographs are arranged around the object"
-        statement += f"; {listed(strangers)} do not fit to the others" if strangers else ""
+        verb = "does" if len(strangers) == 1 else "do"
+        statement += f"; {listed(strangers)} {verb} not fit to the others" if strangers else ""
         return Verdict(True, statement, why, confidence)
     return Verdict(False, statement, why, confidence)

@@ -56,7 +56,7 @@ kernel = compiler("ab_initio", Path(__file__), nogil=True, fastmath=True, error_
 
 @kernel
 def _exp(x):
-    """Exponential of x in [-8, 0], to 1e-4 of its value: (1 + y + y^2 / 2)^256 for y = x / 256.
+    """Exponential of x <= 0 with an error below 1e-4: (1 + y + y^2 / 2)^256 for y = x / 256.
 
     Unlike a call of the library's function, eight squarings are done for several pixels at once.
     """
