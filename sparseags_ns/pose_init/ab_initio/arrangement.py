@@ -59,7 +59,7 @@ class Arrangement:
 
     @property
     def loss(self) -> float:
-        """Sum over the views that took part; infinite before a fit. Lower is better, for equal photographs and effort."""
+        """Sum over the views that took part, lower is better; infinite before a fit."""
         known = np.isfinite(self.losses)
         return float(self.losses[known].sum()) if known.any() else float("inf")
 
