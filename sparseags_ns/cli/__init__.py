@@ -19,7 +19,7 @@ MISUSED = 2
 """Exit status of a command line that cannot be understood, as argparse and tyro have it."""
 
 COMMANDS = {
-    "demo": "Make a sample scene, refine its rough cameras together with a splat, and compare with the truth.",
+    "demo": "Find cameras and a splat from photographs of a sample object alone, and compare with the truth.",
     "train": "Make a splat and refined cameras from photographs: the short form of ns-train sparseags.",
     "view": "Open a run in the web viewer.",
     "report": "Write the HTML page about a run: what came out, what was decided and why, what to trust.",
