@@ -21,6 +21,7 @@ from tyro.conf import Suppress
 
 from sparseags_ns.geometry.alignment import normalizing_similarity
 from sparseags_ns.geometry.cameras import Cameras, opengl_from_opencv
+from sparseags_ns.scene.origin import pose_init_record
 from sparseags_ns.scene.reading import ReadingOptions, read_scene
 
 
@@ -40,8 +41,9 @@ class SparseAGSDataParser(DataParser):
 
     @cached_property
     def outputs(self) -> DataparserOutputs:
-        """nerfstudio's outputs; `metadata["views"]` holds the `Views` in the normalised world."""
-        views = read_scene(self.config.data, self.config).views
+        """nerfstudio's outputs; `metadata` holds the `Views` in the normalised world and the origin of their poses."""
+        scene = read_scene(self.config.data, self.config)
+        views = scene.views
         similarity = normalizing_similarity(views.cameras.T_camera_world[views.posed])
         views = views.moved(similarity)
         scale = float(similarity.scale)
@@ -50,7 +52,7 @@ class SparseAGSDataParser(DataParser):
             image_filenames=list(views.paths),
             cameras=nerfstudio_cameras(views.cameras),
             scene_box=SceneBox(aabb=torch.tensor([[-1.0, -1.0, -1.0], [1.0, 1.0, 1.0]])),
-            metadata={"views": views.to(torch.float32)},
+            metadata={"views": views.to(torch.float32), "pose_init": pose_init_record(scene)},
             dataparser_transform=transform,
             dataparser_scale=scale,
         )

@@ -108,7 +108,7 @@ class SparseAGSModel(SplatfactoModel):
         self.register_buffer("K_initial", given.cameras.K.clone())
         self.register_buffer("trusted", self.views.trusted.clone())
         self.densification = GradientDensification(self.config)
-        self.record = RunRecord(self.views.names)
+        self.record = RunRecord(self.views.names, pose_init=self.kwargs["metadata"]["pose_init"])
         self._set_length(1)  # The trainer sets the length of the run (`get_training_callbacks`).
         # Distance of the depth of empty pixels behind the farthest Gaussian, world units; the viewer sets it.
         self.room_behind = 0.0

@@ -3,7 +3,8 @@
 `RunRecord.to_json` gives three parts. Training writes each part into a file of the run's `sparseags/` folder and all
 three into every checkpoint, so that a resumed run's record is whole:
 
-- `summary.json`: outcome and errors of every view, start selection and outlier repair, seconds by phase, versions;
+- `summary.json`: outcome and errors of every view, where the initial cameras came from, start selection and outlier
+  repair, seconds by phase, versions;
 - `history.json`: errors, motion and trust of every view over the steps, phases of the schedule, what was done by hand;
 - `searches.json`: hypotheses and results of every pose search.
 
@@ -140,6 +141,50 @@ class Decision:
         view = None if content["view"] is None else names.index(content["view"])
         numbers = {key: math.nan if value is None else value for key, value in content["numbers"].items()}
         return cls(content["action"], view, content["why"], numbers)
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """Cameras around the object that explain the photographs; one entry for each view, None where it has no camera.
+
+    Frame: the run's normalised world for the arrangement that is used. Others are normalised likewise (scene/origin.py)
+    and rotated about +y to where they can be compared. Values have six significant digits.
+    """
+
+    loss: float
+    """Relative to that of the best arrangement."""
+    camera_centers: list[list[float] | None]
+    camera_forward: list[list[float] | None]
+    """Viewing directions, of length 1."""
+
+
+@dataclass(frozen=True)
+class PoseInitRecord:
+    """Where the initial cameras came from, and how sure they were."""
+
+    source: str
+    """Path of the pose file, or name of the initialiser."""
+    estimated: bool
+    """Whether an initialiser found them; if not, only `source` says anything."""
+    doubt: str | None = None
+    """Why the initialiser was not sure of its best cameras, as a sentence's main clause; None where it was."""
+    confidence: tuple[float, ...] = ()
+    """Confidence in each view's initial camera, 0 to 1; 0 where it had none."""
+    alternative: int = 1
+    """Number of the arrangement that the run began with: 1 for the best, 2 for the first alternative."""
+    arrangements: tuple[Arrangement, ...] = ()
+    """The best arrangement and its alternatives; empty where the initialiser gave no alternatives."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        arrangements = [asdict(arrangement) for arrangement in self.arrangements]
+        return asdict(self) | {"confidence": list(self.confidence), "arrangements": arrangements}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> PoseInitRecord:
+        """The inverse of `to_json`."""
+        arrangements = tuple(Arrangement(**arrangement) for arrangement in content["arrangements"])
+        return cls(**{**content, "confidence": tuple(content["confidence"]), "arrangements": arrangements})
 
 
 @dataclass(frozen=True)
@@ -319,6 +364,8 @@ class RunRecord:
     """Wall seconds by phase, up to the last save."""
     outcome: Outcome | None = None
     """None in checkpoints: it is measured when the files are written."""
+    pose_init: PoseInitRecord | None = None
+    """None in records that were written before it was kept."""
 
     @property
     def by_hand(self) -> dict[int, Choice]:
@@ -392,6 +439,7 @@ class RunRecord:
                 for name, status, view in zip(self.names, statuses, views, strict=True)
             ]
             content["errors"] = ERRORS_MEASURE
+        content["pose_init"] = None if self.pose_init is None else self.pose_init.to_json()
         content["pose_repair"] = None if self.pose_repair is None else self.pose_repair.to_json(self.names)
         content["seconds"] = {phase: round(seconds, 2) for phase, seconds in self.seconds.items()}
         return content
@@ -423,7 +471,7 @@ class RunRecord:
     ) -> RunRecord:
         names = tuple(history["views"] if history else [view["name"] for view in summary["views"]])
         rows = zip(*(history.get(key, ()) for key in ("steps", "pixels", *_ROUNDED, "trusted")), strict=True)
-        repair = summary["pose_repair"]
+        repair, init = summary["pose_repair"], summary.get("pose_init")
         record = cls(
             names,
             summary["num_steps"],
@@ -433,6 +481,7 @@ class RunRecord:
             searches=[SearchRecord.from_json(one, names) for one in searches.get("searches", ())],
             pose_repair=None if repair is None else PoseRepairRecord.from_json(repair, names),
             seconds=dict(summary["seconds"]),
+            pose_init=None if init is None else PoseInitRecord.from_json(init),
         )
         if "views" not in summary:
             return record

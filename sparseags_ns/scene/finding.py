@@ -109,6 +109,10 @@ class FoundScene:
     pose_source: str
     initial: InitialPoses | None = None
     """Result of the initialiser, with its alternatives and doubt, stand-in cameras included; None for a pose file."""
+    estimate: InitialPoses | None = None
+    """What the initialiser returned: its best cameras even where an alternative is used; no stand-in cameras."""
+    alternative: int = 1
+    """Number of the arrangement that is used: 1 for the best, 2 for the first alternative."""
 
     @property
     def paths(self) -> list[Path]:
@@ -150,11 +154,12 @@ def find_scene(scene: Path, options: FindingOptions, store: Store) -> FoundScene
         masks_drop=options.masks_drop,
         time_budget=options.pose_init_time_budget,
     )
-    initial = with_alternative(initial, options.pose_init_alternative)
+    estimate, alternative = initial, options.pose_init_alternative
+    initial = with_alternative(estimate, alternative)
     require_sure(paths, initial, options.pose_init_uncertain)
     initial = with_stand_ins(paths, initial, initial.source)
-    chosen = f", alternative {options.pose_init_alternative}" if options.pose_init_alternative > 1 else ""
-    return FoundScene(_posed(paths, initial), initial.points, f"the initialiser {initial.source}{chosen}", initial)
+    source = f"the initialiser {initial.source}{f', alternative {alternative}' if alternative > 1 else ''}"
+    return FoundScene(_posed(paths, initial), initial.points, source, initial, estimate, alternative)
 
 
 def find_unposed_scene(scene: Path) -> FoundScene:

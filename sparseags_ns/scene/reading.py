@@ -79,6 +79,10 @@ class ReadScene:
     mask_plan: MaskPlan
     initial: InitialPoses | None = None
     """Result of the initialiser, with its alternatives and doubt; None where there was none."""
+    estimate: InitialPoses | None = None
+    """What the initialiser returned: its best cameras even where an alternative is used; no stand-in cameras."""
+    alternative: int = 1
+    """Number of the arrangement that is used: 1 for the best, 2 for the first alternative."""
 
 
 def read_scene(data: Path, options: ReadingOptions | None = None) -> ReadScene:
@@ -162,7 +166,9 @@ def _read(data: Path, options: ReadingOptions, posed: bool) -> ReadScene:
         focal_scale=shared_focal_scales(files, photos),
     )
     confidence = torch.tensor([file.confidence for file in files])
-    return ReadScene(views, confidence, found.pose_source, masks, found.initial)
+    return ReadScene(
+        views, confidence, found.pose_source, masks, found.initial, found.estimate, alternative=found.alternative
+    )
 
 
 def _pose_lr_scales(files: Sequence[PosedPhotoFile], whole: bool, fix_cameras: FixCameras) -> Float[Tensor, " views"]:

@@ -13,11 +13,13 @@ import pytest
 
 from sparseags_ns.runs.record import (
     FORMAT,
+    Arrangement,
     Decision,
     Event,
     HistoryRow,
     Outcome,
     Phase,
+    PoseInitRecord,
     PoseRepairRecord,
     RecordError,
     RunRecord,
@@ -28,6 +30,10 @@ from sparseags_ns.runs.record import (
     view_status,
 )
 
+ARRANGEMENTS = (
+    Arrangement(1.0, [[0.0, 0.5, 1.75], None, [1.75, 0.5, 0.0]], [[0.0, 0.0, -1.0], None, [-1.0, 0.0, 0.0]]),
+    Arrangement(1.25, [[0.0, 0.5, 1.75]] * 3, [[0.0, 0.0, -1.0]] * 3),
+)
 VIEW = ViewOutcome(True, True, 0.1, 0.01, 0.5, 0.2, 3.0, 0.1)
 NAMES = ("000", "001", "002")
 OF_0_1_0 = Path(__file__).parent / "run_0_1_0.json"
@@ -66,6 +72,7 @@ def whole_record() -> RunRecord:
         Outcome(
             60, 1000, "cpu", "dssim", (ViewOutcome(True, True, 0.1, 0.01, 0.5, 0.2, 3.0, 0.1),) * 3, {"torch": "2"}
         ),
+        PoseInitRecord("fake", True, "two arrangements", (0.5, 0.0, 0.25), 2, ARRANGEMENTS),
     )
 
 
@@ -84,6 +91,20 @@ def test_a_record_comes_back_from_its_json() -> None:
 def test_a_record_without_outcome_is_what_checkpoints_hold() -> None:
     record = replace(whole_record(), outcome=None)
     assert RunRecord.from_json(plain(record)).outcome is None
+
+
+def test_the_origin_of_the_initial_cameras_comes_back_also_from_a_checkpoint() -> None:
+    record = replace(whole_record(), outcome=None)
+    assert RunRecord.from_json(plain(record)).pose_init == record.pose_init is not None
+    file = replace(record, pose_init=PoseInitRecord("transforms.json", estimated=False))
+    assert RunRecord.from_json(plain(file)).pose_init == file.pose_init
+
+
+def test_a_record_from_before_the_origin_was_kept_is_read() -> None:
+    parts = plain(whole_record())
+    del parts["summary"]["pose_init"]
+    record = RunRecord.from_json(parts)
+    assert record.pose_init is None and plain(record)["summary"]["pose_init"] is None
 
 
 def test_views_are_names_in_json() -> None:

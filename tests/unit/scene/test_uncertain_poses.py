@@ -18,8 +18,12 @@ from PIL import Image
 from sparseags_ns.cli import main
 from sparseags_ns.cli.prepare import Prepare
 from sparseags_ns.formats.transforms_json import read_transforms_json
+from sparseags_ns.geometry import se3
+from sparseags_ns.plugin.dataparser import SparseAGSDataParserConfig
 from sparseags_ns.pose_init.base import Alternative, InitialPoses, PoseInitError
+from sparseags_ns.runs.record import PoseInitRecord
 from sparseags_ns.scene.finding import describe_alternatives, require_sure, with_alternative
+from sparseags_ns.scene.origin import pose_init_record
 from sparseags_ns.scene.reading import ReadingOptions, ReadScene, read_scene
 
 SIZE = 32
@@ -129,3 +133,52 @@ def test_prepare_ends_well_where_the_user_has_decided(doubtful: Path, flags: lis
     with pytest.raises(SystemExit) as end:
         main(["prepare", str(doubtful), "--resolution", str(SIZE)])
     assert str(end.value.code).startswith("sparseags: error: fake is not sure of its cameras")
+
+
+def recorded(scene: Path, **options: Any) -> tuple[PoseInitRecord, np.ndarray, np.ndarray]:
+    """What training takes from the dataparser: the record, and the cameras' centres and viewing directions."""
+    outputs = SparseAGSDataParserConfig(data=scene, resolution=SIZE, **options).setup().outputs
+    poses = se3.inverse(outputs.metadata["views"].cameras.T_camera_world).numpy()
+    return outputs.metadata["pose_init"], poses[:, :3, 3], poses[:, :3, 2]
+
+
+def array(vectors: list[list[float] | None]) -> np.ndarray:
+    """The vectors of all views, NaN where there is none."""
+    return np.array([[np.nan] * 3 if vector is None else vector for vector in vectors])
+
+
+def test_all_arrangements_are_recorded_in_the_world_of_the_run(doubtful: Path) -> None:
+    record, centers, forward = recorded(doubtful, pose_init_uncertain="allow")
+    assert (record.source, record.estimated, record.doubt, record.alternative) == ("fake", True, DOUBT, 1)
+    assert record.confidence == pytest.approx((0.9, 0.3, 0.2, 0.0))
+    assert [one.loss for one in record.arrangements] == [1.0, 1.25, 1.8]
+    best = record.arrangements[0]
+    assert best.camera_centers[3] is None and best.camera_forward[3] is None, "a stand-in is no camera"
+    assert np.allclose(array(best.camera_centers)[:3], centers[:3], atol=1e-5)
+    assert np.allclose(array(best.camera_forward)[:3], forward[:3], atol=1e-5)
+
+
+def test_the_best_arrangement_stays_recorded_where_another_is_used(doubtful: Path) -> None:
+    allowed = recorded(doubtful, pose_init_uncertain="allow")[0]
+    record, centers, _ = recorded(doubtful, pose_init_alternative=2)
+    assert (record.alternative, record.doubt) == (2, DOUBT) and len(record.arrangements) == 3
+    assert record.confidence == pytest.approx((0.72, 0.24, 0.16, 0.01))
+    assert np.allclose(array(record.arrangements[1].camera_centers), centers, atol=1e-5)
+    assert allowed.arrangements[0].camera_centers[3] is record.arrangements[0].camera_centers[3] is None
+
+
+def test_other_arrangements_are_rotated_to_where_most_views_agree(doubtful: Path) -> None:
+    used, swapped, _ = recorded(doubtful, pose_init_alternative=1, pose_init_uncertain="allow")[0].arrangements
+    azimuths = [np.arctan2(*array(one.camera_centers)[:3, [0, 2]].T) for one in (used, swapped)]
+    apart = np.abs(azimuths[0] - azimuths[1])
+    assert apart[2] < 0.2 < min(apart[:2]), "the first two are exchanged, the third is where it was"
+
+
+def test_the_record_of_a_cached_result_is_the_same(doubtful: Path) -> None:
+    first, second = (recorded(doubtful, pose_init_uncertain="allow")[0] for _ in range(2))
+    assert first == second
+
+
+def test_of_a_pose_file_the_record_tells_the_name_only(scene: Path) -> None:
+    record = pose_init_record(read(scene))
+    assert record == PoseInitRecord(str(scene / "transforms.json"), estimated=False)
