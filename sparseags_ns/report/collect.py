@@ -21,6 +21,7 @@ from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.report import decisions, plots, sentences
 from sparseags_ns.report.command import command
 from sparseags_ns.report.content import Fact, Mark, Pictures, Report, Tone, ViewRow, percent
+from sparseags_ns.report.given_cameras import describe_source, given_cameras
 from sparseags_ns.report.pictures import difference_colors, turntable, view_picture
 from sparseags_ns.runs.opening import OpenedRun
 
@@ -56,6 +57,7 @@ def collect(run: OpenedRun) -> Report:
         perceptual_name=outcome.perceptual_error.upper(),
         turntable=turntable(run),
         scene=plots.camera_plot(run, tones, [view.posed for view in outcome.views]),
+        given=given_cameras(record),
         chart=plots.error_chart(record, tones),
         starts=() if repair is None or len(repair.starts) < 2 else repair.starts,
         chosen_start=None if repair is None else repair.chosen_start,
@@ -122,7 +124,7 @@ def _renders(run: OpenedRun, cameras: Cameras) -> Float[Tensor, "views height wi
 
 
 def _run_facts(run: OpenedRun) -> tuple[Fact, ...]:
-    config = run.config
+    config, init = run.config, run.record.pose_init
     model = config.get("pipeline", {}).get("model", {})
     return (
         Fact("Method", str(config.get("method_name", "sparseags"))),
@@ -130,6 +132,7 @@ def _run_facts(run: OpenedRun) -> tuple[Fact, ...]:
         Fact("Steps", f"{run.outcome.steps_done:,} of {run.record.num_steps:,}"),
         Fact("Device", run.outcome.device),
         Fact("Photographs", f"{len(run.views)}, {run.views.cameras.width} x {run.views.cameras.height} px"),
+        *(() if init is None else (Fact("Given cameras", describe_source(init)),)),
         Fact("Focal lengths refined", str(model.get("refine_focal", "?"))),
         Fact("Outlier rule", str(model.get("outlier_rule", "?"))),
         Fact("Diffusion prior", str(model.get("guidance", "auto")), PRIOR_NOTE),

@@ -137,6 +137,47 @@ class Chart:
 
 
 @dataclass(frozen=True)
+class DrawnCamera:
+    """A camera seen from above: a dot, a line to where it looks, and a label. Coordinates are -100 to 100."""
+
+    name: str
+    label: str
+    elsewhere: bool
+    """Whether it is not where the arrangement in use has it."""
+    dot: tuple[float, float]
+    end: tuple[float, float]
+    text: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class ArrangementDrawing:
+    """Cameras around the object, seen from above."""
+
+    number: int
+    loss: str
+    """Loss relative to the best, in words."""
+    in_use: bool
+    option: str
+    """Option of `sparseags train` that chooses it."""
+    cameras: tuple[DrawnCamera, ...]
+
+
+@dataclass(frozen=True)
+class GivenCameras:
+    """Where the cameras came from that the run began with."""
+
+    sentences: tuple[str, ...]
+    confidence: tuple[str, ...]
+    """Confidence in each view's camera; empty where they were read from a file."""
+    arrangements: tuple[ArrangementDrawing, ...]
+    """Empty where there was one."""
+    ns_train_option: str
+    """Option of `ns-train` that chooses an arrangement, without its number."""
+    numbered: bool
+    """Whether labels are the photographs' numbers, since names are too long."""
+
+
+@dataclass(frozen=True)
 class Report:
     """The whole page."""
 
@@ -150,6 +191,8 @@ class Report:
     turntable: Turntable
     scene: dict[str, Any]
     """Cameras and points for the 3D plot."""
+    given: GivenCameras | None
+    """None for runs of versions that did not record it."""
     chart: Chart | None
     starts: tuple[Start, ...]
     """The starts that were compared; empty where there was one."""

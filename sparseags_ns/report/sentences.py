@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from sparseags_ns.report.content import Mark, Statement, Tone, percent
+from sparseags_ns.report.given_cameras import describe_doubt
 from sparseags_ns.runs.record import Action, Outcome, RunRecord, ViewStatus
 
 WORSE_FACTOR = 1.6
@@ -158,13 +159,21 @@ def headline(findings: Findings) -> str:
 
 def statements(findings: Findings) -> tuple[Statement, ...]:
     """Everything worth saying, the worst first; what holds for every run comes last."""
-    said = [*_views(findings), *_surroundings(findings), *_fall(findings)]
+    said = [*_given(findings), *_views(findings), *_surroundings(findings), *_fall(findings)]
     done, whole = findings.outcome.steps_done, findings.record.num_steps
     if done < whole:
         text = f"Only {done:,} of {whole:,} steps were done: everything here is provisional."
         said.insert(0, Statement("note", text))
     order = {"bad": 0, "note": 1, "good": 2}
     return (*sorted(said, key=lambda statement: order[statement.mark]), Statement("note", UNPROVEN))
+
+
+def _given(findings: Findings) -> Iterable[Statement]:
+    """What was not sure about the cameras that the run began with."""
+    init = findings.record.pose_init
+    doubt = None if init is None else describe_doubt(init)
+    if doubt is not None:
+        yield Statement("note", doubt)
 
 
 def _views(findings: Findings) -> Iterable[Statement]:

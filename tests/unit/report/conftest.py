@@ -16,11 +16,13 @@ from sparseags_ns.report.sentences import Findings, Gap
 from sparseags_ns.runs.opening import open_run
 from sparseags_ns.runs.record import (
     POSE_REPAIR_PHASE,
+    Arrangement,
     Decision,
     Event,
     HistoryRow,
     Outcome,
     Phase,
+    PoseInitRecord,
     PoseRepairRecord,
     RunRecord,
     SearchRecord,
@@ -36,6 +38,22 @@ DECISIONS = (
 )
 STARTS = (Start(1.0, 0.05, 4.26), Start(0.4, 0.08, 3.0))
 REPAIR = PoseRepairRecord(STARTS, STARTS[0], (1,), (), DECISIONS)
+DOUBT = "two different arrangements explain these photographs about equally well"
+
+
+def ring(loss: float, *slots: int | None) -> Arrangement:
+    """Each view in a slot of a ring of five, 72 degrees apart; None for a view without a camera."""
+    angles = [None if slot is None else math.radians(72 * slot) for slot in slots]
+    return Arrangement(
+        loss,
+        [None if a is None else [1.8 * math.sin(a), 0.5, 1.8 * math.cos(a)] for a in angles],
+        [None if a is None else [-math.sin(a), 0.0, -math.cos(a)] for a in angles],
+    )
+
+
+ORIGIN = PoseInitRecord(
+    "ab-initio", True, DOUBT, (0.8, 0.3, 0.75, 0.7, 0.0), 1, (ring(1.0, 0, 1, 2, 3, None), ring(1.12, 0, 2, 1, 3, 4))
+)
 
 
 def view(trusted: bool, error: float, rotation_deg: float) -> ViewOutcome:
@@ -87,6 +105,7 @@ def record() -> RunRecord:
         [event],
         [replace(search, kind="quick", tried=1), search],
         REPAIR,
+        pose_init=ORIGIN,
     )
 
 

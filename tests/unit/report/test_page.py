@@ -123,9 +123,26 @@ def test_decisions_searches_and_history_are_shown(page: str) -> None:
     assert "chosen 0.05 4.3°" in text and "0.08 3.0°" in text and "optimisation 1.0 s" in text
 
 
+def test_the_origin_of_the_cameras_and_other_arrangements_are_shown(page: str) -> None:
+    parsed = Parsed(page)
+    text = " ".join("".join(parsed.text).split())
+    for words in (
+        "The cameras that the run began with were estimated by ab-initio, arrangement 1 of 2. ab-initio was not sure",
+        f"No camera was found for {HOSTILE}.",
+        "1 the best in use",
+        "2 1.12 times the loss of the best --pose-init-alternative 2",
+        "--pipeline.datamanager.dataparser.pose-init-alternative in their place",
+    ):
+        assert words in text, words
+    drawings = [one["aria-label"] for one in parsed.all("svg") if "rrangement" in one.get("aria-label", "")]
+    assert drawings == [f"Arrangement {number} of the cameras, seen from above" for number in (1, 2)]
+    assert [one.get("class") for one in parsed.all("g")].count("elsewhere") == 2, "the two that are exchanged"
+
+
 def test_a_run_without_search_and_history_has_a_page_too(make_run: Callable[..., Path], small_turntable: None) -> None:
     parsed = Parsed(write_report(make_run(count=3)).read_text(encoding="utf-8"))
     assert "search" not in [one.get("id") for one in parsed.all("section")]
+    assert "came from" not in "".join(parsed.text), "the record does not tell"
     assert json.loads(parsed.blocks["data-chart"]) is None
     assert json.loads(parsed.blocks["data-searches"]) == []
 
