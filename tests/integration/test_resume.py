@@ -92,6 +92,7 @@ def test_a_finished_run_resumed_does_nothing_more(
     resumed.train()
     assert resumed.pipeline.model.steps_done == 60
     assert torch.equal(resumed.pipeline.model.means, run.pipeline.model.means)
+    assert resumed.pipeline.model.record.pose_init == run.pipeline.model.record.pose_init is not None
 
 
 def test_a_folder_without_checkpoints_is_refused(

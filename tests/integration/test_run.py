@@ -54,6 +54,8 @@ def test_summary_says_what_was_done(run: SparseAGSTrainer) -> None:
     # The file rounds to hundredths, which may leave nothing of a short phase.
     assert all(seconds > 0 for seconds in run._clock.seconds().values()) and summary["seconds"]["optimisation"] > 0
     assert {"torch", "nerfstudio", "gsplat", "sparseags_ns"} <= set(summary["versions"])
+    origin = summary["pose_init"]
+    assert Path(origin["source"]).parent == run.config.pipeline.datamanager.data and origin["estimated"] is False
     for view in summary["views"]:
         assert view["trusted"] is True
         assert view["mse_after"] > 0 and view["perceptual_after"] > 0 and view["rotation_deg"] > 0
