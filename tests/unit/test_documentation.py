@@ -33,9 +33,10 @@ def test_scripts_exist(path: str) -> None:
     assert (REPO / path).is_file()
 
 
-@pytest.mark.parametrize("suite", occurrences(r"python -m benchmarks ([a-z_]+)"))
+@pytest.mark.parametrize("suite", occurrences(r"python -m benchmarks ([a-z][a-z_-]+)"))
 def test_benchmark_suites_exist(suite: str) -> None:
-    assert (REPO / "benchmarks" / suite / "__init__.py").is_file() or (REPO / "benchmarks" / f"{suite}.py").is_file()
+    module = REPO / "benchmarks" / suite.replace("-", "_")
+    assert (module / "__init__.py").is_file() or module.with_suffix(".py").is_file()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
