@@ -19,9 +19,9 @@ from sparseags_ns.runs.opening import OpenedRun, open_run
 
 @dataclass
 class Demo:
-    """Photograph a sample object, find its cameras and a splat from the photographs alone, compare with the truth.
+    """Find cameras and a splat from photographs of a sample object alone, and compare with the truth.
 
-    The photographs are named in the order of a walk around the object, and nothing is told about poses or focal length.
+    The photographs are named in the order of a walk around it, and nothing is told about poses or focal length.
     With --level the walk is left out, and training starts from given rough poses.
     """
 
