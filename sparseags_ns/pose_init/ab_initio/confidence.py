@@ -20,6 +20,9 @@ EXPLAINED_LOSS = 0.004
 0.001 to 0.003, wrong ones seldom less than 0.005."""
 CLEAR_RATIO = 1.25
 """An arrangement is clear if the best different one has this many times its loss."""
+FEW_VIEWS, FEW_CLEAR_RATIO = 5, 2.0
+"""So few photographs constrain a shape little: a wrong arrangement of four real ones was 1.41 times better than the
+next, so a clear one must be this many times better."""
 _LEAST = 0.01
 """Confidence of a view that has a pose."""
 
@@ -50,8 +53,8 @@ def judge(refined: Sequence[Refined], names: Sequence[str]) -> Verdict:
     if best.loss > EXPLAINED_LOSS:
         statement = "no arrangement of cameras around one object explains these photographs"
         statement += f"; worst explained: {listed(worst)}" if worst else ""
-    elif ratio < CLEAR_RATIO:
-        statement = "two different arrangements explain these photographs about equally well"
+    elif ratio < (FEW_CLEAR_RATIO if int(best.fits.sum()) <= FEW_VIEWS else CLEAR_RATIO):
+        statement = "two different arrangements explain these photographs, and neither much better than the other"
     elif len(strangers) > MOST_STRANGERS * len(names) / 2:
         statement = f"{len(strangers)} of {len(names)} photographs do not fit to the others: {listed(strangers)}"
     else:

@@ -78,3 +78,8 @@ def test_confidence_grows_with_the_rivals_loss_and_falls_with_the_own() -> None:
 def test_a_view_that_is_explained_worse_than_the_others_has_less_confidence() -> None:
     confidence = judge([refined(*[GOOD] * 5, 6 * GOOD)], NAMES).confidence
     assert confidence[:5].min() > 2.5 * confidence[5] > 0
+
+
+def test_few_photographs_need_a_clearer_answer() -> None:
+    few, many = ([refined(*[GOOD] * n), refined(*[1.5 * GOOD] * n)] for n in (4, 6))
+    assert not judge(few, NAMES[:4]).sure and judge(many, NAMES[:6]).sure
