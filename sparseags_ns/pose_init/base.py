@@ -33,6 +33,9 @@ cameras end no worse than bundle adjustment has them."""
 MIN_REGISTERED = 2
 """With fewer cameras nothing can be reconstructed: the initialiser has failed."""
 
+LEAST_CONFIDENCE = 0.01
+"""Confidence in a view that has a pose, however doubtful: 0 stands for none."""
+
 FOCAL_GUESS = 1.2
 """Focal length where EXIF does not tell, in units of the photograph's longer side; COLMAP's own first guess."""
 

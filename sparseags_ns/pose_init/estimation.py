@@ -4,7 +4,8 @@ Two files lie in the store for each result. `poses-NAME-KEY.json` (with its poin
 key is a fingerprint of the initialiser's fields, the package's version, and the names and bytes of all photo files.
 `request-KEY.json` names the result that a request led to, so that ns-export, ns-eval and `auto` find the poses of the
 training again whatever is installed by then; masks are part of a request that may use them. It is written only for
-results that training can start from: where one initialiser has failed, `auto` may choose another the next time.
+results that training can start from without a doubt: where one initialiser has failed, `auto` may choose another the
+next time.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from sparseags_ns.console import announce, warn
 from sparseags_ns.formats.frame import PHOTO_ENDINGS, PHOTO_FOLDERS, Frame, intrinsics_matrix
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.alignment import AlignmentError, axes_meeting_point
-from sparseags_ns.pose_init.base import FOCAL_GUESS, MIN_REGISTERED, InitialPoses, PoseInitError
+from sparseags_ns.pose_init.base import FOCAL_GUESS, LEAST_CONFIDENCE, MIN_REGISTERED, InitialPoses, PoseInitError
 from sparseags_ns.pose_init.estimation import PoseInitName, estimate_poses
 from sparseags_ns.pose_init.files import FromFiles, find_pose_file
 from sparseags_ns.preprocess.mask_plan import Masks
@@ -45,8 +45,6 @@ searches for their poses."""
 Uncertain = Literal["refuse", "allow"]
 """What happens to cameras of which the initialiser is not sure: they are refused, or used with a warning."""
 
-LEAST_CONFIDENCE = 0.01
-"""Confidence of a view that has a pose at all."""
 LOW_CONFIDENCE = 0.5
 """Views with less confidence are named where cameras are refused."""
 

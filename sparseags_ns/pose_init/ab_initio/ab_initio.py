@@ -7,14 +7,12 @@ differ.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Float
-from torch import Tensor
 
 from sparseags_ns.console import announce, progress
 from sparseags_ns.formats.frame import Frame
@@ -116,14 +114,12 @@ class AbInitio:
         verdict = judge(refined, [path.name for path in photo_files])
         announce(f"ab-initio: {verdict.statement}", verdict.why)
         best, *others = refined
-        frames = [_frame(*row) if row[-1] else None for row in _rows(objects, best)]
-        alternatives = tuple(
-            Alternative(tuple(_frame(*row) for row in _rows(objects, other)), other.loss / best.loss)
-            for other in others
-        )
-        doubt = None if verdict.sure else verdict.statement
         return InitialPoses(
-            tuple(frames), verdict.confidence, alternatives=alternatives, doubt=doubt, jointly_fitted=True
+            tuple(frame if frame.trusted else None for frame in _frames(objects, best)),
+            verdict.confidence,
+            alternatives=tuple(Alternative(_frames(objects, other), other.loss / best.loss) for other in others),
+            doubt=None if verdict.sure else verdict.statement,
+            jointly_fitted=True,
         )
 
     def solve(self, crops: Crops, orders: Sequence[Sequence[int]], key: str) -> list[Refined]:
@@ -199,17 +195,14 @@ def capture_orders(photo_files: Sequence[Path]) -> list[list[int]]:
     return orders
 
 
-def _rows(objects: Sequence[ObjectImage], refined: Refined) -> Iterator[tuple[ObjectImage, Tensor, float, bool]]:
-    """Arguments of `_frame` for each view, and whether it fits to the others."""
+def _frames(objects: Sequence[ObjectImage], refined: Refined) -> tuple[Frame, ...]:
+    """Cameras of the photographs, trusted where they fit to the others.
+
+    A crop moves the principal point only, so the pose of a photograph is that of its crop.
+    """
+    frames = []
     for found, pose, fits in zip(objects, refined.T_camera_world, refined.fits.tolist(), strict=True):
-        yield found, pose, refined.focal_factor, fits
-
-
-def _frame(
-    photograph: ObjectImage, T_camera_world: Float[Tensor, "4 4"], focal_factor: float, fits: bool = True
-) -> Frame:
-    """The photograph's camera: a crop moves the principal point only, so its pose is that of the crop."""
-    K = photograph.K.clone()
-    K[[0, 1], [0, 1]] *= focal_factor
-    path = photograph.path
-    return Frame(path.stem, path.name, T_camera_world, K, *photograph.size, trusted=fits)
+        K = found.K.clone()
+        K[[0, 1], [0, 1]] *= refined.focal_factor
+        frames.append(Frame(found.path.stem, found.path.name, pose, K, *found.size, trusted=fits))
+    return tuple(frames)

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 
+from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import orbit
 from sparseags_ns.pose_init.ab_initio import kernels
 from sparseags_ns.pose_init.ab_initio.crops import OBJECT_RADIUS, Crops
@@ -120,8 +121,7 @@ def looking_from(azimuth_deg: Angles, elevation_deg: Angles, roll_deg: Angles) -
 
 def rotation_deg(one: Float[np.ndarray, "*#batch 3 3"], other: Float[np.ndarray, "*#batch 3 3"]) -> np.ndarray:
     """Angle between two orientations in degrees."""
-    cosine = ((one * other).sum((-2, -1)) - 1) / 2
-    return np.degrees(np.arccos(cosine.clip(-1, 1)))
+    return se3.rotation_angle(torch.from_numpy(one @ other.swapaxes(-1, -2))).rad2deg().numpy()
 
 
 def view_differences(one: Rotations, other: Rotations) -> Float[np.ndarray, " views"]:

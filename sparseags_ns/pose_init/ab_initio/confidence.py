@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sparseags_ns.pose_init.ab_initio.refinement import MOST_STRANGERS, Refined
+from sparseags_ns.pose_init.base import LEAST_CONFIDENCE
 from sparseags_ns.preprocess.photo_files import listed
 
 EXPLAINED_LOSS = 0.004
@@ -23,8 +24,6 @@ CLEAR_RATIO = 1.25
 FEW_VIEWS, FEW_CLEAR_RATIO = 5, 2.0
 """So few photographs constrain a shape little: a wrong arrangement of four real ones was 1.41 times better than the
 next, so a clear one must be this many times better."""
-_LEAST = 0.01
-"""Confidence of a view that has a pose."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,9 @@ def judge(refined: Sequence[Refined], names: Sequence[str]) -> Verdict:
     worst = [name for name, loss in zip(names, best.losses.tolist(), strict=True) if loss > EXPLAINED_LOSS]
     explained, clear = min(EXPLAINED_LOSS / max(best.loss, 1e-9), 1.0), 1 - 1 / (1 + 4 * max(ratio - 1, 0.0))
     typical = best.losses[best.fits].median()
-    confidence = (explained * clear * (2 * typical / best.losses.clamp_min(1e-9)).clamp(max=1)).clamp(_LEAST, 1)
+    confidence = (explained * clear * (2 * typical / best.losses.clamp_min(1e-9)).clamp(max=1)).clamp(
+        LEAST_CONFIDENCE, 1
+    )
     confidence = confidence.cpu().float() * best.fits
     why = f"mean loss {best.loss:.4f}, up to {EXPLAINED_LOSS:g} counts as explained; "
     why += "no other arrangement came near" if math.isinf(ratio) else f"the best other one has {ratio:.2f} times that"

@@ -92,7 +92,7 @@ def refine_all(crops: Crops, arrangements: Sequence[Arrangement], done: Callable
     Args:
         crops: the photographs.
         arrangements: of all views; those that cannot compete are left out.
-        done: called after each.
+        done: called once, after the last fit.
 
     Returns:
         Those that still differ, in the views that fit, best first; none if no scene can be made of any.

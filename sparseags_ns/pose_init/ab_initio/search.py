@@ -18,6 +18,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import permutations, product
 
 import numpy as np
@@ -151,7 +152,7 @@ class ArrangementSearch:
         ends = [keep(f"explore-{number}", lambda number=number: self.explore(number)) for number in numbers]
         chosen = different(ends, settings.polished)
         # Climbs lead away from a right ring where few photographs overlap little, so rings compete as they are, too.
-        rings = in_parallel(lambda ring: joint_fit(self._core, ring, settings.polish), self._rings())
+        rings = in_parallel(lambda ring: joint_fit(self._core, ring, settings.polish), self._rings)
         chosen += different(rings, settings.polished)
         if self._core is not self.crops:
             chosen = [self._complete(end) for end in chosen]
@@ -169,6 +170,7 @@ class ArrangementSearch:
         best = keep("decide", lambda: self._climb(self.crops, final[0], last))
         return different([best, *final], decided)
 
+    @cached_property
     def _rings(self) -> list[Rotations]:
         """Even rings and arcs in the order of the photographs; with few of them, rings in every order."""
         count = len(self._core)
@@ -183,12 +185,19 @@ class ArrangementSearch:
         """The end of the climb of this number, of the views that are arranged first."""
         settings, random = self.settings, np.random.default_rng(number)
         if number < settings.ordered_climbs:
-            starts = in_parallel(lambda ring: joint_fit(self._core, ring, settings.explore), self._rings())
-            start = sorted(starts, key=_loss)[number]
+            start = self._ordered[number]
         else:
-            rings = [random_ring(len(self._core), random) for _ in range(settings.starts)]
-            start = min(in_parallel(lambda ring: joint_fit(self._core, ring, settings.explore), rings), key=_loss)
+            start = self._explored([random_ring(len(self._core), random) for _ in range(settings.starts)])[0]
         return self._climb(self._core, start, Climb(settings.explore, (0,), settings.rounds, settings.most_arranged))
+
+    @cached_property
+    def _ordered(self) -> list[Arrangement]:
+        """Fits from the rings in order, best first."""
+        return self._explored(self._rings)
+
+    def _explored(self, starts: Sequence[Rotations]) -> list[Arrangement]:
+        """Fits of the views that are arranged first from these starts, best first."""
+        return sorted(in_parallel(lambda start: joint_fit(self._core, start, self.settings.explore), starts), key=_loss)
 
     def _core_order(self, order: Sequence[int]) -> list[int]:
         """An order of all views as an order of those that are arranged first."""

@@ -30,15 +30,13 @@ from sparseags_ns.console import announce, progress
 from sparseags_ns.guidance.choice import choose_guidance, find_base, find_six_dof
 from sparseags_ns.guidance.loading import BASE_NAMES, SIX_DOF_FILE
 from sparseags_ns.guidance.zero123 import Zero123, Zero123Options
-from sparseags_ns.pose_init.base import InitialPoses, PoseInitError, PoseRequest, stored_arrays
+from sparseags_ns.pose_init.base import LEAST_CONFIDENCE, InitialPoses, PoseInitError, PoseRequest, stored_arrays
 from sparseags_ns.pose_init.id_pose.noise_error import RADIUS, NoiseError, PoseError
 from sparseags_ns.pose_init.id_pose.search import Candidates, SearchSettings, pair_errors, probe, refine, select
 from sparseags_ns.pose_init.objects import photograph_camera, read_objects
 from sparseags_ns.preprocess.store import Store, fingerprint
 
 FOLDER = "id_pose"
-
-_MIN_CONFIDENCE = 0.01
 
 
 @dataclass(frozen=True)
@@ -161,5 +159,5 @@ def pose_confidence(candidates: Sequence[Candidates], choice: Sequence[int]) -> 
     It does not tell mirror images and symmetric poses apart.
     """
     shares = [float(one.errors[k]) / one.typical for one, k in zip(candidates, choice, strict=True)]
-    confidence = [min(max(1 - share, _MIN_CONFIDENCE), 1.0) for share in shares]
+    confidence = [min(max(1 - share, LEAST_CONFIDENCE), 1.0) for share in shares]
     return torch.tensor([max(confidence), *confidence])
