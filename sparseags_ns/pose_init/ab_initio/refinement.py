@@ -8,7 +8,7 @@ Frame: `world`, normalised.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,18 +20,19 @@ from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.alignment import AlignmentError, normalizing_similarity
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.optimization.observer import observer
-from sparseags_ns.optimization.reconstruct import reconstruct
+from sparseags_ns.optimization.reconstruct import Reconstruction, reconstruct
 from sparseags_ns.optimization.settings import SPARSEAGS, Stage
 from sparseags_ns.pose_init.ab_initio.arrangement import Arrangement, view_differences
 from sparseags_ns.pose_init.ab_initio.crops import SIDE_PX, Crops
 from sparseags_ns.pose_init.ab_initio.search import DIFFERENT_DEG
 from sparseags_ns.pose_search.losses import view_losses
+from sparseags_ns.pose_search.search import search_view
 from sparseags_ns.views import Views
 
 COMPARED_PX = 64
 """Longer side at which refined arrangements are compared."""
-_USUAL_VIEWS = 8
-"""Fewer views are refined in as many more steps."""
+_USUAL_VIEWS, _FITTED_AGAIN = 8, 3
+"""Fewer views are refined twice, the second time in as many more steps, in so many arrangements."""
 _PLANES = "rgb", "mask", "valid"
 
 PRESET = replace(
@@ -66,6 +67,11 @@ MOST_STRANGERS = 0.34
 """Share of the views that may not fit to the others; with more of them, it is the arrangement that does not fit."""
 _HOPELESS = 2.0
 """Arrangements with this many times the least loss of the search are not refined."""
+_CROSS_CHECKED, _EASED = 5, 0.65
+"""A view does not fit to so many others if their losses fall to this factor without it. Without a photograph of another
+object they fell to 0.44, without one that belongs to 0.93 or not at all."""
+_MAY_RISE = 1.3
+"""Factor by which the others' loss may rise when a view that did not fit is tried elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,20 @@ class Refined:
         return float(self.losses[self.fits].mean())
 
 
+@dataclass(frozen=True)
+class _Fit:
+    """A scene after joint optimisation."""
+
+    refined: Refined
+    views: Views
+    """With the refined cameras."""
+    scene: Reconstruction
+
+    @property
+    def loss(self) -> float:
+        return self.refined.loss
+
+
 def refine_all(crops: Crops, arrangements: Sequence[Arrangement], done: Callable[[], None]) -> list[Refined]:
     """Refine arrangements, best first, and find the views that fit to none of the others' places.
 
@@ -97,42 +117,100 @@ def refine_all(crops: Crops, arrangements: Sequence[Arrangement], done: Callable
     Returns:
         Those that still differ, in the views that fit, best first; none if no scene can be made of any.
     """
-    limit = _HOPELESS * arrangements[0].loss
-    competing = [one for one in arrangements if one.loss <= limit]
-    everyone = torch.ones(len(crops), dtype=torch.bool)
-    refined = [refine(crops, one, everyone) for one in competing]
-    best = min((one for one in refined if one is not None), key=lambda one: one.loss, default=None)
-    if best is None:
-        return []
-    fits = best.losses < max(STRANGER_RATIO * float(best.losses.median()), STRANGER_LOSS)
-    strangers = len(crops) - int(fits.sum())
-    if 0 < strangers <= MOST_STRANGERS * len(crops):
-        refined = [refine(crops, one, fits) for one in competing]
+    limit, fits = _HOPELESS * arrangements[0].loss, torch.ones(len(crops), dtype=torch.bool)
+    found = _sorted(_fitted(crops, _poses(one), 1.0, fits) for one in arrangements if one.loss <= limit)
+    if found:
+        fits = _without_strangers(crops, found[0])
+    # A step costs as much as there are views, and few views leave more to be found.
+    steps = round(PRESET.steps * max(1, _USUAL_VIEWS / int(fits.sum())))
+    if not fits.all() or len(crops) < _USUAL_VIEWS:
+        found = _sorted(_refitted(crops, fit, fits, steps) for fit in found[:_FITTED_AGAIN])
+    if found and not fits.all():
+        found[0] = _with_strangers(crops, found[0], steps)
     done()
     kept: list[Refined] = []
-    for one in sorted((one for one in refined if one is not None), key=lambda one: one.loss):
-        if not any(_alike(one, other) for other in kept):
-            kept.append(one)
+    for fit in found:
+        if not any(_alike(fit.refined, other) for other in kept):
+            kept.append(fit.refined)
     return kept
 
 
-def refine(crops: Crops, arrangement: Arrangement, fits: Bool[Tensor, " views"]) -> Refined | None:
-    """Refine the cameras of the views that fit; None if they look at no common place, so that no scene can be made."""
-    poses = se3.pose(torch.from_numpy(arrangement.R).double(), torch.from_numpy(arrangement.t).double())
+def _poses(arrangement: Arrangement) -> Float[Tensor, "views 4 4"]:
+    return se3.pose(torch.from_numpy(arrangement.R).double(), torch.from_numpy(arrangement.t).double())
+
+
+def _sorted(fits: Iterable[_Fit | None]) -> list[_Fit]:
+    """The fits that there are, best first."""
+    return sorted((fit for fit in fits if fit is not None), key=lambda fit: fit.loss)
+
+
+def _fitting(losses: Float[Tensor, " views"]) -> Bool[Tensor, " views"]:
+    return losses < max(STRANGER_RATIO * float(losses.median()), STRANGER_LOSS)
+
+
+def _without_strangers(crops: Crops, best: _Fit) -> Bool[Tensor, " views"]:
+    """Views that fit to the others: not of large loss, nor of those whose absence lets others fit much better."""
+    most, fits = int(MOST_STRANGERS * len(crops)), _fitting(best.refined.losses)
+    if (~fits).sum() > most:
+        return torch.ones_like(fits)
+    now = best if fits.all() else _refitted(crops, best, fits)
+    while now is not None and (~fits).sum() < most and fits.sum() > _CROSS_CHECKED:
+        others = fits.clone()
+        others[now.refined.losses.masked_fill(~fits, 0.0).argmax()] = False
+        without = _refitted(crops, now, others)
+        if without is None or (without.refined.losses / now.refined.losses)[others].log().mean().exp() > _EASED:
+            break
+        now, fits = without, others
+    return fits
+
+
+def _refitted(crops: Crops, fit: _Fit, fits: Bool[Tensor, " views"], steps: int | None = None) -> _Fit | None:
+    """A fit with new Gaussians, from the poses and the focal length of this one, of the views that fit.
+
+    The Gaussians of a fit hold on to the errors that its poses had at first; new ones do not.
+    """
+    return _fitted(crops, fit.refined.T_camera_world, fit.refined.focal_factor, fits, steps)
+
+
+def _fitted(
+    crops: Crops,
+    poses: Float[Tensor, "views 4 4"],
+    focal_factor: float,
+    fits: Bool[Tensor, " views"],
+    steps: int | None = None,
+) -> _Fit | None:
+    """A joint fit of the views that fit; None if they look at no common place, so that no scene can be made."""
+    K = crops.K.double().clone()
+    K[:, [0, 1], [0, 1]] *= focal_factor
     rgb, mask, valid = (torch.stack([getattr(photo, name) for photo in crops.photos]) for name in _PLANES)
     names = tuple(str(view) for view in range(len(crops)))
-    cameras = Cameras(poses, crops.K.double(), SIDE_PX, SIDE_PX)
-    views = Views(names, tuple(map(Path, names)), rgb, mask, valid, cameras, trusted=fits)
+    views = Views(names, tuple(map(Path, names)), rgb, mask, valid, Cameras(poses, K, SIDE_PX, SIDE_PX), trusted=fits)
     try:
         similarity = normalizing_similarity(poses[fits])
     except AlignmentError:
         return None
     views = views.moved(similarity).to(torch.float32)
-    # A step costs as much as there are views, and few views leave more to be found.
-    steps = round(PRESET.steps * max(1, _USUAL_VIEWS / int(fits.sum())))
-    found = reconstruct(views, PRESET, steps=steps, progress=lambda *_: observer().pause())
-    factor = float(found.cameras.K[0, 0, 0] / views.cameras.K[0, 0, 0])
-    return Refined(found.cameras.T_camera_world.double(), factor, view_losses(found, views, COMPARED_PX), fits)
+    scene = reconstruct(views, PRESET, steps=steps, progress=lambda *_: observer().pause())
+    factor = float(scene.cameras.K[0, 0, 0] / crops.K[0, 0, 0])
+    refined = Refined(scene.cameras.T_camera_world.double(), factor, view_losses(scene, views, COMPARED_PX), fits)
+    return _Fit(refined, replace(views, cameras=scene.cameras), scene)
+
+
+def _with_strangers(crops: Crops, fit: _Fit, steps: int) -> _Fit:
+    """The fit with those views that fit after all, at the place that a search on the others' Gaussians finds."""
+    poses, before = fit.refined.T_camera_world.clone(), fit.refined
+    for view in (~before.fits).nonzero().flatten().tolist():
+        result = search_view(fit.scene.gaussians, fit.views, view, fit.scene.camera_distance)
+        poses[view] = result.poses[0].double()
+    joined = _fitted(crops, poses, before.focal_factor, torch.ones_like(before.fits), steps)
+    if joined is None or joined.refined.losses[before.fits].mean() > _MAY_RISE * before.loss:
+        return fit
+    fits = _fitting(joined.refined.losses) | before.fits
+    if fits.all():
+        return joined
+    if torch.equal(fits, before.fits):
+        return fit
+    return _refitted(crops, joined, fits, steps) or fit
 
 
 def _alike(one: Refined, other: Refined) -> bool:

@@ -147,23 +147,23 @@ class ArrangementSearch:
 
     def run(self) -> list[Arrangement]:
         """Arrangements that differ, best first, at the effort of the last level."""
-        settings, keep = self.settings, self._keep
+        settings, keep, few = self.settings, self._keep, len(self.crops) <= _FEW_VIEWS
         numbers = range(settings.ordered_climbs + settings.climbs)
         ends = [keep(f"explore-{number}", lambda number=number: self.explore(number)) for number in numbers]
         chosen = different(ends, settings.polished)
-        # Climbs lead away from a right ring where few photographs overlap little, so rings compete as they are, too.
         rings = in_parallel(lambda ring: joint_fit(self._core, ring, settings.polish), self._rings)
-        chosen += different(rings, settings.polished)
+        rings = different(rings, len(rings) if few else settings.polished)
         if self._core is not self.crops:
-            chosen = [self._complete(end) for end in chosen]
-        polished = in_parallel(lambda end: self._refit(end, settings.polish), chosen)
+            chosen, rings = ([self._complete(end) for end in some] for some in (chosen, rings))
+        polished = in_parallel(lambda end: self._refit(end, settings.polish), chosen + rings)
         climb = Climb(settings.polish, _ROLLS_DEG, rounds=4, most_views=4)
         climbed = [
             keep(f"polish-{k}", lambda end=end: self._climb(self.crops, end, climb))
             for k, end in enumerate(different(polished, settings.polished))
         ]
-        decided = settings.decided * (2 if len(self.crops) <= _FEW_VIEWS else 1)
-        candidates = different([*climbed, *polished], decided)
+        decided = settings.decided * (2 if few else 1)
+        # Climbs lead away from a right ring where few photographs overlap little, so rings compete as they are, too.
+        candidates = different([*climbed, *polished], decided) + rings
         final = in_parallel(lambda end: self._refit(end, settings.decide), candidates)
         final.sort(key=_loss)
         last = Climb(settings.decide, _ROLLS_DEG, rounds=3, most_views=3)

@@ -47,13 +47,13 @@ def test_alike_arrangements_end_as_one_and_wrong_ones_are_worse(crops: Crops, or
 def test_hopeless_arrangements_are_not_refined(
     crops: Crops, orientations: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[Arrangement] = []
-    monkeypatch.setattr(refinement, "refine", lambda crops, one, fits: asked.append(one))
+    asked: list[float] = []
+    monkeypatch.setattr(refinement, "_fitted", lambda crops, poses, *rest: asked.append(float(poses[0, 2, 3])))
     losses = np.ones(len(crops), np.float32)
     first = Arrangement(orientations, np.zeros((6, 3)), orientations, losses, np.zeros((1, 8)))
-    others = [replace(first, losses=factor * losses) for factor in (1.5, 2.5)]
+    others = [replace(first, losses=factor * losses, t=np.full((6, 3), factor)) for factor in (1.5, 2.5)]
     assert refine_all(crops, [first, *others], lambda: None) == []
-    assert asked == [first, others[0]]
+    assert asked == [0.0, 1.5]
 
 
 def test_a_photograph_of_something_else_is_left_out(
@@ -71,6 +71,15 @@ def test_a_photograph_of_something_else_is_left_out(
     assert best.losses[STRANGER] > max(STRANGER_RATIO * float(best.losses.median()), STRANGER_LOSS)
     assert best.loss == pytest.approx(float(best.losses[best.fits].mean()))
     assert errors_deg(best, orientations)[best.fits][:, best.fits].max() < 15
+
+
+def test_a_photograph_at_a_wrong_place_is_put_where_it_fits(crops: Crops, orientations: np.ndarray) -> None:
+    fitted = joint_fit(crops, orientations, EFFORT)
+    R = fitted.R.copy()
+    R[STRANGER] = R[STRANGER] * np.array([-1, 1, -1], np.float32)  # from the other side
+    (best,) = refine_all(crops, [replace(fitted, R=R)], lambda: None)
+    assert best.fits.all()
+    assert errors_deg(best, orientations).max() < 15
 
 
 def test_no_scene_is_made_of_cameras_that_look_the_same_way(crops: Crops, orientations: np.ndarray) -> None:
