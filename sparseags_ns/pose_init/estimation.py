@@ -184,6 +184,7 @@ def _estimate_automatically(initialiser: PoseInit, request: PoseRequest) -> tupl
     if missing is None:
         try:
             other = _create(AbInitio.name, request, placed)
+            other = other.starting_from(initial.frames) if isinstance(other, AbInitio) else other
             found = estimate_or_load(other, request.photo_files, request.store)
             if found.doubt is None or 2 * initial.num_registered <= count:
                 return other, found

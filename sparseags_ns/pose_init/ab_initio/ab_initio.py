@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+import torch
 
 from sparseags_ns.console import announce, progress
 from sparseags_ns.formats.frame import Frame
+from sparseags_ns.geometry.alignment import AlignmentError, normalizing_similarity
 from sparseags_ns.pose_init.ab_initio.arrangement import Arrangement
 from sparseags_ns.pose_init.ab_initio.confidence import judge
 from sparseags_ns.pose_init.ab_initio.crops import SIDE_PX, Crops
@@ -53,6 +55,8 @@ class AbInitio:
     settings: SearchSettings = field(default_factory=SearchSettings)
     time_budget: float | None = None
     """Seconds within which the search shall end on idle cores; None for the settings' number of climbs."""
+    part: tuple[tuple[int, tuple[float, ...]], ...] = ()
+    """Numbers of photo files whose cameras are known, and their orientations (R_camera_world, row by row, +y up)."""
     mask_source: Masks = field(default="auto", compare=False, repr=False)
     """Where masks come from."""
     masks_drop: bool = field(default=False, compare=False, repr=False)
@@ -77,6 +81,18 @@ class AbInitio:
             mask_source=request.masks,
             masks_drop=request.masks_drop,
         )
+
+    def starting_from(self, frames: Sequence[Frame | None]) -> AbInitio:
+        """A copy that also starts from cameras that are known for some of the photographs."""
+        placed = {number: frame.T_camera_world for number, frame in enumerate(frames) if frame is not None}
+        if len(placed) < 2:
+            return self
+        poses = torch.stack(list(placed.values()))
+        try:
+            R = normalizing_similarity(poses).apply_to_poses(poses)[:, :3, :3]
+        except AlignmentError:  # They look at no common place.
+            return self
+        return replace(self, part=tuple(zip(placed, map(tuple, R.flatten(1).tolist()), strict=True)))
 
     @property
     def details(self) -> str:
@@ -150,7 +166,9 @@ class AbInitio:
                 bar()
                 return Arrangement(**{f.name: arrays[f.name] for f in fields(Arrangement)})
 
-            search = ArrangementSearch(crops, settings, orders=orders, keep=keep)
+            facing = crops.R_camera_facing.swapaxes(1, 2)
+            part = {number: facing[number] @ np.array(R).reshape(3, 3) for number, R in self.part}
+            search = ArrangementSearch(crops, settings, orders=orders, part=part, keep=keep)
             bar.update(0, search.num_climbs + 1)
             refined = refine_all(crops, search.run(), bar)
         if not refined:

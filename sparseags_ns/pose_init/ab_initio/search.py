@@ -16,7 +16,7 @@ Everything is seeded, and results do not depend on the number of threads.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import permutations, product
@@ -77,6 +77,8 @@ class SearchSettings:
     """Random starts of which the best one climbs."""
     ordered_climbs: int = 4
     """Climbs from starts in the order of the file names."""
+    part_climbs: int = 4
+    """Climbs from starts in which the views of a known part stand as they are known to, where there is one."""
     most_arranged: int = 8
     """With more photographs, so many are arranged first."""
     polished: int = 4
@@ -123,6 +125,7 @@ class ArrangementSearch:
         settings: SearchSettings,
         *,
         orders: Sequence[Sequence[int]] = (),
+        part: Mapping[int, Float[np.ndarray, "3 3"]] | None = None,
         keep: Callable[[str, Callable[[], Arrangement]], Arrangement] = lambda _, compute: compute(),
     ) -> None:
         """Prepare a search.
@@ -131,9 +134,12 @@ class ArrangementSearch:
             crops: the photographs.
             settings: how long is searched.
             orders: in which the photographs may have been taken on a walk around the object, each all views.
+            part: orientations of some views against each other, +y up, that are known from elsewhere and may be wrong;
+                climbs start there, too.
             keep: called with the name of each climb and what computes its end; may return the end of an earlier run.
         """
         self.crops, self.settings, self._orders, self._keep = crops, settings, orders or [range(len(crops))], keep
+        self._part = part or {}
         spread = np.linspace(0, len(crops) - 1, min(len(crops), settings.most_arranged)).round().astype(int)
         self.arranged: list[int] = spread.tolist()
         """The views that are arranged first."""
@@ -142,13 +148,17 @@ class ArrangementSearch:
     @property
     def num_climbs(self) -> int:
         """Number of climbs of the whole search, at most."""
+        return self._num_explored + self.settings.polished + 1
+
+    @property
+    def _num_explored(self) -> int:
         settings = self.settings
-        return settings.climbs + settings.ordered_climbs + settings.polished + 1
+        return settings.ordered_climbs + settings.climbs + (settings.part_climbs if self._part else 0)
 
     def run(self) -> list[Arrangement]:
         """Arrangements that differ, best first, at the effort of the last level."""
         settings, keep, few = self.settings, self._keep, len(self.crops) <= _FEW_VIEWS
-        numbers = range(settings.ordered_climbs + settings.climbs)
+        numbers = range(self._num_explored)
         ends = [keep(f"explore-{number}", lambda number=number: self.explore(number)) for number in numbers]
         chosen = different(ends, settings.polished)
         rings = in_parallel(lambda ring: joint_fit(self._core, ring, settings.polish), self._rings)
@@ -187,7 +197,12 @@ class ArrangementSearch:
         if number < settings.ordered_climbs:
             start = self._ordered[number]
         else:
-            start = self._explored([random_ring(len(self._core), random) for _ in range(settings.starts)])[0]
+            starts = [random_ring(len(self._core), random) for _ in range(settings.starts)]
+            for view, orientation in self._part.items() if number >= settings.ordered_climbs + settings.climbs else ():
+                if view in self.arranged:
+                    for start in starts:
+                        start[self.arranged.index(view)] = orientation
+            start = self._explored(starts)[0]
         return self._climb(self._core, start, Climb(settings.explore, (0,), settings.rounds, settings.most_arranged))
 
     @cached_property

@@ -276,3 +276,14 @@ def test_times_that_do_not_tell_an_order_of_their_own_are_left_out(
         for name, time in zip("abc", times, strict=True)
     ]
     assert capture_orders(paths) == [[0, 1, 2]]
+
+
+def test_known_cameras_are_a_part_whatever_their_world(first: InitialPoses, tmp_path: Path) -> None:
+    initialiser = AbInitio(store=Store(tmp_path), scene=tmp_path)
+    known = [frame if number in (0, 2, 3) else None for number, frame in enumerate(first.frames)]
+    part = dict(initialiser.starting_from(known).part)
+    assert list(part) == [0, 2, 3]
+    R = torch.tensor([part[number] for number in (0, 2, 3)]).reshape(3, 3, 3).double()
+    true = torch.stack([frame.T_camera_world[:3, :3] for frame in known if frame is not None])
+    assert torch.allclose(R @ R[0].T, true @ true[0].T, atol=1e-6)
+    assert initialiser.starting_from([known[0], None]) is initialiser

@@ -199,3 +199,21 @@ def test_more_photographs_than_are_arranged_first(crops: Crops, orientations: np
     best, *_ = ArrangementSearch(crops, replace(TINY, most_arranged=5, decide=Effort(12, 250, 80))).run()
     assert np.isfinite(best.losses).all() and best.gaussians.shape == (80, 8)
     assert wrong_pairs_deg(best.orientations, orientations) < 25
+
+
+def test_climbs_start_also_from_a_known_part(crops: Crops, orientations: Rotations) -> None:
+    part = {0: orientations[0], 2: orientations[2]}
+    plain, search = (ArrangementSearch(crops, replace(TINY, part_climbs=1), part=one) for one in (None, part))
+    assert search.num_climbs == plain.num_climbs + 1
+    starts: list[Rotations] = []
+
+    def kept(candidates: list[Rotations]) -> list[Arrangement]:
+        starts.extend(candidates)
+        return [joint_fit(crops, candidates[0], TINY.explore)]
+
+    search._explored = kept
+    search.explore(TINY.ordered_climbs + TINY.climbs)
+    assert len(starts) == TINY.starts
+    for start in starts:
+        assert rotation_deg(start[[0, 2]], orientations[[0, 2]]).max() < 1e-3
+    assert rotation_deg(starts[0][1], starts[1][1]) > 1
