@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sparseags_ns.console import announce, warn
+from sparseags_ns.formats.colmap import Observations
 from sparseags_ns.formats.frame import PHOTO_ENDINGS, PHOTO_FOLDERS, Frame, intrinsics_matrix
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.alignment import AlignmentError, axes_meeting_point
@@ -111,6 +112,8 @@ class FoundScene:
     """What the initialiser returned: its best cameras even where an alternative is used; no stand-in cameras."""
     alternative: int = 1
     """Number of the arrangement that is used: 1 for the best, 2 for the first alternative."""
+    observations: Observations | None = None
+    """Where the photographs show the points of a pose file, by the paths that the file writes."""
 
     @property
     def paths(self) -> list[Path]:
@@ -188,7 +191,7 @@ def _find_with_pose_file(scene: Path, pose_file: Path, missing_poses: MissingPos
         warn(f"left out: {listed(missing)}", f"no pose in {pose_file}")
     _check_number(len(paths) - len(missing), scene)
     _check_trust(paths, initial.frames, pose_file)
-    return FoundScene(_posed(paths, initial), initial.points, str(pose_file))
+    return FoundScene(_posed(paths, initial), initial.points, str(pose_file), observations=initial.observations)
 
 
 def _require_folder(scene: Path) -> None:

@@ -82,6 +82,13 @@ def test_text_and_binary_hold_the_same_points(folder: Path) -> None:
     assert torch.equal(text.track_lengths, binary.track_lengths) and int(binary.track_lengths.min()) >= 2
 
 
+def test_stated_errors_are_those_of_the_observations_and_hold_no_camera(folder: Path) -> None:
+    points = read_colmap_points(folder / "sparse" / "0")
+    assert points is not None and 0 <= float(points.stated_errors_px.max()) < 1e-3
+    torch.testing.assert_close(points.stated_errors_px, points.errors_px, atol=1e-5, rtol=0)
+    assert not points.observations.measured.any(), "projections of the splat's own points measure nothing"
+
+
 def test_transforms_json_refers_to_points_in_its_own_world(run: OpenedRun, folder: Path) -> None:
     candidates = points_candidates(folder / "transforms.json")
     points = PlyData.read(str(candidates[0]))["vertex"]
