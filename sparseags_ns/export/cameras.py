@@ -76,7 +76,7 @@ def write_cameras(
         "left_out_as_untrusted": [name for view, name in enumerate(names) if view not in kept],
         "points": len(points),
         "images": f"working photographs, {cameras.width}x{cameras.height} pixels, background {background}",
-        "points_errors": "reprojection errors are zero by construction: the 2D points are projections",
+        "points_errors": "rounding errors: the 2D points are projections of the points",
     }
 
 
