@@ -47,29 +47,34 @@ class PosedPhotoFile:
         return self.photo_file.size
 
 
-def posed_photo_file(path: Path, frame: Frame, confidence: float = 1.0, pose_lr_scale: float = 1.0) -> PosedPhotoFile:
+def posed_photo_file(
+    path: Path, frame: Frame, confidence: float = 1.0, pose_lr_scale: float = 1.0, upright: bool = True
+) -> PosedPhotoFile:
     """Read the header of a photo file and orient it as its pose means.
+
+    Args:
+        upright: whether the pose means the upright photograph where the shape does not tell.
 
     Raises:
         PhotoError: the file cannot be read, or has another shape than the photograph that the pose was made for.
     """
     photo_file = read_photo_file(path)
-    photo_file = replace(photo_file, upright=is_pose_upright(photo_file, frame))
+    photo_file = replace(photo_file, upright=is_pose_upright(photo_file, frame, upright))
     return PosedPhotoFile(photo_file, frame, confidence, pose_lr_scale)
 
 
-def is_pose_upright(photo_file: PhotoFile, frame: Frame) -> bool:
-    """Whether the frame's intrinsics belong to the upright photograph, not to the raster as stored.
+def is_pose_upright(photo_file: PhotoFile, frame: Frame, otherwise: bool = True) -> bool:
+    """Whether the frame's camera belongs to the upright photograph, not to the raster as stored.
 
-    Programs that ignore the EXIF tag write intrinsics of the stored raster; only the size can tell.
+    Args:
+        otherwise: the answer where both have the shape of the photograph that the pose was made for.
 
     Raises:
-        PhotoError: neither has the shape of the photograph that the pose was made for.
+        PhotoError: neither has that shape.
     """
-    if _same_shape(photo_file.upright_size, frame):
-        return True
-    if _same_shape(photo_file.stored_size, frame):
-        return False
+    upright, stored = (fits_shape(size, frame) for size in (photo_file.upright_size, photo_file.stored_size))
+    if upright or stored:
+        return otherwise if upright and stored else upright
     width, height = photo_file.upright_size
     raise PhotoError(
         f"{photo_file.path} is {width}x{height} pixels, but its pose was made for {frame.width}x{frame.height}; the "
@@ -149,7 +154,7 @@ def shared_focal_scales(files: Sequence[PosedPhotoFile], photos: Sequence[Photo]
     return torch.stack([photo.K[0, 0] for photo in photos]).to(fx) / fx
 
 
-def _same_shape(size: tuple[int, int], frame: Frame) -> bool:
+def fits_shape(size: tuple[int, int], frame: Frame) -> bool:
     """Whether this size can be that of the frame after scaling, up to rounding by a pixel."""
     if frame.width is None or frame.height is None:
         return True
