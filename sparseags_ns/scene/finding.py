@@ -235,7 +235,7 @@ def _posed(
     """The photo files that have a camera; `upright`: whether each camera means the upright photograph, None for all."""
     upright = [True] * len(paths) if upright is None else upright
     rows = zip(paths, initial.frames, initial.confidence.tolist(), initial.pose_lr_scales, upright, strict=True)
-    return tuple(posed_photo_file(path, frame, *rest) for path, frame, *rest in rows if frame is not None)
+    return tuple(posed_photo_file(path, frame, c, s, up) for path, frame, c, s, up in rows if frame is not None)
 
 
 def _check_number(views: int, scene: Path) -> None:
