@@ -20,7 +20,7 @@ from sparseags_ns.formats.frame import Frame
 from sparseags_ns.formats.projection import project_points
 from sparseags_ns.pose_init.base import InitialPoses
 from sparseags_ns.preprocess.photo_files import PhotoFile, listed, read_photo_file, read_pixels
-from sparseags_ns.preprocess.posed_photo_files import fits_shape
+from sparseags_ns.preprocess.posed_photo_files import fitting_rasters
 
 EXIF_APPLIED = "exif_applied"
 """Our key of a frame in JSON files: whether its camera belongs to the photograph after the EXIF rotation."""
@@ -64,7 +64,7 @@ def _upright_by_shape(photo_file: PhotoFile, frame: Frame) -> bool | None:
     """Whether size or, where the file has none, principal point of the frame are of the upright photograph; None if
     they may be of either raster.
     """
-    upright, stored = (fits_shape(size, frame) for size in (photo_file.upright_size, photo_file.stored_size))
+    upright, stored = fitting_rasters(photo_file, frame)
     if not (upright and stored):
         return upright
     if photo_file.upright_size == photo_file.stored_size or None not in (frame.width, frame.height):
