@@ -145,7 +145,7 @@ def read_colmap_points(folder: Path) -> ColmapPoints | None:
         return None
     images = _read_images(folder)
     positions = torch.tensor([point.position for point in points], dtype=torch.float64)
-    stated = torch.tensor([point.error_px for point in points], dtype=torch.float64)
+    stated = torch.tensor([point.error_px for point in points], dtype=torch.float64).nan_to_num(nan=-1.0)
     # Rows of (image id, index of its 2D point, index of the point).
     rows = [(*pair, k) for k, p in enumerate(points) for pair in zip(p.track[::2], p.track[1::2], strict=True)]
     tracks = torch.tensor(rows, dtype=torch.int64).reshape(-1, 3)

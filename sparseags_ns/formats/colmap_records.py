@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import Float
 
-from sparseags_ns.formats.frame import PoseFileError
+from sparseags_ns.formats.frame import PoseFileError, read_text
 from sparseags_ns.storage import write_bytes
 
 MODELS: dict[int, tuple[str, int]] = {
@@ -119,7 +119,7 @@ def read_records(file: Path, kind: type[Record]) -> list[Record]:
         if file.suffix == ".bin":
             source = _Bytes(file)
             return [binary(source) for _ in range(source.take("Q")[0])]
-        lines = (line.strip() for line in file.read_text(encoding="utf-8").splitlines())
+        lines = (line.strip() for line in read_text(file).splitlines())
         return list(text(line for line in lines if not line.startswith("#")))
     except PoseFileError:
         raise
@@ -155,7 +155,7 @@ def _point_from_bytes(source: _Bytes) -> PointRecord:
 def _cameras_from_lines(lines: Iterator[str]) -> Iterator[CameraRecord]:
     for line in filter(None, lines):
         number, model, width, height, *params = line.split()
-        yield CameraRecord(int(number), model, int(width), int(height), tuple(map(float, params)))
+        yield CameraRecord(_whole(number), model, _whole(width), _whole(height), tuple(map(float, params)))
 
 
 def _images_from_lines(lines: Iterator[str]) -> Iterator[ImageRecord]:
@@ -163,16 +163,27 @@ def _images_from_lines(lines: Iterator[str]) -> Iterator[ImageRecord]:
         number, *pose, camera_id, name = line.split(maxsplit=9)
         points = np.array(next(lines, "").split(), dtype=np.float64).reshape(-1, 3)
         quaternion, translation = tuple(map(float, pose[:4])), tuple(map(float, pose[4:]))
-        yield ImageRecord(int(number), name, int(camera_id), quaternion, translation, points)
+        yield ImageRecord(_whole(number), name, _whole(camera_id), quaternion, translation, points)
 
 
 def _points_from_lines(lines: Iterator[str]) -> Iterator[PointRecord]:
     for line in filter(None, lines):
         number, x, y, z, red, green, blue, error, *track = line.split()
-        position, color = (float(x), float(y), float(z)), (int(red), int(green), int(blue))
+        position, color = (float(x), float(y), float(z)), (_whole(red), _whole(green), _whole(blue))
         if len(track) % 2:
             raise ValueError("a track holds pairs of numbers")
-        yield PointRecord(int(number), position, color, float(error), tuple(map(int, track)))
+        yield PointRecord(_whole(number), position, color, float(error), tuple(map(_whole, track)))
+
+
+def _whole(text: str) -> int:
+    """A whole number, which some programs write as 256.0."""
+    try:
+        return int(text)
+    except ValueError:
+        number = float(text)
+        if not number.is_integer():
+            raise
+        return int(number)
 
 
 _READERS: dict[type, tuple[Callable[[_Bytes], Any], Callable[[Iterator[str]], Iterator[Any]]]] = {

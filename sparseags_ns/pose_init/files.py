@@ -39,7 +39,15 @@ class FromFiles:
     @cached_property
     def frames(self) -> tuple[Frame, ...]:
         """Entries of the pose file, in its order."""
-        return tuple(read_poses(self.pose_file, self.scene))
+        frames = tuple(read_poses(self.pose_file, self.scene))
+        scales = [frame.matrix_scale for frame in frames if frame.matrix_scale != 1]
+        if scales:
+            factors = f"{min(scales):.3g}" + ("" if max(scales) - min(scales) < 1e-3 else f" to {max(scales):.3g}")
+            warn(
+                f"a scale of {factors} is taken out of {len(scales)} of {len(frames)} rotations in {self.pose_file}",
+                "a camera has none; positions stay as they are",
+            )
+        return frames
 
     @cached_property
     def named_photographs(self) -> dict[Path, Frame]:

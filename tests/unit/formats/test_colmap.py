@@ -108,6 +108,31 @@ def test_binary_and_text_models_say_the_same(text_model: Path, binary_model: Pat
         assert torch.equal(getattr(text.observations, name), getattr(binary.observations, name))
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_text_models_of_windows_programs_say_the_same(text_model: Path, binary_model: Path, encoding: str) -> None:
+    for path in text_model.glob("*.txt"):
+        path.write_bytes(path.read_text().replace("\n", "\r\n").encode(encoding))
+    assert all(map(same, read_colmap(text_model), read_colmap(binary_model))), "a mark before a comment"
+    for path in text_model.glob("*.txt"):
+        path.write_text(path.read_text(encoding).split("\n", 1)[1], encoding=encoding)
+    assert all(map(same, read_colmap(text_model), read_colmap(binary_model)))
+
+
+def test_whole_numbers_may_be_written_as_decimals(text_model: Path, binary_model: Path) -> None:
+    (text_model / "cameras.txt").write_text(CAMERAS.replace("640 480", "640.0 480.0").replace("7 OPENCV", "7.0 OPENCV"))
+    (text_model / "images.txt").write_text(IMAGES.replace("7 a.jpg", "7.0 a.jpg").replace("40 1", "40 1.0"))
+    (text_model / "points3D.txt").write_text(
+        POINTS.replace("255 0 51", "255.0 0.0 51.0").replace("2 0 3 0", "2.0 0 3 0")
+    )
+    assert all(map(same, read_colmap(text_model), read_colmap(binary_model)))
+    text, binary = read_colmap_points(text_model), read_colmap_points(binary_model)
+    assert text is not None and binary is not None and torch.equal(text.colors, binary.colors)
+    assert torch.equal(text.track_lengths, binary.track_lengths)
+    (text_model / "cameras.txt").write_text(CAMERAS.replace("640 480", "640.5 480"))
+    with pytest.raises(PoseFileError, match=r"cameras\.txt: is cut off, damaged"):
+        read_colmap(text_model)
+
+
 def test_binary_goes_before_text(text_model: Path, binary_model: Path) -> None:
     for path in binary_model.iterdir():
         path.rename(text_model / path.name)

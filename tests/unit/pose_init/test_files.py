@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -151,6 +152,19 @@ def test_a_model_may_know_more_photographs_than_the_scene_has(scene: Path, capsy
         path.unlink()
     with pytest.raises(PoseFileError, match="names 3 of 3 photographs"):
         FromFiles(scene, scene / "sparse/0").require_photographs(())
+
+
+def test_scales_that_are_taken_out_of_rotations_are_named(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_transforms_json(scene / "transforms.json", [frame("a", "images/a.png"), frame("b", "images/b.png")])
+    assert len(FromFiles(scene, scene / "transforms.json").frames) == 2 and capsys.readouterr().err == ""
+    content = json.loads((scene / "transforms.json").read_text())
+    matrix = content["frames"][0]["transform_matrix"]
+    content["frames"][0]["transform_matrix"] = [[0.4 * value for value in row[:3]] + row[3:] for row in matrix]
+    content["frames"][0]["transform_matrix"][3] = [0, 0, 0, 1]
+    (scene / "transforms.json").write_text(json.dumps(content))
+    assert len(FromFiles(scene, scene / "transforms.json").frames) == 2
+    said = capsys.readouterr().err
+    assert f"warning: a scale of 0.4 is taken out of 1 of 2 rotations in {scene / 'transforms.json'} (" in said
 
 
 def test_errors_that_a_model_understates_are_named(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
