@@ -328,6 +328,10 @@ def test_models_that_colmap_itself_wrote(tmp_path: Path, binary: bool) -> None:
     options = colmap.SyntheticDatasetOptions()
     options.num_rigs, options.num_cameras_per_rig, options.num_frames_per_rig, options.num_points3D = 2, 1, 3, 20
     model = colmap.synthesize_dataset(options)
+    noise = colmap.SyntheticNoiseOptions()
+    noise.point2D_stddev = 1.5
+    colmap.synthesize_noise(noise, model)
+    model.update_point_3d_errors()
     (model.write_binary if binary else model.write_text)(str(tmp_path))
     frames, points = {frame.file_path: frame for frame in read_colmap(tmp_path)}, read_colmap_points(tmp_path)
     assert len(frames) == 6 and points is not None
@@ -338,6 +342,8 @@ def test_models_that_colmap_itself_wrote(tmp_path: Path, binary: bool) -> None:
         assert frame.intrinsics[0] == pytest.approx(image.camera.params[0])
     expected = sorted(point.xyz.tolist() for point in model.points3D.values())
     assert torch.allclose(torch.tensor(sorted(points.positions.tolist())), torch.tensor(expected))
+    assert float(points.stated_errors_px.min()) > 0.1
+    assert torch.allclose(points.errors_px, points.stated_errors_px), "our computation is COLMAP's"
 
 
 @pytest.mark.parametrize("model", sorted(LENSES))
