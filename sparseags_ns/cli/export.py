@@ -17,7 +17,7 @@ from sparseags_ns.export import maps
 from sparseags_ns.export.cameras import Background, kept_views, write_cameras
 from sparseags_ns.export.destination import ExportError, new_file, new_folder, require_free
 from sparseags_ns.export.mesh import MeshSettings, make_mesh
-from sparseags_ns.export.orientation import Orient, OrientedRun, oriented
+from sparseags_ns.export.orientation import Orient, OrientedRun, oriented, warn_of_float32
 from sparseags_ns.export.reprojection import reprojection_frames, write_slides
 from sparseags_ns.export.splat import write_splat
 from sparseags_ns.export.turntable import render_frames, turntable_cameras, write_video
@@ -133,6 +133,8 @@ class Mesh(InFrame):
                 return bars.enter_context(progress(what)).update
 
             mesh = make_mesh(oriented(run, self.orient), self.settings, begin_stage)
+            if work.suffix.lower() != ".obj":  # text
+                warn_of_float32(torch.from_numpy(mesh.vertices), f"{path.name} holds float32")
             mesh.export(str(work))
         textured = self.settings.texture > 0
         closed = "textured" if textured else "closed" if mesh.is_watertight else "not closed"

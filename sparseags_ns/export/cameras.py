@@ -27,7 +27,7 @@ from PIL import Image
 from torch import Tensor
 
 from sparseags_ns.export.destination import ExportError
-from sparseags_ns.export.orientation import OrientedRun
+from sparseags_ns.export.orientation import OrientedRun, warn_of_float32
 from sparseags_ns.export.visible import Progress, seen_points
 from sparseags_ns.formats.cameras_json import write_cameras_json
 from sparseags_ns.formats.colmap import SeenPoints, write_colmap
@@ -61,13 +61,14 @@ def write_cameras(
         ExportError: no Gaussian is seen by two photographs.
     """
     kept = kept_views(oriented, untrusted)
-    cameras = oriented.refined[kept]
-    points = seen_points(oriented.gaussians, cameras, oriented.run.sh_degree, progress)
+    cameras = oriented.run.refined.detach()[kept]
+    points = seen_points(oriented.run.gaussians, cameras, oriented.run.sh_degree, progress)
     if len(points) == 0:
         raise ExportError(
             f"the splat of {oriented.run.folder} shows nothing solid to two of its photographs, so there are no "
             "points to write: train it longer"
         )
+    points = replace(points, positions=oriented.from_world.apply_to_points(points.positions.double()))
     _write_photographs(folder / "images", oriented, kept, background)
     write_pose_files(folder, _frames(oriented, kept), points, oriented.comment)
     names = oriented.run.views.names
@@ -76,7 +77,7 @@ def write_cameras(
         "left_out_as_untrusted": [name for view, name in enumerate(names) if view not in kept],
         "points": len(points),
         "images": f"working photographs, {cameras.width}x{cameras.height} pixels, background {background}",
-        "points_errors": "reprojection errors are zero by construction: the 2D points are projections",
+        "points_errors": "rounding errors: the 2D points are projections of the points",
     }
 
 
@@ -91,6 +92,7 @@ def write_pose_files(folder: Path, frames: Sequence[Frame], points: SeenPoints, 
     if len(points) > 0:
         write_json(folder / "transforms.json", {POINTS_KEY: POINTS_FILE, **read_json(folder / "transforms.json")})
         write_ply(folder / POINTS_FILE, point_columns(points.positions, points.colors), [comment])
+        warn_of_float32(points.positions, f"{POINTS_FILE} holds float64, but most programs read its points as float32")
     # COLMAP's names are relative to the folder of the photographs.
     bare = [replace(frame, file_path=Path(frame.file_path).name) for frame in frames]
     write_colmap(folder / "sparse" / "0", bare, points, "bin")

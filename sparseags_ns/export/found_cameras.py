@@ -22,9 +22,12 @@ from typing import Any
 
 import torch
 
+from sparseags_ns.console import warn
 from sparseags_ns.export.cameras import write_pose_files
 from sparseags_ns.formats.colmap import SeenPoints
 from sparseags_ns.formats.frame import Frame, intrinsics_matrix
+from sparseags_ns.pose_init.photo_orientation import EXIF_APPLIED
+from sparseags_ns.preprocess.photo_files import listed
 from sparseags_ns.preprocess.posed_photo_files import PosedPhotoFile
 from sparseags_ns.scene.finding import UNREGISTERED, FoundScene
 from sparseags_ns.views import PointCloud
@@ -41,6 +44,12 @@ def write_found_cameras(folder: Path, found: FoundScene, destination: Path) -> d
     """
     kept = [file for file in found.files if file.frame.trusted]
     frames = [photograph_frame(file, destination) for file in kept]
+    rotated = [file.path.name for file in kept if file.photo_file.upright and file.photo_file.has_rotation]
+    if rotated:
+        warn(
+            f"cameras of the upright photographs: {listed(rotated)}",
+            "most programs ignore the rotation that EXIF asks for: give those photographs without it, saved upright",
+        )
     write_pose_files(folder, frames, _points(found.points, len(frames)), "sparseags poses")
     return {
         "source": found.pose_source,
@@ -59,6 +68,8 @@ def photograph_frame(file: PosedPhotoFile, destination: Path) -> Frame:
     across, down = width / (file.frame.width or width), height / (file.frame.height or height)
     fx, fy, cx, cy = file.frame.intrinsics
     extra = {key: value for key, value in file.frame.extra.items() if key != UNREGISTERED}
+    if file.photo_file.has_rotation:
+        extra[EXIF_APPLIED] = file.photo_file.upright
     return replace(
         file.frame,
         name=file.path.stem,

@@ -28,9 +28,10 @@ _LARGEST_VALUE = 65535
 
 def write_depths(folder: Path, oriented: OrientedRun, kept: Sequence[int], progress: Progress | None) -> dict[str, Any]:
     """Write the depth maps of the refined cameras `kept`; returns their part of `export.json`."""
-    cameras, names = oriented.refined[list(kept)], [oriented.run.views.names[view] for view in kept]
-    raster = render_views(oriented.gaussians, cameras, oriented.run.sh_degree, progress=progress)
-    depths = solid_depth(raster).cpu()
+    run = oriented.run
+    names = [run.views.names[view] for view in kept]
+    raster = render_views(run.gaussians, run.refined.detach()[list(kept)], run.sh_degree, progress=progress)
+    depths = solid_depth(raster).cpu() * float(oriented.from_world.scale)
     unit = png_unit(float(depths.max()))
     for name, depth in zip(names, depths, strict=True):
         values = (depth / unit).round().clamp(0, _LARGEST_VALUE).numpy().astype(np.uint16)
@@ -86,8 +87,8 @@ def write_masks(
     views = oriented.run.views
     masks, names = views.masks[list(kept)], [views.names[view] for view in kept]
     if source == "splat":
-        cameras = oriented.refined[list(kept)]
-        masks = render_views(oriented.gaussians, cameras, oriented.run.sh_degree, progress=progress).alpha
+        run = oriented.run
+        masks = render_views(run.gaussians, run.refined.detach()[list(kept)], run.sh_degree, progress=progress).alpha
     for name, mask in zip(names, masks.cpu(), strict=True):
         pixels = (mask.clamp(0, 1) * 255).round().byte().numpy()
         Image.fromarray(pixels).save(folder / (f"{name}.png.png" if colmap_names else f"{name}.png"))

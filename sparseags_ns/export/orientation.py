@@ -17,6 +17,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from sparseags_ns.console import warn
+from sparseags_ns.formats.ply import MAX_ERROR_SHARE, float32_error
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.alignment import Similarity, rotation_to_y, up_direction
 from sparseags_ns.geometry.cameras import Cameras
@@ -60,8 +62,9 @@ def oriented(run: OpenedRun, orient: Orient) -> OrientedRun:
     refined = run.refined.detach()
     if orient == "world":
         return OrientedRun(run, orient, similarity, run.gaussians, refined)
-    # Poses in float32 would lose digits if the given world is large.
-    poses = similarity.apply_to_poses(refined.T_camera_world.double())
+    # Far from the origin of a georeferenced world, a rotation that is off by a float32 digit moves a camera visibly.
+    T = refined.T_camera_world.double()
+    poses = similarity.apply_to_poses(se3.pose(se3.nearest_rotation(T[:, :3, :3]), T[:, :3, 3]))
     moved = Cameras(poses, refined.K.double(), refined.width, refined.height)
     return OrientedRun(run, orient, similarity, moved_gaussians(run.gaussians, similarity), moved)
 
@@ -87,6 +90,17 @@ def _to_given(run: OpenedRun) -> Similarity:
     center = run.gaussians.center.double().cpu()
     given, refined = (c.detach()[run.trusted].T_camera_world.cpu() for c in (run.initial, run.refined))
     return drift(given, refined, center).compose(run.normalisation).inverse()
+
+
+def warn_of_float32(positions: Float[Tensor, "points 3"], what: str) -> None:
+    """Warn where float32 cannot hold positions of the export's world; `what` says which file or program has it."""
+    error, share = float32_error(positions)
+    if share > MAX_ERROR_SHARE:
+        largest = float(positions.abs().max())
+        warn(
+            what,
+            f"coordinates of up to {largest:.3g} are then off by up to {error:.2g}; another --orient has small ones",
+        )
 
 
 def moved_gaussians(gaussians: Gaussians, similarity: Similarity) -> Gaussians:

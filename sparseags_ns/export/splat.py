@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from sparseags_ns.export.orientation import OrientedRun
+from sparseags_ns.export.orientation import OrientedRun, warn_of_float32
 from sparseags_ns.formats.ply import splat_columns, write_ply
 from sparseags_ns.rasterizer.constants import ALPHA_MIN
 from sparseags_ns.rasterizer.types import Gaussians
@@ -40,6 +40,8 @@ def write_splat(path: Path, oriented: OrientedRun, sh_degree: int = 3) -> int:
     bases = (sh_degree + 1) ** 2
     colors = kept.colors[:, :bases]
     padding = colors.new_zeros(len(colors), max(bases - colors.shape[1], 0), 3)
+    means = oriented.from_world.apply_to_points(oriented.run.gaussians.means.double()[drawn])
+    warn_of_float32(means, f"{path.name} holds float32, as all programs read splats")
     columns = splat_columns(kept.means, kept.quats, kept.scales, kept.opacities, torch.cat([colors, padding], dim=1))
     write_ply(path, columns, (oriented.comment, _FRAMES[oriented.orient]))
     return len(kept.means)

@@ -66,7 +66,7 @@ def _frame(path: Path, name: str, fields: object) -> Frame:
     sizes = Entry(path, size, name)
     # Where R is slightly off a rotation, the optical centre that R and T give together is kept, not T.
     written, T = entry.numbers("R", 3, 3), entry.numbers("T", 3)
-    R = entry.rotation("R", written)
+    R, scale = entry.rotation("R", written)
     # X_camera = X_world @ R + T is zero at the centre.
     center = torch.linalg.solve(written.T, -T)
     return Frame(
@@ -78,6 +78,7 @@ def _frame(path: Path, name: str, fields: object) -> Frame:
         height=sizes.pixels("height"),
         trusted=entry.flag("flag", default=True),
         distortion=_distortion(entry),
+        matrix_scale=scale,
         extra={key: value for key, value in fields.items() if key not in _OWN_KEYS},
     )
 

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from sparseags_ns.formats.colmap_records import CameraRecord, ImageRecord, PointRecord, read_records, write_records
 from sparseags_ns.formats.frame import Distortion, Frame, PoseFileError, default_names, intrinsics_matrix
+from sparseags_ns.formats.projection import project_points
 from sparseags_ns.geometry import se3
 
 MODEL_FOLDERS = ("sparse/0", "sparse", "colmap/sparse/0", "colmap/sparse", "colmap")
@@ -44,11 +45,25 @@ LENSES: dict[str, tuple[int, tuple[str, ...], bool]] = {
 """Supported camera models: number of focal lengths, names of the parameters that follow the principal point, fisheye or
 not."""
 
-RELIABLE_TRACK_LENGTH = 3
-"""Photos that must show a point for it to count as reliable: two rays always nearly meet, a third one confirms."""
+_EXACT_PX = 1e-3
+"""An observation that is off by less, of a point whose stated error is less, is a projection and no measurement."""
 
-RELIABLE_ERROR_PX = 2.0
-"""Largest reprojection error of a reliable point."""
+
+@dataclass(frozen=True)
+class Observations:
+    """Where photos show points: one entry for each photo and point, in no particular order."""
+
+    file_paths: tuple[str, ...]
+    """Paths of the model's photos."""
+    photos: Int[Tensor, " observations"]
+    """Index of the photo in `file_paths`."""
+    points: Int[Tensor, " observations"]
+    """Index of the point."""
+    errors_px: Float[Tensor, " observations"]
+    """Distance of the point's projection from where the photo shows it, in pixels of the photo that the model was made
+    of; the largest one where the photo shows the point several times, infinite for a point behind the camera."""
+    measured: Bool[Tensor, " observations"]
+    """False for 2D points that are themselves projections of their points, which tell nothing about the camera."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +73,13 @@ class ColmapPoints:
     positions: Float[Tensor, "points 3"]
     colors: Float[Tensor, "points 3"]
     """sRGB, 0 to 1."""
+    stated_errors_px: Float[Tensor, " points"]
+    """Mean reprojection errors that the file states; many programs write a constant."""
     errors_px: Float[Tensor, " points"]
-    """Mean reprojection errors."""
+    """Mean reprojection errors of the observations; the stated ones where the model does not hold these."""
     track_lengths: Int[Tensor, " points"]
-    """Number of photos that show each point."""
-    support: dict[str, int]
-    """Number of reliable points in each photo, by its path: points in at least `RELIABLE_TRACK_LENGTH` photos with a
-    reprojection error of at most `RELIABLE_ERROR_PX`. An error of exactly 0 means that it was not measured."""
+    """Number of different photos that show each point."""
+    observations: Observations
 
 
 @dataclass(frozen=True)
@@ -93,6 +108,11 @@ def read_colmap(folder: Path) -> list[Frame]:
     Raises:
         PoseFileError: a file is damaged, or a camera has lens distortion that cannot be undone.
     """
+    return sorted((frame for _, frame in _read_images(folder)), key=lambda frame: frame.file_path)
+
+
+def _read_images(folder: Path) -> list[tuple[ImageRecord, Frame]]:
+    """The images of a model with their cameras, in the order of the file."""
     ending = _require_ending(folder)
     cameras_file, images_file = folder / f"cameras{ending}", folder / f"images{ending}"
     cameras = {record.id: record for record in read_records(cameras_file, CameraRecord)}
@@ -109,26 +129,49 @@ def read_colmap(folder: Path) -> list[Frame]:
             problem = f"has camera {image.camera_id}, which {cameras_file.name} lacks"
             raise PoseFileError(images_file, problem, image.name)
         frames.append(_frame(images_file, image, name, cameras_file, cameras[image.camera_id]))
-    return sorted(frames, key=lambda frame: frame.file_path)
+    return list(zip(images, frames, strict=True))
 
 
 def read_colmap_points(folder: Path) -> ColmapPoints | None:
-    """The points of a model, None where it has none."""
+    """The points of a model with their reprojection errors, which are computed; None where it has no points.
+
+    Raises:
+        PoseFileError: as `read_colmap`.
+    """
     ending = _require_ending(folder)
     file = folder / f"points3D{ending}"
     points = read_records(file, PointRecord) if file.is_file() else []
     if not points:
         return None
-    measured = [point for point in points if 0 < point.error_px <= RELIABLE_ERROR_PX]
-    reliable = [point for point in measured if len(point.image_ids) >= RELIABLE_TRACK_LENGTH]
-    counts = Counter(image_id for point in reliable for image_id in set(point.image_ids))
-    images = read_records(folder / f"images{ending}", ImageRecord)
+    images = _read_images(folder)
+    positions = torch.tensor([point.position for point in points], dtype=torch.float64)
+    stated = torch.tensor([point.error_px for point in points], dtype=torch.float64).nan_to_num(nan=-1.0)
+    # Rows of (image id, index of its 2D point, index of the point).
+    rows = [(*pair, k) for k, p in enumerate(points) for pair in zip(p.track[::2], p.track[1::2], strict=True)]
+    tracks = torch.tensor(rows, dtype=torch.int64).reshape(-1, 3)
+    tracks = tracks[tracks[:, 0].argsort()]
+    shown = torch.unique(tracks[:, [0, 2]], dim=0)[:, 1]
+    parts = []
+    for index, (image, frame) in enumerate(images):
+        first, last = torch.searchsorted(tracks[:, 0].contiguous(), torch.tensor([image.id, image.id + 1])).tolist()
+        _, places, seen = tracks[first:last].unbind(-1)
+        known = (places >= 0) & (places < len(image.points))
+        pixels = torch.from_numpy(image.points)[places[known], :2]
+        errors = (project_points(frame, positions[seen[known]]) - pixels).norm(dim=-1)
+        unique, which = torch.unique(seen[known], return_inverse=True)
+        errors = errors.new_zeros(len(unique)).scatter_reduce(0, which, errors, "amax")
+        parts.append((torch.full_like(unique, index), unique, errors))
+    photos, observed, errors = (torch.cat(part) for part in zip(*parts, strict=True))
+    count = torch.bincount(observed, minlength=len(points))
+    mean = torch.bincount(observed, weights=errors, minlength=len(points)) / count
+    projected = (errors < _EXACT_PX) & (stated[observed].abs() < _EXACT_PX)
     return ColmapPoints(
-        positions=torch.tensor([point.position for point in points], dtype=torch.float64),
+        positions=positions,
         colors=torch.tensor([point.color for point in points], dtype=torch.float64) / 255,
-        errors_px=torch.tensor([point.error_px for point in points], dtype=torch.float64),
-        track_lengths=torch.tensor([len(point.image_ids) for point in points]),
-        support={image.name: counts[image.id] for image in images},
+        stated_errors_px=stated,
+        errors_px=torch.where(count > 0, mean, stated),
+        track_lengths=torch.bincount(shown, minlength=len(points)),
+        observations=Observations(tuple(frame.file_path for _, frame in images), photos, observed, errors, ~projected),
     )
 
 
@@ -136,7 +179,8 @@ def write_colmap(folder: Path, frames: Sequence[Frame], points: SeenPoints, kind
     """Write a model into a folder, with a camera for each photo, since each has its own intrinsics.
 
     Cameras are of the model PINHOLE, or of OpenCV's where the lens distorts. The frames' file paths become the images'
-    names. The points are exact projections: their reprojection errors are 0.
+    names. A point's error is the mean distance of its 2D points from its projections; -1, COLMAP's sign for an unknown
+    error, where no photo shows it.
 
     Raises:
         ValueError: a photo's size is not known, or no model has its distortion.
@@ -150,20 +194,26 @@ def write_colmap(folder: Path, frames: Sequence[Frame], points: SeenPoints, kind
     # Images and points refer to each other; ids count from 1, and image i has camera i.
     tracks: list[list[int]] = [[] for _ in range(len(points))]
     images = []
+    errors = points.positions.new_zeros(len(points), dtype=torch.float64)
     for view, frame in enumerate(frames):
         shown = points.seen[view].nonzero().flatten().tolist()
-        places = points.pixels[view, points.seen[view]].double().tolist()
+        places = points.pixels[view, points.seen[view]].double()
+        errors[shown] += (project_points(frame, points.positions[shown].double()) - places).norm(dim=-1)
         for index, point in enumerate(shown):
             tracks[point] += (view + 1, index)
         T = frame.T_camera_world.double()
         quaternion = tuple(se3.quats_from_rotations(T[:3, :3]).tolist())
-        points_2d = tuple((x, y, point + 1) for (x, y), point in zip(places, shown, strict=True))
+        points_2d = torch.cat([places, torch.tensor(shown)[:, None] + 1], dim=1).numpy()
         images.append(ImageRecord(view + 1, frame.file_path, view + 1, quaternion, tuple(T[:3, 3].tolist()), points_2d))
+    counts = points.seen.sum(0)
+    errors = torch.where(counts > 0, errors / counts, -1.0).tolist()
     positions = points.positions.double().tolist()
     colors = (points.colors.clamp(0, 1) * 255).round().to(torch.uint8).tolist()
     point_records = [
-        PointRecord(number, tuple(position), tuple(color), 0.0, tuple(track))
-        for number, (position, color, track) in enumerate(zip(positions, colors, tracks, strict=True), start=1)
+        PointRecord(number, tuple(position), tuple(color), error, tuple(track))
+        for number, (position, color, error, track) in enumerate(
+            zip(positions, colors, errors, tracks, strict=True), start=1
+        )
     ]
     for name, records in (("cameras", cameras), ("images", images), ("points3D", point_records)):
         write_records(folder / f"{name}.{kind}", records)

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sparseags_ns.formats.frame import PoseFileError
+import numpy as np
+from jaxtyping import Float
+
+from sparseags_ns.formats.frame import PoseFileError, read_text
 from sparseags_ns.storage import write_bytes
 
 MODELS: dict[int, tuple[str, int]] = {
@@ -58,8 +61,8 @@ class ImageRecord:
     quaternion: tuple[float, ...]
     """w x y z of the rotation from the world to the camera."""
     translation: tuple[float, ...]
-    points: tuple[tuple[float, float, int], ...] = ()
-    """2D points: column and row in pixels, and the id of their 3D point. `read_records` leaves them out."""
+    points: Float[np.ndarray, "points 3"] = field(default_factory=lambda: np.zeros((0, 3)), compare=False)
+    """2D points: column and row in pixels, and the id of their 3D point, -1 for none."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +78,8 @@ class PointRecord:
     track: tuple[int, ...]
     """Alternately the id of an image that shows the point, and the index of the image's 2D point."""
 
-    @property
-    def image_ids(self) -> tuple[int, ...]:
-        """Ids of the images that show the point."""
-        return self.track[::2]
 
+_POINT_2D = np.dtype([("x", "<f8"), ("y", "<f8"), ("id", "<i8")])
 
 Record = TypeVar("Record", CameraRecord, ImageRecord, PointRecord)
 
@@ -89,6 +89,12 @@ class _Bytes:
 
     def __init__(self, file: Path) -> None:
         self.file, self._content, self._at = file, file.read_bytes(), 0
+
+    def table(self, dtype: np.dtype, rows: int) -> np.ndarray:
+        """The next rows of a table."""
+        table = np.frombuffer(self._content, dtype, rows, self._at)
+        self._at += rows * dtype.itemsize
+        return table
 
     def take(self, layout: str) -> tuple[Any, ...]:
         values = struct.unpack_from("<" + layout, self._content, self._at)
@@ -113,7 +119,7 @@ def read_records(file: Path, kind: type[Record]) -> list[Record]:
         if file.suffix == ".bin":
             source = _Bytes(file)
             return [binary(source) for _ in range(source.take("Q")[0])]
-        lines = (line.strip() for line in file.read_text(encoding="utf-8").splitlines())
+        lines = (line.strip() for line in read_text(file).splitlines())
         return list(text(line for line in lines if not line.startswith("#")))
     except PoseFileError:
         raise
@@ -136,8 +142,9 @@ def _camera_from_bytes(source: _Bytes) -> CameraRecord:
 def _image_from_bytes(source: _Bytes) -> ImageRecord:
     number, *pose, camera_id = source.take("i7di")
     name = source.text()
-    source.take(f"{24 * source.take('Q')[0]}x")  # its 2D points, 24 bytes each, are skipped
-    return ImageRecord(number, name, camera_id, tuple(pose[:4]), tuple(pose[4:]))
+    table = source.table(_POINT_2D, source.take("Q")[0])
+    points = np.stack([table[name].astype(np.float64) for name in ("x", "y", "id")], axis=-1)
+    return ImageRecord(number, name, camera_id, tuple(pose[:4]), tuple(pose[4:]), points)
 
 
 def _point_from_bytes(source: _Bytes) -> PointRecord:
@@ -148,21 +155,35 @@ def _point_from_bytes(source: _Bytes) -> PointRecord:
 def _cameras_from_lines(lines: Iterator[str]) -> Iterator[CameraRecord]:
     for line in filter(None, lines):
         number, model, width, height, *params = line.split()
-        yield CameraRecord(int(number), model, int(width), int(height), tuple(map(float, params)))
+        yield CameraRecord(_whole(number), model, _whole(width), _whole(height), tuple(map(float, params)))
 
 
 def _images_from_lines(lines: Iterator[str]) -> Iterator[ImageRecord]:
     for line in filter(None, lines):
         number, *pose, camera_id, name = line.split(maxsplit=9)
-        next(lines, "")
-        yield ImageRecord(int(number), name, int(camera_id), tuple(map(float, pose[:4])), tuple(map(float, pose[4:])))
+        points = np.array(next(lines, "").split(), dtype=np.float64).reshape(-1, 3)
+        quaternion, translation = tuple(map(float, pose[:4])), tuple(map(float, pose[4:]))
+        yield ImageRecord(_whole(number), name, _whole(camera_id), quaternion, translation, points)
 
 
 def _points_from_lines(lines: Iterator[str]) -> Iterator[PointRecord]:
     for line in filter(None, lines):
         number, x, y, z, red, green, blue, error, *track = line.split()
-        position, color = (float(x), float(y), float(z)), (int(red), int(green), int(blue))
-        yield PointRecord(int(number), position, color, float(error), tuple(map(int, track)))
+        position, color = (float(x), float(y), float(z)), (_whole(red), _whole(green), _whole(blue))
+        if len(track) % 2:
+            raise ValueError("a track holds pairs of numbers")
+        yield PointRecord(_whole(number), position, color, float(error), tuple(map(_whole, track)))
+
+
+def _whole(text: str) -> int:
+    """A whole number, which some programs write as 256.0."""
+    try:
+        return int(text)
+    except ValueError:
+        number = float(text)
+        if not number.is_integer():
+            raise
+        return int(number)
 
 
 _READERS: dict[type, tuple[Callable[[_Bytes], Any], Callable[[Iterator[str]], Iterator[Any]]]] = {
@@ -187,8 +208,9 @@ def _to_bytes(record: CameraRecord | ImageRecord | PointRecord) -> bytes:
         return struct.pack(layout, record.id, number, record.width, record.height, *record.params)
     if isinstance(record, ImageRecord):
         head = struct.pack("<i7di", record.id, *record.quaternion, *record.translation, record.camera_id)
-        points = b"".join(struct.pack("<ddq", *point) for point in record.points)
-        return head + record.name.encode() + b"\0" + struct.pack("<Q", len(record.points)) + points
+        points = np.empty(len(record.points), _POINT_2D)
+        points["x"], points["y"], points["id"] = record.points.T
+        return head + record.name.encode() + b"\0" + struct.pack("<Q", len(points)) + points.tobytes()
     head = (record.id, *record.position, *record.color, record.error_px, len(record.track) // 2)
     return struct.pack(f"<Q3d3BdQ{len(record.track)}i", *head, *record.track)
 
@@ -198,7 +220,7 @@ def _to_text(record: CameraRecord | ImageRecord | PointRecord) -> str:
         return _joined(record.id, record.model, record.width, record.height, *record.params)
     if isinstance(record, ImageRecord):
         head = _joined(record.id, *record.quaternion, *record.translation, record.camera_id, record.name)
-        return head + "\n" + " ".join(_joined(*point) for point in record.points)
+        return head + "\n" + " ".join(_joined(x, y, int(point)) for x, y, point in record.points.tolist())
     return _joined(record.id, *record.position, *record.color, record.error_px, *record.track)
 
 

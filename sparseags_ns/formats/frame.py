@@ -9,6 +9,7 @@ Pose files are moved about: the authors' `cameras.json` names photos relative to
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path, PurePosixPath
@@ -80,6 +81,8 @@ class Frame:
     distortion: Distortion = Distortion()
     extra: dict[str, Any] = field(default_factory=dict)
     """All other fields of the entry, unchanged."""
+    matrix_scale: float = 1.0
+    """Uniform scale that the rotation had in the file; `T_camera_world` is without it."""
 
     def __post_init__(self) -> None:
         fx, fy, cx, cy = self.intrinsics
@@ -97,6 +100,17 @@ class Frame:
     def stem(self) -> str:
         """File name of the photo without its ending."""
         return PurePosixPath(self.file_path.replace("\\", "/")).stem
+
+
+def read_text(file: Path) -> str:
+    """Content of a text file, UTF-8 or, where it begins with such a mark, UTF-16; without the mark.
+
+    Raises:
+        OSError, UnicodeDecodeError: the file cannot be read.
+    """
+    content = file.read_bytes()
+    is_utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if is_utf_16 else "utf-8-sig")
 
 
 def intrinsics_matrix(fx: float, fy: float, cx: float, cy: float) -> Float[Tensor, "3 3"]:

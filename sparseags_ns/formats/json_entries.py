@@ -14,11 +14,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sparseags_ns.formats.frame import PoseFileError
+from sparseags_ns.formats.frame import PoseFileError, read_text
 from sparseags_ns.geometry import se3
 
 ROTATION_TOLERANCE = 0.01
 """Largest entry of |R R^T - I| of a matrix that is accepted as a rotation, and replaced by the nearest one."""
+
+_LEAST_SCALE = 1e-6
+"""Smallest uniform scale that is divided out of a matrix."""
 
 
 @dataclass(frozen=True)
@@ -84,16 +87,27 @@ class Entry:
             raise self.error(f"'{key}' must be 1 or 0, is {_short(value)}")
         return bool(value)
 
-    def rotation(self, key: str, matrix: Float[Tensor, "3 3"]) -> Float[Tensor, "3 3"]:
-        """The rotation nearest to the matrix under `key`; an error if none is within `ROTATION_TOLERANCE`."""
+    def rotation(self, key: str, matrix: Float[Tensor, "3 3"]) -> tuple[Float[Tensor, "3 3"], float]:
+        """The rotation nearest to the matrix under `key`, and the uniform scale by which the matrix differs from it.
+
+        Blender and others leave the scale of an object in it. A scale within `ROTATION_TOLERANCE` of 1 counts as 1.
+
+        Raises:
+            PoseFileError: no scaled rotation is within `ROTATION_TOLERANCE`.
+        """
         deviation = float((matrix @ matrix.T - torch.eye(3, dtype=matrix.dtype)).abs().max())
         determinant = float(torch.det(matrix))
+        scale = max(determinant, 0.0) ** (1 / 3)
+        if deviation > ROTATION_TOLERANCE and scale > _LEAST_SCALE:
+            unscaled = matrix / scale
+            if float((unscaled @ unscaled.T - torch.eye(3, dtype=matrix.dtype)).abs().max()) <= ROTATION_TOLERANCE:
+                return se3.nearest_rotation(unscaled), scale
         if deviation > ROTATION_TOLERANCE or determinant < 0:
             raise self.error(
                 f"'{key}' holds no rotation: R R^T differs from the identity by {deviation:.3g} (tolerance "
                 f"{ROTATION_TOLERANCE:g}), its determinant is {determinant:.3g} (expected 1)"
             )
-        return se3.nearest_rotation(matrix)
+        return se3.nearest_rotation(matrix), 1.0
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -111,7 +125,7 @@ def read_json(path: Path) -> dict[str, Any]:
         return dict(pairs)
 
     try:
-        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=without_duplicates)
+        content = json.loads(read_text(path), object_pairs_hook=without_duplicates)
     except OSError as error:
         raise PoseFileError(path, f"cannot be read: {error.strerror or error}") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:

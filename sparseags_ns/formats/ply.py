@@ -16,6 +16,9 @@ from torch import Tensor
 
 from sparseags_ns.storage import write_bytes
 
+MAX_ERROR_SHARE = 1e-5
+"""Share of an object's extent by which rounding may move its points; a thousandth of a pixel in a photograph of it."""
+
 
 def splat_columns(
     means: Float[Tensor, "n 3"],
@@ -41,16 +44,29 @@ def splat_columns(
     }
 
 
+def float32_error(positions: Float[Tensor, "n 3"]) -> tuple[float, float]:
+    """How far float32 moves points at most, in world units and as a share of the extent of the points.
+
+    Coordinates of a georeferenced world are so large that float32, which has seven digits, moves points visibly.
+    """
+    positions = positions.detach().double()
+    error = float((positions.float().double() - positions).norm(dim=-1).max()) if len(positions) else 0.0
+    extent = float((positions.amax(0) - positions.amin(0)).norm()) if len(positions) else 0.0
+    return error, error / extent if extent else 0.0
+
+
 def point_columns(positions: Float[Tensor, "n 3"], colors: Float[Tensor, "n 3"]) -> dict[str, np.ndarray]:
-    """Properties of points with colours (sRGB, 0 to 1)."""
+    """Properties of points with colours (sRGB, 0 to 1); coordinates are float64 where float32 is too coarse."""
+    coarse = float32_error(positions)[1] > MAX_ERROR_SHARE
+    positions = positions.double() if coarse else positions.float()
     bytes_ = (colors.detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8)
-    places = zip("xyz", positions.detach().cpu().float().T.numpy(), strict=True)
+    places = zip("xyz", positions.detach().cpu().T.numpy(), strict=True)
     return dict(places) | dict(zip(("red", "green", "blue"), bytes_.T.numpy(), strict=True))
 
 
 def write_ply(path: Path, columns: dict[str, np.ndarray], comments: Sequence[str] = ()) -> None:
-    """Write vertices, given as properties by name (float32 or uint8, of one length), below a header with comments."""
-    names = {np.dtype(np.float32): "float", np.dtype(np.uint8): "uchar"}
+    """Write vertices, properties by name (float32, float64 or uint8, of one length), below a header with comments."""
+    names = {np.dtype(np.float32): "float", np.dtype(np.float64): "double", np.dtype(np.uint8): "uchar"}
     count = len(next(iter(columns.values())))
     table = np.empty(count, dtype=[(name, column.dtype) for name, column in columns.items()])
     for name, column in columns.items():

@@ -99,7 +99,7 @@ def _frame(entry: Entry, name: str, scene: Path) -> Frame:
     matrix = entry.numbers("transform_matrix", 3 if isinstance(rows, list) and len(rows) == 3 else 4, 4)
     if len(matrix) == 4 and (matrix[3] - torch.tensor([0.0, 0, 0, 1], dtype=matrix.dtype)).abs().max() > 1e-6:
         raise entry.error(f"the last row of 'transform_matrix' must be 0 0 0 1, is {matrix[3].tolist()}")
-    R = entry.rotation("transform_matrix", matrix[:3, :3])
+    R, scale = entry.rotation("transform_matrix", matrix[:3, :3])
     return Frame(
         name,
         entry.text("file_path"),
@@ -109,6 +109,7 @@ def _frame(entry: Entry, name: str, scene: Path) -> Frame:
         height,
         trusted=entry.flag("flag", default=True),
         distortion=_distortion(entry),
+        matrix_scale=scale,
         extra={key: value for key, value in entry.fields.items() if key not in _OWN_KEYS},
     )
 

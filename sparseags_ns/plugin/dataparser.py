@@ -10,13 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
+from jaxtyping import Float
 from nerfstudio.cameras.cameras import Cameras as NerfstudioCameras
 from nerfstudio.cameras.cameras import CameraType
 from nerfstudio.data.dataparsers.base_dataparser import DataParser, DataParserConfig, DataparserOutputs
 from nerfstudio.data.scene_box import SceneBox
+from torch import Tensor
 from tyro.conf import Suppress
 
 from sparseags_ns.geometry.alignment import normalizing_similarity
@@ -34,6 +36,16 @@ class SparseAGSDataParserConfig(ReadingOptions, DataParserConfig):
     """Set by --data."""
 
 
+class PreciseOutputs(DataparserOutputs):
+    """nerfstudio's outputs with a transform in float64: given worlds may have coordinates of millions of metres."""
+
+    def transform_poses_to_original_space(
+        self, poses: Float[Tensor, "views 3 4"], camera_convention: Literal["opengl", "opencv"] = "opencv"
+    ) -> Float[Tensor, "views 3 4"]:
+        """Camera-to-world matrices of the normalised world in the given one; float64."""
+        return super().transform_poses_to_original_space(poses.double(), camera_convention)
+
+
 class SparseAGSDataParser(DataParser):
     """Dataparser that reads the views once, for all splits: every photograph is trained on and evaluated."""
 
@@ -47,8 +59,8 @@ class SparseAGSDataParser(DataParser):
         similarity = normalizing_similarity(views.cameras.T_camera_world[views.posed])
         views = views.moved(similarity)
         scale = float(similarity.scale)
-        transform = torch.cat([similarity.rotation, similarity.translation[:, None] / scale], dim=1).float()
-        return DataparserOutputs(
+        transform = torch.cat([similarity.rotation, similarity.translation[:, None] / scale], dim=1)
+        return PreciseOutputs(
             image_filenames=list(views.paths),
             cameras=nerfstudio_cameras(views.cameras),
             scene_box=SceneBox(aabb=torch.tensor([[-1.0, -1.0, -1.0], [1.0, 1.0, 1.0]])),

@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Float, Num
 from torch import Tensor
 
+from sparseags_ns.formats.colmap import Observations
 from sparseags_ns.formats.frame import Frame
 from sparseags_ns.preprocess.mask_plan import MASKS_FOLDER, Masks
 from sparseags_ns.preprocess.store import Store, fingerprint
@@ -26,9 +27,8 @@ from sparseags_ns.storage import write_npz
 from sparseags_ns.views import PointCloud
 
 FIXED_MIN_POINTS = 100
-"""Number of triangulated points that fix a camera. With that many points, each seen with an error of a pixel or two of
-the whole photograph, bundle adjustment leaves no error that refinement at a quarter of the resolution could see; fixed
-cameras end no worse than bundle adjustment has them."""
+"""Number of points that fix a camera: fitted to that many, each within a working pixel, it has no error that refinement
+at a quarter of the resolution could see; fixed cameras end no worse than bundle adjustment has them."""
 
 MIN_REGISTERED = 2
 """With fewer cameras nothing can be reconstructed: the initialiser has failed."""
@@ -70,6 +70,8 @@ class InitialPoses:
     """Points on the scene's surfaces, in the world of the cameras."""
     pose_lr_scale: Float[Tensor, " views"] | None = None
     """Factor on each camera's learning rate in refinement, as in `Views`; None means 1 for all."""
+    observations: Observations | None = None
+    """Where the photographs show the points of another program's model, which then determine the learning rates."""
     source: str = ""
     """Name of the initialiser; set by `estimate_poses`."""
     alternatives: tuple[Alternative, ...] = ()

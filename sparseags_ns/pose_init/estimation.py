@@ -290,8 +290,8 @@ def _read(file: Path, source: str) -> InitialPoses:
         confidence,
         points,
         pose_lr_scale,
-        source,
-        alternatives,
+        source=source,
+        alternatives=alternatives,
         doubt=content["doubt"],
         jointly_fitted=content["jointly_fitted"],
     )

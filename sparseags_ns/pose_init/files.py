@@ -14,15 +14,18 @@ import numpy as np
 import torch
 
 from sparseags_ns.console import announce, warn
-from sparseags_ns.formats.colmap import MODEL_FOLDERS, is_colmap_model, read_colmap_points
+from sparseags_ns.formats.colmap import MODEL_FOLDERS, ColmapPoints, is_colmap_model, read_colmap_points
 from sparseags_ns.formats.frame import Frame, PoseFileError, find_image
 from sparseags_ns.formats.poses import POINTS_KEY, points_candidates, read_poses
-from sparseags_ns.pose_init.base import InitialPoses, point_confidence, pose_lr_scale_from_points
+from sparseags_ns.pose_init.base import InitialPoses, point_confidence
 from sparseags_ns.preprocess.photo_files import listed
 from sparseags_ns.views import PointCloud
 
 POSE_FILES = ("cameras.json", "transforms.json")
 """Files of a scene's folder that hold its cameras, the preferred one first."""
+
+_NOTABLE_ERROR_PX = 2.0
+"""Reprojection errors below it are usual, whatever a file states."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,15 @@ class FromFiles:
     @cached_property
     def frames(self) -> tuple[Frame, ...]:
         """Entries of the pose file, in its order."""
-        return tuple(read_poses(self.pose_file, self.scene))
+        frames = tuple(read_poses(self.pose_file, self.scene))
+        scales = [frame.matrix_scale for frame in frames if frame.matrix_scale != 1]
+        if scales:
+            factors = f"{min(scales):.3g}" + ("" if max(scales) - min(scales) < 1e-3 else f" to {max(scales):.3g}")
+            warn(
+                f"a scale of {factors} is taken out of {len(scales)} of {len(frames)} rotations in {self.pose_file}",
+                "a camera has none; positions stay as they are",
+            )
+        return frames
 
     @cached_property
     def named_photographs(self) -> dict[Path, Frame]:
@@ -92,8 +103,8 @@ class FromFiles:
     def initial_poses(self, photo_files: Sequence[Path]) -> InitialPoses:
         """Cameras of the photo files, None for those that the pose file does not name, and that file's points, if any.
 
-        The cameras of a COLMAP model are fixed as far as its points support them. Programs that only write COLMAP's
-        format have no points, or none that several photographs share: they leave all cameras free.
+        Where the photographs show the points of a COLMAP model comes with them: a camera is fixed as far as the points
+        support it (`point_support`).
         """
         frames = tuple(self.named_photographs.get(path) for path in photo_files)
         confidence = torch.tensor([0.0 if frame is None else 1.0 for frame in frames])
@@ -106,10 +117,19 @@ class FromFiles:
         model = read_colmap_points(self.pose_file)
         if model is None:
             return InitialPoses(frames, confidence)
-        support = [0 if frame is None else model.support.get(frame.file_path, 0) for frame in frames]
-        pose_lr_scale = torch.tensor([pose_lr_scale_from_points(count) for count in support])
+        self._compare_errors(model)
         points = PointCloud(model.positions, model.colors, point_confidence(model.track_lengths, model.errors_px))
-        return InitialPoses(frames, confidence, points, pose_lr_scale)
+        return InitialPoses(frames, confidence, points, observations=model.observations)
+
+    def _compare_errors(self, model: ColmapPoints) -> None:
+        """Warn where the errors that the model states for its points are much smaller than they are."""
+        seen = model.observations.points.unique()
+        stated, found = (float(errors[seen].median()) for errors in (model.stated_errors_px, model.errors_px))
+        if len(seen) and 0 < stated < found / 2 and found > _NOTABLE_ERROR_PX:
+            warn(
+                f"the points of {self.pose_file} are off by {found:.1f} pixels, not by {stated:.1f} as it states",
+                "medians; found from where its cameras show them, which is what counts here",
+            )
 
 
 def read_points(path: Path, pose_file: Path) -> PointCloud:

@@ -19,6 +19,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sparseags_ns.formats.frame import Distortion
+from sparseags_ns.formats.projection import distort
 
 BORDER = 0.2
 """Share of the crop's side that the object's longer side leaves free (the authors' `recenter`, border_ratio 0.2)."""
@@ -164,33 +165,3 @@ def undistort(photo: Photo, distortion: Distortion) -> Photo:
     image = layers(photo).permute(2, 0, 1)[None]
     averaged = torch.nn.functional.grid_sample(image, grid[None].to(image), align_corners=False)[0].permute(1, 2, 0)
     return from_layers(averaged, averaged[..., 4], photo.K)
-
-
-def distort(ideal: Float[Tensor, "*points 2"], distortion: Distortion) -> Float[Tensor, "*points 2"]:
-    """Where the lens shows a point, by OpenCV's standard model (k1, k2, k3, p1, p2) or its fisheye model (k1 to k4).
-
-    Args:
-        ideal: normalised image coordinates of the pinhole camera (x / z, y / z).
-
-    Returns:
-        Normalised image coordinates after distortion.
-
-    Raises:
-        ValueError: k4 of a lens that is not fisheye, since OpenCV divides by it and nerfstudio multiplies.
-    """
-    x, y = ideal.unbind(-1)
-    r2 = x * x + y * y
-    if distortion.fisheye:
-        r = r2.sqrt()
-        angle = torch.atan(r)
-        a2 = angle * angle
-        k1, k2, k3, k4 = distortion.k1, distortion.k2, distortion.k3, distortion.k4
-        bent = angle * (1 + a2 * (k1 + a2 * (k2 + a2 * (k3 + a2 * k4))))
-        return ideal * torch.where(r > 1e-9, bent / r.clamp(min=1e-9), 1.0)[..., None]
-    if distortion.k4 != 0:
-        raise ValueError(f"lens distortion k4 = {distortion.k4:g} has no agreed meaning; expected k1, k2, k3, p1, p2")
-    p1, p2 = distortion.p1, distortion.p2
-    radial = 1 + r2 * (distortion.k1 + r2 * (distortion.k2 + r2 * distortion.k3))
-    seen_x = x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x)
-    seen_y = y * radial + 2 * p2 * x * y + p1 * (r2 + 2 * y * y)
-    return torch.stack([seen_x, seen_y], dim=-1)

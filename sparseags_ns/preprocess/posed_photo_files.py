@@ -5,6 +5,7 @@ Sizes are (width, height) in pixels.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,11 @@ from sparseags_ns.preprocess.photo_files import PhotoError, PhotoFile, listed, r
 
 MAX_FOCAL_RATIO = 1.25
 """Largest over smallest estimated focal length up to which the difference may be noise; zooming changes it more."""
+_PATCHES = (16, 14)
+"""Patches of networks in pixels: of DUSt3R and its kin, which crop; of VGGT and its kin, which stretch."""
+_STRETCHING_PATCH = 14
+_FOCAL_NOISE = 0.02
+"""Relative difference of the focal lengths along the two axes that a network may estimate by mistake."""
 _SAME_POINT = 1e-3
 """Principal points are the same if they differ by less than this share of the photograph's width."""
 
@@ -47,34 +53,69 @@ class PosedPhotoFile:
         return self.photo_file.size
 
 
-def posed_photo_file(path: Path, frame: Frame, confidence: float = 1.0, pose_lr_scale: float = 1.0) -> PosedPhotoFile:
+def posed_photo_file(
+    path: Path, frame: Frame, confidence: float = 1.0, pose_lr_scale: float = 1.0, upright: bool = True
+) -> PosedPhotoFile:
     """Read the header of a photo file and orient it as its pose means.
+
+    Args:
+        upright: whether the pose means the upright photograph where the shape does not tell.
 
     Raises:
         PhotoError: the file cannot be read, or has another shape than the photograph that the pose was made for.
     """
     photo_file = read_photo_file(path)
-    photo_file = replace(photo_file, upright=is_pose_upright(photo_file, frame))
+    photo_file = replace(photo_file, upright=is_pose_upright(photo_file, frame, upright))
     return PosedPhotoFile(photo_file, frame, confidence, pose_lr_scale)
 
 
-def is_pose_upright(photo_file: PhotoFile, frame: Frame) -> bool:
-    """Whether the frame's intrinsics belong to the upright photograph, not to the raster as stored.
+def is_pose_upright(photo_file: PhotoFile, frame: Frame, otherwise: bool = True) -> bool:
+    """Whether the frame's camera belongs to the upright photograph, not to the raster as stored.
 
-    Programs that ignore the EXIF tag write intrinsics of the stored raster; only the size can tell.
+    Args:
+        otherwise: the answer where both have the shape of the photograph that the pose was made for.
 
     Raises:
-        PhotoError: neither has the shape of the photograph that the pose was made for.
+        PhotoError: neither has that shape.
     """
-    if _same_shape(photo_file.upright_size, frame):
-        return True
-    if _same_shape(photo_file.stored_size, frame):
-        return False
-    width, height = photo_file.upright_size
-    raise PhotoError(
-        f"{photo_file.path} is {width}x{height} pixels, but its pose was made for {frame.width}x{frame.height}; the "
-        "shapes differ, so it was probably cropped since: use the original photograph"
-    )
+    upright, stored = fitting_rasters(photo_file, frame)
+    if upright or stored:
+        return otherwise if upright and stored else upright
+    raise PhotoError(_shape_complaint(photo_file, frame))
+
+
+def fitting_rasters(photo_file: PhotoFile, frame: Frame) -> tuple[bool, bool]:
+    """Whether the upright photograph and the stored raster can be what the frame's intrinsics belong to, scaled.
+
+    The closest fit counts: of equal size, else scaled and rounded to pixels, else rounded to the patches of a network.
+    """
+    upright, stored = photo_file.upright_size, photo_file.stored_size
+    if frame.width is None or frame.height is None:
+        return True, True
+    made_for = frame.width, frame.height
+    fits = upright == made_for, stored == made_for
+    if not any(fits):
+        fits = _is_scaled(upright, made_for), _is_scaled(stored, made_for)
+    return fits if any(fits) else (_is_network_size(upright, frame), _is_network_size(stored, frame))
+
+
+def _shape_complaint(photo_file: PhotoFile, frame: Frame) -> str:
+    """Why a pose that was made for another shape cannot be used, and what to do."""
+    (width, height), made_for = photo_file.size, (frame.width or 0, frame.height or 0)
+    if _is_scaled((height, width), made_for):
+        reason = (
+            "it was rotated since the model was made: some programs apply the EXIF rotation and drop the tag. Use the "
+            "photograph that the model was made from, or rotate this one back"
+        )
+    elif made_for[0] <= width and made_for[1] <= height:
+        reason = (
+            "the model was made on a crop or another version of the photograph, as networks crop what they look at: "
+            "use the images that the model was made on, or have it made on whole photographs"
+        )
+    else:
+        reason = "it was probably cropped since: use the original photograph"
+    size = f"{width}x{height} pixels, but its pose was made for {made_for[0]}x{made_for[1]}"
+    return f"{photo_file.path} is {size}; the shapes differ, so {reason}"
 
 
 def check_intrinsics(files: Sequence[PosedPhotoFile]) -> None:
@@ -92,11 +133,14 @@ def check_intrinsics(files: Sequence[PosedPhotoFile]) -> None:
             "size: give the originals, or add the sizes to the pose file ('w' and 'h' in transforms.json, "
             "'image_size_crop' in cameras.json)",
         )
-    scaled = [file.path.name for file in files if (file.frame.width or file.size[0]) != file.size[0]]
+    scaled = [file for file in files if _made_for(file) != file.size]
     if scaled:
+        names = listed([file.path.name for file in scaled])
+        stretched = not all(_is_scaled(file.size, _made_for(file)) for file in scaled)
         announce(
-            f"intrinsics of {len(scaled)} of {len(files)} photographs are scaled",
-            f"the pose file was made for photographs of another size: {listed(scaled)}",
+            f"intrinsics of {len(scaled)} of {len(files)} photographs are scaled{', by axis' if stretched else ''}",
+            f"the pose file was made for photographs of another size: {names}"
+            + ("; its sides are rounded to a network's patches" if stretched else ""),
         )
 
 
@@ -138,21 +182,41 @@ def shared_focal_scales(files: Sequence[PosedPhotoFile], photos: Sequence[Photo]
     A pose initialiser estimates the focal length of each photograph by itself; those of one camera differ by noise
     only. Uncropped photographs of one camera have one size and one principal point; None where they differ.
     """
-    sizes = {(file.frame.width or file.size[0], file.frame.height or file.size[1]) for file in files}
+    sizes = {_made_for(file) for file in files}
     if len(sizes) != 1:
         return None
-    width = sizes.pop()[0]
+    width, height = sizes.pop()
     fx, fy, cx, cy = torch.tensor([file.frame.intrinsics for file in files], dtype=torch.float64).unbind(-1)
+    # A network may have stretched the photographs a little; in their own pixels the two axes are compared.
+    fy = fy * torch.tensor([file.size[1] / height / (file.size[0] / width) for file in files], dtype=torch.float64)
     points_differ = max(float(point.max() - point.min()) for point in (cx, cy)) > _SAME_POINT * width
     if points_differ or float(fx.max() / fx.min()) > MAX_FOCAL_RATIO or float((fx / fy - 1).abs().max()) > _SAME_POINT:
         return None
     return torch.stack([photo.K[0, 0] for photo in photos]).to(fx) / fx
 
 
-def _same_shape(size: tuple[int, int], frame: Frame) -> bool:
-    """Whether this size can be that of the frame after scaling, up to rounding by a pixel."""
-    if frame.width is None or frame.height is None:
-        return True
-    width, height = size
-    by_width, by_height = width / frame.width, height / frame.height
-    return abs(by_width * frame.height - height) <= 1 or abs(by_height * frame.width - width) <= 1
+def _made_for(file: PosedPhotoFile) -> tuple[int, int]:
+    """Size that the frame's intrinsics belong to."""
+    return file.frame.width or file.size[0], file.frame.height or file.size[1]
+
+
+def _is_scaled(size: tuple[int, int], other: tuple[int, int], rounding: float = 1.0) -> bool:
+    """Whether two sizes differ by one scale and by rounding, in pixels of the smaller one."""
+    small, large = sorted((size, other))
+    scales = [((side - rounding) / full, (side + rounding) / full) for side, full in zip(small, large, strict=True)]
+    return max(low for low, _ in scales) <= min(high for _, high in scales)
+
+
+def _is_network_size(size: tuple[int, int], frame: Frame) -> bool:
+    """Whether the frame's size can be this size, scaled and then stretched to whole patches along each axis.
+
+    Networks fit photographs to whole patches by stretching, which changes the ratio of the focal lengths, or by
+    cropping, which does not. Those with patches of 14 pixels stretch, and the focal lengths that they find are noisy.
+    """
+    sides = frame.width or 0, frame.height or 0
+    patch = next((patch for patch in _PATCHES if all(side % patch == 0 for side in sides)), None)
+    if patch is None or sides[0] > size[0] or sides[1] > size[1] or not _is_scaled(size, sides, patch / 2):
+        return False
+    fx, fy, *_ = frame.intrinsics
+    stretched = abs(math.log(fx * size[0] / sides[0]) - math.log(fy * size[1] / sides[1]))
+    return stretched <= max(abs(math.log(fx / fy)), _FOCAL_NOISE if patch == _STRETCHING_PATCH else 0.0)

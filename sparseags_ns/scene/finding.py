@@ -17,12 +17,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sparseags_ns.console import announce, warn
+from sparseags_ns.formats.colmap import Observations
 from sparseags_ns.formats.frame import PHOTO_ENDINGS, PHOTO_FOLDERS, Frame, intrinsics_matrix
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.alignment import AlignmentError, axes_meeting_point
 from sparseags_ns.pose_init.base import FOCAL_GUESS, LEAST_CONFIDENCE, MIN_REGISTERED, InitialPoses, PoseInitError
 from sparseags_ns.pose_init.estimation import PoseInitName, estimate_poses
 from sparseags_ns.pose_init.files import FromFiles, find_pose_file
+from sparseags_ns.pose_init.photo_orientation import decide_orientations
 from sparseags_ns.preprocess.mask_plan import Masks
 from sparseags_ns.preprocess.photo_files import list_photo_files, listed, read_photo_file
 from sparseags_ns.preprocess.posed_photo_files import PosedPhotoFile, posed_photo_file
@@ -111,6 +113,8 @@ class FoundScene:
     """What the initialiser returned: its best cameras even where an alternative is used; no stand-in cameras."""
     alternative: int = 1
     """Number of the arrangement that is used: 1 for the best, 2 for the first alternative."""
+    observations: Observations | None = None
+    """Where the photographs show the points of a pose file, by the paths that the file writes."""
 
     @property
     def paths(self) -> list[Path]:
@@ -188,7 +192,8 @@ def _find_with_pose_file(scene: Path, pose_file: Path, missing_poses: MissingPos
         warn(f"left out: {listed(missing)}", f"no pose in {pose_file}")
     _check_number(len(paths) - len(missing), scene)
     _check_trust(paths, initial.frames, pose_file)
-    return FoundScene(_posed(paths, initial), initial.points, str(pose_file))
+    files = _posed(paths, initial, decide_orientations(paths, initial, pose_file))
+    return FoundScene(files, initial.points, str(pose_file), observations=initial.observations)
 
 
 def _require_folder(scene: Path) -> None:
@@ -224,10 +229,13 @@ def _find_photo_files(scene: Path, named: Collection[Path] = ()) -> tuple[Path, 
     return tuple(paths)
 
 
-def _posed(paths: Sequence[Path], initial: InitialPoses) -> tuple[PosedPhotoFile, ...]:
-    """The photo files that have a camera."""
-    rows = zip(paths, initial.frames, initial.confidence.tolist(), initial.pose_lr_scales, strict=True)
-    return tuple(posed_photo_file(path, frame, *rest) for path, frame, *rest in rows if frame is not None)
+def _posed(
+    paths: Sequence[Path], initial: InitialPoses, upright: Sequence[bool] | None = None
+) -> tuple[PosedPhotoFile, ...]:
+    """The photo files that have a camera; `upright`: whether each camera means the upright photograph, None for all."""
+    upright = [True] * len(paths) if upright is None else upright
+    rows = zip(paths, initial.frames, initial.confidence.tolist(), initial.pose_lr_scales, upright, strict=True)
+    return tuple(posed_photo_file(path, frame, c, s, up) for path, frame, c, s, up in rows if frame is not None)
 
 
 def _check_number(views: int, scene: Path) -> None:

@@ -24,8 +24,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sparseags_ns.console import announce, warn
+from sparseags_ns.formats.colmap import Observations
 from sparseags_ns.geometry.cameras import Cameras
-from sparseags_ns.pose_init.base import InitialPoses
+from sparseags_ns.pose_init.base import FIXED_MIN_POINTS, InitialPoses, pose_lr_scale_from_points
+from sparseags_ns.pose_init.point_support import MAX_ERROR, MIN_PHOTOGRAPHS, supporting_points
 from sparseags_ns.preprocess.framing import compose, has_valid_box, reframe, working_size
 from sparseags_ns.preprocess.mask_plan import MASKS_FOLDER, MaskPlan, plan_masks, read_with_mask
 from sparseags_ns.preprocess.masks import mask_complaints, read_valid
@@ -161,7 +163,7 @@ def _read(data: Path, options: ReadingOptions, posed: bool) -> ReadScene:
         trusted=torch.tensor([file.frame.trusted for file in files]),
         points=found.points,
         unposed=tuple(row for row, file in enumerate(files) if file.frame.extra.get(UNREGISTERED)),
-        pose_lr_scale=_pose_lr_scales(files, whole, options.fix_cameras),
+        pose_lr_scale=_pose_lr_scales(found, photos, whole, options.fix_cameras),
         jointly_fitted=found.initial is not None and found.initial.jointly_fitted,
         focal_scale=shared_focal_scales(files, photos),
     )
@@ -171,7 +173,9 @@ def _read(data: Path, options: ReadingOptions, posed: bool) -> ReadScene:
     )
 
 
-def _pose_lr_scales(files: Sequence[PosedPhotoFile], whole: bool, fix_cameras: FixCameras) -> Float[Tensor, " views"]:
+def _pose_lr_scales(
+    found: FoundScene, photos: Sequence[Photo], whole: bool, fix_cameras: FixCameras
+) -> Float[Tensor, " views"]:
     """Learning-rate scale of each camera's pose, 0 for fixed ones, which are announced.
 
     Cameras of whole photographs are fixed by default: there is always a wrong arrangement of cameras in which a few
@@ -179,13 +183,17 @@ def _pose_lr_scales(files: Sequence[PosedPhotoFile], whole: bool, fix_cameras: F
     refinement; benchmarks/photos).
 
     Args:
+        photos: photos at the working size.
         whole: whether the photographs are reconstructed whole, without masks.
     """
+    files = found.files
     scales = torch.ones(len(files))
     if fix_cameras == "none":
         return scales
     if fix_cameras == "auto" and not whole:
         scales = torch.tensor([file.pose_lr_scale for file in files])
+        if found.observations is not None:
+            scales *= _scales_from_points(files, photos, found.observations)
         why = "each was fitted to a hundred points or more, with errors far below a working pixel"
     else:
         scales[[file.frame.trusted for file in files]] = 0.0
@@ -194,6 +202,37 @@ def _pose_lr_scales(files: Sequence[PosedPhotoFile], whole: bool, fix_cameras: F
     fixed = int((scales <= 0).sum())
     if fixed:
         announce(f"{fixed} of {len(files)} cameras are fixed", f"{why}; fix-cameras = none refines them")
+    return scales
+
+
+def _scales_from_points(
+    files: Sequence[PosedPhotoFile], photos: Sequence[Photo], observations: Observations
+) -> Float[Tensor, " views"]:
+    """Learning-rate scale of each camera by the points of its pose file that support it.
+
+    The model may have more photos than the scene; theirs count, too, at the median scale of the others.
+    """
+    written = {path: number for number, path in enumerate(observations.file_paths)}
+    numbers = torch.tensor([written.get(file.frame.file_path, -1) for file in files])
+    rows = zip(files, photos, strict=True)
+    per_px = torch.stack([photo.K[0, 0] / file.frame.K[0, 0] for file, photo in rows])
+    working_px = per_px.median().repeat(len(written))
+    working_px[numbers[numbers >= 0]] = per_px[numbers >= 0]
+    support = supporting_points(observations, working_px)
+    points = [int(support[number]) if number >= 0 else 0 for number in numbers]
+    scales = torch.tensor([pose_lr_scale_from_points(count) for count in points])
+    free = int((scales > 0).sum())
+    if free:
+        errors = observations.errors_px * working_px[observations.photos]
+        found = (
+            f"its points are off by {float(errors.median()):.1f} working pixels, median"
+            if len(errors)
+            else ("it does not tell where the photographs show its points")
+        )
+        announce(
+            f"{free} of {len(files)} cameras of the model are refined",
+            f"{found}; {FIXED_MIN_POINTS} points within {MAX_ERROR:g}, in {MIN_PHOTOGRAPHS} photographs, fix a camera",
+        )
     return scales
 
 

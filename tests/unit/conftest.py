@@ -17,6 +17,7 @@ from sparseags_ns.metrics.images import PerceptualError, dssim
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.constants import SH_C0
 from sparseags_ns.rasterizer.types import Gaussians
+from sparseags_ns.runs.opening import OpenedRun, open_run
 from sparseags_ns.runs.outputs import RunState, write_run_outputs
 from sparseags_ns.runs.record import RunRecord
 from sparseags_ns.views import Views
@@ -112,6 +113,17 @@ def make_run(
         (folder / "dataparser_transforms.json").write_text(json.dumps(normalisation))
 
     return make
+
+
+@pytest.fixture
+def georeferenced(make_run: Callable[..., Path]) -> OpenedRun:
+    """The run on the toy scene, whose given world has coordinates of millions of metres."""
+    folder = make_run()
+    R = se3.exp(torch.tensor([0, 0, 0, 0.3, -1.2, 0.4], dtype=torch.float64))[:3, :3]
+    center = torch.tensor([448260.5, 5411932.25, 412.75], dtype=torch.float64)
+    transform = torch.cat([R, -(R @ center)[:, None]], dim=1)
+    (folder / "dataparser_transforms.json").write_text(json.dumps({"transform": transform.tolist(), "scale": 0.5}))
+    return open_run(folder)
 
 
 CONFIG = """!!python/object:sparseags_ns.plugin.trainer.SparseAGSTrainerConfig

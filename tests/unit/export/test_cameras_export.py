@@ -22,6 +22,7 @@ from sparseags_ns.formats.colmap import read_colmap, read_colmap_points, write_c
 from sparseags_ns.formats.frame import Distortion, Frame, intrinsics_matrix
 from sparseags_ns.formats.poses import points_candidates, read_poses
 from sparseags_ns.geometry.cameras import project
+from sparseags_ns.pose_init.files import read_points
 from sparseags_ns.runs.opening import OpenedRun, open_run
 
 
@@ -82,6 +83,13 @@ def test_text_and_binary_hold_the_same_points(folder: Path) -> None:
     assert torch.equal(text.track_lengths, binary.track_lengths) and int(binary.track_lengths.min()) >= 2
 
 
+def test_stated_errors_are_those_of_the_observations_and_hold_no_camera(folder: Path) -> None:
+    points = read_colmap_points(folder / "sparse" / "0")
+    assert points is not None and 0 <= float(points.stated_errors_px.max()) < 1e-3
+    torch.testing.assert_close(points.stated_errors_px, points.errors_px, atol=1e-5, rtol=0)
+    assert not points.observations.measured.any(), "projections of the splat's own points measure nothing"
+
+
 def test_transforms_json_refers_to_points_in_its_own_world(run: OpenedRun, folder: Path) -> None:
     candidates = points_candidates(folder / "transforms.json")
     points = PlyData.read(str(candidates[0]))["vertex"]
@@ -91,6 +99,24 @@ def test_transforms_json_refers_to_points_in_its_own_world(run: OpenedRun, folde
     np.testing.assert_allclose(place, model.positions.numpy(), atol=1e-6)
     colors = np.stack([points[name] for name in ("red", "green", "blue")], axis=1)
     np.testing.assert_allclose(colors / 255, model.colors.numpy(), atol=1e-6)
+
+
+def test_points_of_a_georeferenced_world_keep_their_digits(
+    georeferenced: OpenedRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for orient in ("world", "given"):
+        (tmp_path / orient).mkdir()
+        write_cameras(tmp_path / orient, oriented(georeferenced, orient))
+    assert capsys.readouterr().err.count("warning: points.ply holds float64, but most programs read") == 1
+    here, there = (read_colmap_points(tmp_path / orient / "sparse/0") for orient in ("world", "given"))
+    assert here is not None and there is not None
+    to_given = oriented(georeferenced, "given").from_world
+    torch.testing.assert_close(there.positions, to_given.apply_to_points(here.positions), atol=1e-6, rtol=0)
+    assert float(there.errors_px.max()) < 1e-3, "cameras and points fit each other"
+    points = PlyData.read(str(tmp_path / "given/points.ply"))["vertex"]
+    np.testing.assert_allclose(np.stack([points[axis] for axis in "xyz"], axis=1), there.positions, atol=1e-6)
+    read = read_points(tmp_path / "given/points.ply", tmp_path / "given/transforms.json")
+    torch.testing.assert_close(read.positions, there.positions, atol=1e-6, rtol=0)
 
 
 def test_a_hidden_gaussian_is_not_exported_as_a_point(run: OpenedRun) -> None:

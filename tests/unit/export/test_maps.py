@@ -53,6 +53,15 @@ def test_depth_grows_with_the_world(run: OpenedRun, tmp_path: Path) -> None:
     assert here["units_per_value"] == there["units_per_value"] == pytest.approx(1e-4)
 
 
+def test_depth_does_not_suffer_from_large_coordinates(georeferenced: OpenedRun, tmp_path: Path) -> None:
+    for name in ("world", "given"):
+        (tmp_path / name).mkdir()
+        maps.write_depths(tmp_path / name, oriented(georeferenced, name), [0], None)
+    a, b = (maps.read_colmap_map(tmp_path / name / "000.png.geometric.bin") for name in ("world", "given"))
+    scale = float(oriented(georeferenced, "given").from_world.scale)
+    torch.testing.assert_close(b, a * scale, rtol=1e-5, atol=0)
+
+
 @pytest.mark.parametrize("largest, unit", [(1.9, 1e-4), (6.5, 1e-4), (6.6, 1e-3), (650.0, 1e-2), (0.0, 1e-16)])
 def test_the_largest_depth_fits_sixteen_bits(largest: float, unit: float) -> None:
     assert maps.png_unit(largest) == pytest.approx(unit) and largest / maps.png_unit(largest) <= 65535

@@ -16,7 +16,7 @@ from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.reference import harmonics
 from sparseags_ns.rasterizer.types import Gaussians
-from sparseags_ns.runs.opening import open_run
+from sparseags_ns.runs.opening import OpenedRun, open_run
 
 
 def any_similarity(scale: float = 2.5) -> Similarity:
@@ -79,6 +79,14 @@ def test_a_drift_of_the_whole_world_is_removed(make_run: Callable[..., Path]) ->
     )
     given = run.normalisation.inverse().apply_to_poses(run.initial.T_camera_world.double())
     torch.testing.assert_close(oriented(drifted, "given").refined.T_camera_world, given, atol=1e-4, rtol=0)
+
+
+def test_cameras_come_back_exactly_into_a_georeferenced_world(georeferenced: OpenedRun) -> None:
+    run = replace(georeferenced, refined=georeferenced.initial)
+    given = run.normalisation.inverse().apply_to_points(run.initial.centers.double())
+    assert float(given.abs().max()) > 5e6
+    error = (oriented(run, "given").refined.centers - given).norm(dim=-1).max()
+    assert float(error) < 1e-6
 
 
 def test_the_run_s_own_world_is_left_untouched(make_run: Callable[..., Path]) -> None:

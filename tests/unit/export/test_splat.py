@@ -55,6 +55,16 @@ def test_the_splat_through_the_exported_cameras_looks_like_the_run(
     assert float(psnr(there, here).min()) > 40
 
 
+def test_a_splat_that_float32_cannot_hold_is_warned_of(
+    georeferenced: OpenedRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_splat(tmp_path / "splat.ply", oriented(georeferenced, "world"))
+    assert "warning" not in capsys.readouterr().err
+    write_splat(tmp_path / "splat.ply", oriented(georeferenced, "given"))
+    said = capsys.readouterr().err
+    assert "warning: splat.ply holds float32" in said and "coordinates of up to 5.41e+06 are then off by up to" in said
+
+
 @pytest.mark.parametrize("degree, rest", [(0, 0), (1, 9), (2, 24), (3, 45)])
 def test_colours_have_the_chosen_degree(run: OpenedRun, tmp_path: Path, degree: int, rest: int) -> None:
     write_splat(tmp_path / "splat.ply", oriented(run, "world"), degree)

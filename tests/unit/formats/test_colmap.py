@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
 
-from sparseags_ns.formats.colmap import LENSES, is_colmap_model, read_colmap, read_colmap_points
+from sparseags_ns.formats.colmap import (
+    LENSES,
+    SeenPoints,
+    is_colmap_model,
+    read_colmap,
+    read_colmap_points,
+    write_colmap,
+)
 from sparseags_ns.formats.colmap_records import MODELS
-from sparseags_ns.formats.frame import Distortion, Frame, PoseFileError
+from sparseags_ns.formats.frame import Distortion, Frame, PoseFileError, intrinsics_matrix
 from sparseags_ns.formats.poses import read_poses
-from sparseags_ns.preprocess.photo import distort
+from sparseags_ns.formats.projection import distort
 
 CAMERAS = """# Camera list with one line of data per camera:
 1 SIMPLE_RADIAL 640 480 500 320 240 0.1
@@ -96,7 +104,33 @@ def test_binary_and_text_models_say_the_same(text_model: Path, binary_model: Pat
         assert torch.equal(getattr(text, name), getattr(binary, name))
     assert text.colors[0].tolist() == [1.0, 0.0, 0.2]
     assert text.track_lengths.tolist() == [2, 0]
-    assert text.support == binary.support == {"a.jpg": 0, "b.jpg": 0, "my photo.jpg": 0}, "no point is seen by three"
+    for name in ("photos", "points", "errors_px", "measured"):
+        assert torch.equal(getattr(text.observations, name), getattr(binary.observations, name))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_text_models_of_windows_programs_say_the_same(text_model: Path, binary_model: Path, encoding: str) -> None:
+    for path in text_model.glob("*.txt"):
+        path.write_bytes(path.read_text().replace("\n", "\r\n").encode(encoding))
+    assert all(map(same, read_colmap(text_model), read_colmap(binary_model))), "a mark before a comment"
+    for path in text_model.glob("*.txt"):
+        path.write_text(path.read_text(encoding).split("\n", 1)[1], encoding=encoding)
+    assert all(map(same, read_colmap(text_model), read_colmap(binary_model)))
+
+
+def test_whole_numbers_may_be_written_as_decimals(text_model: Path, binary_model: Path) -> None:
+    (text_model / "cameras.txt").write_text(CAMERAS.replace("640 480", "640.0 480.0").replace("7 OPENCV", "7.0 OPENCV"))
+    (text_model / "images.txt").write_text(IMAGES.replace("7 a.jpg", "7.0 a.jpg").replace("40 1", "40 1.0"))
+    (text_model / "points3D.txt").write_text(
+        POINTS.replace("255 0 51", "255.0 0.0 51.0").replace("2 0 3 0", "2.0 0 3 0")
+    )
+    assert all(map(same, read_colmap(text_model), read_colmap(binary_model)))
+    text, binary = read_colmap_points(text_model), read_colmap_points(binary_model)
+    assert text is not None and binary is not None and torch.equal(text.colors, binary.colors)
+    assert torch.equal(text.track_lengths, binary.track_lengths)
+    (text_model / "cameras.txt").write_text(CAMERAS.replace("640 480", "640.5 480"))
+    with pytest.raises(PoseFileError, match=r"cameras\.txt: is cut off, damaged"):
+        read_colmap(text_model)
 
 
 def test_binary_goes_before_text(text_model: Path, binary_model: Path) -> None:
@@ -111,11 +145,68 @@ def test_a_folder_is_read_as_a_model(text_model: Path) -> None:
     assert all(map(same, read_poses(text_model), read_colmap(text_model)))
 
 
-def test_points_that_three_photographs_see_well_hold_them_in_place(text_model: Path) -> None:
-    seen, badly, unknown = (f"1 0 0 1 255 0 0 {error} 1 0 2 0 3 0" for error in (0.7, 3.5, -1))
-    (text_model / "points3D.txt").write_text(f"{seen}\n{seen}\n{badly}\n{unknown}\n1 0 0 1 255 0 0 0.5 2 0 3 0\n")
-    points = read_colmap_points(text_model)
-    assert points is not None and points.support == {"a.jpg": 2, "b.jpg": 2, "my photo.jpg": 2}
+def observed_model(
+    folder: Path, pixels: str, track: str, error: str = "1.0", lens: str = "PINHOLE 100 100 50 50"
+) -> Path:
+    """A camera at the origin, one a unit to its right; one point, 2 units in front of the first."""
+    model, *params = lens.split()
+    (folder / "cameras.txt").write_text(f"1 {model} 100 100 {' '.join(params)}\n")
+    (folder / "images.txt").write_text(f"1 1 0 0 0 0 0 0 1 a.jpg\n{pixels}\n2 1 0 0 0 -1 0 0 1 b.jpg\n0 50 7\n")
+    (folder / "points3D.txt").write_text(f"7 0 0 2 9 9 9 {error} {track}\n")
+    return folder
+
+
+def test_reprojection_errors_are_computed_not_believed(tmp_path: Path) -> None:
+    points = read_colmap_points(observed_model(tmp_path, "53 46 7", "1 0 2 0"))
+    assert points is not None and points.observations.errors_px.tolist() == [5.0, 0.0], "off by 3 and -4 pixels"
+    assert points.errors_px.tolist() == [2.5] and points.stated_errors_px.tolist() == [1.0]
+
+
+def test_a_lens_takes_part_in_reprojection_errors(tmp_path: Path) -> None:
+    # The second camera sees the point at (-0.5, 0): r^2 is 0.25, so the lens moves it by 0.4 * 0.25 of that, 5 pixels.
+    model = observed_model(tmp_path, "50 50 7", "1 0 2 0", lens="SIMPLE_RADIAL 100 50 50 0.4")
+    points = read_colmap_points(model)
+    assert points is not None and points.observations.errors_px.tolist() == pytest.approx([0.0, 5.0])
+
+
+def test_a_photograph_that_shows_a_point_thrice_counts_once_by_its_worst(tmp_path: Path) -> None:
+    points = read_colmap_points(observed_model(tmp_path, "50 50 7 50 51 7 58 50 7", "1 0 1 1 1 2"))
+    assert points is not None and points.track_lengths.tolist() == [1]
+    assert points.observations.errors_px.tolist() == [8.0]
+
+
+def test_a_point_behind_a_camera_is_infinitely_wrong(tmp_path: Path) -> None:
+    observed_model(tmp_path, "50 50 7", "1 0")
+    (tmp_path / "points3D.txt").write_text("7 0 0 -2 9 9 9 0.5 1 0\n")
+    points = read_colmap_points(tmp_path)
+    assert points is not None and points.errors_px.tolist() == [torch.inf]
+
+
+def test_without_2d_points_nothing_is_observed(tmp_path: Path) -> None:
+    points = read_colmap_points(observed_model(tmp_path, "", "1 0 1 1 9 0", error="0.5"))
+    assert points is not None and len(points.observations.photos) == 0 and points.errors_px.tolist() == [0.5]
+
+
+def test_projections_that_were_stated_as_exact_are_no_measurements(tmp_path: Path) -> None:
+    for pixels, error, measured in (("50 50 7", "0", False), ("50 50 7", "0.4", True), ("50.3 50 7", "0", True)):
+        points = read_colmap_points(observed_model(tmp_path, pixels, "1 0", error))
+        assert points is not None and points.observations.measured.tolist() == [measured]
+
+
+@pytest.mark.parametrize("kind", ["bin", "txt"])
+def test_the_errors_that_are_written_are_those_of_the_2d_points(tmp_path: Path, kind: Literal["bin", "txt"]) -> None:
+    here = torch.eye(4, dtype=torch.float64)
+    frame = Frame("a", "a.jpg", here, intrinsics_matrix(100.0, 100.0, 50.0, 50.0), 100, 100)
+    other = replace(frame, name="b", file_path="b.jpg")
+    seen = torch.tensor([[True, True, False], [True, False, False]])
+    pixels = torch.tensor([[53.0, 54.0], [50.0, 51.0], [0.0, 0.0]]).double().expand(2, 3, 2).clone()
+    pixels[1, 0] = torch.tensor([50.0, 50.0])
+    positions = torch.tensor([[0.0, 0.0, 2.0]]).double().repeat(3, 1)
+    write_colmap(tmp_path, [frame, other], SeenPoints(positions, positions * 0, pixels, seen), kind)
+    points = read_colmap_points(tmp_path)
+    assert points is not None
+    assert points.stated_errors_px.tolist() == [2.5, 1.0, -1.0], "no photograph shows the last"
+    assert points.errors_px.tolist()[:2] == [2.5, 1.0]
 
 
 def test_a_model_without_points_has_none(text_model: Path) -> None:
@@ -237,6 +328,10 @@ def test_models_that_colmap_itself_wrote(tmp_path: Path, binary: bool) -> None:
     options = colmap.SyntheticDatasetOptions()
     options.num_rigs, options.num_cameras_per_rig, options.num_frames_per_rig, options.num_points3D = 2, 1, 3, 20
     model = colmap.synthesize_dataset(options)
+    noise = colmap.SyntheticNoiseOptions()
+    noise.point2D_stddev = 1.5
+    colmap.synthesize_noise(noise, model)
+    model.update_point_3d_errors()
     (model.write_binary if binary else model.write_text)(str(tmp_path))
     frames, points = {frame.file_path: frame for frame in read_colmap(tmp_path)}, read_colmap_points(tmp_path)
     assert len(frames) == 6 and points is not None
@@ -247,6 +342,8 @@ def test_models_that_colmap_itself_wrote(tmp_path: Path, binary: bool) -> None:
         assert frame.intrinsics[0] == pytest.approx(image.camera.params[0])
     expected = sorted(point.xyz.tolist() for point in model.points3D.values())
     assert torch.allclose(torch.tensor(sorted(points.positions.tolist())), torch.tensor(expected))
+    assert float(points.stated_errors_px.min()) > 0.1
+    assert torch.allclose(points.errors_px, points.stated_errors_px), "our computation is COLMAP's"
 
 
 @pytest.mark.parametrize("model", sorted(LENSES))

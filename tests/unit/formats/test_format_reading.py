@@ -12,6 +12,8 @@ from PIL import Image
 
 from sparseags_ns.formats.frame import PoseFileError, find_image
 from sparseags_ns.formats.poses import read_poses
+from sparseags_ns.geometry import se3
+from sparseags_ns.geometry.cameras import opencv_from_opengl, opencv_from_pytorch3d
 
 IDENTITY = [[1.0, 0, 0, 0], [0, 1.0, 0, 0], [0, 0, 1.0, 4.0], [0, 0, 0, 1.0]]
 NAN_POSE = [[1.0, 0, 0, float("nan")], *IDENTITY[1:]]
@@ -92,6 +94,37 @@ def test_a_slightly_off_rotation_is_made_orthonormal(tmp_path: Path) -> None:
     (frame,) = read_poses(save(tmp_path / "c.json", {"a": cameras_entry(R=R)}))
     rotation = frame.T_camera_world[:3, :3]
     torch.testing.assert_close(rotation @ rotation.T, torch.eye(3, dtype=torch.float64), rtol=0, atol=1e-14)
+
+
+ROTATION = se3.exp(torch.tensor([0, 0, 0, 0.5, -1.1, 0.7], dtype=torch.float64))[:3, :3]
+
+
+@pytest.mark.parametrize("scale", [0.4, 1.0, 1.02, 250.0])
+def test_a_uniform_scale_is_divided_out_of_a_rotation(tmp_path: Path, scale: float) -> None:
+    center = torch.tensor([1.0, -2.0, 3.0], dtype=torch.float64)
+    rows = torch.cat([scale * ROTATION, center[:, None]], dim=1).tolist()
+    (frame,) = read_poses(save(tmp_path / "t.json", {"frames": [transforms_frame(transform_matrix=rows)]}))
+    expected = opencv_from_opengl(torch.cat([ROTATION, center[:, None]], dim=1))
+    torch.testing.assert_close(frame.T_camera_world, expected, rtol=0, atol=1e-12)
+    assert frame.matrix_scale == pytest.approx(scale)
+    entry = cameras_entry(R=(scale * ROTATION).tolist(), T=(-scale * center @ ROTATION).tolist())
+    (frame,) = read_poses(save(tmp_path / "c.json", {"a": entry}))
+    torch.testing.assert_close(torch.linalg.inv(frame.T_camera_world)[:3, 3], center, rtol=0, atol=1e-12)
+    torch.testing.assert_close(frame.T_camera_world, opencv_from_pytorch3d(ROTATION, -center @ ROTATION))
+
+
+@pytest.mark.parametrize("scales", [(0.4, 0.4, 0.5), (-0.4, 0.4, 0.4), (0.0, 0.0, 0.0)])
+def test_what_is_no_scaled_rotation_is_refused(tmp_path: Path, scales: tuple[float, float, float]) -> None:
+    rows = torch.cat([ROTATION * torch.tensor(scales), torch.ones(3, 1)], dim=1).tolist()
+    with pytest.raises(PoseFileError, match="'transform_matrix' holds no rotation"):
+        read_poses(save(tmp_path / "t.json", {"frames": [transforms_frame(transform_matrix=rows)]}))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_files_of_windows_programs_may_begin_with_a_mark(tmp_path: Path, encoding: str) -> None:
+    content = json.dumps({"frames": [transforms_frame(file_path="images/ä.png")]}, ensure_ascii=False)
+    (tmp_path / "t.json").write_text(content, encoding=encoding)
+    assert [frame.file_path for frame in read_poses(tmp_path / "t.json")] == ["images/ä.png"]
 
 
 @pytest.mark.parametrize(

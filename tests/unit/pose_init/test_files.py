@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -153,16 +154,25 @@ def test_a_model_may_know_more_photographs_than_the_scene_has(scene: Path, capsy
         FromFiles(scene, scene / "sparse/0").require_photographs(())
 
 
-def test_cameras_of_a_model_are_fixed_by_many_points(scene: Path) -> None:
-    folder = colmap_model(scene / "sparse/0", ["a.png", "b.png", "c.png"])
-    photographs = [scene / f"images/{name}.png" for name in ("a", "b")]
-    pose_lr_scale = FromFiles(scene, folder).initial_poses(photographs).pose_lr_scale
-    assert pose_lr_scale is not None and pose_lr_scale.tolist() == [1.0, 1.0], (
-        "one point that two photographs show fixes nothing"
-    )
-    (folder / "points3D.txt").write_text("1 0 0 1 255 0 0 0.8 1 0 2 0 3 0\n" * 100 + "1 0 0 1 9 9 9 0.8 2 0 2 1 2 2\n")
-    pose_lr_scale = FromFiles(scene, folder).initial_poses(photographs).pose_lr_scale
-    assert pose_lr_scale is not None and pose_lr_scale.tolist() == [0.0, 0.0]
-    (folder / "points3D.txt").write_text("1 0 0 1 255 0 0 0.8 1 0 2 0 3 0\n" * 25)
-    pose_lr_scale = FromFiles(scene, folder).initial_poses(photographs).pose_lr_scale
-    assert pose_lr_scale is not None and pose_lr_scale.tolist() == [0.75, 0.75]
+def test_scales_that_are_taken_out_of_rotations_are_named(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_transforms_json(scene / "transforms.json", [frame("a", "images/a.png"), frame("b", "images/b.png")])
+    assert len(FromFiles(scene, scene / "transforms.json").frames) == 2 and capsys.readouterr().err == ""
+    content = json.loads((scene / "transforms.json").read_text())
+    matrix = content["frames"][0]["transform_matrix"]
+    content["frames"][0]["transform_matrix"] = [[0.4 * value for value in row[:3]] + row[3:] for row in matrix]
+    content["frames"][0]["transform_matrix"][3] = [0, 0, 0, 1]
+    (scene / "transforms.json").write_text(json.dumps(content))
+    assert len(FromFiles(scene, scene / "transforms.json").frames) == 2
+    said = capsys.readouterr().err
+    assert f"warning: a scale of 0.4 is taken out of 1 of 2 rotations in {scene / 'transforms.json'} (" in said
+
+
+def test_errors_that_a_model_understates_are_named(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = colmap_model(scene / "sparse/0", ["a.png", "b.png"])
+    FromFiles(scene, folder).initial_poses([scene / "images/a.png"])
+    assert "warning" not in capsys.readouterr().err, "what nothing contradicts"
+    (folder / "images.txt").write_text("1 1 0 0 0 0 0 0 1 a.png\n132 125 1\n2 1 0 0 0 0 0 0 1 b.png\n128 144 1\n")
+    initial = FromFiles(scene, folder).initial_poses([scene / "images/a.png"])
+    said = capsys.readouterr().err
+    assert f"warning: the points of {folder} are off by 10.5 pixels, not by 1.0 as it states" in said
+    assert initial.points is not None and initial.points.confidence.tolist() == pytest.approx([0.5 / 11.5])

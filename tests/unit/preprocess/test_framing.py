@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 import pytest
 import torch
 
+from sparseags_ns.export.found_cameras import photograph_frame
 from sparseags_ns.formats.frame import Distortion, Frame, intrinsics_matrix
 from sparseags_ns.preprocess.framing import compose, fitted_size, reframe, working_size
 from sparseags_ns.preprocess.photo_files import PhotoError, PhotoFile, Pixels
-from sparseags_ns.preprocess.posed_photo_files import is_pose_upright
+from sparseags_ns.preprocess.posed_photo_files import PosedPhotoFile, is_pose_upright
 
 PATHS = [Path(f"photos/{name}.png") for name in "abc"]
 
@@ -69,6 +71,65 @@ def test_a_distortion_that_is_not_understood_names_its_pixels() -> None:
 def test_the_size_tells_the_orientation_of_the_intrinsics(size: tuple[int | None, int | None], upright: bool) -> None:
     photo_file = PhotoFile(PATHS[0], (200, 300), (300, 200), has_rotation=True, has_alpha=False)
     assert is_pose_upright(photo_file, frame(*size)) == upright
+
+
+@pytest.mark.parametrize(
+    ("photograph", "made_for"),
+    [
+        ((1024, 768), (518, 392)),  # VGGT: 27.75 patches of 14 pixels become 28
+        ((768, 1024), (392, 518)),
+        ((1920, 1080), (518, 294)),
+        ((4946, 3286), (618, 411)),  # an eighth, rounded up and down: off by three of the photograph's pixels
+        ((6000, 4000), (1000, 667)),
+    ],
+)
+def test_intrinsics_of_a_rounded_size_are_scaled_along_each_axis(
+    photograph: tuple[int, int], made_for: tuple[int, int]
+) -> None:
+    across, down = (small / full for small, full in zip(made_for, photograph, strict=True))
+    focal = 1.4 * max(photograph)
+    K = intrinsics_matrix(focal * across, focal * down, made_for[0] / 2, made_for[1] / 2)
+    photo_file = PhotoFile(PATHS[0], photograph, photograph, has_rotation=False, has_alpha=False)
+    fitted = Frame("a", "a.png", torch.eye(4).double(), K, *made_for)
+    assert is_pose_upright(photo_file, fitted)
+    found = photograph_frame(PosedPhotoFile(photo_file, fitted), Path()).intrinsics
+    assert found == pytest.approx((focal, focal, photograph[0] / 2, photograph[1] / 2))
+
+
+def test_a_network_may_find_focal_lengths_that_differ_a_little() -> None:
+    photo_file = PhotoFile(PATHS[0], (1024, 768), (1024, 768), has_rotation=False, has_alpha=False)
+    for fx, fy in ((730.0, 730.0), (731.0, 728.0), (722.0, 735.0)):
+        K = intrinsics_matrix(fx, fy, 259, 196)
+        assert is_pose_upright(photo_file, Frame("a", "a.png", torch.eye(4).double(), K, 518, 392))
+
+
+@pytest.mark.parametrize(
+    ("photograph", "made_for", "focals", "case"),
+    [
+        ((1152, 768), (512, 336), (640.0, 640.0), "cropped to patches of 16"),
+        ((768, 1024), (518, 518), (971.0, 965.0), "cropped to a square"),
+        ((3000, 3050), (518, 518), (725.2, 732.6), "cropped a little after it was stretched"),
+        ((540, 960), (960, 540), (687.0, 687.0), "rotated"),
+        ((600, 600), (1024, 768), (1400.0, 1400.0), "photograph cropped"),
+    ],
+)
+def test_what_happened_to_a_photograph_of_another_shape_is_told(
+    photograph: tuple[int, int],
+    made_for: tuple[int, int],
+    focals: tuple[float, float],
+    case: str,
+    snapshot: Callable[..., None],
+) -> None:
+    photo_file = PhotoFile(PATHS[0], photograph, photograph, has_rotation=False, has_alpha=False)
+    K = intrinsics_matrix(*focals, made_for[0] / 2, made_for[1] / 2)
+    with pytest.raises(PhotoError) as error:
+        is_pose_upright(photo_file, Frame("a", "a.png", torch.eye(4).double(), K, *made_for))
+    snapshot(str(error.value), case)
+
+
+def test_equal_sizes_tell_the_orientation_even_where_the_other_is_near() -> None:
+    photo_file = PhotoFile(PATHS[0], (100, 101), (101, 100), has_rotation=True, has_alpha=False)
+    assert is_pose_upright(photo_file, frame(101, 100), False) and not is_pose_upright(photo_file, frame(100, 101))
 
 
 def test_a_photograph_of_another_shape_than_its_pose_is_refused() -> None:

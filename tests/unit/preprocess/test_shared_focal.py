@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,17 @@ def test_photographs_of_one_size_and_one_principal_point_share_their_focal_lengt
     scales = shared_focal_scales(files, [photo(*pair) for pair in zip(files, enlarged, strict=True)])
     assert scales is not None
     torch.testing.assert_close(scales, torch.tensor(enlarged).double())
+
+
+def test_photographs_that_a_network_stretched_alike_share_their_focal_length() -> None:
+    stretched = []
+    for file in map(posed, FOCALS):
+        fx, fy, cx, cy = file.frame.intrinsics
+        K = intrinsics_matrix(fx * 518 / 640, fy * 392 / 480, cx * 518 / 640, cy * 392 / 480)
+        stretched.append(replace(file, frame=replace(file.frame, K=K, width=518, height=392)))
+    scales = shared_focal_scales(stretched, [photo(file, 0.5) for file in stretched])
+    assert scales is not None
+    torch.testing.assert_close(scales, torch.full((4,), 0.5).double())
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,8 @@ def test_every_format_holds_the_cameras_of_the_original_photographs(plain: Path,
         assert all((target / frame.file_path).is_file() for frame in frames), "paths are relative to the folder"
     else:
         points = read_colmap_points(target / file)
-        assert points is not None and len(points.positions) == 7 and set(points.support.values()) == {0}
+        assert points is not None and len(points.positions) == 7
+        assert points.stated_errors_px.tolist() == [-1.0] * 7, "no photograph is known to show them"
 
 
 def test_the_folder_says_what_it_holds(plain: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
