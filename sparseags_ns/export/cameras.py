@@ -31,7 +31,7 @@ from sparseags_ns.export.orientation import OrientedRun
 from sparseags_ns.export.visible import Progress, seen_points
 from sparseags_ns.formats.cameras_json import write_cameras_json
 from sparseags_ns.formats.colmap import SeenPoints, write_colmap
-from sparseags_ns.formats.frame import Frame, photo_names
+from sparseags_ns.formats.frame import Frame
 from sparseags_ns.formats.json_entries import read_json
 from sparseags_ns.formats.ply import point_columns, write_ply
 from sparseags_ns.formats.poses import POINTS_KEY
@@ -92,9 +92,7 @@ def write_pose_files(folder: Path, frames: Sequence[Frame], points: SeenPoints, 
         write_json(folder / "transforms.json", {POINTS_KEY: POINTS_FILE, **read_json(folder / "transforms.json")})
         write_ply(folder / POINTS_FILE, point_columns(points.positions, points.colors), [comment])
     # COLMAP's names are relative to the folder of the photographs.
-    files = [Path(frame.file_path) for frame in frames]
-    names = zip(photo_names(files), (file.suffix for file in files), strict=True)
-    bare = [replace(frame, file_path="".join(name)) for frame, name in zip(frames, names, strict=True)]
+    bare = [replace(frame, file_path=f"{frame.name}{Path(frame.file_path).suffix}") for frame in frames]
     write_colmap(folder / "sparse" / "0", bare, points, "bin")
     write_colmap(folder / "sparse_text" / "0", bare, points, "txt")
 

@@ -130,6 +130,11 @@ def photo_names(paths: Sequence[Path]) -> list[str]:
     return [path.absolute().relative_to(common).with_name(path.stem).as_posix() for path in paths]
 
 
+def file_labels(paths: Sequence[Path]) -> list[str]:
+    """File names for messages, with the folders of `photo_names` where stems repeat."""
+    return [f"{name}{path.suffix}" for name, path in zip(photo_names(paths), paths, strict=True)]
+
+
 def path_ends(path: str | Path) -> list[PurePosixPath]:
     """A path, with or without backslashes, and ever shorter ends of it, the file name last."""
     parts = [part for part in PurePosixPath(str(path).replace("\\", "/")).parts if part not in ("/", ".", "..")]

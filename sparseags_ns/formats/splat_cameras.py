@@ -19,7 +19,7 @@ _OWN_KEYS = {"id", "img_name", "width", "height", "position", "rotation", "fx", 
 def is_splat_cameras(path: Path) -> bool:
     """Whether a file begins as 3D Gaussian Splatting's does: a list whose first entry is an object."""
     try:
-        with path.open(encoding="utf-8-sig", errors="replace") as stream:
+        with path.open(encoding="utf-8-sig", errors="ignore") as stream:
             return re.match(r"\s*\[\s*\{", stream.read(256)) is not None
     except OSError:
         return False

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from scipy.ndimage import label
 from torch import Tensor
 
-from sparseags_ns.formats.frame import path_ends, photo_like, photo_stem
+from sparseags_ns.formats.frame import file_labels, path_ends, photo_like, photo_stem
 from sparseags_ns.preprocess.companions import companions, same_photograph
 from sparseags_ns.preprocess.photo_files import (
     PhotoError,
@@ -99,11 +99,12 @@ def require_masks(photo_files: Sequence[PhotoFile], folder: Path) -> None:
             f"the pose file names masks that are not there: {listed(absent)}. Put them there, take their entries "
             "('mask_path') out of the file, or choose other masks with the option masks"
         )
+    labels = dict(zip(found, file_labels(list(found)), strict=True))
     bare = [file.path for file in photo_files if not file.has_alpha and found[file.path] is None]
     if bare:
         raise PhotoError(
             f"{len(bare)} of {len(photo_files)} photographs in {bare[0].parent} have no mask: "
-            f"{listed([path.name for path in bare])}. {_remedy(bare[0], folder)}"
+            f"{listed([labels[path] for path in bare])}. {_remedy(bare[0], folder)}"
         )
     owner: dict[Path, Path] = {}
     for path, mask in found.items():

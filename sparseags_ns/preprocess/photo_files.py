@@ -252,9 +252,9 @@ def _open(path: Path, read: Callable[[Image.Image], _Read]) -> _Read:
             f"cannot read {path}: it has more pixels than can be read safely; save it at a smaller size"
         ) from error
     except _DAMAGE as error:
-        what = "cut off, damaged or not an image" if path.stat().st_size else "empty (0 bytes)"
+        empty = "" if path.stat().st_size else " (it has 0 bytes)"
         raise PhotoError(
-            f"cannot read {path}: the file is {what}; copy it again from its source, "
+            f"cannot read {path}: the file is cut off, damaged or not an image{empty}; copy it again from its source, "
             "or take it out of the folder and out of the pose file"
         ) from error
 

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sparseags_ns.console import announce, warn
-from sparseags_ns.formats.frame import PHOTO_ENDINGS, PHOTO_FOLDERS, Frame, intrinsics_matrix, photo_names
+from sparseags_ns.formats.frame import PHOTO_ENDINGS, PHOTO_FOLDERS, Frame, file_labels, intrinsics_matrix, photo_names
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.alignment import AlignmentError, axes_meeting_point
 from sparseags_ns.pose_init.base import FOCAL_GUESS, LEAST_CONFIDENCE, MIN_REGISTERED, InitialPoses, PoseInitError
@@ -178,7 +178,7 @@ def _find_with_pose_file(scene: Path, pose_file: Path, missing_poses: MissingPos
     initial = given.initial_poses(paths)
     if missing_poses == "search":
         initial = with_stand_ins(paths, initial, str(pose_file))
-    missing = [path.name for path, frame in zip(paths, initial.frames, strict=True) if frame is None]
+    missing = [name for name, frame in zip(file_labels(paths), initial.frames, strict=True) if frame is None]
     if missing and missing_poses == "refuse":
         raise PoseInitError(
             f"{pose_file} has no pose for {len(missing)} of the {len(paths)} photographs in {paths[0].parent}: "
@@ -343,9 +343,9 @@ def require_sure(photo_files: Sequence[Path], initial: InitialPoses, uncertain: 
     """
     if initial.doubt is None:
         return
-    rows = list(zip(photo_files, initial.confidence.tolist(), strict=True))
-    low = [f"{path.name} ({sure:.2f})" for path, sure in rows if 0 < sure < LOW_CONFIDENCE]
-    missing = [path.name for path, sure in rows if sure == 0]
+    rows = list(zip(file_labels(photo_files), initial.confidence.tolist(), strict=True))
+    low = [f"{name} ({sure:.2f})" for name, sure in rows if 0 < sure < LOW_CONFIDENCE]
+    missing = [name for name, sure in rows if sure == 0]
     parts = [f"low confidence in {listed(low)}"] if low else []
     parts += [f"no pose for {listed(missing)}"] if missing else []
     what, views = f"{initial.source} is not sure of its cameras: {initial.doubt}", "; ".join(parts)
@@ -373,7 +373,7 @@ def with_stand_ins(photo_files: Sequence[Path], initial: InitialPoses, source: s
     Raises:
         PoseInitError: fewer than two photographs are registered, or their cameras do not look at one place.
     """
-    missing = [path.name for path, frame in zip(photo_files, initial.frames, strict=True) if frame is None]
+    missing = [name for name, frame in zip(file_labels(photo_files), initial.frames, strict=True) if frame is None]
     registered = f"{initial.num_registered} of the {len(photo_files)} photographs in {photo_files[0].parent}"
     if initial.num_registered < MIN_REGISTERED:
         raise PoseInitError(f"{source} could register {registered}: {_ADVICE}")

@@ -25,7 +25,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sparseags_ns.console import announce, warn
-from sparseags_ns.formats.frame import photo_names
+from sparseags_ns.formats.frame import file_labels, photo_names
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.pose_init.base import InitialPoses
 from sparseags_ns.pose_init.files import MASK_KEY
@@ -229,20 +229,20 @@ def _read_photos(
     photos: list[Photo] = []
     mask_sources, with_valid, with_cuts = Counter[str](), list[str](), list[str]()
     covered: dict[str, float | None] = {}
-    for file in files:
+    for name, file in zip(file_labels([file.path for file in files]), files, strict=True):
         pixels, mask, mask_source = read_with_mask(file.photo_file, masks, max_px)
         mask_sources[mask_source] += 1
         valid = read_valid(file.photo_file, folder, max_px=max_px)
         if valid is not None:
-            with_valid.append(file.path.name)
+            with_valid.append(name)
         elif guess and mask is not None and (box := straight_cuts(mask)) is not None:
             valid = box_coverage(box, *mask.shape[::-1])
-            with_cuts.append(file.path.name)
+            with_cuts.append(name)
         # An empty mask is an error, which `compose` raises.
         if mask is not None and float(mask.max()) >= 0.5 and (complaints := mask_complaints(mask)):
-            warn(f"the mask of {file.path.name} {' and '.join(complaints)}", "it may be wrong; look at it")
+            warn(f"the mask of {name} {' and '.join(complaints)}", "it may be wrong; look at it")
         if mask is not None and masks.source != "background":
-            covered[file.path.name] = covered_share(pixels.rgb, mask)
+            covered[name] = covered_share(pixels.rgb, mask)
         photos.append(reframe(compose(pixels, mask, file.frame, valid), size, recentred))
     _announce_masks(mask_sources, masks)
     short = [f"{name} ({share:.0%})" for name, share in covered.items() if share is not None and share < MIN_COVERED]

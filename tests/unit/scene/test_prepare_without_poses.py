@@ -228,5 +228,5 @@ def test_an_empty_pose_file_is_named_and_is_not_a_lack_of_poses(bare: Path, caps
 def test_an_empty_photograph_is_named(bare: Path) -> None:
     write_transforms_json(bare / "transforms.json", frames())
     (bare / "001.png").write_bytes(b"")
-    with pytest.raises(PhotoError, match=r"cannot read .*001\.png: the file is empty \(0 bytes\)"):
+    with pytest.raises(PhotoError, match=r"cannot read .*001\.png: the file is .* \(it has 0 bytes\)"):
         Prepare(bare, OPTIONS).run()
