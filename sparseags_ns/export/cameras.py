@@ -31,7 +31,7 @@ from sparseags_ns.export.orientation import OrientedRun
 from sparseags_ns.export.visible import Progress, seen_points
 from sparseags_ns.formats.cameras_json import write_cameras_json
 from sparseags_ns.formats.colmap import SeenPoints, write_colmap
-from sparseags_ns.formats.frame import Frame
+from sparseags_ns.formats.frame import PHOTO_FOLDERS, Frame
 from sparseags_ns.formats.json_entries import read_json
 from sparseags_ns.formats.ply import point_columns, write_ply
 from sparseags_ns.formats.poses import POINTS_KEY
@@ -91,10 +91,17 @@ def write_pose_files(folder: Path, frames: Sequence[Frame], points: SeenPoints, 
     if len(points) > 0:
         write_json(folder / "transforms.json", {POINTS_KEY: POINTS_FILE, **read_json(folder / "transforms.json")})
         write_ply(folder / POINTS_FILE, point_columns(points.positions, points.colors), [comment])
-    # COLMAP's names are relative to the folder of the photographs.
-    bare = [replace(frame, file_path=f"{frame.name}{Path(frame.file_path).suffix}") for frame in frames]
+    bare = [replace(frame, file_path=_colmap_name(frame)) for frame in frames]
     write_colmap(folder / "sparse" / "0", bare, points, "bin")
     write_colmap(folder / "sparse_text" / "0", bare, points, "txt")
+
+
+def _colmap_name(frame: Frame) -> str:
+    """COLMAP's name of a photograph: its path below the folder of photographs, else the view's name with an ending."""
+    *folders, file = Path(frame.file_path).parts
+    last = max((index for index, folder in enumerate(folders) if folder in PHOTO_FOLDERS), default=None)
+    name = f"{frame.name}{Path(file).suffix}"
+    return name if last is None else Path(*folders[last + 1 :], file).as_posix()
 
 
 def kept_views(oriented: OrientedRun, untrusted: bool) -> list[int]:

@@ -159,7 +159,8 @@ def find_image(file_path: str, pose_file: Path, scene: Path, folders: Sequence[P
         found = next((place for place in places if os.path.isfile(place)), None)
         found = found or next((alike for place in places if (alike := photo_like(place)) is not None), None)
         if found is not None:
-            return found
+            normal = Path(os.path.normpath(found))  # one photo must not be found under two paths
+            return normal if normal.is_file() else found
     return None
 
 

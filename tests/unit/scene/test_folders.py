@@ -188,6 +188,21 @@ def test_exported_cameras_of_a_rig_name_each_photograph_by_its_folder(
     assert read_views(opaque_rig, poses=written / "transforms.json").masks.mean() == pytest.approx(area(8))
 
 
+def test_exported_cameras_mean_the_photographs_that_they_were_found_for(
+    tmp_path: Path, save_photograph: Callable[..., None], make_frames: Callable[..., list[Frame]]
+) -> None:
+    for name in NAMES:
+        save_photograph(tmp_path / f"images/{name}.png")
+        save_photograph(tmp_path / f"images/hires/{name}.png", 48, 48)
+    model(tmp_path / "sparse/0", make_frames(NAMES, "hires/", 48, 48))
+    written = tmp_path / "found"
+    written.mkdir()
+    write_found_cameras(written, find_cameras(tmp_path, ReadingOptions()), written)
+    for pose_file in ("transforms.json", "sparse/0", "cameras.json"):
+        views = read_views(tmp_path, poses=written / pose_file)
+        assert relative(views, tmp_path) == [f"images/hires/{name}.png" for name in NAMES]
+
+
 @pytest.mark.parametrize("place", ["sparse/1", "sparse_8/0", "colmap/sparse/2", "dense/sparse", "mine/model/0"])
 def test_of_several_models_that_naming_most_photographs_is_taken(
     scene: Path, make_frames: Callable[..., list[Frame]], place: str, capsys: pytest.CaptureFixture[str]
