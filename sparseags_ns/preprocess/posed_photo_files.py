@@ -47,19 +47,14 @@ class PosedPhotoFile:
         return self.photo_file.size
 
 
-def posed_photo_file(
-    path: Path, frame: Frame, confidence: float = 1.0, pose_lr_scale: float = 1.0, mask: Path | None = None
-) -> PosedPhotoFile:
+def posed_photo_file(path: Path, frame: Frame, confidence: float = 1.0, pose_lr_scale: float = 1.0) -> PosedPhotoFile:
     """Read the header of a photo file and orient it as its pose means.
-
-    Args:
-        mask: the mask that the pose file names, if it does.
 
     Raises:
         PhotoError: the file cannot be read, or has another shape than the photograph that the pose was made for.
     """
     photo_file = read_photo_file(path)
-    photo_file = replace(photo_file, upright=is_pose_upright(photo_file, frame), mask=mask)
+    photo_file = replace(photo_file, upright=is_pose_upright(photo_file, frame))
     return PosedPhotoFile(photo_file, frame, confidence, pose_lr_scale)
 
 

@@ -189,7 +189,8 @@ def _find_with_pose_file(scene: Path, pose_file: Path, missing_poses: MissingPos
         warn(f"left out: {listed(missing)}", f"no pose in {pose_file}")
     _check_number(len(paths) - len(missing), scene)
     _check_trust(paths, initial.frames, pose_file)
-    return FoundScene(_posed(paths, initial, given.mask_files()), initial.points, str(pose_file))
+    files = _with_masks(_posed(paths, initial), given.mask_files())
+    return FoundScene(files, initial.points, str(pose_file))
 
 
 def _require_folder(scene: Path) -> None:
@@ -260,16 +261,16 @@ def _folders_below(root: Path, depth: int = 3) -> list[Path]:
     return [root, *below]
 
 
-def _posed(
-    paths: Sequence[Path], initial: InitialPoses, masks: Mapping[Path, Path] | None = None
-) -> tuple[PosedPhotoFile, ...]:
-    """The photo files that have a camera, with the masks that a pose file names by photo file."""
+def _posed(paths: Sequence[Path], initial: InitialPoses) -> tuple[PosedPhotoFile, ...]:
+    """The photo files that have a camera."""
     rows = zip(paths, initial.frames, initial.confidence.tolist(), initial.pose_lr_scales, strict=True)
-    return tuple(
-        posed_photo_file(path, frame, confidence, scale, (masks or {}).get(path))
-        for path, frame, confidence, scale in rows
-        if frame is not None
-    )
+    return tuple(posed_photo_file(path, frame, *rest) for path, frame, *rest in rows if frame is not None)
+
+
+def _with_masks(files: Sequence[PosedPhotoFile], masks: Mapping[Path, Path]) -> tuple[PosedPhotoFile, ...]:
+    """The photo files with the masks that a pose file names for them."""
+    photo_files = [replace(file.photo_file, mask=masks.get(file.path)) for file in files]
+    return tuple(replace(file, photo_file=photo_file) for file, photo_file in zip(files, photo_files, strict=True))
 
 
 def _check_number(views: int, scene: Path) -> None:
