@@ -46,7 +46,7 @@ class Views:
     """
 
     names: tuple[str, ...]
-    """Unique; the photo's file name without its ending."""
+    """Unique; the photo's file name without its ending, with its folders where file names repeat (`left/000`)."""
     paths: tuple[Path, ...]
     """Photo files."""
     images: Float[Tensor, "views height width 3"]

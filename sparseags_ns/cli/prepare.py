@@ -18,7 +18,8 @@ from sparseags_ns.console import warn
 from sparseags_ns.formats.frame import PoseFileError
 from sparseags_ns.geometry.alignment import normalizing_similarity
 from sparseags_ns.pose_init.base import PoseInitError
-from sparseags_ns.preprocess.mask_plan import SHEET, MaskPlan
+from sparseags_ns.pose_init.files import MASK_KEY
+from sparseags_ns.preprocess.mask_plan import SHEET
 from sparseags_ns.preprocess.masks import mask_complaints
 from sparseags_ns.preprocess.store import store_of
 from sparseags_ns.runs.contact_sheet import save_image
@@ -28,6 +29,10 @@ from sparseags_ns.scene.reading import ReadingOptions, ReadScene, read_scene, re
 
 PICTURE = "prepare.png"
 NO_POSES = "nowhere: no training can start"
+_NO_START = {
+    PoseInitError: "there are no poses to start from",
+    PoseFileError: "the pose file cannot be used, so there are no poses to start from",
+}
 
 
 @dataclass
@@ -52,8 +57,12 @@ class Prepare:
         try:
             scene = read_scene(self.data, replace(self.reading, pose_init_uncertain="allow"))
         except (PoseInitError, PoseFileError) as error:
-            warn("there are no poses to start from", "the reason stands at the end; the rest is prepared all the same")
-            scene, no_poses = read_unposed_scene(self.data, self.reading), error
+            warn(_NO_START[type(error)], "the reason stands at the end; the rest is prepared all the same")
+            try:
+                scene, no_poses = read_unposed_scene(self.data, self.reading), error
+            except ValueError as other:
+                warn("the rest cannot be prepared either", str(other))
+                raise error from other
         masked = scene.mask_plan.source != "none"
         complaints = [mask_complaints(mask) if masked else [] for mask in scene.views.masks]
         store = store_of(self.data.expanduser(), self.reading.cache_dir)
@@ -68,7 +77,7 @@ class Prepare:
         console.print(f"Poses from:  {scene.pose_source if no_poses is None else NO_POSES}")
         if scene.initial is not None and scene.initial.alternatives:
             console.print(f"Alternatives: {describe_alternatives(scene.initial)}")
-        console.print(f"Masks:       {_masks(scene.mask_plan)}")
+        console.print(f"Masks:       {_masks(scene)}")
         if scene.mask_plan.computed:
             console.print(f"Mask sheet:  {store.folder / SHEET}")
         if scene.views.points is not None:
@@ -80,13 +89,15 @@ class Prepare:
             require_sure(scene.views.paths, scene.initial, "refuse")
 
 
-def _masks(plan: MaskPlan) -> str:
+def _masks(scene: ReadScene) -> str:
     """Source and folder of the masks."""
+    plan = scene.mask_plan
     if plan.folder is None:
         return f"{plan.source}, whole photographs"
     if plan.computed:
         return f"{plan.source}, kept in {plan.folder}"
-    return f"{plan.source}, {plan.folder}" if plan.folder.is_dir() else f"{plan.source}, transparency"
+    words = {"alpha": "transparency", "folder": f"{plan.folder}", "pose file": MASK_KEY, "beside": "beside photographs"}
+    return ", ".join([plan.source, *(text for source, text in words.items() if scene.mask_sources.get(source))])
 
 
 def _table(scene: ReadScene, complaints: list[list[str]]) -> Table:

@@ -31,7 +31,7 @@ from sparseags_ns.export.orientation import OrientedRun, warn_of_float32
 from sparseags_ns.export.visible import Progress, seen_points
 from sparseags_ns.formats.cameras_json import write_cameras_json
 from sparseags_ns.formats.colmap import SeenPoints, write_colmap
-from sparseags_ns.formats.frame import Frame
+from sparseags_ns.formats.frame import PHOTO_FOLDERS, Frame
 from sparseags_ns.formats.json_entries import read_json
 from sparseags_ns.formats.ply import point_columns, write_ply
 from sparseags_ns.formats.poses import POINTS_KEY
@@ -93,10 +93,17 @@ def write_pose_files(folder: Path, frames: Sequence[Frame], points: SeenPoints, 
         write_json(folder / "transforms.json", {POINTS_KEY: POINTS_FILE, **read_json(folder / "transforms.json")})
         write_ply(folder / POINTS_FILE, point_columns(points.positions, points.colors), [comment])
         warn_of_float32(points.positions, f"{POINTS_FILE} holds float64, but most programs read its points as float32")
-    # COLMAP's names are relative to the folder of the photographs.
-    bare = [replace(frame, file_path=Path(frame.file_path).name) for frame in frames]
+    bare = [replace(frame, file_path=_colmap_name(frame)) for frame in frames]
     write_colmap(folder / "sparse" / "0", bare, points, "bin")
     write_colmap(folder / "sparse_text" / "0", bare, points, "txt")
+
+
+def _colmap_name(frame: Frame) -> str:
+    """COLMAP's name of a photograph: its path below the folder of photographs, else the view's name with an ending."""
+    *folders, file = Path(frame.file_path).parts
+    last = max((index for index, folder in enumerate(folders) if folder in PHOTO_FOLDERS), default=None)
+    name = f"{frame.name}{Path(file).suffix}"
+    return name if last is None else Path(*folders[last + 1 :], file).as_posix()
 
 
 def kept_views(oriented: OrientedRun, untrusted: bool) -> list[int]:
@@ -123,9 +130,9 @@ def _frames(oriented: OrientedRun, kept: Sequence[int]) -> list[Frame]:
 
 
 def _write_photographs(folder: Path, oriented: OrientedRun, kept: Sequence[int], background: Background) -> None:
-    folder.mkdir(parents=True)
     views = oriented.run.views
     for view in kept:
+        (folder / views.names[view]).parent.mkdir(parents=True, exist_ok=True)
         pixels = _with_background(views.images[view], views.masks[view], background)
         array = (pixels.cpu().clamp(0, 1) * 255).round().byte().numpy()
         Image.fromarray(np.ascontiguousarray(array)).save(folder / f"{views.names[view]}.png")

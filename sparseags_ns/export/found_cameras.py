@@ -25,7 +25,8 @@ import torch
 from sparseags_ns.console import warn
 from sparseags_ns.export.cameras import write_pose_files
 from sparseags_ns.formats.colmap import SeenPoints
-from sparseags_ns.formats.frame import Frame, intrinsics_matrix
+from sparseags_ns.formats.frame import Frame, intrinsics_matrix, photo_names
+from sparseags_ns.pose_init.files import MASK_KEY
 from sparseags_ns.pose_init.photo_orientation import EXIF_APPLIED
 from sparseags_ns.preprocess.photo_files import listed
 from sparseags_ns.preprocess.posed_photo_files import PosedPhotoFile
@@ -43,8 +44,9 @@ def write_found_cameras(folder: Path, found: FoundScene, destination: Path) -> d
         destination: where the folder will lie, to which paths of photographs are relative.
     """
     kept = [file for file in found.files if file.frame.trusted]
-    frames = [photograph_frame(file, destination) for file in kept]
-    rotated = [file.path.name for file in kept if file.photo_file.upright and file.photo_file.has_rotation]
+    names = dict(zip(found.paths, photo_names(found.paths), strict=True))
+    frames = [photograph_frame(file, destination, names[file.path]) for file in kept]
+    rotated = [names[file.path] for file in kept if file.photo_file.upright and file.photo_file.has_rotation]
     if rotated:
         warn(
             f"cameras of the upright photographs: {listed(rotated)}",
@@ -54,31 +56,37 @@ def write_found_cameras(folder: Path, found: FoundScene, destination: Path) -> d
     return {
         "source": found.pose_source,
         "doubt": None if found.initial is None else found.initial.doubt,
-        "views": {file.path.stem: round(file.confidence, 4) for file in kept},
-        "left_out_without_trusted_pose": [file.path.stem for file in found.files if not file.frame.trusted],
+        "views": {names[file.path]: round(file.confidence, 4) for file in kept},
+        "left_out_without_trusted_pose": [names[file.path] for file in found.files if not file.frame.trusted],
         "alternatives": [] if found.initial is None else [one.loss for one in found.initial.alternatives],
         "images": "the original photographs, upright as their EXIF tags ask unless listed in stored_rasters",
         "stored_rasters": [file.path.name for file in kept if not file.photo_file.upright],
     }
 
 
-def photograph_frame(file: PosedPhotoFile, destination: Path) -> Frame:
-    """Pose file entry of a photograph as it lies on disk, with the confidence in its pose."""
+def photograph_frame(file: PosedPhotoFile, destination: Path, name: str) -> Frame:
+    """Pose file entry of a photograph as it lies on disk, with the confidence in its pose and the mask that it has."""
     width, height = file.size
     across, down = width / (file.frame.width or width), height / (file.frame.height or height)
     fx, fy, cx, cy = file.frame.intrinsics
     extra = {key: value for key, value in file.frame.extra.items() if key != UNREGISTERED}
     if file.photo_file.has_rotation:
         extra[EXIF_APPLIED] = file.photo_file.upright
+    if file.photo_file.mask is not None:
+        extra[MASK_KEY] = _relative(file.photo_file.mask, destination)
     return replace(
         file.frame,
-        name=file.path.stem,
-        file_path=Path(os.path.relpath(file.path.absolute(), destination.absolute())).as_posix(),
+        name=name,
+        file_path=_relative(file.path, destination),
         K=intrinsics_matrix(fx * across, fy * down, cx * across, cy * down),
         width=width,
         height=height,
         extra=extra | {CONFIDENCE_KEY: round(file.confidence, 4)},
     )
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return Path(os.path.relpath(path.absolute(), folder.absolute())).as_posix()
 
 
 def _points(cloud: PointCloud | None, views: int) -> SeenPoints:

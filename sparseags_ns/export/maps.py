@@ -34,6 +34,7 @@ def write_depths(folder: Path, oriented: OrientedRun, kept: Sequence[int], progr
     depths = solid_depth(raster).cpu() * float(oriented.from_world.scale)
     unit = png_unit(float(depths.max()))
     for name, depth in zip(names, depths, strict=True):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         values = (depth / unit).round().clamp(0, _LARGEST_VALUE).numpy().astype(np.uint16)
         Image.fromarray(values).save(folder / f"{name}.png")
         write_colmap_map(folder / f"{name}.png.geometric.bin", depth)
@@ -90,6 +91,7 @@ def write_masks(
         run = oriented.run
         masks = render_views(run.gaussians, run.refined.detach()[list(kept)], run.sh_degree, progress=progress).alpha
     for name, mask in zip(names, masks.cpu(), strict=True):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         pixels = (mask.clamp(0, 1) * 255).round().byte().numpy()
         Image.fromarray(pixels).save(folder / (f"{name}.png.png" if colmap_names else f"{name}.png"))
     return {"views": names, "masks": "8 bits, 255 where the object covers the pixel", "source": source}

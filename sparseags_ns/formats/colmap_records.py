@@ -6,6 +6,7 @@ line, and each image takes two lines, the second of which, its 2D points, may be
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import Float
 
-from sparseags_ns.formats.frame import PoseFileError, read_text
+from sparseags_ns.formats.frame import PoseFileError, read_text, require_content
 from sparseags_ns.storage import write_bytes
 
 MODELS: dict[int, tuple[str, int]] = {
@@ -115,6 +116,8 @@ def read_records(file: Path, kind: type[Record]) -> list[Record]:
         PoseFileError: the file cannot be read, is cut off or holds something else.
     """
     binary, text = _READERS[kind]
+    if kind is not PointRecord and file.suffix == ".txt":  # an empty points3D.txt is how COLMAP is told known poses
+        require_content(file)
     try:
         if file.suffix == ".bin":
             source = _Bytes(file)
@@ -126,7 +129,8 @@ def read_records(file: Path, kind: type[Record]) -> list[Record]:
     except OSError as error:
         raise PoseFileError(file, f"cannot be read: {error.strerror or error}") from error
     except (struct.error, ValueError, IndexError, KeyError, MemoryError, OverflowError) as error:
-        problem = "is cut off, damaged or no file of a COLMAP model; copy it again from its source"
+        empty = " (it has 0 bytes)" if file.stat().st_size == 0 else ""
+        problem = f"is cut off, damaged or no file of a COLMAP model{empty}; copy it again from its source"
         raise PoseFileError(file, problem) from error
 
 
@@ -159,11 +163,35 @@ def _cameras_from_lines(lines: Iterator[str]) -> Iterator[CameraRecord]:
 
 
 def _images_from_lines(lines: Iterator[str]) -> Iterator[ImageRecord]:
-    for line in filter(None, lines):
+    lines = _with_point_lines(filter(None, lines))
+    for line in lines:
         number, *pose, camera_id, name = line.split(maxsplit=9)
         points = np.array(next(lines, "").split(), dtype=np.float64).reshape(-1, 3)
         quaternion, translation = tuple(map(float, pose[:4])), tuple(map(float, pose[4:]))
         yield ImageRecord(_whole(number), name, _whole(camera_id), quaternion, translation, points)
+
+
+def _with_point_lines(lines: Iterator[str]) -> Iterator[str]:
+    """The lines of images and of their 2D points in turn, empty ones for images without points.
+
+    COLMAP writes an empty line for an image without points. Where other programs leave it out, the next image follows.
+    """
+    is_image_next = True
+    for line in lines:
+        is_points = not is_image_next and _holds_points(line)
+        if not (is_image_next or is_points):
+            yield ""
+        yield line
+        is_image_next = is_points
+
+
+def _holds_points(line: str) -> bool:
+    """Whether a line holds 2D points: triples of numbers. That of an image ends in a name."""
+    words = line.split()
+    try:
+        return len(words) % 3 == 0 and all(map(math.isfinite, map(float, words)))
+    except ValueError:
+        return False
 
 
 def _points_from_lines(lines: Iterator[str]) -> Iterator[PointRecord]:

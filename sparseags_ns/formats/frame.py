@@ -4,12 +4,14 @@ Frames: `world`, as in the file; `camera`, OpenCV axes. Units: pixels for intrin
 hold decimal numbers that must survive reading and writing.
 
 Pose files are moved about: the authors' `cameras.json` names photos relative to their repository, nerfstudio's
-`transforms.json` relative to its own folder, other files relative to the scene. Only the file name is reliable.
+`transforms.json` relative to its own folder, COLMAP relative to its folder of images; and endings change when photos
+are converted. So the whole written path is tried first, then ever shorter ends of it, down to the file name.
 """
 
 from __future__ import annotations
 
 import codecs
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path, PurePosixPath
@@ -33,6 +35,12 @@ class PoseFileError(ValueError):
     def __init__(self, file: Path, problem: str, view: str | None = None) -> None:
         where = f"{file}: " if view is None else f"{file}: view '{view}': "
         super().__init__(where + problem)
+
+
+def require_content(file: Path) -> None:
+    """Raise a PoseFileError for a file of no bytes, which a broken copy or download leaves behind."""
+    if file.is_file() and file.stat().st_size == 0:
+        raise PoseFileError(file, "is empty (0 bytes): its copy or download broke off; copy it again from its source")
 
 
 @dataclass(frozen=True)
@@ -124,14 +132,68 @@ def default_names(paths: Sequence[str]) -> list[str]:
     return stems if len(set(stems)) == len(stems) else list(paths)
 
 
-def find_image(file_path: str, pose_file: Path, scene: Path) -> Path | None:
+def photo_names(paths: Sequence[Path]) -> list[str]:
+    """Names that tell photo files apart: without ending, and with the folders below their common one if stems repeat.
+
+    `left/000.png` and `right/000.png` are `left/000` and `right/000`.
+    """
+    stems = [path.stem for path in paths]
+    if len(set(stems)) == len(stems):
+        return stems
+    common = os.path.commonpath([path.absolute().parent for path in paths])
+    return [path.absolute().relative_to(common).with_name(path.stem).as_posix() for path in paths]
+
+
+def file_labels(paths: Sequence[Path]) -> list[str]:
+    """File names for messages, with the folders of `photo_names` where stems repeat."""
+    return [f"{name}{path.suffix}" for name, path in zip(photo_names(paths), paths, strict=True)]
+
+
+def path_ends(path: str | Path) -> list[PurePosixPath]:
+    """A path, with or without backslashes, and ever shorter ends of it, the file name last."""
+    parts = [part for part in PurePosixPath(str(path).replace("\\", "/")).parts if part not in ("/", ".", "..")]
+    return [PurePosixPath(*parts[start:]) for start in range(len(parts))]
+
+
+def photo_stem(name: str) -> str:
+    """A file name without the ending of a photo file; other endings belong to the name."""
+    return name[: -len(ending)] if (ending := _photo_ending(name)) else name
+
+
+def find_image(file_path: str, pose_file: Path, scene: Path, folders: Sequence[Path] = ()) -> Path | None:
     """The photo file that `file_path` of a pose file refers to, None if it is in none of the likely places.
 
-    These are beside the pose file, in the scene's folder and in its `PHOTO_FOLDERS`.
+    These are beside the pose file, in `folders`, in the scene's folder and in its `PHOTO_FOLDERS`. The whole path is
+    looked for in all of them before a shorter end of it is. A photo whose ending or case differs from what is written
+    is found where no other one beside it has that name.
     """
-    written = Path(file_path.replace("\\", "/"))
-    places = [pose_file.parent / written, scene / written, *(scene / folder / written.name for folder in PHOTO_FOLDERS)]
-    endings = ("", *PHOTO_ENDINGS, *(ending.upper() for ending in PHOTO_ENDINGS))
-    endings = ("",) if written.suffix.lower() in PHOTO_ENDINGS else endings
-    paths = (place.with_name(place.name + ending) for place in places for ending in endings)
-    return next((path for path in paths if path.is_file()), None)
+    roots = list(dict.fromkeys([pose_file.parent, *folders, scene, *(scene / folder for folder in PHOTO_FOLDERS)]))
+    for end in dict.fromkeys([Path(file_path.replace("\\", "/")), *path_ends(file_path)]):
+        places = [root / end for root in roots]
+        found = next((place for place in places if os.path.isfile(place)), None)
+        found = found or next((alike for place in places if (alike := photo_like(place)) is not None), None)
+        if found is not None:
+            normal = Path(os.path.normpath(found))  # one photo must not be found under two paths
+            return normal if normal.is_file() else found
+    return None
+
+
+def photo_like(place: Path) -> Path | None:
+    """The only photo file in a folder whose name differs from that of the path in nothing but its ending or its case.
+
+    A photo of the same case goes before others; None where there is no such photo, or more than one.
+    """
+    wanted = photo_stem(place.name)
+    try:
+        names = [name for name in os.listdir(place.parent) if _photo_ending(name) and name[0] != "."]
+    except (OSError, ValueError):  # no such folder, a name that is too long, or one that no file can have
+        return None
+    alike = [place.with_name(name) for name in names if photo_stem(name).lower() == wanted.lower()]
+    alike = [path for path in alike if photo_stem(path.name) == wanted] or alike
+    return alike[0] if len(alike) == 1 and alike[0].is_file() else None
+
+
+def _photo_ending(name: str) -> str:
+    """The ending of a photo file, as written; empty for other files."""
+    ending = os.path.splitext(name)[1]
+    return ending if ending.lower() in PHOTO_ENDINGS else ""

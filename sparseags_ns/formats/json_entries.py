@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sparseags_ns.formats.frame import PoseFileError, read_text
+from sparseags_ns.formats.frame import PoseFileError, read_text, require_content
 from sparseags_ns.geometry import se3
 
 ROTATION_TOLERANCE = 0.01
@@ -116,6 +116,27 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         PoseFileError: the file cannot be read, is not JSON or no object, or a key occurs twice in an object.
     """
+    content = _load(path)
+    if not isinstance(content, dict):
+        raise PoseFileError(path, f"must hold a JSON object {{...}}, holds {_short(content)}")
+    return content
+
+
+def read_json_list(path: Path) -> list[Any]:
+    """The JSON list of a file.
+
+    Raises:
+        PoseFileError: as `read_json`.
+    """
+    content = _load(path)
+    if not isinstance(content, list):
+        raise PoseFileError(path, f"must hold a JSON list [...], holds {_short(content)}")
+    return content
+
+
+def _load(path: Path) -> Any:
+    """The content of a JSON file."""
+    require_content(path)
 
     def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         keys = [key for key, _ in pairs]
@@ -130,8 +151,6 @@ def read_json(path: Path) -> dict[str, Any]:
         raise PoseFileError(path, f"cannot be read: {error.strerror or error}") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise PoseFileError(path, f"is not JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise PoseFileError(path, f"must hold a JSON object {{...}}, holds {_short(content)}")
     return content
 
 

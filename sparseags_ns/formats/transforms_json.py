@@ -1,17 +1,19 @@
-"""nerfstudio's `transforms.json`: OpenGL camera-to-world matrices, intrinsics for each frame or for all.
+"""nerfstudio's and instant-ngp's `transforms.json`: OpenGL camera-to-world matrices, intrinsics for each frame or all.
 
-Read: `fl_x, fl_y, cx, cy, w, h` or `camera_angle_x` (radians), a frame's own before those of the file; a missing
-principal point is the middle of the photo; `file_path` with or without an ending, relative to the file's folder or to
-the scene's. Written: intrinsics with every frame. `name` (if it differs from the photo's file name) and `flag` (0: pose
-not trusted) are our additions to a frame, which other readers ignore.
+Read: `fl_x, fl_y, cx, cy, w, h`, or `camera_angle_x` (radians) or `x_fov` (degrees) in place of `fl_x`, a frame's own
+before those of the file; a missing principal point is the middle of the photo; `file_path` with or without an ending,
+relative to the file's folder or to the scene's. Written: intrinsics with every frame. `name` (if it differs from the
+photo's file name) and `flag` (0: pose not trusted) are our additions to a frame, which other readers ignore.
 
-Lens distortion (`k1` to `k4`, `p1`, `p2`) is stored in `Frame.distortion` and applied nowhere in this module: K
-describes the photo only after it has been undistorted.
+Lens distortion (`k1` to `k4`, `p1`, `p2`, or `distortion_params`; `camera_model` or `is_fisheye`) is stored in
+`Frame.distortion` and applied nowhere in this module: K describes the photo only after it has been undistorted. Other
+keys that say how the camera maps points to pixels (`latlong`, `ftheta_p0`, `rolling_shutter`, ...) are refused.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,11 +32,27 @@ from sparseags_ns.storage import write_json
 PINHOLE_MODELS = {"OPENCV", "PINHOLE", "SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL", "PERSPECTIVE"}
 FISHEYE_MODEL = "OPENCV_FISHEYE"
 
-_SHARED_KEYS = {"fl_x", "fl_y", "cx", "cy", "w", "h", "camera_angle_x", "camera_angle_y", "camera_model"}
-_SHARED_KEYS |= set(Distortion().coefficients)
+_PARAMS = ("k1", "k2", "k3", "k4", "p1", "p2")
+"""Coefficients in `distortion_params`, in nerfstudio's order."""
+
+_SHARED_KEYS = {"fl_x", "fl_y", "cx", "cy", "w", "h", "camera_angle_x", "camera_angle_y", "x_fov", "y_fov"}
+_SHARED_KEYS |= {"camera_model", "is_fisheye", "distortion_params", *Distortion().coefficients}
 _OWN_KEYS = _SHARED_KEYS | {"file_path", "transform_matrix", "name", "flag"}
 
 _NO_FOCAL = "no focal length: expected 'fl_x' or 'camera_angle_x', in the frame or for the whole file"
+
+_OTHER_LENS = re.compile(
+    r"fisheye(?!_crop)|lat_?lon|equirect|spherical|panoram|cylind|ortho(?!rect)|omnidirect|ftheta|distort|undistort"
+    r"|lens_?(model|type|mode|param)|projection|camera_(type|mode|projection)|skew|shear|rolling_?shutter|thin_prism"
+    r"|^(k[5-9]|p[3-9]|s[1-4]|b[12])$",
+    re.IGNORECASE,
+)
+"""Keys that say how a camera maps points to pixels, in words of instant-ngp, nerfstudio, OpenCV, Metashape and kin."""
+_PINHOLE_WORDS = {"", "none", "perspective", "pinhole", "simple_pinhole", "opencv", "global", "frame"}
+"""Values of such keys that say nothing new, in lower case."""
+
+_SAME_FOCAL = 0.01
+"""Largest relative difference of two focal lengths that are stated for one axis."""
 
 
 def looks_like_transforms_json(content: dict[str, Any]) -> bool:
@@ -47,7 +65,8 @@ def read_transforms_json(path: Path, scene: Path | None = None) -> list[Frame]:
 
     Args:
         scene: folder of the scene, if it is not the file's own. A photo is opened only for its size, where the file
-            omits the size but needs it (`camera_angle_x` alone, or no principal point).
+            omits the size but needs it (`camera_angle_x` alone, or no principal point). Where that photo is absent,
+            another one of the file is opened.
 
     Raises:
         PoseFileError: the file cannot be read, or an entry cannot be used.
@@ -57,14 +76,18 @@ def read_transforms_json(path: Path, scene: Path | None = None) -> list[Frame]:
     if not isinstance(listed, list) or not listed:
         raise Entry(path, content).error("'frames' must be a list of at least one frame")
     shared = {key: content[key] for key in _SHARED_KEYS & set(content)}
+    _refuse_other_lenses(Entry(path, {key: value for key, value in content.items() if key != "frames"}))
     entries = []
     for index, fields in enumerate(listed):
         if not isinstance(fields, dict):
             raise Entry(path, {}, f"frames[{index}]").error(f"must be a JSON object, is a {type(fields).__name__}")
         label = fields.get("file_path", f"frames[{index}]")
         entries.append(Entry(path, {**shared, **fields}, str(label)))
-    names = _names(entries)
-    return [_frame(entry, name, scene or path.parent) for entry, name in zip(entries, names, strict=True)]
+        _refuse_other_lenses(entries[-1])
+    names, folder = _names(entries), scene or path.parent
+    present = (find_image(entry.text("file_path"), path, folder) for entry in entries)
+    some_photo = next((photo for photo in present if photo is not None), None)
+    return [_frame(entry, name, folder, some_photo) for entry, name in zip(entries, names, strict=True)]
 
 
 def write_transforms_json(path: Path, frames: Sequence[Frame]) -> None:
@@ -93,8 +116,25 @@ def _names(entries: list[Entry]) -> list[str]:
     return names
 
 
-def _frame(entry: Entry, name: str, scene: Path) -> Frame:
-    width, height = _size(entry, scene)
+def _refuse_other_lenses(entry: Entry) -> None:
+    """Raise a PoseFileError for a key that changes the camera and is not read here."""
+    for key, value in entry.fields.items():
+        if key not in _OWN_KEYS and _OTHER_LENS.search(key) and not _says_nothing(value):
+            raise entry.error(
+                f"'{key}' ({value!r}) changes how the camera maps points to pixels, and is not read here. Make pinhole "
+                "photographs of these and name them in the file, or take the key out if it does not describe them"
+            )
+
+
+def _says_nothing(value: object) -> bool:
+    """Whether the value of such a key leaves a pinhole camera what it is: false, zeros, or a word for it."""
+    if isinstance(value, list | dict):
+        return all(map(_says_nothing, value.values() if isinstance(value, dict) else value))
+    return value.lower() in _PINHOLE_WORDS if isinstance(value, str) else not value
+
+
+def _frame(entry: Entry, name: str, scene: Path, some_photo: Path | None) -> Frame:
+    width, height = _size(entry, scene, some_photo)
     rows = entry.get("transform_matrix")
     matrix = entry.numbers("transform_matrix", 3 if isinstance(rows, list) and len(rows) == 3 else 4, 4)
     if len(matrix) == 4 and (matrix[3] - torch.tensor([0.0, 0, 0, 1], dtype=matrix.dtype)).abs().max() > 1e-6:
@@ -114,15 +154,15 @@ def _frame(entry: Entry, name: str, scene: Path) -> Frame:
     )
 
 
-def _size(entry: Entry, scene: Path) -> tuple[int | None, int | None]:
+def _size(entry: Entry, scene: Path, some_photo: Path | None) -> tuple[int | None, int | None]:
     """Width and height of the file, or of the photo if the intrinsics depend on a size that the file omits."""
     width, height = entry.pixels("w"), entry.pixels("h")
     complete = {"fl_x", "cx", "cy"} <= set(entry.fields)
     if complete or (width is not None and height is not None):
         return width, height
-    if not {"fl_x", "camera_angle_x"} & set(entry.fields):
+    if not {"fl_x", "camera_angle_x", "x_fov"} & set(entry.fields):
         raise entry.error(_NO_FOCAL)
-    image = find_image(entry.text("file_path"), entry.file, scene)
+    image = find_image(entry.text("file_path"), entry.file, scene) or some_photo
     if image is None:
         raise entry.error(
             f"without all of 'fl_x', 'cx' and 'cy' the photograph's size is needed, but 'w' or 'h' is missing and "
@@ -136,34 +176,53 @@ def _size(entry: Entry, scene: Path) -> tuple[int | None, int | None]:
 
 
 def _intrinsics(entry: Entry, width: int | None, height: int | None) -> Float[Tensor, "3 3"]:
-    fx = _focal(entry, "fl_x", "camera_angle_x", width)
+    fx = _focal(entry, "x", width)
     if fx is None:
         raise entry.error(_NO_FOCAL)
-    fy = _focal(entry, "fl_y", "camera_angle_y" if "fl_x" not in entry.fields else "", height)
+    fy = _focal(entry, "y", height)
     cx = entry.number("cx") if "cx" in entry.fields or width is None else width / 2
     cy = entry.number("cy") if "cy" in entry.fields or height is None else height / 2
     return intrinsics_matrix(fx, fx if fy is None else fy, cx, cy)
 
 
-def _focal(entry: Entry, key: str, angle_key: str, size: int | None) -> float | None:
-    """Focal length along one axis in pixels, None if the file does not state it."""
-    if key in entry.fields:
-        return entry.positive(key)
-    if angle_key not in entry.fields or size is None:
-        return None
-    angle = entry.positive(angle_key)
-    if angle >= math.pi:
-        raise entry.error(f"'{angle_key}' must be in radians, below pi, is {angle:g}")
-    return size / 2 / math.tan(angle / 2)
+def _focal(entry: Entry, axis: str, size: int | None) -> float | None:
+    """Focal length along one axis in pixels, None if the file does not state it.
+
+    `camera_angle_y` counts only where the file has no `fl_x`: many files with both hold it for another size.
+    """
+    key, angle_key, degrees_key = f"fl_{axis}", f"camera_angle_{axis}", f"{axis}_fov"
+    stated = entry.positive(key) if key in entry.fields else None
+    degrees = entry.positive(degrees_key) if degrees_key in entry.fields else None
+    if degrees is not None and degrees >= 180:
+        raise entry.error(f"'{degrees_key}' must be in degrees, below 180, is {degrees:g}")
+    if size is None:
+        return stated
+    angles = [math.radians(degrees)] if degrees is not None else []
+    if stated is None and angle_key in entry.fields and (axis == "x" or "fl_x" not in entry.fields):
+        angle = entry.positive(angle_key)
+        if angle >= math.pi:
+            raise entry.error(f"'{angle_key}' must be in radians, below pi, is {angle:g}")
+        angles.insert(0, angle)
+    focals = [*([] if stated is None else [stated]), *(size / 2 / math.tan(angle / 2) for angle in angles)]
+    if focals and max(focals) > min(focals) * (1 + _SAME_FOCAL):
+        both = " and ".join(f"{focal:.1f}" for focal in focals)
+        raise entry.error(f"'{degrees_key}' contradicts the other focal length: {both} pixels; remove the wrong one")
+    return focals[0] if focals else None
 
 
 def _distortion(entry: Entry) -> Distortion:
-    model = entry.text("camera_model") if "camera_model" in entry.fields else "OPENCV"
-    if model not in PINHOLE_MODELS | {FISHEYE_MODEL}:
+    model = entry.text("camera_model").upper() if "camera_model" in entry.fields else None
+    if model is not None and model not in PINHOLE_MODELS | {FISHEYE_MODEL}:
         known = ", ".join(sorted(PINHOLE_MODELS | {FISHEYE_MODEL}))
-        raise entry.error(f"camera model {model!r} is not supported; supported are {known}")
+        raise entry.error(f"camera model {entry.get('camera_model')!r} is not supported; supported are {known}")
+    fisheye = entry.flag("is_fisheye", default=model == FISHEYE_MODEL)
+    if model is not None and fisheye != (model == FISHEYE_MODEL):
+        raise entry.error(f"'is_fisheye' contradicts the camera model {model!r}; remove the wrong one")
     coefficients = {key: entry.number(key) for key in Distortion().coefficients if key in entry.fields}
-    return Distortion(**coefficients, fisheye=model == FISHEYE_MODEL)
+    if entry.fields.get("distortion_params") is not None:
+        values = entry.numbers("distortion_params", len(_PARAMS)).tolist()
+        coefficients = dict(zip(_PARAMS, values, strict=True))
+    return Distortion(**coefficients, fisheye=fisheye)
 
 
 def _fields(frame: Frame) -> dict[str, Any]:

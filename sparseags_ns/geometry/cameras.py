@@ -1,8 +1,8 @@
 """Pinhole cameras, and the only axis flips of the project.
 
-Frames: `world`; `camera`, OpenCV axes (x right, y down, z forward). Two other conventions exist at the interfaces
-only: OpenGL camera-to-world (x right, y up, z backward; nerfstudio, Blender) and PyTorch3D's R, T (row vectors,
-x left, y up, z forward; the authors' `cameras.json`).
+Frames: `world`; `camera`, OpenCV axes (x right, y down, z forward). Other conventions exist at the interfaces only:
+OpenGL camera-to-world (x right, y up, z backward; nerfstudio, Blender), PyTorch3D's R, T (row vectors, x left, y up,
+z forward; the authors' `cameras.json`), and LLFF's camera-to-world (x down, y right, z backward), which is only read.
 
 Orbits: the world's up is +y; azimuth 0 is +z, azimuth 90 degrees is +x; elevation grows towards +y.
 
@@ -159,6 +159,13 @@ def opengl_from_opencv(T_camera_world: Float[Tensor, "*batch 4 4"]) -> Float[Ten
     T_world_camera = se3.inverse(T_camera_world)
     R = T_world_camera[..., :3, :3] * T_world_camera.new_tensor(_OPENGL_FLIP)
     return se3.pose(R, T_world_camera[..., :3, 3])
+
+
+def opencv_from_llff(T_world_camera_llff: Float[Tensor, "*batch rows 4"]) -> Float[Tensor, "*batch 4 4"]:
+    """`T_camera_world` (OpenCV) from LLFF's 3x4 camera-to-world, whose axes are down, right and backward."""
+    down, right, backward = T_world_camera_llff[..., :3, :3].unbind(-1)
+    R = torch.stack([right, down, -backward], dim=-1)
+    return se3.inverse(se3.pose(R, T_world_camera_llff[..., :3, 3]))
 
 
 def opencv_from_pytorch3d(R: Float[Tensor, "*batch 3 3"], T: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 4 4"]:

@@ -21,7 +21,9 @@ from torch import Tensor
 
 from sparseags_ns.formats.colmap import Observations
 from sparseags_ns.formats.frame import Frame
+from sparseags_ns.preprocess.companions import companions
 from sparseags_ns.preprocess.mask_plan import MASKS_FOLDER, Masks
+from sparseags_ns.preprocess.photo_files import list_photo_files
 from sparseags_ns.preprocess.store import Store, fingerprint
 from sparseags_ns.storage import write_npz
 from sparseags_ns.views import PointCloud
@@ -117,10 +119,12 @@ class PoseRequest:
 
     @property
     def masks_fingerprint(self) -> str:
-        """Fingerprint of where masks come from, and of the files in the scene's `masks/`."""
+        """Fingerprint of where masks come from, and of the files of given masks."""
         folder = self.scene / MASKS_FOLDER
-        files = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
-        return fingerprint("masks", self.masks, f"{self.masks_drop}", *files)
+        given = {path for path in folder.rglob("*") if path.is_file()}
+        for beside in {path.parent for path in self.photo_files}:
+            given |= {found.path for found in companions(list_photo_files(beside)) if found.is_mask}
+        return fingerprint("masks", self.masks, f"{self.masks_drop}", *sorted(given))
 
 
 @runtime_checkable

@@ -5,7 +5,8 @@ Frames: `world`, as the file has it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,10 +16,12 @@ import torch
 
 from sparseags_ns.console import announce, warn
 from sparseags_ns.formats.colmap import MODEL_FOLDERS, ColmapPoints, is_colmap_model, read_colmap_points
-from sparseags_ns.formats.frame import Frame, PoseFileError, find_image
-from sparseags_ns.formats.poses import POINTS_KEY, points_candidates, read_poses
+from sparseags_ns.formats.frame import PHOTO_FOLDERS, Frame, PoseFileError, find_image, path_ends
+from sparseags_ns.formats.poses import POINTS_KEY, held_out_files, points_candidates, read_poses
+from sparseags_ns.formats.splat_cameras import is_splat_cameras
 from sparseags_ns.pose_init.base import InitialPoses, point_confidence
 from sparseags_ns.preprocess.photo_files import listed
+from sparseags_ns.preprocess.store import FOLDER
 from sparseags_ns.views import PointCloud
 
 POSE_FILES = ("cameras.json", "transforms.json")
@@ -26,6 +29,16 @@ POSE_FILES = ("cameras.json", "transforms.json")
 
 _NOTABLE_ERROR_PX = 2.0
 """Reprojection errors below it are usual, whatever a file states."""
+TRAINING_FILE, LLFF_FILE = "transforms_train.json", "poses_bounds.npy"
+"""Files of NeRF's synthetic scenes, whose other transforms_*.json are not for training, and of LLFF."""
+
+_MODEL_DEPTH = 4
+"""Folders below the scene's in which models are looked for, as in colmap/dense/0/sparse."""
+_MADE_HERE = ("export.json", "config.yml")
+"""Files by which exports and runs are known: their models are results, not where a run begins."""
+
+MASK_KEY = "mask_path"
+"""Key in `Frame.extra` of the path of a mask, black where photographs are to be left out (nerfstudio's convention)."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +50,7 @@ class FromFiles:
     pose_file: Path
 
     @cached_property
-    def frames(self) -> tuple[Frame, ...]:
-        """Entries of the pose file, in its order."""
+    def _all_frames(self) -> tuple[Frame, ...]:
         frames = tuple(read_poses(self.pose_file, self.scene))
         scales = [frame.matrix_scale for frame in frames if frame.matrix_scale != 1]
         if scales:
@@ -48,6 +60,37 @@ class FromFiles:
                 "a camera has none; positions stay as they are",
             )
         return frames
+
+    @cached_property
+    def frames(self) -> tuple[Frame, ...]:
+        """Entries of the pose file that are to be trained on, in its order."""
+        held_out = held_out_files(self.pose_file, self._all_frames)
+        return tuple(frame for frame in self._all_frames if frame.file_path not in held_out)
+
+    def left_out_photographs(self) -> set[Path]:
+        """The scene's photo files of entries that are not to be trained on, which are announced."""
+        used = {frame.file_path for frame in self.frames}
+        others = [frame for frame in self._all_frames if frame.file_path not in used]
+        found = {path for frame in others if (path := self._find(frame)) is not None}
+        if others:
+            names = listed([frame.file_path for frame in others])
+            announce(f"not trained on: {names}", f"the lists of files in {self.pose_file} leave them out")
+        return found
+
+    def mask_files(self) -> dict[Path, Path]:
+        """Masks that the pose file names, by photo file; one that is not there has the path where it is expected."""
+        found: dict[Path, Path] = {}
+        for path, frame in self.named_photographs.items():
+            written = frame.extra.get(MASK_KEY)
+            if written is None:
+                continue
+            if not isinstance(written, str) or not written:
+                raise PoseFileError(self.pose_file, f"'{MASK_KEY}' must be a path, is {written!r}", frame.name)
+            # A file name alone could be that of the photograph itself.
+            ends = [Path(written.replace("\\", "/")), *path_ends(written)[:-1]]
+            places = [folder / end for end in ends for folder in (self.pose_file.parent, self.scene)]
+            found[path] = next((place for place in places if place.is_file()), self.scene / ends[0])
+        return found
 
     @cached_property
     def named_photographs(self) -> dict[Path, Frame]:
@@ -61,7 +104,7 @@ class FromFiles:
         """
         found: dict[Path, Frame] = {}
         for frame in self.frames:
-            path = find_image(frame.file_path, self.scene / self.pose_file.name, self.scene)
+            path = self._find(frame)
             if path in found:
                 problem = f"means the same photograph as view '{found[path].name}': {path}"
                 raise PoseFileError(self.pose_file, problem, frame.name)
@@ -69,18 +112,29 @@ class FromFiles:
                 found[path] = frame
         return found
 
-    def require_photographs(self, present: Sequence[Path]) -> None:
-        """Check that the photo files of the pose file's entries exist.
+    def _find(self, frame: Frame) -> Path | None:
+        """The scene's photo file that an entry names. A model's own folder of photographs goes before the scene's."""
+        folders = [folder / name for folder in _folders_between(self.pose_file, self.scene) for name in PHOTO_FOLDERS]
+        return find_image(frame.file_path, self.scene / self.pose_file.name, self.scene, folders)
 
-        Missing ones are only announced for a COLMAP model, which is seldom edited by hand and often covers more
-        photographs than are wanted. The scene's photo files are `present`.
+    def require_photographs(self, present: Sequence[Path]) -> None:
+        """Check that there are photo files of the pose file's entries; announce missing ones, and other paths.
+
+        A pose file often covers more photographs than are wanted. The scene's photo files are `present`.
 
         Raises:
-            PoseFileError: some are missing; names them.
+            PoseFileError: all are missing; names them.
         """
         found = {frame.name for frame in self.named_photographs.values()}
         missing = [frame.file_path for frame in self.frames if frame.name not in found]
-        if missing and found and self.pose_file.is_dir():
+        pairs = [(frame.file_path, path) for path, frame in self.named_photographs.items()]
+        elsewhere = [f"{path.name} for {written}" for written, path in pairs if not _is_as_written(written, path)]
+        if elsewhere:
+            announce(
+                f"{len(elsewhere)} photographs have other folders or endings than {self.pose_file} writes",
+                f"found: {listed(elsewhere)}",
+            )
+        if missing and found:
             announce(
                 f"{len(missing)} of the {len(self.frames)} cameras in {self.pose_file} are not used",
                 f"their photographs are not in {self.scene}: {listed(missing)}",
@@ -97,7 +151,7 @@ class FromFiles:
             raise PoseFileError(
                 self.pose_file,
                 f"names {len(missing)} of {len(self.frames)} photographs that are not in {self.scene}: "
-                f"{listed(missing)}. Put them there, or take their entries out of the file",
+                f"{listed(missing)}. Put them there",
             )
 
     def initial_poses(self, photo_files: Sequence[Path]) -> InitialPoses:
@@ -108,15 +162,13 @@ class FromFiles:
         """
         frames = tuple(self.named_photographs.get(path) for path in photo_files)
         confidence = torch.tensor([0.0 if frame is None else 1.0 for frame in frames])
-        if not self.pose_file.is_dir():
+        model = read_colmap_points(self.pose_file) if self.pose_file.is_dir() else None
+        if model is None:
             candidates = points_candidates(self.pose_file, self.scene)
             found = next((path for path in candidates if path.is_file()), None)
-            if candidates and found is None:
+            if candidates and found is None and not self.pose_file.is_dir():
                 warn(f"no points: there is no {candidates[0]}", f"'{POINTS_KEY}' in {self.pose_file} names it")
             return InitialPoses(frames, confidence, found and read_points(found, self.pose_file))
-        model = read_colmap_points(self.pose_file)
-        if model is None:
-            return InitialPoses(frames, confidence)
         self._compare_errors(model)
         points = PointCloud(model.positions, model.colors, point_confidence(model.track_lengths, model.errors_px))
         return InitialPoses(frames, confidence, points, observations=model.observations)
@@ -165,7 +217,8 @@ def find_pose_file(scene: Path, poses: Path | None) -> Path | None:
     """The file, or folder of a COLMAP model, to take the cameras from; None if there is none.
 
     A file that was asked for, `poses`, is relative to the working folder or else to the scene's. Without it, a choice
-    is made and announced.
+    is made and announced: a `cameras.json`, a `transforms.json`, the COLMAP model that names most of the scene's
+    photographs, and only then what 3D Gaussian Splatting and LLFF write.
 
     Raises:
         PoseFileError: the file that was asked for does not exist.
@@ -175,12 +228,66 @@ def find_pose_file(scene: Path, poses: Path | None) -> Path | None:
         if found is None:
             raise PoseFileError(poses, f"no such file, neither in the working folder nor in {scene}")
         return found
-    present = [name for name in POSE_FILES if (scene / name).is_file()]
-    present += [name for name in MODEL_FOLDERS if is_colmap_model(scene / name)]
+    named = [scene / name for name in (*POSE_FILES, TRAINING_FILE) if (scene / name).is_file()]
+    last = [scene / name for name in (POSE_FILES[0], LLFF_FILE) if (scene / name).is_file()]
+    last = [path for path in last if path not in named or is_splat_cameras(path)]
+    models = _ranked_models(scene)
+    present = [*(path for path in named if path not in last), *models, *last]
     if not present:
         return None
-    why = f"the only pose file in {scene}"
-    if len(present) > 1:
-        why = f"it goes before {present[1]}; name a file to choose it instead"
-    announce(f"poses: {present[0]}", why)
-    return scene / present[0]
+    first, second = ([path.relative_to(scene).as_posix() for path in present] + [""])[:2]
+    why = f"it goes before {second}; name a file to choose it instead" if second else f"the only pose file in {scene}"
+    others = sorted(path.name for path in scene.glob("transforms_*.json") if path != present[0])
+    if present[0].name == TRAINING_FILE and others:
+        why = f"the photographs of {', '.join(others)} are not trained on"
+    if present[0] in models and len(models) > 1 and models[present[0]] > models[present[1]]:
+        others = [f"{path.relative_to(scene).as_posix()} {count}" for path, count in models.items()][1:]
+        why = f"of {len(models)} models it names most of the photographs, {models[present[0]]}; {listed(others)}"
+    announce(f"poses: {first}", why)
+    return present[0]
+
+
+def _ranked_models(scene: Path) -> dict[Path, int]:
+    """The COLMAP models in a scene with the number of its photographs that each names, the best first.
+
+    Those of equal numbers are in the order of `MODEL_FOLDERS`, other folders after them. A single model is not read.
+    """
+    folders = [folder for folder in _folders_inside(scene, _MODEL_DEPTH) if is_colmap_model(folder)]
+    usual = [scene / name for name in MODEL_FOLDERS]
+    folders.sort(key=lambda folder: (usual.index(folder) if folder in usual else len(usual), len(folder.parts), folder))
+    counts = {folder: _count_photographs(scene, folder) if len(folders) > 1 else 0 for folder in folders}
+    return dict(sorted(counts.items(), key=lambda item: -item[1]))
+
+
+def _count_photographs(scene: Path, model: Path) -> int:
+    """Number of a scene's photographs that a model names; 0, with a warning, for a model that cannot be read."""
+    try:
+        return len(FromFiles(scene, model).named_photographs)
+    except PoseFileError as error:
+        warn(f"{model} is not used", str(error))
+        return 0
+
+
+def _folders_inside(scene: Path, depth: int) -> Iterator[Path]:
+    """The folders below the scene's, without hidden ones, runs, exports and the store of results."""
+    if depth == 0 or not os.access(scene, os.R_OK | os.X_OK):
+        return
+    for folder in sorted(path for path in scene.iterdir() if path.is_dir()):
+        is_result = folder.name == FOLDER or any((folder / name).is_file() for name in _MADE_HERE)
+        if folder.name[0] != "." and not is_result:
+            yield folder
+            yield from _folders_inside(folder, depth - 1)
+
+
+def _folders_between(model: Path, scene: Path) -> list[Path]:
+    """The folder of a model in a scene, and those above it up to the scene's, which is left out."""
+    model, scene = model.absolute(), scene.absolute()
+    if not (model.is_dir() and model.is_relative_to(scene)):
+        return []
+    return [folder for folder in (model, *model.parents) if folder.is_relative_to(scene) and folder != scene]
+
+
+def _is_as_written(written: str, path: Path) -> bool:
+    """Whether a photo file has the name that a pose file writes, with or without an ending, and the same folder."""
+    end = path_ends(written)[0]
+    return end.name in (path.name, path.stem) and (len(end.parts) < 2 or end.parent.name == path.parent.name)

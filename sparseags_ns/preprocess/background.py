@@ -54,6 +54,11 @@ _MIN_PIECE = 0.1
 """Smaller pieces of a mask are dropped, as shares of the largest piece."""
 _MIN_HOLE = 0.02
 """Smaller holes are filled, as shares of the mask."""
+_SAME_COLOUR, _OTHER_COLOUR = 12.0, 25.0
+"""Distances in Lab from the border's median colour: below the first within one plain background, above the second
+outside it."""
+_PLAIN_SHARE = 0.95
+"""Share of the border that a plain background must fill."""
 _STRANGE_PERCENT = 5
 """A colour is strange to a background if it is rarer there than those of all but this percentage of its pixels."""
 
@@ -87,6 +92,20 @@ def cut_out(photographs: Sequence[Rgb8]) -> tuple[list[Mask], float]:
     for _ in range(ROUNDS):
         masks = _corrected(all_evidence, masks)
     return masks, float(np.mean([evidence.distance[evidence.border].mean() for evidence in all_evidence]))
+
+
+def standing_out(rgb: Rgb8) -> Mask | None:
+    """The largest piece of a photograph that differs clearly from a border of one colour; None without such a border.
+
+    It is a cautious guess at the object, to judge masks by: of several objects and of shadows it may hold too much.
+    """
+    L = cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    border = _frame_of((L.shape[0], L.shape[1]), _BORDER)
+    difference = np.linalg.norm(L - np.median(L[border], axis=0), axis=-1)
+    if np.mean(difference[border] < _SAME_COLOUR) < _PLAIN_SHARE:
+        return None
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((difference > _OTHER_COLOUR).astype(np.uint8))
+    return labels == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax()) if count > 1 else None
 
 
 def outlined(rgb: Rgb8, mask: Bool[np.ndarray, "small_height small_width"]) -> Mask:

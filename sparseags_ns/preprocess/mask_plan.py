@@ -1,9 +1,9 @@
 """Where the masks of a scene's photographs come from, and computing them where there are none.
 
-`auto` takes the first source that applies: the photographs' own transparency or the scene's folder of masks; rembg, if
-the package and one of its models are on the machine; colours, if the backgrounds are plain; none, for whole scenes. All
-photographs of a scene have the same source. Computed masks are kept in the scene's store and may be smaller than their
-photographs.
+`auto` takes the first source that applies: given masks, that is, the photographs' own transparency, files that the pose
+file names, the scene's folder of masks, or files beside the photographs that are named as masks; rembg, if the package
+and one of its models are on the machine; colours, if the backgrounds are plain; none, for whole scenes. All photographs
+of a scene have the same source. Computed masks are kept in the scene's store and may be smaller than their photographs.
 """
 
 from __future__ import annotations
@@ -19,12 +19,21 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from sparseags_ns.console import announce
+from sparseags_ns.console import announce, warn
+from sparseags_ns.formats.frame import PHOTO_ENDINGS, photo_names
 from sparseags_ns.preprocess import background, rembg_masks
 from sparseags_ns.preprocess.mask_sheet import mask_cell, mask_sheet
-from sparseags_ns.preprocess.masks import find_mask, mask_complaints, read_masked, require_masks
+from sparseags_ns.preprocess.masks import MaskOrigin, find_mask, mask_complaints, mask_file, read_masked, require_masks
 from sparseags_ns.preprocess.photo import object_window
-from sparseags_ns.preprocess.photo_files import PhotoError, PhotoFile, Pixels, has_transparency, read_mask, read_pixels
+from sparseags_ns.preprocess.photo_files import (
+    PhotoError,
+    PhotoFile,
+    Pixels,
+    has_transparency,
+    listed,
+    read_mask,
+    read_pixels,
+)
 from sparseags_ns.preprocess.store import Store, fingerprint
 from sparseags_ns.storage import replacing, write_bytes
 
@@ -32,10 +41,13 @@ MASKS_FOLDER = "masks"
 SHEET = "masks.png"
 
 Masks = Literal["auto", "none", "given", "rembg", "background"]
-"""`given`: transparency or the `masks/` folder; `background`: by colours; `none`: whole photographs are the object."""
+"""`given`: transparency, the `masks/` folder, masks that a pose file names or that lie beside the photographs;
+`background`: by colours; `none`: whole photographs are the object."""
 
 _READ_PX = 1024
 """Longer side of the photographs that masks are computed for."""
+_MIN_PIECE = 0.02
+"""Smaller pieces of a photograph do not suggest an object."""
 _VERSION = "2"
 """Part of the masks' fingerprint, to be changed with the algorithm."""
 
@@ -75,10 +87,14 @@ def plan_masks(
         return MaskPlan("none")
     if asked == "given" or (
         asked == "auto"
-        and any(find_mask(file.path, scene_masks) is not None or has_transparency(file) for file in photo_files)
+        and any(mask_file(file, scene_masks) is not None or has_transparency(file) for file in photo_files)
     ):
         require_masks(photo_files, scene_masks)
         return MaskPlan("given", scene_masks, drop)
+    unused = [path.name for path in sorted(scene_masks.rglob("*")) if path.suffix.lower() in PHOTO_ENDINGS]
+    if asked == "auto" and unused:
+        photographs = listed([file.path.name for file in photo_files])
+        warn(f"{scene_masks} is not used", f"it holds {listed(unused)}, which name none of {photographs}")
     if asked == "rembg" or (asked == "auto" and rembg_masks.missing() is None):
         return _plan_rembg(photo_files, store)
     return _plan_colours(photo_files, store, insist=asked == "background")
@@ -86,11 +102,10 @@ def plan_masks(
 
 def read_with_mask(
     photo_file: PhotoFile, plan: MaskPlan, max_px: int
-) -> tuple[Pixels, Float[Tensor, "height width"] | None, Literal["none", "computed", "alpha", "folder"]]:
+) -> tuple[Pixels, Float[Tensor, "height width"] | None, MaskOrigin | Literal["none", "computed", "alpha"]]:
     """A photograph, its mask (None for a whole photograph), and where the mask comes from."""
     if plan.folder is not None and not plan.computed:
-        pixels, mask = read_masked(photo_file, plan.folder, max_px=max_px, drop=plan.drop)
-        return pixels, mask, "folder" if pixels.alpha is None else "alpha"
+        return read_masked(photo_file, plan.folder, max_px=max_px, drop=plan.drop)
     pixels = read_pixels(photo_file.path, upright=photo_file.upright, max_px=max_px)
     if plan.folder is None:
         return pixels, None, "none"
@@ -98,10 +113,34 @@ def read_with_mask(
 
 
 def read_computed_mask(folder: Path, photo_file: Path, size: tuple[int, int]) -> Float[Tensor, "height width"]:
-    """A computed mask, resized to (width, height)."""
-    mask = read_mask(folder / f"{photo_file.stem}.png")
+    """A computed mask, resized to (width, height).
+
+    Raises:
+        PhotoError: there is none.
+    """
+    found = find_mask(photo_file, folder)
+    if found is None:
+        raise PhotoError(f"no mask of {photo_file} in {folder}; delete that folder, and masks are computed again")
+    mask = read_mask(found)
     resized = torch.nn.functional.interpolate(mask[None, None], size=(size[1], size[0]), mode="bilinear")
     return resized[0, 0]
+
+
+def covered_share(rgb: Float[Tensor, "height width 3"], mask: Float[Tensor, "height width"]) -> float | None:
+    """The share that a mask covers of what stands out from a photograph's plain background; None without such a piece.
+
+    Pieces that are too small to be the object of a photograph tell nothing.
+    """
+    scale = min(1.0, background.WORK_PX / max(mask.shape))
+    layers = torch.cat([rgb, mask[..., None]], dim=-1).permute(2, 0, 1)[None].float()
+    small = torch.nn.functional.interpolate(
+        layers, size=[max(1, round(side * scale)) for side in mask.shape], mode="area"
+    )
+    pixels = small[0].permute(1, 2, 0).numpy()
+    piece = background.standing_out((pixels[..., :3] * 255).round().astype(np.uint8))
+    if piece is None or piece.mean() < _MIN_PIECE:
+        return None
+    return float(pixels[..., 3][piece].mean())
 
 
 def _plan_rembg(photo_files: Sequence[PhotoFile], store: Store) -> MaskPlan:
@@ -112,9 +151,9 @@ def _plan_rembg(photo_files: Sequence[PhotoFile], store: Store) -> MaskPlan:
     name = rembg_masks.model()
     folder, missing = _stored("rembg", name, photo_files, store)
     session = rembg_masks.session(name) if missing else None
-    for file in missing:
+    for file, name in missing.items():
         mask = rembg_masks.cut_out(session, _read_rgb8(file, _READ_PX))
-        _save_mask(store.new_file(f"{folder.name}/{file.path.stem}.png"), mask)
+        _save_mask(store.new_file(f"{folder.name}/{name}.png"), mask)
     _write_sheets(photo_files, folder, store)
     announce(f"masks: rembg with {name}", f"the photographs are opaque; kept in {folder}")
     return MaskPlan("rembg", folder)
@@ -132,18 +171,22 @@ def _plan_colours(photo_files: Sequence[PhotoFile], store: Store, insist: bool) 
         for file, mask in zip(photo_files, masks, strict=True):
             if file in missing:
                 outlined = background.outlined(_read_rgb8(file, _READ_PX), mask)
-                _save_mask(store.new_file(f"{folder.name}/{file.path.stem}.png"), outlined.astype(np.float32))
+                _save_mask(store.new_file(f"{folder.name}/{missing[file]}.png"), outlined.astype(np.float32))
     _write_sheets(photo_files, folder, store)
     announce("masks: cut out by colours", f"the photographs are opaque, their backgrounds plain; kept in {folder}")
     return MaskPlan("background", folder)
 
 
-def _stored(source: str, model: str, photo_files: Sequence[PhotoFile], store: Store) -> tuple[Path, list[PhotoFile]]:
-    """Folder of the masks that were computed in this way, and the photographs whose masks it lacks."""
-    orientations = " ".join(f"{file.path.stem}:{int(file.upright)}" for file in photo_files)
+def _stored(
+    source: str, model: str, photo_files: Sequence[PhotoFile], store: Store
+) -> tuple[Path, dict[PhotoFile, str]]:
+    """Folder of the masks that were computed in this way, and the names of the photographs whose masks it lacks."""
+    names = photo_names([file.path for file in photo_files])
+    orientations = " ".join(f"{name}:{int(file.upright)}" for name, file in zip(names, photo_files, strict=True))
     key = fingerprint("masks", _VERSION, source, model, orientations, *(file.path for file in photo_files))
     folder = store.folder / f"masks-{key}"
-    return folder, [file for file in photo_files if not (folder / f"{file.path.stem}.png").is_file()]
+    named = zip(photo_files, names, strict=True)
+    return folder, {file: name for file, name in named if not (folder / f"{name}.png").is_file()}
 
 
 def _why_unusable(masks: Sequence[background.Mask], clutter: float) -> str | None:
@@ -161,10 +204,10 @@ def _write_sheets(photo_files: Sequence[PhotoFile], folder: Path, store: Store) 
     sheet = folder / SHEET
     if not sheet.is_file():
         cells = []
-        for file in photo_files:
+        for name, file in zip(photo_names([file.path for file in photo_files]), photo_files, strict=True):
             pixels = read_pixels(file.path, upright=file.upright, max_px=_READ_PX)
             mask = read_computed_mask(folder, file.path, pixels.size)
-            cells.append(mask_cell(file.path.stem, pixels.rgb, mask, bool(mask_complaints(mask))))
+            cells.append(mask_cell(name, pixels.rgb, mask, bool(mask_complaints(mask))))
         with replacing(store.new_file(f"{folder.name}/{SHEET}")) as temporary:
             mask_sheet(cells).save(temporary, format="PNG")
     shown, drawn = store.folder / SHEET, sheet.read_bytes()

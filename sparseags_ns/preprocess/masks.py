@@ -7,18 +7,22 @@ A mask is coverage of the object, 0 to 1, of the size of its photograph. A valid
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
 from scipy.ndimage import label
 from torch import Tensor
 
-from sparseags_ns.formats.frame import PHOTO_ENDINGS
+from sparseags_ns.formats.frame import file_labels, path_ends, photo_like, photo_stem
+from sparseags_ns.preprocess.companions import companions, same_photograph
 from sparseags_ns.preprocess.photo_files import (
     PhotoError,
     PhotoFile,
     Pixels,
+    list_photo_files,
     listed,
     read_mask,
     read_photo_file,
@@ -37,50 +41,113 @@ _MIN_AREA, _MAX_AREA = 0.02, 0.9
 _MIN_LARGEST_PIECE = 0.8
 
 
+MaskOrigin = Literal["pose file", "folder", "beside"]
+"""Who says that a file is a photograph's mask: the pose file, its place in the folder of masks, or its name beside the
+photograph."""
+
+
+@dataclass(frozen=True)
+class MaskFile:
+    """The file of a photograph's mask."""
+
+    path: Path
+    """Need not exist if a pose file names it."""
+    origin: MaskOrigin
+    is_inverted: bool = False
+    """Whether it is white where the photograph is to be left out."""
+
+
 def find_mask(photo_file: Path, folder: Path) -> Path | None:
-    """The mask of a photograph: `000.png` for `000.jpg`, or COLMAP's `000.jpg.png`; None if there is none."""
-    paths = (folder / f"{name}{suffix}" for name in (photo_file.stem, photo_file.name) for suffix in PHOTO_ENDINGS)
-    return next((path for path in paths if path.is_file()), None)
+    """The mask of a photograph in a folder that holds masks as another folder holds photographs; None without one.
+
+    For `images/left/000.jpg` that is `left/000.png` or, where there is no such file, `000.png`; COLMAP's `000.jpg.png`,
+    `000_mask.png`, and other endings and cases count, too.
+    """
+    for end in path_ends(photo_file):
+        place = folder / end
+        png = place.with_name(f"{photo_stem(place.name)}.png")
+        found = png if png.is_file() else photo_like(place) or photo_like(place.with_name(f"{place.name}.png"))
+        if found is None and place.parent.is_dir():
+            found = next((path for path in list_photo_files(place.parent) if same_photograph(path, photo_file)), None)
+        if found is not None:
+            return found
+    return None
+
+
+def mask_file(photo_file: PhotoFile, folder: Path) -> MaskFile | None:
+    """The mask of a photograph: what the pose file names, else in the folder of masks, else beside the photograph."""
+    if photo_file.mask is not None:
+        return MaskFile(photo_file.mask, "pose file")
+    found = find_mask(photo_file.path, folder)
+    if found is not None:
+        return MaskFile(found, "folder")
+    beside = companions(list_photo_files(photo_file.path.parent))
+    masks = (MaskFile(c.path, "beside", c.is_inverted) for c in beside if c.is_mask and c.photograph == photo_file.path)
+    return next(masks, None)
 
 
 def require_masks(photo_files: Sequence[PhotoFile], folder: Path) -> None:
-    """Raise a PhotoError that names the photographs with neither transparency nor a mask in the folder."""
-    bare = [file.path for file in photo_files if not file.has_alpha and find_mask(file.path, folder) is None]
+    """Check that each photograph has transparency or a mask of its own.
+
+    Raises:
+        PhotoError: some have neither, a mask that the pose file names is not there, or one is that of two photographs.
+    """
+    found = {file.path: mask_file(file, folder) for file in photo_files}
+    absent = [f"{mask.path} for {path.name}" for path, mask in found.items() if mask and not mask.path.is_file()]
+    if absent:
+        raise PhotoError(
+            f"the pose file names masks that are not there: {listed(absent)}. Put them there, take their entries "
+            "('mask_path') out of the file, or choose other masks with the option masks"
+        )
+    labels = dict(zip(found, file_labels(list(found)), strict=True))
+    bare = [file.path for file in photo_files if not file.has_alpha and found[file.path] is None]
     if bare:
         raise PhotoError(
             f"{len(bare)} of {len(photo_files)} photographs in {bare[0].parent} have no mask: "
-            f"{listed([path.name for path in bare])}. {_remedy(bare[0], folder)}"
+            f"{listed([labels[path] for path in bare])}. {_remedy(bare[0], folder)}"
         )
+    owner: dict[Path, Path] = {}
+    for path, mask in found.items():
+        first = path if mask is None else owner.setdefault(mask.path, path)
+        if mask is not None and first != path:
+            raise PhotoError(
+                f"{mask.path} would be the mask of both {first} and {path}: give each photograph its own, in folders "
+                f"of masks named as theirs ({folder / first.parent.name}, {folder / path.parent.name})"
+            )
 
 
 def read_masked(
     photo_file: PhotoFile, folder: Path, *, max_px: int | None = None, drop: bool = False
-) -> tuple[Pixels, Plane]:
-    """A photograph and its mask: its transparency if it has any, else from the folder.
+) -> tuple[Pixels, Plane, MaskOrigin | Literal["alpha"]]:
+    """A photograph, its mask, and where that comes from.
+
+    Transparency goes before the folder of masks; it narrows a mask that the pose file names or that lies beside the
+    photograph.
 
     Args:
         max_px: see `read_pixels`.
-        drop: whether masks of the folder are white where the photograph is to be left out (VGGSfM's convention).
+        drop: whether masks are white where the photograph is to be left out (VGGSfM's convention).
 
     Raises:
-        PhotoError: there is no mask, or the mask in the folder has another size.
+        PhotoError: there is no mask, or it has another size.
     """
     upright = photo_file.upright
     pixels = read_pixels(photo_file.path, upright=upright, max_px=max_px)
-    if pixels.alpha is not None:
-        return pixels, pixels.alpha
-    path = find_mask(photo_file.path, folder)
-    if path is None:
+    found = mask_file(photo_file, folder)
+    if pixels.alpha is not None and (found is None or found.origin == "folder"):
+        return pixels, pixels.alpha, "alpha"
+    if found is None:
         raise PhotoError(f"{photo_file.path} has no mask: it is opaque everywhere. {_remedy(photo_file.path, folder)}")
-    header = read_photo_file(path)
+    header = read_photo_file(found.path)
     size = header.upright_size if upright else header.stored_size
     if size != photo_file.size:
         raise PhotoError(
-            f"{path} is {size[0]}x{size[1]} pixels, but its photograph {photo_file.path.name} is "
+            f"{found.path} is {size[0]}x{size[1]} pixels, but its photograph {photo_file.path.name} is "
             f"{photo_file.size[0]}x{photo_file.size[1]}; a mask must have its photograph's size"
         )
-    mask = read_mask(path, upright=upright, max_px=max_px)
-    return pixels, 1 - mask if drop else mask
+    mask = read_mask(found.path, upright=upright, max_px=max_px)
+    mask = 1 - mask if drop != found.is_inverted else mask
+    return pixels, mask if pixels.alpha is None else mask.minimum(pixels.alpha), found.origin
 
 
 def read_valid(photo_file: PhotoFile, folder: Path, *, max_px: int | None = None) -> Plane | None:

@@ -152,8 +152,10 @@ def undistort(photo: Photo, distortion: Distortion) -> Photo:
     `valid` is 0 where the lens did not show what the pinhole camera sees.
 
     Raises:
-        ValueError: see `distort`.
+        ValueError: see `distort`; p1 or p2 of a fisheye lens, for which OpenCV has no such coefficients.
     """
+    if distortion.fisheye and (distortion.p1 or distortion.p2):
+        raise ValueError("a fisheye lens with p1 or p2 has no agreed meaning; expected k1, k2, k3, k4")
     width, height = photo.size
     columns, rows = (torch.arange(side, dtype=photo.K.dtype) + 0.5 for side in (width, height))
     pixels = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), dim=-1)

@@ -75,6 +75,8 @@ class PhotoFile:
     """Focal length in pixels of the raster, a first guess from the EXIF tags; None where they do not tell it."""
     upright: bool = True
     """Whether the EXIF rotation is applied on reading; False where a pose file means the stored raster."""
+    mask: Path | None = None
+    """Mask that a pose file names for it, which need not exist; None where none does."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -100,7 +102,11 @@ class Pixels:
 
 
 def list_photo_files(folder: Path) -> tuple[Path, ...]:
-    """Paths of the photo files directly in a folder, sorted by name; hidden files are skipped."""
+    """Paths of the photo files directly in a folder, sorted by name; hidden files are skipped.
+
+    Raises:
+        PhotoError: the folder may not be read.
+    """
     try:
         entries = sorted(folder.iterdir())
     except PermissionError as error:
@@ -246,8 +252,9 @@ def _open(path: Path, read: Callable[[Image.Image], _Read]) -> _Read:
             f"cannot read {path}: it has more pixels than can be read safely; save it at a smaller size"
         ) from error
     except _DAMAGE as error:
+        empty = "" if path.stat().st_size else " (it has 0 bytes)"
         raise PhotoError(
-            f"cannot read {path}: the file is cut off, damaged or not an image; copy it again from its source, "
+            f"cannot read {path}: the file is cut off, damaged or not an image{empty}; copy it again from its source, "
             "or take it out of the folder and out of the pose file"
         ) from error
 

@@ -181,7 +181,7 @@ def _read_views(outputs: Path, state: dict[str, Any], checkpoint: Path) -> Views
     paths = [outputs / "images" / f"{frame.name}.png" for frame in frames]
     pixels = torch.stack([_read_image(path, "RGBA") for path in paths])
     height, width = pixels.shape[1:3]
-    valid = [outputs / VALID_FOLDER / path.name for path in paths]
+    valid = [outputs / VALID_FOLDER / f"{frame.name}.png" for frame in frames]
     return Views(
         names=tuple(frame.name for frame in frames),
         paths=tuple(paths),

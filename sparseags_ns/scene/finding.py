@@ -7,7 +7,7 @@ which the initialiser is not sure are refused unless they are allowed, or chosen
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -18,13 +18,14 @@ from torch import Tensor
 
 from sparseags_ns.console import announce, warn
 from sparseags_ns.formats.colmap import Observations
-from sparseags_ns.formats.frame import PHOTO_ENDINGS, PHOTO_FOLDERS, Frame, intrinsics_matrix
+from sparseags_ns.formats.frame import PHOTO_ENDINGS, PHOTO_FOLDERS, Frame, file_labels, intrinsics_matrix, photo_names
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.alignment import AlignmentError, axes_meeting_point
 from sparseags_ns.pose_init.base import FOCAL_GUESS, LEAST_CONFIDENCE, MIN_REGISTERED, InitialPoses, PoseInitError
 from sparseags_ns.pose_init.estimation import PoseInitName, estimate_poses
 from sparseags_ns.pose_init.files import FromFiles, find_pose_file
 from sparseags_ns.pose_init.photo_orientation import decide_orientations
+from sparseags_ns.preprocess.companions import companions, is_companion_folder
 from sparseags_ns.preprocess.mask_plan import Masks
 from sparseags_ns.preprocess.photo_files import list_photo_files, listed, read_photo_file
 from sparseags_ns.preprocess.posed_photo_files import PosedPhotoFile, posed_photo_file
@@ -176,12 +177,12 @@ def find_unposed_scene(scene: Path) -> FoundScene:
 
 def _find_with_pose_file(scene: Path, pose_file: Path, missing_poses: MissingPoses) -> FoundScene:
     given = FromFiles(scene, pose_file)
-    paths = _find_photo_files(scene, given.named_photographs)
+    paths = _find_photo_files(scene, given.named_photographs, given.left_out_photographs())
     given.require_photographs(paths)
     initial = given.initial_poses(paths)
     if missing_poses == "search":
         initial = with_stand_ins(paths, initial, str(pose_file))
-    missing = [path.name for path, frame in zip(paths, initial.frames, strict=True) if frame is None]
+    missing = [name for name, frame in zip(file_labels(paths), initial.frames, strict=True) if frame is None]
     if missing and missing_poses == "refuse":
         raise PoseInitError(
             f"{pose_file} has no pose for {len(missing)} of the {len(paths)} photographs in {paths[0].parent}: "
@@ -192,7 +193,8 @@ def _find_with_pose_file(scene: Path, pose_file: Path, missing_poses: MissingPos
         warn(f"left out: {listed(missing)}", f"no pose in {pose_file}")
     _check_number(len(paths) - len(missing), scene)
     _check_trust(paths, initial.frames, pose_file)
-    files = _posed(paths, initial, decide_orientations(paths, initial, pose_file))
+    posed = _posed(paths, initial, decide_orientations(paths, initial, pose_file))
+    files = _with_masks(posed, given.mask_files())
     return FoundScene(files, initial.points, str(pose_file), observations=initial.observations)
 
 
@@ -206,27 +208,62 @@ def _require_folder(scene: Path) -> None:
         raise SceneError(f"cannot read the folder {scene}: permission denied; make it readable")
 
 
-def _find_photo_files(scene: Path, named: Collection[Path] = ()) -> tuple[Path, ...]:
-    """All photo files of the folders of the named ones; if none are named, of the first usual folder with any."""
-    usual = [folder for folder in (*(scene / name for name in PHOTO_FOLDERS), scene) if folder.is_dir()]
-    if named:
-        paths = [path for folder in sorted({p.parent for p in named}) for path in list_photo_files(folder)]
-    else:
-        paths = next((found for folder in usual if (found := list_photo_files(folder))), ())
+def _find_photo_files(scene: Path, named: Collection[Path] = (), left_out: Collection[Path] = ()) -> tuple[Path, ...]:
+    """All photo files of the folders of the named ones; if none are named, of the first usual folder with any.
+
+    Files that are named after photographs, as masks or depth maps, are none, unless they are `named`.
+
+    Args:
+        left_out: photographs that are not to be used.
+    """
+    usual = [*(scene / name for name in PHOTO_FOLDERS), scene]
+    folders = sorted({path.parent for path in named}) or next(filter(None, map(_photo_folders, usual)), [])
+    listing = {folder: list_photo_files(folder) for folder in folders}
+    others = {c.path for files in listing.values() for c in companions(files)} - set(named)
+    paths = [path for files in listing.values() for path in files if path not in others and path not in left_out]
     if not paths:
+        below = [folder.name for folder in _folders_below(scene, depth=1)[1:] if list_photo_files(folder)]
+        found = f". There are photographs in {listed(below)}: name one of these, or put them into images/"
         raise SceneError(
             f"no photographs in {scene}: looked there and in {', '.join(f'{name}/' for name in PHOTO_FOLDERS)} for "
-            f"files that end in {', '.join(PHOTO_ENDINGS)}"
+            f"files that end in {', '.join(PHOTO_ENDINGS)}{found if below else ''}"
         )
-    first: dict[str, Path] = {}
+    if others:
+        names = listed(sorted(path.name for path in others))
+        announce(f"no photographs: {names}", "they are named as masks or maps of photographs beside them")
+    roots = {root for folder in folders for root in (folder, *folder.parents) if root.name in PHOTO_FOLDERS}
+    within = [folder for root in roots if root.is_relative_to(scene) for folder in _folders_below(root)]
+    for folder in sorted({folder for folder in within if folder not in listing}):
+        if unused := list_photo_files(folder):
+            what = "the pose file names none of them" if named else f"those in {folders[0]} are taken"
+            announce(f"not used: {len(unused)} photographs in {folder}", what)
+    first: dict[Path, Path] = {}
     for path in paths:
-        if path.stem in first:
+        other = first.setdefault(path.with_suffix(""), path)
+        if other != path:
             raise SceneError(
-                f"two photographs have the name '{path.stem}': {first[path.stem]} and {path}; rename one of them, or "
-                "move it out of the way"
+                f"two photographs have the name '{path.stem}': {other} and {path}; rename one of them, or move it out "
+                "of the way"
             )
-        first[path.stem] = path
     return tuple(paths)
+
+
+def _photo_folders(root: Path) -> list[Path]:
+    """The folder itself if photo files lie in it, else those below one of `PHOTO_FOLDERS` in which any lie."""
+    if not root.is_dir():
+        return []
+    if list_photo_files(root):
+        return [root]
+    return [folder for folder in _folders_below(root) if list_photo_files(folder)] if root.name in PHOTO_FOLDERS else []
+
+
+def _folders_below(root: Path, depth: int = 3) -> list[Path]:
+    """The folder and those below it that may hold photographs, sorted: none of masks or maps, no hidden one."""
+    if depth == 0 or not os.access(root, os.R_OK | os.X_OK):
+        return [root]
+    inner = [path for path in sorted(root.iterdir()) if path.is_dir() and path.name[0] != "."]
+    below = [f for path in inner if not is_companion_folder(path) for f in _folders_below(path, depth - 1)]
+    return [root, *below]
 
 
 def _posed(
@@ -236,6 +273,12 @@ def _posed(
     upright = [True] * len(paths) if upright is None else upright
     rows = zip(paths, initial.frames, initial.confidence.tolist(), initial.pose_lr_scales, upright, strict=True)
     return tuple(posed_photo_file(path, frame, c, s, up) for path, frame, c, s, up in rows if frame is not None)
+
+
+def _with_masks(files: Sequence[PosedPhotoFile], masks: Mapping[Path, Path]) -> tuple[PosedPhotoFile, ...]:
+    """The photo files with the masks that a pose file names for them."""
+    photo_files = [replace(file.photo_file, mask=masks.get(file.path)) for file in files]
+    return tuple(replace(file, photo_file=photo_file) for file, photo_file in zip(files, photo_files, strict=True))
 
 
 def _check_number(views: int, scene: Path) -> None:
@@ -253,8 +296,8 @@ def _check_number(views: int, scene: Path) -> None:
 
 def _check_trust(paths: Sequence[Path], frames: Sequence[Frame | None], pose_file: Path) -> None:
     """Announce the views that the pose file does not trust; raise a PoseInitError if too few others remain."""
-    pairs = zip(paths, frames, strict=True)
-    given = {path.stem: frame for path, frame in pairs if frame is not None and not frame.extra.get(UNREGISTERED)}
+    pairs = zip(photo_names(paths), frames, strict=True)
+    given = {name: frame for name, frame in pairs if frame is not None and not frame.extra.get(UNREGISTERED)}
     untrusted = [name for name, frame in given.items() if not frame.trusted]
     trusted = len(given) - len(untrusted)
     if trusted < MIN_VIEWS:
@@ -309,9 +352,9 @@ def require_sure(photo_files: Sequence[Path], initial: InitialPoses, uncertain: 
     """
     if initial.doubt is None:
         return
-    rows = list(zip(photo_files, initial.confidence.tolist(), strict=True))
-    low = [f"{path.name} ({sure:.2f})" for path, sure in rows if 0 < sure < LOW_CONFIDENCE]
-    missing = [path.name for path, sure in rows if sure == 0]
+    rows = list(zip(file_labels(photo_files), initial.confidence.tolist(), strict=True))
+    low = [f"{name} ({sure:.2f})" for name, sure in rows if 0 < sure < LOW_CONFIDENCE]
+    missing = [name for name, sure in rows if sure == 0]
     parts = [f"low confidence in {listed(low)}"] if low else []
     parts += [f"no pose for {listed(missing)}"] if missing else []
     what, views = f"{initial.source} is not sure of its cameras: {initial.doubt}", "; ".join(parts)
@@ -339,7 +382,7 @@ def with_stand_ins(photo_files: Sequence[Path], initial: InitialPoses, source: s
     Raises:
         PoseInitError: fewer than two photographs are registered, or their cameras do not look at one place.
     """
-    missing = [path.name for path, frame in zip(photo_files, initial.frames, strict=True) if frame is None]
+    missing = [name for name, frame in zip(file_labels(photo_files), initial.frames, strict=True) if frame is None]
     registered = f"{initial.num_registered} of the {len(photo_files)} photographs in {photo_files[0].parent}"
     if initial.num_registered < MIN_REGISTERED:
         raise PoseInitError(f"{source} could register {registered}: {_ADVICE}")

@@ -1,9 +1,10 @@
 """From the folder of a scene to its `Views`.
 
 A folder holds `cameras.json` with the photographs in `processed/` or `images/`; `transforms.json` with the photographs
-where it says; a COLMAP model with them; photographs alone; or a video. Photographs are RGBA, or opaque with masks of
-the same names in `masks/`, or opaque without masks, which are then computed (`preprocess.mask_plan`). If photographs
-were padded, images of the same names in `valid/` tell which pixels they cover (white), or boxes in the pose file do.
+where it says; a COLMAP model with them; photographs alone, perhaps in sub-folders of `images/`; or a video. Photographs
+are RGBA, or opaque with masks that the pose file names, of the same names in `masks/` or beside them, or opaque without
+masks, which are then computed (`preprocess.mask_plan`). If photographs were padded, images of the same names in
+`valid/` tell which pixels they cover (white), or boxes in the pose file do.
 
 Nothing in the folder is changed. What is computed (poses, masks, key frames) is kept in `sparseags/` inside it.
 
@@ -14,8 +15,8 @@ Units: pixels of the images as returned.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -25,11 +26,13 @@ from torch import Tensor
 
 from sparseags_ns.console import announce, warn
 from sparseags_ns.formats.colmap import Observations
+from sparseags_ns.formats.frame import file_labels, photo_names
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.pose_init.base import FIXED_MIN_POINTS, InitialPoses, pose_lr_scale_from_points
+from sparseags_ns.pose_init.files import MASK_KEY
 from sparseags_ns.pose_init.point_support import MAX_ERROR, MIN_PHOTOGRAPHS, supporting_points
 from sparseags_ns.preprocess.framing import compose, has_valid_box, reframe, working_size
-from sparseags_ns.preprocess.mask_plan import MASKS_FOLDER, MaskPlan, plan_masks, read_with_mask
+from sparseags_ns.preprocess.mask_plan import MASKS_FOLDER, MaskPlan, covered_share, plan_masks, read_with_mask
 from sparseags_ns.preprocess.masks import mask_complaints, read_valid
 from sparseags_ns.preprocess.photo import Photo, box_coverage
 from sparseags_ns.preprocess.photo_files import listed
@@ -52,6 +55,9 @@ _READ_PER_RESOLUTION = 8
 then still has all the pixels that the working resolution can show."""
 _MIN_READ_PX = 2048
 """Photographs are never reduced below this longer side on reading."""
+
+MIN_COVERED = 0.5
+"""Masks that cover less of what stands out from a plain background are named."""
 
 FixCameras = Literal["auto", "all", "none"]
 """Which cameras are not refined. `auto`: those that were fitted to many points and, for whole photographs, all with a
@@ -85,6 +91,8 @@ class ReadScene:
     """What the initialiser returned: its best cameras even where an alternative is used; no stand-in cameras."""
     alternative: int = 1
     """Number of the arrangement that is used: 1 for the best, 2 for the first alternative."""
+    mask_sources: Mapping[str, int] = field(default_factory=dict)
+    """Number of photographs by where their masks come from, as `read_with_mask` tells."""
 
 
 def read_scene(data: Path, options: ReadingOptions | None = None) -> ReadScene:
@@ -147,9 +155,9 @@ def _read(data: Path, options: ReadingOptions, posed: bool) -> ReadScene:
     size, recentred = working_size([file.size for file in files], options.resolution, masked=not whole)
     announce_framing(files, size, recentred)
     max_px = max(_MIN_READ_PX, _READ_PER_RESOLUTION * options.resolution)
-    photos = _read_photos(files, scene, masks, size, recentred, max_px)
+    photos, mask_sources = _read_photos(files, scene, masks, size, recentred, max_px)
     views = Views(
-        names=tuple(file.path.stem for file in files),
+        names=tuple(photo_names(found.paths)),
         paths=tuple(file.path for file in files),
         images=torch.stack([photo.rgb for photo in photos]),
         masks=torch.stack([photo.mask for photo in photos]),
@@ -169,7 +177,7 @@ def _read(data: Path, options: ReadingOptions, posed: bool) -> ReadScene:
     )
     confidence = torch.tensor([file.confidence for file in files])
     return ReadScene(
-        views, confidence, found.pose_source, masks, found.initial, found.estimate, alternative=found.alternative
+        views, confidence, found.pose_source, masks, found.initial, found.estimate, found.alternative, mask_sources
     )
 
 
@@ -238,8 +246,10 @@ def _scales_from_points(
 
 def _read_photos(
     files: Sequence[PosedPhotoFile], scene: Path, masks: MaskPlan, size: tuple[int, int], recentred: bool, max_px: int
-) -> list[Photo]:
+) -> tuple[list[Photo], Counter[str]]:
     """All photos of a scene at the working size, read one after the other, since they may be large.
+
+    Their number by where their masks come from is returned, too.
 
     A valid region is read from the scene's `valid/` if there is that folder. If nothing in the scene tells valid
     regions, they are guessed from straight cuts of given masks.
@@ -257,20 +267,30 @@ def _read_photos(
     guess = not folder.is_dir() and masks.source == "given" and not any(has_valid_box(file.frame) for file in files)
     photos: list[Photo] = []
     mask_sources, with_valid, with_cuts = Counter[str](), list[str](), list[str]()
-    for file in files:
+    covered: dict[str, float | None] = {}
+    for name, file in zip(file_labels([file.path for file in files]), files, strict=True):
         pixels, mask, mask_source = read_with_mask(file.photo_file, masks, max_px)
         mask_sources[mask_source] += 1
         valid = read_valid(file.photo_file, folder, max_px=max_px)
         if valid is not None:
-            with_valid.append(file.path.name)
+            with_valid.append(name)
         elif guess and mask is not None and (box := straight_cuts(mask)) is not None:
             valid = box_coverage(box, *mask.shape[::-1])
-            with_cuts.append(file.path.name)
+            with_cuts.append(name)
         # An empty mask is an error, which `compose` raises.
         if mask is not None and float(mask.max()) >= 0.5 and (complaints := mask_complaints(mask)):
-            warn(f"the mask of {file.path.name} {' and '.join(complaints)}", "it may be wrong; look at it")
+            warn(f"the mask of {name} {' and '.join(complaints)}", "it may be wrong; look at it")
+        if mask is not None and masks.source != "background":
+            covered[name] = covered_share(pixels.rgb, mask)
         photos.append(reframe(compose(pixels, mask, file.frame, valid), size, recentred))
     _announce_masks(mask_sources, masks)
+    short = [f"{name} ({share:.0%})" for name, share in covered.items() if share is not None and share < MIN_COVERED]
+    if short:
+        warn(
+            f"masks that cover far less than the photographs suggest: {listed(short)}",
+            "shares of the piece that stands out from the plain background; look at them: they may be of something "
+            "else, or white where photographs are left out (masks-drop)",
+        )
     if with_valid:
         rest = "" if len(with_valid) == len(files) else "; the others are covered wholly"
         announce(
@@ -285,7 +305,7 @@ def _read_photos(
     large = [file.path.name for file in files if max(file.size) > max_px]
     if large:
         announce(f"read at {max_px} pixels: {listed(large)}", "more would be averaged away at the working resolution")
-    return photos
+    return photos, mask_sources
 
 
 def _announce_masks(sources: Counter[str], masks: MaskPlan) -> None:
@@ -293,6 +313,11 @@ def _announce_masks(sources: Counter[str], masks: MaskPlan) -> None:
         unused = masks.folder is not None and masks.folder.is_dir() and not sources["folder"]
         why = f"it goes before {MASKS_FOLDER}/, which is not used" if unused else "they are cut out already"
         announce(f"masks: transparency of {sources['alpha']} photographs", why)
+    dropped = "; white is what is left out" if masks.drop else ""
     if sources["folder"]:
-        why = "they are opaque; white is what is left out" if masks.drop else "they are opaque"
-        announce(f"masks: {MASKS_FOLDER}/ for {sources['folder']} photographs", why)
+        announce(f"masks: {MASKS_FOLDER}/ for {sources['folder']} photographs", f"they are opaque{dropped}")
+    if sources["pose file"]:
+        announce(f"masks: {MASK_KEY} for {sources['pose file']} photographs", f"the pose file names them{dropped}")
+    if sources["beside"]:
+        why = "they are named after them; dynamic_mask files are white where photographs are left out"
+        announce(f"masks: files beside {sources['beside']} photographs", why)

@@ -108,7 +108,7 @@ def _write_database(
     with colmap.Database.open(path) as database:
         cameras: dict[tuple[int, int, int], int] = {}
         ids = []
-        for shot in shots:
+        for index, shot in enumerate(shots):
             # Photographs of one shape, and one focal length within a percent or so, share a camera.
             focal = None if shot.focal_px is None else shot.focal_px * shot.scale
             width, height = shot.virtual_size
@@ -118,11 +118,11 @@ def _write_database(
                 camera = colmap.Camera(model="SIMPLE_RADIAL", width=width, height=height, params=params)
                 camera.has_prior_focal_length = focal is not None
                 cameras[key] = database.write_camera(camera)
-            ids.append(database.write_image(colmap.Image(name=shot.path.name, camera_id=cameras[key])))
+            ids.append(database.write_image(colmap.Image(name=str(index), camera_id=cameras[key])))
             database.write_keypoints(ids[-1], shot.positions.astype(np.float32))
         for (first, second), found in matches.items():
             database.write_matches(ids[first], ids[second], found.astype(np.uint32))
-    pairs.write_text("\n".join(f"{shots[a].path.name} {shots[b].path.name}" for a, b in matches) + "\n")
+    pairs.write_text("\n".join(f"{a} {b}" for a, b in matches) + "\n")
     verification = colmap.TwoViewGeometryOptions()
     verification.ransac.random_seed = seed
     colmap.verify_matches(path, pairs, verification)

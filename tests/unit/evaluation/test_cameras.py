@@ -43,15 +43,18 @@ def test_a_view_without_truth_is_named(make_views: Callable[..., Views], tmp_pat
         compare_pose_files(tmp_path / "predicted.json", tmp_path / "true.json")
 
 
-def test_views_that_cannot_be_told_apart_by_name_are_refused(make_views: Callable[..., Views], tmp_path: Path) -> None:
-    listed = frames(make_views(3))
-    twins = [
-        replace(listed[0], name="left/000", file_path="left/000.png"),
-        replace(listed[1], file_path="right/000.png"),
-    ]
-    write_cameras_json(tmp_path / "twins.json", twins)
-    with pytest.raises(ValueError, match="names two photographs '000'"):
-        compare_pose_files(tmp_path / "twins.json", tmp_path / "twins.json")
+def test_views_of_one_name_are_told_apart_by_their_folders(make_views: Callable[..., Views], tmp_path: Path) -> None:
+    listed = frames(make_views(4))
+    paths = ["left/000.png", "right/000.png", "left/001.png", "right/002.png"]
+    rig = [replace(frame, name=path, file_path=path) for frame, path in zip(listed, paths, strict=True)]
+    write_cameras_json(tmp_path / "predicted.json", rig[1:])
+    elsewhere = [replace(frame, file_path=f"data\\{frame.file_path[:-4]}.jpg") for frame in rig[::-1]]
+    write_cameras_json(tmp_path / "true.json", elsewhere)
+    errors = compare_pose_files(tmp_path / "predicted.json", tmp_path / "true.json")
+    assert errors.names == ("000", "001", "002") and float(errors.poses.rotation_deg.max()) < 1e-3
+    write_cameras_json(tmp_path / "predicted.json", [replace(rig[0], file_path="000.png"), rig[3]])
+    with pytest.raises(ValueError, match="names two photographs '000', and which is meant cannot be told"):
+        compare_pose_files(tmp_path / "predicted.json", tmp_path / "true.json")
 
 
 def test_figures_of_a_hand_made_case(tmp_path: Path) -> None:

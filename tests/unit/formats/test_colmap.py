@@ -228,7 +228,7 @@ def test_a_folder_without_a_model(tmp_path: Path, snapshot: Callable[..., None])
 
 
 def test_a_model_without_photographs(text_model: Path, snapshot: Callable[..., None]) -> None:
-    (text_model / "images.txt").write_text("")
+    (text_model / "images.txt").write_text("# none\n")
     with pytest.raises(PoseFileError) as error:
         read_colmap(text_model)
     snapshot(str(error.value), MODEL=text_model)

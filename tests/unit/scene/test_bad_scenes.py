@@ -173,14 +173,6 @@ def test_a_photograph_cropped_since_its_pose_was_found_is_refused(
     snapshot(str(error.value), SCENE=scene)
 
 
-def test_poses_of_absent_photographs_are_refused(scene: Path, snapshot: Callable[..., None]) -> None:
-    for name in ("001", "003"):
-        (scene / f"images/{name}.png").unlink()
-    with pytest.raises(PoseFileError) as error:
-        read_views(scene, resolution=SIZE)
-    snapshot(str(error.value), SCENE=scene)
-
-
 def test_fewer_poses_than_photographs_are_refused(
     scene: Path, make_frames: Callable[..., list[Frame]], snapshot: Callable[..., None]
 ) -> None:

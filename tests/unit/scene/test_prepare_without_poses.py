@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from sparseags_ns.geometry.cameras import orbit
 from sparseags_ns.pose_init.base import InitialPoses, PoseInitError
 from sparseags_ns.preprocess import rembg_masks
 from sparseags_ns.preprocess.mask_sheet import CELL_PX
+from sparseags_ns.preprocess.photo_files import PhotoError
 from sparseags_ns.scene.reading import ReadingOptions, read_scene, read_unposed_scene
 
 SIZE = 96
@@ -199,3 +201,32 @@ def test_a_pose_file_that_leaves_photographs_out_is_no_reason_to_make_no_masks(
     with pytest.raises(PoseInitError, match="has no pose for 1 of the 3 photographs"):
         Prepare(bare, OPTIONS).run()
     assert "Masks:       background, kept in" in capsys.readouterr().out
+
+
+def test_the_reason_is_not_replaced_by_that_of_the_second_attempt(
+    bare: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The pose file names photographs in a folder where nothing looks without it, and has too few of them."""
+    (bare / "elsewhere").mkdir()
+    for name in NAMES:
+        (bare / f"{name}.png").rename(bare / f"elsewhere/{name}.png")
+    write_transforms_json(
+        bare / "transforms.json", [replace(f, file_path=f"elsewhere/{f.name}.png") for f in frames()][:2]
+    )
+    with pytest.raises(PoseInitError, match="has no pose for 1 of the 3 photographs"):
+        Prepare(bare, OPTIONS).run()
+    assert "warning: the rest cannot be prepared either (no photographs in" in capsys.readouterr().err
+
+
+def test_an_empty_pose_file_is_named_and_is_not_a_lack_of_poses(bare: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (bare / "transforms.json").touch()
+    with pytest.raises(PoseFileError, match=r"transforms\.json: is empty \(0 bytes\)"):
+        Prepare(bare, OPTIONS).run()
+    assert "warning: the pose file cannot be used" in capsys.readouterr().err
+
+
+def test_an_empty_photograph_is_named(bare: Path) -> None:
+    write_transforms_json(bare / "transforms.json", frames())
+    (bare / "001.png").write_bytes(b"")
+    with pytest.raises(PhotoError, match=r"cannot read .*001\.png: the file is .* \(it has 0 bytes\)"):
+        Prepare(bare, OPTIONS).run()

@@ -1,0 +1,146 @@
+"""Masks that a pose file names, that lie beside the photographs or in `masks/`, and masks that cover too little."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sparseags_ns.cli.prepare import Prepare
+from sparseags_ns.preprocess.photo_files import PhotoError
+from sparseags_ns.scene.reading import ReadingOptions, read_scene
+
+SIZE = 32
+NAMES = ["000", "001", "002", "003"]
+
+
+def disc(radius: float, across: int = 0) -> np.ndarray:
+    rows, columns = np.mgrid[:SIZE, :SIZE] + 0.5
+    return np.hypot(rows - SIZE / 2, columns - SIZE / 2 - across) < radius
+
+
+def save(path: Path, inside: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.where(inside, 255, 0).astype(np.uint8)).save(path)
+
+
+def areas(scene: Path, **options: Any) -> list[float]:
+    """Shares of the photographs that the masks cover."""
+    return read_scene(scene, ReadingOptions(resolution=SIZE, **options)).views.masks.mean(dim=(1, 2)).tolist()
+
+
+AREAS = [float(disc(6 + k).mean()) for k in range(4)]
+
+
+@pytest.fixture
+def opaque(scene: Path, save_photograph: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The scene with opaque photographs, and without rembg."""
+    monkeypatch.setattr("sparseags_ns.preprocess.rembg_masks.missing", lambda: "not installed")
+    for name in NAMES:
+        save_photograph(scene / f"images/{name}.png", mode="RGB")
+    return scene
+
+
+def with_mask_paths(scene: Path, pattern: str) -> None:
+    """Masks of discs of different sizes, which each frame names."""
+    content = json.loads((scene / "transforms.json").read_text())
+    for k, (name, frame) in enumerate(zip(NAMES, content["frames"], strict=True)):
+        frame["mask_path"] = pattern.format(name)
+        save(scene / frame["mask_path"].replace("\\", "/"), disc(6 + k))
+    (scene / "transforms.json").write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    "pattern", ["segmentations/{}.png", "masks/object_{}.png", "./images/{}.matte.png", "m\\{}.png"]
+)
+def test_masks_that_the_pose_file_names_are_used(
+    opaque: Path, pattern: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_mask_paths(opaque, pattern)
+    assert areas(opaque) == pytest.approx(AREAS)
+    assert "masks: mask_path for 4 photographs (the pose file names them)" in capsys.readouterr().err
+    assert areas(opaque, masks_drop=True) == pytest.approx([1 - area for area in AREAS])
+    assert areas(opaque, masks="none") == [1.0] * 4
+
+
+def test_named_masks_narrow_transparency_and_go_before_the_folder_of_masks(scene: Path) -> None:
+    with_mask_paths(scene, "segmentations/{}.png")
+    for name in NAMES:
+        save(scene / f"masks/{name}.png", disc(3))
+    transparent = float(disc(SIZE / 3).mean())
+    assert areas(scene) == pytest.approx([min(area, transparent) for area in AREAS])
+
+
+def test_a_named_mask_that_is_missing_is_refused_unless_masks_come_from_elsewhere(opaque: Path) -> None:
+    with_mask_paths(opaque, "segmentations/{}.png")
+    (opaque / "segmentations/001.png").unlink()
+    with pytest.raises(PhotoError, match=r"masks that are not there: .*segmentations/001\.png for 001\.png\. Put them"):
+        areas(opaque)
+    assert areas(opaque, masks="none") == [1.0] * 4
+
+
+@pytest.mark.parametrize("prepared", [False, True])
+def test_masks_beside_photographs_are_used_and_are_no_photographs(
+    opaque: Path, prepared: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for k, name in enumerate(NAMES):
+        save(opaque / f"images/{name}_mask.png", disc(6 + k))
+        save(opaque / f"images/{name}_depth.png", disc(10))
+    if prepared:
+        Prepare(opaque, ReadingOptions(resolution=SIZE)).run()
+        assert "Masks:       given, beside photographs" in capsys.readouterr().out
+        return
+    assert areas(opaque) == pytest.approx(AREAS)
+    said = capsys.readouterr().err
+    assert "no photographs: 000_depth.png, 000_mask.png" in said and "masks: files beside 4 photographs" in said
+
+
+def test_dynamic_masks_are_white_where_photographs_are_left_out(opaque: Path) -> None:
+    for k, name in enumerate(NAMES):
+        save(opaque / f"images/dynamic_mask_{name}.png", ~disc(6 + k))
+    assert areas(opaque) == pytest.approx(AREAS)
+
+
+@pytest.mark.parametrize("pattern", ["{}.PNG", "{}.png.png", "mask_{}.png", "{}_mask.png", "images/{}.png"])
+def test_masks_of_the_folder_may_be_named_in_several_ways(opaque: Path, pattern: str) -> None:
+    for k, name in enumerate(NAMES):
+        save(opaque / "masks" / pattern.format(name), disc(6 + k))
+    assert areas(opaque) == pytest.approx(AREAS)
+
+
+def test_a_folder_of_masks_of_other_names_is_not_passed_over_in_silence(
+    opaque: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(opaque / "masks/shoe_a.png", disc(6))
+    areas(opaque)
+    assert f"warning: {opaque / 'masks'} is not used (it holds shoe_a.png, which name none of 000.png, 001.png" in (
+        capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(("radius", "across", "named"), [(11, 0, False), (4, 0, True), (5, 10, True)])
+def test_masks_that_cover_far_less_than_the_photographs_suggest_are_named(
+    opaque: Path, radius: float, across: int, named: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A red disc before a wall; the mask of one photograph is right, too small, or beside it."""
+    for name in NAMES:
+        pixels = np.where(disc(11)[..., None], [200, 40, 30], [210, 208, 200]).astype(np.uint8)
+        Image.fromarray(pixels).save(opaque / f"images/{name}.png")
+        save(opaque / f"masks/{name}.png", disc(11))
+    save(opaque / "masks/002.png", disc(radius, across))
+    areas(opaque)
+    said = capsys.readouterr().err
+    assert ("warning: masks that cover far less than the photographs suggest: 002.png (" in said) == named
+    assert named or "far less" not in said
+
+
+def test_masks_before_busy_backgrounds_are_not_judged(opaque: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in NAMES:
+        save(opaque / f"masks/{name}.png", disc(5))
+    areas(opaque)
+    assert "far less" not in capsys.readouterr().err
