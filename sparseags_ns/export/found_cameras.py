@@ -25,7 +25,7 @@ import torch
 from sparseags_ns.console import warn
 from sparseags_ns.export.cameras import write_pose_files
 from sparseags_ns.formats.colmap import SeenPoints
-from sparseags_ns.formats.frame import Frame, intrinsics_matrix, photo_names
+from sparseags_ns.formats.frame import Frame, file_labels, intrinsics_matrix, photo_names
 from sparseags_ns.pose_init.files import MASK_KEY
 from sparseags_ns.pose_init.photo_orientation import EXIF_APPLIED
 from sparseags_ns.preprocess.photo_files import listed
@@ -46,7 +46,8 @@ def write_found_cameras(folder: Path, found: FoundScene, destination: Path) -> d
     kept = [file for file in found.files if file.frame.trusted]
     names = dict(zip(found.paths, photo_names(found.paths), strict=True))
     frames = [photograph_frame(file, destination, names[file.path]) for file in kept]
-    rotated = [names[file.path] for file in kept if file.photo_file.upright and file.photo_file.has_rotation]
+    labels = dict(zip(found.paths, file_labels(found.paths), strict=True))
+    rotated = [labels[file.path] for file in kept if file.photo_file.upright and file.photo_file.has_rotation]
     if rotated:
         warn(
             f"cameras of the upright photographs: {listed(rotated)}",

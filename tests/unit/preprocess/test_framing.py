@@ -92,7 +92,7 @@ def test_intrinsics_of_a_rounded_size_are_scaled_along_each_axis(
     photo_file = PhotoFile(PATHS[0], photograph, photograph, has_rotation=False, has_alpha=False)
     fitted = Frame("a", "a.png", torch.eye(4).double(), K, *made_for)
     assert is_pose_upright(photo_file, fitted)
-    found = photograph_frame(PosedPhotoFile(photo_file, fitted), Path()).intrinsics
+    found = photograph_frame(PosedPhotoFile(photo_file, fitted), Path(), "a").intrinsics
     assert found == pytest.approx((focal, focal, photograph[0] / 2, photograph[1] / 2))
 
 
