@@ -12,7 +12,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +50,26 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     temporary.mkdir()
     try:
         yield temporary
-        if not folder.exists():
-            temporary.replace(folder)
+        try:
+            temporary.rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def exchange(new: Path, path: Path, aside: Path) -> None:
+    """Move a file or a folder to `path`, and what is there, if anything, into the folder `aside` on the same disk."""
+    while True:
+        with suppress(FileNotFoundError):  # nothing is there, or another process has just moved it
+            path.rename(aside / secrets.token_hex(6))
+        try:
+            new.rename(path)
+            return
+        except OSError:
+            if not path.exists():
+                raise
 
 
 def write_bytes(path: Path, content: bytes) -> None:

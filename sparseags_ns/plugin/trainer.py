@@ -62,6 +62,19 @@ class SparseAGSTrainerConfig(TrainerConfig):
         replaced = name == "viewer" and "viewer" in vars(self) and isinstance(value, ViewerConfig)
         super().__setattr__(name, local_unless_named(value, sys.argv[1:]) if replaced else value)
 
+    def set_timestamp(self) -> None:
+        """Name the run's folder by the time, and number it where another run has begun within the same second."""
+        named = self.timestamp != "{timestamp}"
+        super().set_timestamp()
+        time, number = self.timestamp, 1
+        while not named:
+            try:
+                self.get_base_dir().mkdir(parents=True)
+                return
+            except FileExistsError:
+                number += 1
+                self.timestamp = f"{time}-{number}"
+
     def print_to_terminal(self) -> None:
         """Print the config, if all messages are shown."""
         if self.shows_all:
