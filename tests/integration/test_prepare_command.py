@@ -18,6 +18,7 @@ import pytest
 import torch
 from PIL import Image
 
+from sparseags_ns.cli import main
 from sparseags_ns.formats.frame import Frame, intrinsics_matrix
 from sparseags_ns.formats.transforms_json import write_transforms_json
 from sparseags_ns.geometry.cameras import orbit
@@ -43,6 +44,15 @@ def write_photographs(folder: Path) -> None:
         Image.fromarray(pixels).save(folder / f"{index}.png")
 
 
+def write_scene(folder: Path) -> None:
+    """The photographs with poses."""
+    write_photographs(folder)
+    Ts = orbit(torch.tensor([0.0, 40, 80]), torch.full((3,), 20.0), 2.0, target=torch.zeros(3)).double()
+    K = intrinsics_matrix(100, 100, SIZE / 2, SIZE / 2)
+    frames = [Frame(f"{index}", f"{index}.png", T, K, SIZE, SIZE) for index, T in enumerate(Ts)]
+    write_transforms_json(folder / "transforms.json", frames)
+
+
 @pytest.mark.skipif(any(find_spec(name) is None for name in PACKAGES), reason="needs the packages of `features`")
 def test_photographs_that_features_cannot_place(tmp_path: Path, snapshot: Callable[..., None]) -> None:
     write_photographs(tmp_path)
@@ -64,11 +74,7 @@ def test_photographs_that_features_cannot_place(tmp_path: Path, snapshot: Callab
 
 
 def test_two_at_once_on_one_folder_both_succeed_and_leave_nothing_temporary(tmp_path: Path) -> None:
-    write_photographs(tmp_path)
-    Ts = orbit(torch.tensor([0.0, 40, 80]), torch.full((3,), 20.0), 2.0, target=torch.zeros(3)).double()
-    K = intrinsics_matrix(100, 100, SIZE / 2, SIZE / 2)
-    frames = [Frame(f"{index}", f"{index}.png", T, K, SIZE, SIZE) for index, T in enumerate(Ts)]
-    write_transforms_json(tmp_path / "transforms.json", frames)
+    write_scene(tmp_path)
     started = [
         subprocess.Popen(
             [sys.executable, "-c", COMMAND, "prepare", str(tmp_path), "--masks", "background"],
@@ -84,3 +90,17 @@ def test_two_at_once_on_one_folder_both_succeed_and_leave_nothing_temporary(tmp_
         assert process.returncode == 0, printed
     assert len(list(tmp_path.glob("sparseags/masks-*/[0-9].png"))) == 3
     assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".") or path.suffix == ".part"]
+
+
+@pytest.mark.parametrize("name", ["a[/b]", "[draft] shoes", "[bold]:smiley:"])
+def test_names_with_brackets_are_printed_as_they_are(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene = tmp_path / name
+    scene.mkdir(parents=True)
+    write_scene(scene)
+    main(["prepare", str(scene), "--masks", "background"])
+    printed = capsys.readouterr()
+    assert f"Picture:     {scene}/sparseags/prepare.png" in printed.out
+    assert f"Poses from:  {scene}/transforms.json" in printed.out
+    assert f"kept in {scene}/sparseags/masks-" in printed.err

@@ -15,7 +15,7 @@ import torch
 from sparseags_ns.cli import main
 from sparseags_ns.console import VERBOSE
 from sparseags_ns.method_configs.sparseags import sparseags
-from sparseags_ns.plugin import commands
+from sparseags_ns.plugin import commands, quiet
 from sparseags_ns.plugin.trainer import SparseAGSTrainer, SparseAGSTrainerConfig
 
 SHORT = (
@@ -44,6 +44,12 @@ def test_verbose_shows_what_nerfstudio_prints(
     printed = capfd.readouterr().out
     for text in ("SparseAGSTrainerConfig(", "% Done", "Training Finished", "5 of 5 views in use"):
         assert text in printed, text
+
+
+def test_a_path_that_rich_takes_for_wrong_markup_ends_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    quiet.CONSOLE.print("[bold]Saving[/bold] config to: a[/b]/config.yml")
+    quiet.CONSOLE.print("[bold]Done[/bold]")
+    assert capsys.readouterr().out == "[bold]Saving[/bold] config to: a[/b]/config.yml\nDone\n"
 
 
 def test_runs_that_begin_within_one_second_have_folders_of_their_own(

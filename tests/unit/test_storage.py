@@ -69,7 +69,7 @@ def test_of_many_writers_of_one_folder_at_once_each_succeeds(tmp_path: Path) -> 
     def write(folder: Path) -> None:
         with replacing_folder(folder) as part:
             (part / "whole").touch()
-            together.wait()
+            together.wait(30)
 
     for round_ in range(20):
         folder = tmp_path / str(round_)
@@ -87,7 +87,7 @@ def test_of_many_that_exchange_one_folder_at_once_each_succeeds(tmp_path: Path) 
         own = tmp_path / f"{number}"
         (own / "new").mkdir(parents=True)
         (own / "new" / "file").touch()
-        together.wait()
+        together.wait(30)
         exchange(own / "new", path, own)
 
     with ThreadPoolExecutor(writers) as pool:
@@ -96,8 +96,10 @@ def test_of_many_that_exchange_one_folder_at_once_each_succeeds(tmp_path: Path) 
 
 
 def test_what_cannot_be_exchanged_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "path").write_text("mine")
     with pytest.raises(FileNotFoundError):
         exchange(tmp_path / "missing", tmp_path / "path", tmp_path)
+    assert (tmp_path / "path").read_text() == "mine", "what was there stays"
 
 
 def test_the_temporary_file_matches_no_pattern_for_photographs_or_checkpoints(tmp_path: Path) -> None:

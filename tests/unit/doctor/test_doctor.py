@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 from packaging.requirements import Requirement
-from rich.console import Console
 
 from sparseags_ns import doctor
 from sparseags_ns.cli import doctor as command
 from sparseags_ns.cli.doctor import Doctor, print_checks
+from sparseags_ns.console import PlainConsole
 from sparseags_ns.doctor import environment, optional
 from sparseags_ns.doctor.checks import Check, State, to_json, works
 from sparseags_ns.doctor.environment import method_check, package_checks, python_check
@@ -125,9 +125,9 @@ def test_the_exit_status_and_the_json_say_whether_the_main_job_runs(
 
 
 def test_every_remedy_is_printed_below_what_it_mends() -> None:
-    console = Console(record=True, width=200, file=io.StringIO())
-    print_checks([check("ok", True), check("missing", False), check("wrong", True)], console)
-    text = console.export_text()
+    printed = io.StringIO()
+    print_checks([check("ok", True), check("missing", False), check("wrong", True)], PlainConsole(printed))
+    text = printed.getvalue()
     assert text.count("→ remedy") == 2
     assert "The main job does not run here: thing." in text
     assert "missing" in command.SIGNS
