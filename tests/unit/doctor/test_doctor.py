@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 
@@ -124,10 +123,9 @@ def test_the_exit_status_and_the_json_say_whether_the_main_job_runs(
     assert said["works"] is runs and said["checks"][0]["name"] == "thing"
 
 
-def test_every_remedy_is_printed_below_what_it_mends() -> None:
-    printed = io.StringIO()
-    print_checks([check("ok", True), check("missing", False), check("wrong", True)], PlainConsole(printed))
-    text = printed.getvalue()
+def test_every_remedy_is_printed_below_what_it_mends(capsys: pytest.CaptureFixture[str]) -> None:
+    print_checks([check("ok", True), check("missing", False), check("wrong", True)], PlainConsole())
+    text = capsys.readouterr().out
     assert text.count("→ remedy") == 2
     assert "The main job does not run here: thing." in text
     assert "missing" in command.SIGNS
