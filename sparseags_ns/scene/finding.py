@@ -24,7 +24,7 @@ from sparseags_ns.pose_init.base import FOCAL_GUESS, LEAST_CONFIDENCE, MIN_REGIS
 from sparseags_ns.pose_init.estimation import PoseInitName, estimate_poses
 from sparseags_ns.pose_init.files import FromFiles, find_pose_file
 from sparseags_ns.preprocess.mask_plan import Masks
-from sparseags_ns.preprocess.photo_files import list_photo_files, listed, read_photo_file
+from sparseags_ns.preprocess.photo_files import list_photo_files, listed, read_photo_file, warn_of_skipped
 from sparseags_ns.preprocess.posed_photo_files import PosedPhotoFile, posed_photo_file
 from sparseags_ns.preprocess.store import Store
 from sparseags_ns.views import PointCloud
@@ -208,6 +208,8 @@ def _find_photo_files(scene: Path, named: Collection[Path] = ()) -> tuple[Path, 
         paths = [path for folder in sorted({p.parent for p in named}) for path in list_photo_files(folder)]
     else:
         paths = next((found for folder in usual if (found := list_photo_files(folder))), ())
+    for folder in sorted({path.parent for path in paths}) or usual:
+        warn_of_skipped(folder)
     if not paths:
         raise SceneError(
             f"no photographs in {scene}: looked there and in {', '.join(f'{name}/' for name in PHOTO_FOLDERS)} for "
