@@ -72,7 +72,7 @@ class Eval:
         if held_out is None:
             return None
         opened = open_run(self.predicted, "cuda" if torch.cuda.is_available() else "cpu")
-        splat, perceptual = opened.gaussians, perceptual_error(opened.gaussians.means.device)
+        splat, perceptual = opened.gaussians, perceptual_error()
         return novel_view_errors(splat, held_out, errors.poses.alignment, perceptual, sh_degree=opened.sh_degree)
 
 
