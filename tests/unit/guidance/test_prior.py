@@ -121,10 +121,11 @@ def test_the_prior_stands_beside_the_sum_of_the_views_losses(
         return torch.stack(list(losses.values())).sum()
 
     summed = torch.stack([photographs(view[None]) for view in trusted.nonzero().flatten()]).sum()
-    look = dict(ratio=0.1, step=1)
-    ours = photographs(trusted.nonzero().flatten()) + prior.loss(gaussians, views.cameras, trusted, **look)[0]
+    ours = (
+        photographs(trusted.nonzero().flatten()) + prior.loss(gaussians, views.cameras, trusted, ratio=0.1, step=1)[0]
+    )
     alone = Prior(Brightness(), views, replace(SMALL, guidance_weight=1.0))
-    value = alone.loss(gaussians, views.cameras, trusted, **look)[0] * count
+    value = alone.loss(gaussians, views.cameras, trusted, ratio=0.1, step=1)[0] * count
     papers = summed + 0.5 * value
     torch.testing.assert_close(count * ours, papers)
     for mine, theirs in zip(grads(count * ours, gaussians), grads(papers, gaussians), strict=True):
