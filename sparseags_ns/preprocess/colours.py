@@ -130,7 +130,7 @@ def _transform(icc: bytes, mode: str) -> ImageCms.ImageCmsTransform:
 
 def _space(icc: bytes) -> str:
     """Colour space of a profile's pixels: its signature in the header, bytes 16 to 19."""
-    return icc[16:20].decode("ascii", "replace").strip()
+    return icc[16:20].decode("ascii", "ignore").strip()
 
 
 def _is_grey(mode: str) -> bool:
