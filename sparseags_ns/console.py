@@ -4,6 +4,9 @@ Everything goes to the standard error stream, so that a command's own output can
 standard library's logging; these lines appear in every command. In a terminal long work shows a bar; in a log file it
 prints a plain line now and then, without control characters.
 
+Whatever is printed, here or by a command, is plain text: brackets and colons in the names of files are no markup, and
+control characters in them are shown as escapes.
+
 Messages of other packages are hidden unless `SPARSEAGS_VERBOSE` is set in the environment.
 """
 
@@ -14,6 +17,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO, Any
 
 from rich.console import Console
 from rich.progress import (
@@ -33,19 +37,41 @@ VERBOSE = "SPARSEAGS_VERBOSE"
 FIRST_LINE_S, SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 10.0, 60.0
 """In a log file: seconds until long work prints its first line, and at least and at most between two lines."""
 
-_CONSOLE = Console(stderr=True, soft_wrap=True)
+_ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
+
+
+def printable(text: str) -> str:
+    """Text with escapes in place of control characters, and of bytes in a file's name that are not UTF-8."""
+    return text.translate(_ESCAPES).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+class PlainConsole(Console):
+    """A console that takes strings, also those in tables, as plain text; what has a style is passed as rich's `Text`.
+
+    Lines are not wrapped.
+    """
+
+    def __init__(self, file: IO[str] | None = None, stderr: bool = False) -> None:
+        super().__init__(file=file, stderr=stderr, soft_wrap=True, markup=False, emoji=False, highlight=False)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Make a `Text` of a string, whose control characters become escapes."""
+        return super().render_str(printable(text), **options)
+
+
+_CONSOLE = PlainConsole(stderr=True)
 _live: Progress | None = None
 """The bars in the terminal while there are any: only one such display can exist, so nested work adds to it."""
 
 
 def announce(what: str, why: str) -> None:
     """Print in one line what was chosen automatically, and why."""
-    _CONSOLE.print(Text.assemble(("sparseags: ", "bold"), what, f" ({why})"))
+    _CONSOLE.print(Text.assemble(("sparseags: ", "bold"), printable(f"{what} ({why})")))
 
 
 def warn(what: str, why: str) -> None:
     """Print in one line what may spoil the result, and why."""
-    _CONSOLE.print(Text.assemble(("sparseags: warning: ", "bold yellow"), what, f" ({why})"))
+    _CONSOLE.print(Text.assemble(("sparseags: warning: ", "bold yellow"), printable(f"{what} ({why})")))
 
 
 def is_verbose() -> bool:
@@ -103,7 +129,8 @@ class Bar:
         if self._total and self._done > before:
             left = f", about {(now - since) / (self._done - before) * (self._total - self._done):.0f} s left"
         parts = f"{self._done} of {self._total}" if self._total else str(self._done)
-        _CONSOLE.print(Text.assemble(("sparseags: ", "bold"), f"{self._what}: {parts} ({seconds:.0f} s{left})"))
+        line = printable(f"{self._what}: {parts} ({seconds:.0f} s{left})")
+        _CONSOLE.print(Text.assemble(("sparseags: ", "bold"), line))
         self._next_line = now + min(max(SHORTEST_PAUSE_S, seconds / 10), LONGEST_PAUSE_S)
         self._measured = now, self._done
 
@@ -139,7 +166,7 @@ def _shared_display() -> Iterator[Progress]:
     if _live is not None:
         yield _live
         return
-    columns = TextColumn("{task.description}"), BarColumn(), _PartsColumn(), TimeElapsedColumn()
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), _PartsColumn(), TimeElapsedColumn()
     # The standard output stream belongs to the command: what is printed there must not move to this one.
     _live = Progress(*columns, TimeRemainingColumn(), console=_CONSOLE, transient=True, redirect_stdout=False)
     try:

@@ -12,11 +12,14 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+_ATTEMPTS = 100
+"""Number of times that a move is tried while other processes move the same."""
 
 
 @contextmanager
@@ -50,10 +53,36 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     temporary.mkdir()
     try:
         yield temporary
-        if not folder.exists():
-            temporary.replace(folder)
+        try:
+            temporary.rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def exchange(new: Path, path: Path, aside: Path) -> None:
+    """Move a file or a folder to `path`, and what is there, if anything, into the folder `aside` on the same disk.
+
+    Several processes may do so at once; the last of them prevails. Where the move fails, what was there stays.
+
+    Raises:
+        OSError: it cannot be moved.
+    """
+    old = aside / secrets.token_hex(6)
+    for attempt in range(_ATTEMPTS):
+        with suppress(FileNotFoundError):  # nothing is there, or another process has just moved it
+            old = old.with_name(secrets.token_hex(6))
+            path.rename(old)
+        try:
+            new.rename(path)
+            return
+        except OSError:  # another process has just put its own there, unless it fails again and again
+            if attempt == _ATTEMPTS - 1 or not new.exists():
+                if old.exists() and not path.exists():
+                    old.rename(path)
+                raise
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -63,8 +92,8 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file in UTF-8."""
-    write_bytes(path, text.encode("utf-8"))
+    """Write a file in UTF-8, with escapes in place of bytes in a file's name that are not UTF-8."""
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: Path, content: Any, *, indent: int | None = 1) -> None:

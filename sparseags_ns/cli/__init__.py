@@ -59,7 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         what = f"`sparseags {name}` needs the package {error.name}, which is not installed"
         sys.exit(f"sparseags: error: {what}; pip install 'sparseags_ns[all]' brings everything (docs/installation.md)")
     except (ValueError, OSError) as error:
-        sys.exit(f"sparseags: error: {error}")
+        from sparseags_ns.console import printable
+
+        sys.exit(f"sparseags: error: {printable(str(error))}")
     except KeyboardInterrupt:
         print("sparseags: interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from rich.console import Console
 from rich.table import Table
 from tyro.conf import Positional
 
+from sparseags_ns.console import PlainConsole
 from sparseags_ns.evaluation.cameras import compare_pose_files, frames_by_photograph
 from sparseags_ns.geometry.pose_errors import PoseErrors, pose_errors
 from sparseags_ns.runs.opening import OpenedRun, open_run
@@ -71,7 +71,7 @@ class Demo:
         Splat(output=splat, overwrite=True).write(run, splat)
         truth = sample / "gt" / "transforms.json"
         refined = compare_pose_files(run.outputs / "transforms.json", truth).poses
-        console = Console(soft_wrap=True)
+        console = PlainConsole()
         console.print(error_table(start_errors(run, truth), refined, "given" if pose_init == "files" else pose_init))
         console.print(f"Sample:           {sample}")
         console.print(f"Splat:            {splat}")

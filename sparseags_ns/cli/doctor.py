@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.text import Text
+
+from sparseags_ns.console import PlainConsole, printable
 
 if TYPE_CHECKING:
     from sparseags_ns.doctor.checks import Check
@@ -38,20 +39,20 @@ class Doctor:
         if self.json:
             print(json.dumps(to_json(checks, __version__), indent=2))
         else:
-            print_checks(checks, Console(soft_wrap=True))
+            print_checks(checks, PlainConsole())
         sys.exit(0 if works(checks) else 1)
 
 
-def print_checks(checks: list[Check], console: Console) -> None:
+def print_checks(checks: list[Check], console: PlainConsole) -> None:
     """Print one line for each check, with its remedy below it."""
     width = max(len(check.name) for check in checks)
     for group, members in groupby(checks, lambda check: check.group):
         console.print(Text(group, "bold"))
         for check in members:
             sign, style = ("✗", "bold red") if check.stops else SIGNS[check.state]
-            console.print(Text.assemble("  ", (sign, style), f" {check.name:<{width}}  {check.found}"))
+            console.print(Text.assemble("  ", (sign, style), printable(f" {check.name:<{width}}  {check.found}")))
             if check.fix:
-                console.print(Text.assemble(" " * (width + 6), ("→ ", "dim"), check.fix))
+                console.print(Text.assemble(" " * (width + 6), ("→ ", "dim"), printable(check.fix)))
     stopping = [check.name for check in checks if check.stops]
     console.print()
     if stopping:

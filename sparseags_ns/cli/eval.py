@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
 from rich.table import Table
 from tyro.conf import Positional
 
-from sparseags_ns.console import announce
+from sparseags_ns.console import PlainConsole, announce
 from sparseags_ns.evaluation.cameras import CameraErrors, compare_pose_files
 from sparseags_ns.evaluation.held_out import NovelViewErrors, novel_view_errors, read_held_out
 from sparseags_ns.metrics.images import perceptual_error
@@ -58,7 +57,7 @@ class Eval:
         novel = self._novel_views(true_file, errors)
         if self.output is not None:
             write_json(self.output, report(pose_file, true_file, errors, given, novel))
-        console = Console(soft_wrap=True)
+        console = PlainConsole()
         console.print(camera_table({"refined": errors} if given is None else {"given": given, "refined": errors}))
         if novel is not None:
             console.print(novel_view_table(novel))
@@ -73,7 +72,7 @@ class Eval:
         if held_out is None:
             return None
         opened = open_run(self.predicted, "cuda" if torch.cuda.is_available() else "cpu")
-        splat, perceptual = opened.gaussians, perceptual_error(opened.gaussians.means.device)
+        splat, perceptual = opened.gaussians, perceptual_error()
         return novel_view_errors(splat, held_out, errors.poses.alignment, perceptual, sh_degree=opened.sh_degree)
 
 

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
-from rich.console import Console
 from tyro.conf import OmitArgPrefixes, Positional, arg, subcommand
 
-from sparseags_ns.console import announce, progress, warn
+from sparseags_ns.console import PlainConsole, announce, progress, warn
 from sparseags_ns.export import maps
 from sparseags_ns.export.cameras import Background, kept_views, write_cameras
 from sparseags_ns.export.destination import ExportError, new_file, new_folder, require_free
@@ -236,7 +235,7 @@ class Export:
         """Check the destination, open the run, write, print the path."""
         path = self.kind.destination(self.run_path)
         description = self.kind.write(open_run(self.run_path), path)
-        Console(soft_wrap=True).print(f"{path}  ({description})", highlight=False, markup=False)
+        PlainConsole().print(f"{path}  ({description})")
 
 
 def _reported(frames: Iterator, total: int, report: Report) -> Iterator:

@@ -10,12 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
-from sparseags_ns.console import announce
+from sparseags_ns.console import PlainConsole, announce
 from sparseags_ns.export.destination import new_folder, require_free
 from sparseags_ns.export.found_cameras import write_found_cameras
 from sparseags_ns.preprocess.photo_files import listed
@@ -45,12 +43,12 @@ class Poses:
         """
         path = require_free(self.output, self.overwrite, ())
         found = find_cameras(self.photos, replace(self.finding, pose_init_uncertain="allow"))
-        console = Console(soft_wrap=True)
+        console = PlainConsole()
         console.print(_table(found))
-        console.print(f"Poses from:   {found.pose_source}", highlight=False, markup=False)
+        console.print(f"Poses from:   {found.pose_source}")
         if found.initial is not None:
             if found.initial.alternatives:
-                console.print(f"Alternatives: {describe_alternatives(found.initial)}", highlight=False, markup=False)
+                console.print(f"Alternatives: {describe_alternatives(found.initial)}")
             if self.finding.pose_init_uncertain == "refuse":
                 require_sure(found.paths, found.initial, "refuse")
         left_out = [file.path.name for file in found.files if not file.frame.trusted]
@@ -60,7 +58,7 @@ class Poses:
         with new_folder(path, record) as work:
             record |= write_found_cameras(work, found, path)
         written = len(found.files) - len(left_out)
-        console.print(f"{path}  ({written} cameras of the original photographs)", highlight=False, markup=False)
+        console.print(f"{path}  ({written} cameras of the original photographs)")
 
 
 def _table(found: FoundScene) -> Table:
@@ -69,7 +67,7 @@ def _table(found: FoundScene) -> Table:
     for column in ("photograph", "focal, px", "pose", "confidence"):
         table.add_column(column)
     for file in found.files:
-        name, focal = escape(file.path.name), f"{file.frame.intrinsics[0]:.0f}"
+        name, focal = file.path.name, f"{file.frame.intrinsics[0]:.0f}"
         if file.frame.extra.get(UNREGISTERED):
             table.add_row(name, "-", "none", "-")
         else:

@@ -10,11 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 from tyro.conf import OmitArgPrefixes, Positional
 
-from sparseags_ns.console import warn
+from sparseags_ns.console import PlainConsole, warn
 from sparseags_ns.formats.frame import PoseFileError
 from sparseags_ns.geometry.alignment import normalizing_similarity
 from sparseags_ns.pose_init.base import PoseInitError
@@ -72,7 +71,7 @@ class Prepare:
         if posed.any():  # The picture shows the cameras in the normalised world.
             views = views.moved(normalizing_similarity(views.cameras.T_camera_world[posed]))
         save_image(preparation_sheet(views, scene.confidence, [bool(found) for found in complaints]), path)
-        console = Console(soft_wrap=True)
+        console = PlainConsole()
         console.print(_table(scene, complaints))
         console.print(f"Poses from:  {scene.pose_source if no_poses is None else NO_POSES}")
         if scene.initial is not None and scene.initial.alternatives:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rich.console import Console
 from tyro.conf import OmitArgPrefixes, Positional
 
-from sparseags_ns.console import progress
+from sparseags_ns.console import PlainConsole, progress
 from sparseags_ns.sample import SampleConfig, make_sample
 
 
@@ -30,7 +29,7 @@ class Sample:
         """Make the sample and print where it is."""
         with progress("Photographing (the first time, compiling takes some seconds)") as bar:
             scene = make_sample(self.config, self.directory, overwrite=self.overwrite, progress=bar.update)
-        console, config, names = Console(soft_wrap=True), scene.config, scene.views.names
+        console, config, names = PlainConsole(), scene.config, scene.views.names
         what = scene.object_name.replace("_", " ")
         console.print(f"Object:           {what}, seed {config.seed}, {config.size} x {config.size} pixels")
         console.print(f"Photographs:      {self.directory / 'images'}  ({len(scene.views)})")

@@ -7,14 +7,13 @@ exported folder describes it and marks it as an export, which a later one may re
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sparseags_ns.storage import write_json
+from sparseags_ns.storage import exchange, write_json
 
 MARK = "export.json"
 _MAKER = "sparseags export"
@@ -66,9 +65,7 @@ def new_folder(path: Path, record: dict[str, Any]) -> Iterator[Path]:
         work.mkdir()
         yield work
         write_json(work / MARK, {"made_by": _MAKER, **record})
-        if path.exists():
-            shutil.rmtree(path)
-        work.replace(path)
+        exchange(work, path, temporary)
 
 
 @contextmanager

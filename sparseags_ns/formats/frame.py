@@ -21,8 +21,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-HEIC_ENDINGS = (".heic", ".heif")
-PHOTO_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", *HEIC_ENDINGS)
+HEIC_ENDINGS = (".heic", ".heif", ".hif")
+PHOTO_ENDINGS = (*(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".tif", ".tiff", ".bmp", ".avif"), *HEIC_ENDINGS)
 """Endings of photo files, in lower case; a path without one of them is tried with each."""
 
 PHOTO_FOLDERS = ("processed", "images")

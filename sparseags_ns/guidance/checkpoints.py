@@ -11,7 +11,7 @@ import re
 import zipfile
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -42,12 +42,13 @@ class Report:
     """Number of the checkpoint's keys that were loaded into each part."""
     ignored: dict[str, int]
     """Number of other keys, by the first part of their name."""
+    kept: dict[str, int] = field(default_factory=dict)
+    """Number of weights of each part that the checkpoint lacks, so that the base's are kept."""
 
     def line(self) -> str:
         """The report in one line."""
-        used = ", ".join(f"{part} {count}" for part, count in self.used.items())
-        ignored = ", ".join(f"{name} {count}" for name, count in self.ignored.items()) or "none"
-        return f"keys used: {used}; not used: {ignored}"
+        kept = f"; the base's are kept: {_counts(self.kept)}" if self.kept else ""
+        return f"keys used: {_counts(self.used)}; not used: {_counts(self.ignored) or 'none'}{kept}"
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
@@ -87,35 +88,55 @@ class _Inert:
     def __setstate__(self, _: object) -> None: ...
 
 
-def apply_checkpoint(state: State, modules: Mapping[str, nn.Module], layers_per_block: int) -> Report:
+def apply_checkpoint(
+    state: State, modules: Mapping[str, nn.Module], layers_per_block: int, *, over_base: bool = False
+) -> Report:
     """Load an LDM checkpoint into networks of the same architecture: UNet and projection always, others if present.
 
     The modules have the names in `PREFIXES` and change in place; `layers_per_block` is in the UNet's configuration.
 
+    Args:
+        over_base: whether the modules are those of a loaded model, which may keep weights that the checkpoint lacks.
+            The projection and the UNet's attention blocks, all that a 6-DoF model differs in for certain, must be
+            there. Foreign keys of VAE and image encoder are then not used.
+
     Raises:
         CheckpointError: a part is incomplete, holds foreign keys, or has other shapes. Nothing is loaded then.
     """
-    ready, missing, unexpected, used = {}, [], [], {}
+    ready, missing, unexpected, used, kept = {}, [], [], {}, {}
     for part, prefix in PREFIXES.items():
         tensors = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
         if not tensors and part not in ("unet", "projection"):
             continue
         mapped, unmapped = _converted(part, tensors, layers_per_block)
         target = modules[part].state_dict()
-        missing += [f"{part}: {name}" for name in target if name not in mapped]
-        unexpected += [f"{part}: {name}" for name in [*unmapped, *(mapped.keys() - target.keys())]]
+        absent = [name for name in target if name not in mapped]
+        kept[part] = sum(over_base and not _is_needed(part, name) for name in absent)
+        missing += [f"{part}: {name}" for name in absent if not over_base or _is_needed(part, name)]
+        if not over_base or part in ("unet", "projection"):
+            unexpected += [f"{part}: {name}" for name in [*unmapped, *(mapped.keys() - target.keys())]]
         ready[part] = {name: _fitted(part, name, mapped[name], target[name]) for name in mapped.keys() & target.keys()}
         used[part] = len(tensors) - len(unmapped)
     if missing or unexpected:
         raise CheckpointError(
             f"the checkpoint would fill the model by half only: {len(missing)} weights are missing and "
             f"{len(unexpected)} have no place, among them {', '.join([*missing[:3], *unexpected[:3]])}. Is it a "
-            "Zero123 checkpoint, and whole?"
+            "Zero123 checkpoint, and whole? One that holds only a part of the UNet goes on top of a whole model "
+            "(--pipeline.model.guidance-base)"
         )
     for part, weights in ready.items():
-        modules[part].load_state_dict(weights)
+        modules[part].load_state_dict(weights, strict=not over_base)
     others = Counter(key.split(".")[0] for key in state if not key.startswith(tuple(PREFIXES.values())))
-    return Report(used, dict(others))
+    return Report(used, dict(others), {part: count for part, count in kept.items() if count})
+
+
+def _is_needed(part: str, name: str) -> bool:
+    """Whether a weight must be in the checkpoint even if a base has one."""
+    return part == "projection" or (part == "unet" and ".attentions." in name)
+
+
+def _counts(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in numbers.items())
 
 
 def projection_of(state: State) -> nn.Linear:

@@ -11,7 +11,7 @@ from typing import Literal
 
 import torch
 
-from sparseags_ns.console import announce
+from sparseags_ns.console import announce, warn
 from sparseags_ns.guidance.checkpoints import CheckpointError
 from sparseags_ns.guidance.loading import (
     BASE_NAMES,
@@ -130,6 +130,9 @@ def _checkpoint_networks(path: Path, base: str | None, half: bool) -> tuple[Netw
     below = None if base is None else _base_networks(base, half)
     networks, report = load_checkpoint(path, below[0] if below else None)
     announce(f"checkpoint {path.name} loaded", report.line())
+    if report.kept:
+        kept = ", ".join(f"{count} weights of its {part}" for part, count in report.kept.items())
+        warn(f"checkpoint {path.name} is not whole: it lacks {kept}", f"those of {below[1] if below else path} stay")
     return networks, f"{path}" + (f" on {below[1]}" if below else "")
 
 

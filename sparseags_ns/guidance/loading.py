@@ -97,7 +97,8 @@ def load_checkpoint(
 
     Args:
         path: `.safetensors` file or pickle.
-        base: model that provides what the checkpoint lacks; its UNet and projection are replaced.
+        base: model that provides what the checkpoint lacks, which may be all of the UNet but its attention blocks. Its
+            projection and what the checkpoint holds are replaced.
         architecture: architecture of the networks if there is no base.
 
     Raises:
@@ -114,7 +115,8 @@ def load_checkpoint(
     networks = base or build(architecture)
     width = networks.image_encoder.config.projection_dim
     networks = replace(networks, projection=projection, embedding=_embedding(projection, width, path.name))
-    return networks, apply_checkpoint(state, networks.modules(), networks.unet.config["layers_per_block"])
+    layers = networks.unet.config["layers_per_block"]
+    return networks, apply_checkpoint(state, networks.modules(), layers, over_base=base is not None)
 
 
 def is_complete(folder: Path) -> bool:

@@ -66,7 +66,11 @@ class Zero123:
 
     @torch.no_grad()
     def condition(self, images: Float[Tensor, "views height width 3"]) -> Conditions:
-        """Embeddings and latents of the photographs (over white, 0 to 1), computed once."""
+        """Embeddings and latents of the photographs (over white, 0 to 1), computed once.
+
+        The latents are the mode of the VAE's posterior, on which Zero123 was trained (`get_input` in its ddpm.py); the
+        authors of SparseAGS draw one sample of it.
+        """
         batches = self._square(images).split(self.options.max_batch)
         embeds = [self.networks.image_encoder(self._clip_pixels(batch)).image_embeds for batch in batches]
         latents = [self.networks.posterior(batch).mode() for batch in batches]
@@ -148,12 +152,17 @@ class Zero123:
         return noise if scale == 1.0 else classifier_free(noise[:-1], noise[-1:], scale)
 
     def _square(self, images: Float[Tensor, "views height width 3"]) -> Float[Tensor, "views 3 side side"]:
-        """Images in the networks' form: channels first, squares of `image_size`, the networks' dtype."""
+        """Images in the networks' form: channels first, squares of `image_size`, the networks' dtype.
+
+        Larger images are averaged over the new pixels' areas. At twice the size this is the authors' bilinear
+        interpolation, which samples in the middle of four pixels; a wider filter would blur what the model sees.
+        """
         pixels = images.permute(0, 3, 1, 2).to(self.networks.device, torch.float32)
         size = (self.options.image_size, self.options.image_size)
-        if tuple(pixels.shape[2:]) != size:
-            shrinks = pixels.shape[2] > size[0]
-            pixels = F.interpolate(pixels, size=size, mode="bilinear", align_corners=False, antialias=shrinks)
+        if pixels.shape[2] > size[0]:
+            pixels = F.interpolate(pixels, size=size, mode="area")
+        elif pixels.shape[2] < size[0]:
+            pixels = F.interpolate(pixels, size=size, mode="bilinear", align_corners=False)
         return pixels.to(self.networks.dtype)
 
     def _clip_pixels(self, pixels: Float[Tensor, "views 3 side side"]) -> Float[Tensor, "views 3 small small"]:

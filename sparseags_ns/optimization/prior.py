@@ -40,8 +40,9 @@ class PriorSettings:
     guidance_base: str | None = None
     """Folder or hub name of a model that provides what a checkpoint lacks: VAE, image encoder, scheduler."""
     guidance_weight: float = 0.012
-    """Weight of the prior's loss (paper: 1, beside a colour loss of 1e4 r). The paper's ratio at half the run, times
-    `guidance_every`."""
+    """Weight of the prior's loss beside the sum of the trusted views' losses (paper: 1, beside a colour loss of 1e4 r
+    for each). The photographs' losses are averaged over the views, so the prior's is divided by their number. The
+    paper's ratio at half the run, times `guidance_every`."""
     guidance_every: int = 3
     """Steps between two evaluations of the prior (paper: 1); with 1,540 steps about as many as in the paper's 500."""
     guidance_warmup: float = 0.0
@@ -89,7 +90,9 @@ class Prior:
         step: int,
         sh_degree: int | None = None,
     ) -> tuple[Float[Tensor, ""], dict[str, float]]:
-        """Weighted loss of one novel view, and diagnostics.
+        """Loss of one novel view as it stands beside the mean of the trusted views' losses, and diagnostics.
+
+        It is weighted and divided by the number of trusted views.
 
         Args:
             gaussians: differentiable.
@@ -112,7 +115,8 @@ class Prior:
             (gradient,) = torch.autograd.grad(value, image)
         # A term with the value of the guidance's loss whose derivative by the render is the guidance's gradient.
         pull = (rendered * torch.nan_to_num(gradient, posinf=0.0, neginf=0.0)).sum()
-        loss = self._settings.guidance_weight * (value.detach() + pull - pull.detach())
+        weight = self._settings.guidance_weight / int(trusted.sum())
+        loss = weight * (value.detach() + pull - pull.detach())
         return loss, {f"guidance_{name}": number for name, number in diagnostics.items()}
 
     def _look(

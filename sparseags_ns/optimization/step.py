@@ -24,6 +24,10 @@ from sparseags_ns.optimization.schedule import Run, exponential
 from sparseags_ns.optimization.settings import JointSettings, Stage
 from sparseags_ns.rasterizer.types import Raster
 
+SCENE_EXTENT = 4.0
+"""Extent of the scene for gsplat's densification, world units (paper): Gaussians of more than a hundredth of it are
+split, smaller ones are duplicated."""
+
 
 def begin_step(
     step: int,
@@ -136,7 +140,7 @@ class GradientDensification:
 
     def __init__(self, settings: JointSettings) -> None:
         self._seed, self._strategy = settings.seed, None
-        self.state: dict[str, Any] = {"scene_scale": 1.0}
+        self.state: dict[str, Any] = {"scene_scale": SCENE_EXTENT}
         """Running sums of the rule, which a checkpoint must hold."""
         if settings.densify:
             from gsplat.strategy import DefaultStrategy
@@ -150,7 +154,7 @@ class GradientDensification:
                 refine_every=settings.refine_every,
                 absgrad=settings.use_absgrad,
             )
-            self.state = self._strategy.initialize_state(scene_scale=1.0)
+            self.state = self._strategy.initialize_state(scene_scale=SCENE_EXTENT)
 
     def before_backward(
         self, step: int, params: nn.ParameterDict, optimizers: dict[str, torch.optim.Optimizer], info: dict[str, Any]

@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from sparseags_ns.metrics.images import perceptual_error
+from sparseags_ns.metrics.images import published_error
 from sparseags_ns.optimization.corrections import share_focal_length
 from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.optimization.settings import JointSettings, Preset
@@ -81,7 +81,7 @@ def _indices(views: Bool[Tensor, " views"]) -> tuple[int, ...]:
 
 
 def _repair_settings(settings: JointSettings) -> RepairSettings:
-    """Settings of the chosen rule; the published one makes no quick searches, and its threshold is meant for LPIPS."""
+    """Settings of the chosen rule; the published one makes no quick searches."""
     if settings.outlier_rule == "published":
-        return RepairSettings(rule="published", perceptual=perceptual_error(), quick_searches=0)
+        return RepairSettings(rule="published", perceptual=published_error(), quick_searches=0)
     return RepairSettings()

@@ -30,7 +30,8 @@ class PublishedSettings:
     """Thresholds of the published rule."""
 
     min_fall: float = 0.05
-    """Fall of the others' mean perceptual error that proves a suspect guilty (paper: 0.05, of LPIPS over area)."""
+    """Fall of the others' mean perceptual error that proves a suspect guilty (paper: 0.05, of the
+    authors' LPIPS over area, see `metrics.images.published_error`)."""
 
 
 @dataclass(frozen=True)

@@ -275,7 +275,7 @@ class SparseAGSModel(SplatfactoModel):
     @cached_property
     def perceptual(self) -> PerceptualError:
         """The perceptual error, made at the first use; no submodule, so that its weights enter no checkpoint."""
-        return perceptual_error(self.device)
+        return perceptual_error()
 
     def _get_downscale_factor(self) -> int:
         return 1

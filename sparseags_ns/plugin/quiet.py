@@ -2,6 +2,9 @@
 
 nerfstudio prints through one rich console and through `print`; viser prints through rich. Both are silenced for as long
 as our trainer works, and not at all where `SPARSEAGS_VERBOSE` or the trainer's `verbose` asks for their messages.
+
+nerfstudio takes a path like `a[/b]` for markup that closes nothing, and ends with an error as soon as it prints one,
+even while it is silenced. From the import of this module on its console prints such a line as it is.
 """
 
 from __future__ import annotations
@@ -13,9 +16,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from itertools import pairwise
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from nerfstudio.utils.rich_utils import CONSOLE
+from rich.console import Console
+from rich.errors import MarkupError
+from rich.text import Text
 
 from sparseags_ns import __version__
 from sparseags_ns.console import VERBOSE, announce, hide_package_warnings, is_verbose
@@ -25,6 +31,17 @@ METHODS = ("sparseags", "sparseags-paper")
 _STARTERS = ("ns-train", "train", "-c")
 """Names of the program under which nerfstudio's training starts; `-c` is Python's for code on the command line."""
 _VERBOSE = (("--verbose", "True"), ("--verbose", "true"))
+
+
+def _render_tolerantly(text: str, **options: Any) -> Text:
+    """Make a `Text` of markup; of a text whose markup is wrong, as it is."""
+    try:
+        return Console.render_str(CONSOLE, text, **options)
+    except MarkupError:
+        return Console.render_str(CONSOLE, text, **{**options, "markup": False})
+
+
+CONSOLE.render_str = _render_tolerantly  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def greet_ns_train(arguments: Sequence[str]) -> None:

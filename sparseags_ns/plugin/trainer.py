@@ -21,11 +21,9 @@ from nerfstudio.configs.base_config import ViewerConfig
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackLocation
 from nerfstudio.engine.trainer import Trainer, TrainerConfig
 from nerfstudio.viewer.viewer import Viewer
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
-from sparseags_ns.console import Bar, announce, is_verbose, progress
+from sparseags_ns.console import Bar, PlainConsole, announce, is_verbose, printable, progress
 from sparseags_ns.plugin.pipeline import CheckpointError, SparseAGSPipeline, SparseAGSPipelineConfig
 from sparseags_ns.plugin.quiet import other_packages_hidden, prints_hidden
 from sparseags_ns.rasterizer.threads import torch_on_one_thread
@@ -61,6 +59,19 @@ class SparseAGSTrainerConfig(TrainerConfig):
         """Set a field. When ns-viewer replaces a run's viewer settings, keep it local unless a host was named."""
         replaced = name == "viewer" and "viewer" in vars(self) and isinstance(value, ViewerConfig)
         super().__setattr__(name, local_unless_named(value, sys.argv[1:]) if replaced else value)
+
+    def set_timestamp(self) -> None:
+        """Name the run's folder by the time, and number it where another run has begun within the same second."""
+        named = self.timestamp != "{timestamp}"
+        super().set_timestamp()
+        time, number = self.timestamp, 1
+        while not named:
+            try:
+                self.get_base_dir().mkdir(parents=True)
+                return
+            except FileExistsError:
+                number += 1
+                self.timestamp = f"{time}-{number}"
 
     def print_to_terminal(self) -> None:
         """Print the config, if all messages are shown."""
@@ -112,7 +123,7 @@ class SparseAGSTrainer(Trainer):
                 super().setup(test_mode)
         except ValueError as error:
             if type(error).__module__.startswith("sparseags_ns."):
-                sys.exit(f"sparseags: error: {error}")
+                sys.exit(f"sparseags: error: {printable(str(error))}")
             raise
         except KeyboardInterrupt:
             sys.exit("sparseags: interrupted before the first step: nothing was trained, nothing is lost")
@@ -283,8 +294,8 @@ def print_result(record: RunRecord, run: Path, output: TextIO) -> None:
         table.add_column(column, justify="left" if column in ("view", "status") else "right")
     for name, status, view in zip(record.names, statuses, views, strict=True):
         before, rotation = (f"{view.mse_before:.4f}", f"{view.rotation_deg:.1f} deg") if view.posed else ("-", "-")
-        table.add_row(Text(name), str(status), before, f"{view.mse_after:.4f}", rotation)
-    console, outputs, quoted = Console(file=output, soft_wrap=True), run / FOLDER, shlex.quote(str(run))
+        table.add_row(name, str(status), before, f"{view.mse_after:.4f}", rotation)
+    console, outputs, quoted = PlainConsole(output), run / FOLDER, shlex.quote(str(run))
     console.print(table)
     places = {
         "Run": run,
@@ -296,4 +307,4 @@ def print_result(record: RunRecord, run: Path, output: TextIO) -> None:
     }
     for name, place in places.items():
         if place is not None:
-            console.print(f"{name + ':':<18}{place}", highlight=False, markup=False)
+            console.print(f"{name + ':':<18}{place}")

@@ -12,7 +12,7 @@ photograph for K, distances of the model for radii.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -25,7 +25,7 @@ from sparseags_ns.geometry.cameras import orbit
 from sparseags_ns.pose_init.base import FOCAL_GUESS, NoMasksError
 from sparseags_ns.preprocess.framing import compose, reframe
 from sparseags_ns.preprocess.mask_plan import MASKS_FOLDER, MaskPlan, Masks, plan_masks, read_with_mask
-from sparseags_ns.preprocess.photo import Photo
+from sparseags_ns.preprocess.photo import Photo, Window, crop, object_window
 from sparseags_ns.preprocess.photo_files import PhotoFile, read_photo_file
 from sparseags_ns.preprocess.store import Store
 
@@ -74,11 +74,14 @@ def read_objects(
     focal_guess: float = FOCAL_GUESS,
     masks: Masks = "auto",
     masks_drop: bool = False,
+    largest: float | None = None,
 ) -> list[ObjectImage]:
     """Cut the objects out of the photographs of a scene that may hold `masks/`.
 
     Args:
         side: of the crops in pixels.
+        largest: share of the crop's side that the largest object takes; all crops then cover one angle, so that an
+            object seen from farther away is smaller. None crops each photograph to its own object.
         reader: name of the initialiser, for messages.
         focal_guess: focal length where EXIF does not tell, in units of the photograph's longer side.
         masks: where masks come from.
@@ -94,7 +97,16 @@ def read_objects(
             f"{reader} looks at objects, and nothing tells the object from the background in {scene}: cut it out (RGBA "
             f"photographs), put masks into {MASKS_FOLDER}/, or pip install 'sparseags_ns[rembg]'"
         )
-    return [_read_object(photo_file, plan, side, focal_guess) for photo_file in photo_files]
+    whole = (_read_object(photo_file, plan, side, focal_guess) for photo_file in photo_files)
+    if largest is None:  # one after the other, since photographs may be large
+        return [replace(one, photo=reframe(one.photo, (side, side), recentred=True)) for one in whole]
+    objects = list(whole)
+    boxes = [_object_box(one.photo) for one in objects]
+    angle = max(box.width / float(one.photo.K[0, 0]) for box, one in zip(boxes, objects, strict=True)) / largest
+    return [
+        replace(one, photo=crop(one.photo, _around(box, angle * float(one.photo.K[0, 0])), side, side))
+        for box, one in zip(boxes, objects, strict=True)
+    ]
 
 
 def photograph_camera(crop: ObjectImage, pose: Float[Tensor, " 4"], mean_focal: float) -> Frame:
@@ -125,11 +137,23 @@ def rotation_to(ray: Float[Tensor, " 3"]) -> Float[Tensor, "3 3"]:
     return se3.exp(torch.cat([torch.zeros_like(cross), cross * (angle / sine if sine > 0 else 0.0)]))[:3, :3]
 
 
+def _object_box(photo: Photo) -> Window:
+    """The smallest square in the middle of which the object lies."""
+    window = object_window(photo.mask, border=0.0)
+    assert window is not None, "compose refuses empty masks"
+    return window
+
+
+def _around(box: Window, side: float) -> Window:
+    """A square of this side with the same middle."""
+    return Window(box.left + (box.width - side) / 2, box.top + (box.height - side) / 2, side, side)
+
+
 def _read_object(photo_file: PhotoFile, plan: MaskPlan, side: int, focal_guess: float) -> ObjectImage:
+    """The whole photograph, not yet cropped."""
     path, (width, height) = photo_file.path, photo_file.size
     focal = photo_file.focal_px or focal_guess * max(width, height)
     K = intrinsics_matrix(focal, focal, width / 2, height / 2)
     frame = Frame(path.stem, path.name, torch.eye(4, dtype=torch.float64), K, width, height)
     pixels, mask, _ = read_with_mask(photo_file, plan, max(_READ_PER_SIDE * side, 1024))
-    photo = reframe(compose(pixels, mask, frame), (side, side), recentred=True)
-    return ObjectImage(path, (width, height), photo, K, photo_file.focal_px is not None)
+    return ObjectImage(path, (width, height), compose(pixels, mask, frame), K, photo_file.focal_px is not None)

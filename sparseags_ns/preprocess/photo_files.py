@@ -22,13 +22,20 @@ from typing import TypeVar
 import numpy as np
 import torch
 from jaxtyping import Float
-from PIL import Image
+from PIL import Image, features
 from PIL.ExifTags import IFD, Base
 from PIL.JpegImagePlugin import JpegImageFile
 from torch import Tensor
 
+from sparseags_ns.console import warn
 from sparseags_ns.formats.frame import HEIC_ENDINGS, PHOTO_ENDINGS
+from sparseags_ns.preprocess.colours import Colours, colours_of, to_srgb
 
+_OTHER_IMAGES = (
+    *(".gif", ".jp2", ".j2k", ".jpx", ".jxl", ".tga", ".ppm", ".pgm", ".psd", ".psb", ".xcf", ".exr", ".hdr", ".svg"),
+    *(".dng", ".raw", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw", ".3fr"),
+)
+"""Endings of images that are not read as photographs."""
 _SIDEWAYS = range(5, 9)
 _TRANSPOSES = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -41,6 +48,9 @@ _TRANSPOSES = {
 }
 _ROTATED_BY_PILLOW = ("TIFF", "HEIF")
 _MAX_LISTED = 8
+_HEAD_BYTES = 64
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
+_OTHER_HEADS = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF")
 _LABEL = 1.0 / 255.0
 _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
 """Exceptions of Pillow and its decoders on damaged files."""
@@ -77,6 +87,8 @@ class PhotoFile:
     """Whether the EXIF rotation is applied on reading; False where a pose file means the stored raster."""
     mask: Path | None = None
     """Mask that a pose file names for it, which need not exist; None where none does."""
+    colours: Colours | None = None
+    """The colour space that the file names; None for sRGB."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -114,6 +126,18 @@ def list_photo_files(folder: Path) -> tuple[Path, ...]:
     return tuple(p for p in entries if p.suffix.lower() in PHOTO_ENDINGS and not p.name.startswith(".") and p.is_file())
 
 
+def warn_of_skipped(folder: Path) -> None:
+    """Name what looks like photographs in a folder and is not listed: links that lead nowhere, and other kinds."""
+    entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    lost = [path.name for path in entries if path.suffix.lower() in PHOTO_ENDINGS and not path.exists()]
+    if lost:
+        warn(f"skipped: {listed(lost)}", f"links in {folder} to files that do not exist; copy the photographs there")
+    others = [path.name for path in entries if path.suffix.lower() in _OTHER_IMAGES and path.is_file()]
+    if others:
+        kinds = ", ".join(sorted({Path(name).suffix.lower() for name in others}))
+        warn(f"skipped: {listed(others)}", f"{kinds} is not read; save such photographs as JPEG or PNG to use them")
+
+
 def read_photo_file(path: Path) -> PhotoFile:
     """Read the header of a photo file, without decoding its pixels.
 
@@ -127,7 +151,8 @@ def read_photo_file(path: Path) -> PhotoFile:
         upright = (height, width) if orientation in _SIDEWAYS else (width, height)
         focal = focal_px(image.getexif(), image.size)
         rotation = orientation in _TRANSPOSES
-        return PhotoFile(path, (width, height), upright, rotation, image.has_transparency_data, focal)
+        alpha, colours = image.has_transparency_data, colours_of(image)
+        return PhotoFile(path, (width, height), upright, rotation, alpha, focal, colours=colours)
 
     return _open(path, header)
 
@@ -187,14 +212,15 @@ def has_transparency(photo_file: PhotoFile) -> bool:
     return photo_file.has_alpha and read_pixels(photo_file.path).alpha is not None
 
 
-def read_pixels(path: Path, *, upright: bool = True, max_px: int | None = None) -> Pixels:
-    """Decode a PNG, JPEG, WebP, TIFF, BMP or HEIC file, grey or in colour, of 8 or 16 bits.
+def read_pixels(path: Path, *, upright: bool = True, max_px: int | None = None, managed: bool = True) -> Pixels:
+    """Decode a PNG, JPEG, WebP, TIFF, BMP, AVIF or HEIC file, grey or in colour, of 8 or 16 bits.
 
     Args:
         path: the file.
         upright: apply the EXIF rotation; False keeps the raster as stored.
         max_px: average pixels on reading so that the longer side has at most this many. JPEG files are then not even
             decoded at their full size.
+        managed: convert colours to sRGB by the file's profile; False for files whose numbers are no colours.
 
     Raises:
         PhotoError: the file is missing or cannot be read.
@@ -202,7 +228,9 @@ def read_pixels(path: Path, *, upright: bool = True, max_px: int | None = None) 
 
     def read(image: Image.Image) -> tuple[Float[Tensor, "height width 4"], tuple[int, int]]:
         orientation, (width, height) = _orientation(image) if upright else 1, image.size
-        reduced = _reduced(image, max_px)
+        if image.mode == "F":  # of a file; its white may be 1, 255 or anything
+            raise _unsupported(path, image.mode)
+        reduced = _reduced(image, max_px, colours_of(image) if managed else None)
         rotated = reduced.transpose(_TRANSPOSES[orientation]) if orientation in _TRANSPOSES else reduced
         return _straight_rgba(rotated, path), (height, width) if orientation in _SIDEWAYS else (width, height)
 
@@ -217,7 +245,7 @@ def read_mask(path: Path, *, upright: bool = True, max_px: int | None = None) ->
 
     A mask of labels, whose only values are 0 and 1 of 255, is read as 0 and 1.
     """
-    pixels = read_pixels(path, upright=upright, max_px=max_px)
+    pixels = read_pixels(path, upright=upright, max_px=max_px, managed=False)
     if pixels.alpha is not None:
         return pixels.alpha
     mask = pixels.rgb.mean(dim=-1)
@@ -233,12 +261,17 @@ def listed(names: Sequence[str]) -> str:
 
 def _open(path: Path, read: Callable[[Image.Image], _Read]) -> _Read:
     """Open an image and read something from it; every failure becomes a PhotoError that says what to do."""
-    if path.suffix.lower() in HEIC_ENDINGS and not _reads_heic():
-        raise PhotoError(
-            f"cannot read {path}: HEIC photographs need the package pillow-heif, which is not installed; install it "
-            "(pip install pillow-heif), or save the photograph as JPEG"
-        )
     try:
+        if _is_heic(path) and not _reads_heic():
+            raise PhotoError(
+                f"cannot read {path}: HEIC photographs need the package pillow-heif, which is not installed; install "
+                "it (pip install pillow-heif), or save the photograph as JPEG"
+            )
+        if path.suffix.lower() == ".avif" and not features.check("avif"):
+            raise PhotoError(
+                f"cannot read {path}: AVIF photographs need Pillow 11.3 or newer (pip install -U pillow); or save the "
+                "photograph as JPEG"
+            )
         with Image.open(path) as image:
             return read(image)
     except PhotoError:
@@ -267,6 +300,15 @@ def _orientation(image: Image.Image) -> int:
     return 1 if image.format in _ROTATED_BY_PILLOW else image.getexif().get(Base.Orientation, 1)
 
 
+def _is_heic(path: Path) -> bool:
+    """Whether a file is HEIC, by its content (ISO/IEC 23008-12, brands), since phones also name such files .jpg."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    if head[4:8] == b"ftyp":
+        return head[8:12] in _HEIC_BRANDS and b"avif" not in head
+    return path.suffix.lower() in HEIC_ENDINGS and not head.startswith(_OTHER_HEADS)
+
+
 @cache
 def _reads_heic() -> bool:
     """Make Pillow read HEIC files, if the package for it is installed."""
@@ -277,16 +319,17 @@ def _reads_heic() -> bool:
     return True
 
 
-def _reduced(image: Image.Image, max_px: int | None) -> Image.Image:
-    """The raster as stored, averaged down where its longer side has more than `max_px` pixels."""
+def _reduced(image: Image.Image, max_px: int | None, colours: Colours | None) -> Image.Image:
+    """The raster as stored, in sRGB, averaged down where its longer side has more than `max_px` pixels."""
     if max_px is None or max(image.size) <= max_px:
-        return image
+        return to_srgb(image, colours)
     scale = max_px / max(image.size)
     width, height = (max(1, round(side * scale)) for side in image.size)
     # A JPEG decoder can skip the detail that would be averaged away. Its reduced raster is padded to whole blocks; the
     # box is the part of it that the photograph covers.
     draft = image.draft(None, (2 * width, 2 * height)) if isinstance(image, JpegImageFile) else None
     box = (0.0, 0.0, *image.size) if draft is None else draft[1]
+    image = to_srgb(image, colours)
     if image.mode.startswith("I"):  # 16-bit grey, which Pillow resizes only as float
         image = image.convert("I").convert("F")
     elif image.mode in ("1", "P", "PA"):
@@ -298,13 +341,19 @@ def _straight_rgba(image: Image.Image, path: Path) -> Float[Tensor, "height widt
     """Straight RGBA, 0 to 1, of an image of any Pillow mode that photographs have."""
     if image.mode.startswith("I") or image.mode == "F":  # 16-bit grey, which convert() would clip at 255
         grey = np.asarray(image).astype(np.float32) / 65535.0
+        if not 0 <= grey.min() <= grey.max() <= 1:
+            raise PhotoError(f"cannot read {path}: values of more than 16 bits are not supported; save it as a PNG")
         return torch.from_numpy(np.stack([grey, grey, grey, np.ones_like(grey)], axis=-1))
     if image.mode not in ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "CMYK", "YCbCr"):
-        raise PhotoError(
-            f"cannot read {path}: pixels of kind {image.mode!r} are not supported; save it as an 8-bit RGB or RGBA PNG"
-        )
+        raise _unsupported(path, image.mode)
     rgba = image.convert("RGBA")
     return torch.from_numpy(np.array(rgba, dtype=np.float32)) / 255.0
+
+
+def _unsupported(path: Path, mode: str) -> PhotoError:
+    return PhotoError(
+        f"cannot read {path}: pixels of kind {mode!r} are not supported; save it as an 8-bit RGB or RGBA PNG"
+    )
 
 
 def _number(value: object) -> float | None:

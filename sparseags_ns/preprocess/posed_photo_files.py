@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sparseags_ns.console import announce
+from sparseags_ns.console import announce, warn
 from sparseags_ns.formats.frame import Frame
 from sparseags_ns.preprocess.photo import Photo
 from sparseags_ns.preprocess.photo_files import PhotoError, PhotoFile, listed, read_photo_file
@@ -174,6 +174,17 @@ def announce_framing(files: Sequence[PosedPhotoFile], size: tuple[int, int], rec
         announce("photographs are used as they are", f"all are {working}, the working resolution")
     else:
         announce(f"whole photographs are scaled to {working}", f"they are {given}, and no masks are used")
+
+
+def announce_colours(files: Sequence[PosedPhotoFile]) -> None:
+    """Announce which photographs are converted to sRGB; warn of those whose colours cannot be told."""
+    named = [(file.path.name, file.photo_file.colours) for file in files if file.photo_file.colours is not None]
+    for name, problem in dict.fromkeys((colours.name, colours.problem) for _, colours in named):
+        names = listed([photo for photo, colours in named if (colours.name, colours.problem) == (name, problem)])
+        if problem is None:
+            announce(f"colours converted to sRGB: {names}", f"their profile is {name}")
+        else:
+            warn(f"colours are taken for sRGB: {names}", f"{name}: {problem}; save them as sRGB to be sure")
 
 
 def shared_focal_scales(files: Sequence[PosedPhotoFile], photos: Sequence[Photo]) -> Float[Tensor, " views"] | None:

@@ -75,7 +75,9 @@ def write_key_frames(video: Path, count: int, folder: Path) -> None:
     with replacing_folder(folder) as part:
         for position, bgr in _frames(video):
             if position in chosen:
-                cv2.imwrite(str(part / f"frame_{position:06d}.png"), bgr)
+                # Encoded here: imwrite does not tell why a file cannot be written, and not all names work on Windows.
+                encoded = cv2.imencode(".png", bgr)[1]
+                (part / f"frame_{position:06d}.png").write_bytes(encoded.tobytes())
 
 
 def choose_frames(

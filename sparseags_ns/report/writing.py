@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import jinja2
@@ -36,7 +37,8 @@ def report_at_end(run: Path, device: torch.device | str = "cpu") -> Path | None:
     try:
         path = write_report(run, device=device)
     except Exception as error:  # Whatever it is, the run itself is complete and must end well.
-        warn("no report was made", f"{type(error).__name__}: {error}; to try again: sparseags report {run}")
+        again = f"sparseags report {shlex.quote(str(run))}"
+        warn("no report was made", f"{type(error).__name__}: {error}; to try again: {again}")
         return None
     announce(f"report: {path}", "open it in a browser; it needs no network")
     return path

@@ -15,8 +15,9 @@ All file paths are relative to the sample's folder; both pose formats are in its
 
 from __future__ import annotations
 
-import shutil
+import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ from sparseags_ns.geometry.cameras import Cameras, project
 from sparseags_ns.geometry.pose_errors import pose_errors, scene_scale
 from sparseags_ns.sample.config import SampleConfig, SampleError
 from sparseags_ns.sample.scene import Progress, Sample, render_sample
-from sparseags_ns.storage import write_json, write_npz
+from sparseags_ns.storage import exchange, write_json, write_npz
 
 MARK = Path("gt") / "sample.json"
 _MAKER = "sparseags sample"
@@ -58,12 +59,22 @@ def make_sample(
     """
     _require_free(directory, overwrite)
     sample = render_sample(config, progress)
-    for name in _OWN:
-        path = directory / name
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+    directory.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".sample.", dir=directory) as temporary:
+        new, old = Path(temporary, "new"), Path(temporary, "old")
+        old.mkdir()
+        _write(sample, config, new)
+        for name in _OWN:
+            if (new / name).exists():
+                exchange(new / name, directory / name, old)
+            else:
+                with suppress(FileNotFoundError):
+                    (directory / name).rename(old / name)
+    return sample
+
+
+def _write(sample: Sample, config: SampleConfig, directory: Path) -> None:
+    """Write all files of a sample into a new folder."""
     write_json(directory / MARK, {"made_by": _MAKER, "object": sample.object_name, "config": _settings(config)})
     views = sample.views
     _save_all(directory / "images", torch.cat([views.images, views.masks[..., None]], dim=-1))
@@ -83,7 +94,6 @@ def make_sample(
         "seen": sample.seen.to(torch.int16).numpy(),
     }
     write_npz(directory / "gt" / "surface.npz", surface, compressed=True)
-    return sample
 
 
 def _require_free(directory: Path, overwrite: bool) -> None:

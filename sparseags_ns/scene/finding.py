@@ -27,7 +27,7 @@ from sparseags_ns.pose_init.files import FromFiles, find_pose_file
 from sparseags_ns.pose_init.photo_orientation import decide_orientations
 from sparseags_ns.preprocess.companions import companions, is_companion_folder
 from sparseags_ns.preprocess.mask_plan import Masks
-from sparseags_ns.preprocess.photo_files import list_photo_files, listed, read_photo_file
+from sparseags_ns.preprocess.photo_files import list_photo_files, listed, read_photo_file, warn_of_skipped
 from sparseags_ns.preprocess.posed_photo_files import PosedPhotoFile, posed_photo_file
 from sparseags_ns.preprocess.store import Store
 from sparseags_ns.views import PointCloud
@@ -221,6 +221,8 @@ def _find_photo_files(scene: Path, named: Collection[Path] = (), left_out: Colle
     listing = {folder: list_photo_files(folder) for folder in folders}
     others = {c.path for files in listing.values() for c in companions(files)} - set(named)
     paths = [path for files in listing.values() for path in files if path not in others and path not in left_out]
+    for folder in folders or [folder for folder in usual if folder.is_dir()]:
+        warn_of_skipped(folder)
     if not paths:
         below = [folder.name for folder in _folders_below(scene, depth=1)[1:] if list_photo_files(folder)]
         found = f". There are photographs in {listed(below)}: name one of these, or put them into images/"

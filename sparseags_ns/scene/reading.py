@@ -38,6 +38,7 @@ from sparseags_ns.preprocess.photo import Photo, box_coverage
 from sparseags_ns.preprocess.photo_files import listed
 from sparseags_ns.preprocess.posed_photo_files import (
     PosedPhotoFile,
+    announce_colours,
     announce_framing,
     check_intrinsics,
     shared_focal_scales,
@@ -154,6 +155,7 @@ def _read(data: Path, options: ReadingOptions, posed: bool) -> ReadScene:
     check_intrinsics(files)
     size, recentred = working_size([file.size for file in files], options.resolution, masked=not whole)
     announce_framing(files, size, recentred)
+    announce_colours(files)
     max_px = max(_MIN_READ_PX, _READ_PER_RESOLUTION * options.resolution)
     photos, mask_sources = _read_photos(files, scene, masks, size, recentred, max_px)
     views = Views(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,8 +15,8 @@ import torch
 from sparseags_ns.cli import main
 from sparseags_ns.console import VERBOSE
 from sparseags_ns.method_configs.sparseags import sparseags
-from sparseags_ns.plugin import commands
-from sparseags_ns.plugin.trainer import SparseAGSTrainer
+from sparseags_ns.plugin import commands, quiet
+from sparseags_ns.plugin.trainer import SparseAGSTrainer, SparseAGSTrainerConfig
 
 SHORT = (
     *("--no-viewer", "--steps", "12", "--name", "run", "--pipeline.model.num-gaussians", "200"),
@@ -41,6 +44,30 @@ def test_verbose_shows_what_nerfstudio_prints(
     printed = capfd.readouterr().out
     for text in ("SparseAGSTrainerConfig(", "% Done", "Training Finished", "5 of 5 views in use"):
         assert text in printed, text
+
+
+def test_a_path_that_rich_takes_for_wrong_markup_ends_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    quiet.CONSOLE.print("[bold]Saving[/bold] config to: a[/b]/config.yml")
+    quiet.CONSOLE.print("[bold]Done[/bold]")
+    assert capsys.readouterr().out == "[bold]Saving[/bold] config to: a[/b]/config.yml\nDone\n"
+
+
+def test_runs_that_begin_within_one_second_have_folders_of_their_own(
+    tmp_path: Path, make_config: Callable[..., SparseAGSTrainerConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(now=lambda: datetime(2026, 1, 2, 3, 4, 5))
+    monkeypatch.setattr("nerfstudio.configs.experiment_config.datetime", clock)
+    configs = [make_config(tmp_path / "scene", tmp_path) for _ in range(3)]
+    for config in configs:
+        config.timestamp = "{timestamp}"
+        config.set_timestamp()
+    assert [config.get_base_dir().name for config in configs] == [
+        "2026-01-02_030405",
+        "2026-01-02_030405-2",
+        "2026-01-02_030405-3",
+    ]
+    configs[0].set_timestamp()
+    assert configs[0].timestamp == "2026-01-02_030405", "a name that is given stays"
 
 
 def test_a_run_is_restored_from_plain_data(run: SparseAGSTrainer) -> None:

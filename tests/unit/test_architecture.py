@@ -124,6 +124,8 @@ def forbidden(node: ast.AST) -> str | None:
             return "device and dtype come from inputs, not from .cuda"
         if text in ("sys.path", "os.system"):
             return f"{text} is not used"
+    if isinstance(node, ast.Call) and ast.unparse(node.func) in ("Console", "rich.print", "rich.console.Console"):
+        return "rich takes brackets for markup: print through console.PlainConsole"
     if isinstance(node, ast.ExceptHandler) and node.type is None:
         return "a bare except hides our own bugs"
     if isinstance(node, ast.ImportFrom) and node.level:
@@ -175,6 +177,7 @@ def test_source_keeps_the_rules_of_the_house(path: Path) -> None:
         ("optimization/losses.py", "import sys\nsys.path.insert(0, 'x')", "sys.path is not used"),
         ("export/a.py", "T[..., 1:3] *= -1", "axes are flipped in geometry/cameras.py only"),
         ("export/a.py", "F = torch.diag(torch.tensor([1.0, -1, -1, 1]))", "axes are flipped in geometry/cameras.py"),
+        ("cli/eval.py", "from rich.console import Console\nConsole().print(path)", "PlainConsole"),
         ("brand_new/a.py", "x = 1", "a new room"),
     ],
 )

@@ -9,6 +9,7 @@ import time
 import warnings
 
 import pytest
+from rich.table import Table
 
 from sparseags_ns import console
 from sparseags_ns.console import announce, hide_package_warnings, progress, warn
@@ -23,6 +24,57 @@ def test_each_choice_is_one_line_on_the_error_stream(capsys: pytest.CaptureFixtu
         "sparseags: poses: " + "x" * 300 + " (why [red]not[/red])",
         "sparseags: warning: 2 views (few)",
     ]
+
+
+HOSTILE = (
+    "[draft] shoes",
+    "a[/b]",
+    "[bold]",
+    "[[x]]",
+    "\\[red]",
+    "a:smiley:b",
+    "[link=http://x]",
+    "[@click=quit]",
+    "[on red",
+    "%s {0}",
+)
+"""Names of files that rich, or a format, would take for something else than a name."""
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_names_of_files_are_printed_as_they_are(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    announce(name, name)
+    warn(name, name)
+    output = console.PlainConsole()
+    output.print(f"Picture: {name}")
+    table = Table(title=name, caption=name)
+    table.add_column(name)
+    table.add_row(name)
+    output.print(table)
+    captured = capsys.readouterr()
+    assert captured.err.count(name) == 4
+    assert captured.out.startswith(f"Picture: {name}\n") and captured.out.count(name) == 5
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_names_in_a_progress_bar_are_printed_as_they_are(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setattr(console, "_CONSOLE", console.PlainConsole(stderr=True))
+    with progress(name, 3) as bar:
+        bar()
+    assert name in capsys.readouterr().err
+
+
+def test_control_characters_and_bytes_that_are_no_text_become_escapes(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "a\x1b[31m\rb\udcff\x85é\u202fc"
+    announce(name, "odd")
+    console.PlainConsole().print(name)
+    captured = capsys.readouterr()
+    assert captured.out == "a\\x1b[31m\\x0db\\udcff\\x85é\u202fc\n"
+    assert captured.err == f"sparseags: {captured.out.strip()} (odd)\n"
 
 
 def test_a_log_file_gets_plain_lines_now_and_then(
@@ -67,7 +119,9 @@ def test_short_work_prints_nothing_into_a_log_file(capsys: pytest.CaptureFixture
 def test_a_terminal_gets_bars_that_nest_and_leave_nothing_behind(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    terminal = console.Console(stderr=True, soft_wrap=True, force_terminal=True, width=100)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "100")
+    terminal = console.PlainConsole(stderr=True)
     monkeypatch.setattr(console, "_CONSOLE", terminal)
     with progress("outer work", 10) as outer:
         outer.update(3)

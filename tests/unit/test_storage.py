@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import pytest
 
-from sparseags_ns.storage import replacing, replacing_folder, write_bytes, write_json, write_npz, write_text
+from sparseags_ns.storage import exchange, replacing, replacing_folder, write_bytes, write_json, write_npz, write_text
 
 
 def test_content_comes_back_and_folders_are_made(tmp_path: Path) -> None:
@@ -58,6 +60,46 @@ def test_a_folder_appears_whole_once_and_not_after_an_error(tmp_path: Path) -> N
             (second / "of the second").touch()
         assert not (folder / "of the first").exists()
     assert list(tmp_path.rglob("*")) == [folder, folder / "of the second"], "the one that was there stays"
+
+
+def test_of_many_writers_of_one_folder_at_once_each_succeeds(tmp_path: Path) -> None:
+    writers = 8
+    together = Barrier(writers)
+
+    def write(folder: Path) -> None:
+        with replacing_folder(folder) as part:
+            (part / "whole").touch()
+            together.wait(30)
+
+    for round_ in range(20):
+        folder = tmp_path / str(round_)
+        with ThreadPoolExecutor(writers) as pool:
+            assert list(pool.map(write, [folder] * writers)) == [None] * writers
+        assert [path.name for path in folder.iterdir()] == ["whole"]
+    assert len(list(tmp_path.iterdir())) == 20
+
+
+def test_of_many_that_exchange_one_folder_at_once_each_succeeds(tmp_path: Path) -> None:
+    writers = 8
+    together, path = Barrier(writers), tmp_path / "export"
+
+    def write(number: int) -> None:
+        own = tmp_path / f"{number}"
+        (own / "new").mkdir(parents=True)
+        (own / "new" / "file").touch()
+        together.wait(30)
+        exchange(own / "new", path, own)
+
+    with ThreadPoolExecutor(writers) as pool:
+        assert list(pool.map(write, range(8 * writers))) == [None] * 8 * writers
+    assert [file.name for file in path.iterdir()] == ["file"]
+
+
+def test_what_cannot_be_exchanged_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "path").write_text("mine")
+    with pytest.raises(FileNotFoundError):
+        exchange(tmp_path / "missing", tmp_path / "path", tmp_path)
+    assert (tmp_path / "path").read_text() == "mine", "what was there stays"
 
 
 def test_the_temporary_file_matches_no_pattern_for_photographs_or_checkpoints(tmp_path: Path) -> None:

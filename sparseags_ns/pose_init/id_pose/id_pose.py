@@ -37,6 +37,8 @@ from sparseags_ns.pose_init.objects import photograph_camera, read_objects
 from sparseags_ns.preprocess.store import Store, fingerprint
 
 FOLDER = "id_pose"
+LARGEST = 2 / 3
+"""Share of the crops' side that the largest object takes (ID-Pose: two thirds, one scale for all photographs)."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ class IdPose:
     def estimate(self, photo_files: Sequence[Path]) -> InitialPoses:
         """Cameras of all photo files around the object; the world's origin is in its middle, +y is up."""
         model = self._model()
-        crops = read_objects(photo_files, self.scene, self.store, model.options.image_size, reader=self.name)
+        side = model.options.image_size
+        crops = read_objects(photo_files, self.scene, self.store, side, reader=self.name, largest=LARGEST)
         error = NoiseError(model, torch.stack([crop.image for crop in crops]))
         prints = [fingerprint("id-pose", repr(self), path) for path in photo_files]
         poses, confidence = self.search(error, prints)

@@ -45,8 +45,8 @@ class SearchSettings:
     """Samples of noise for errors that are compared (ID-Pose: 16)."""
     gradient_samples: int = 2
     """Samples of noise for gradients, where fewer suffice."""
-    times: tuple[float, float] = (0.2, 0.95)
-    """Interval of the noise's times, as shares of the model's diffusion steps."""
+    times: tuple[float, float] = (0.2, 0.21)
+    """Interval of the noise's times, as shares of the model's diffusion steps (ID-Pose's code: 0.2 to 0.21)."""
     nudged: int = 12
     """Number of probed poses that are moved by gradient (ID-Pose: half of them)."""
     nudges: int = 10

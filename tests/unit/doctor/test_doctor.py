@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 
 import pytest
 import torch
 from packaging.requirements import Requirement
-from rich.console import Console
 
 from sparseags_ns import doctor
 from sparseags_ns.cli import doctor as command
 from sparseags_ns.cli.doctor import Doctor, print_checks
+from sparseags_ns.console import PlainConsole
 from sparseags_ns.doctor import environment, optional
 from sparseags_ns.doctor.checks import Check, State, to_json, works
 from sparseags_ns.doctor.environment import method_check, package_checks, python_check
@@ -124,10 +123,9 @@ def test_the_exit_status_and_the_json_say_whether_the_main_job_runs(
     assert said["works"] is runs and said["checks"][0]["name"] == "thing"
 
 
-def test_every_remedy_is_printed_below_what_it_mends() -> None:
-    console = Console(record=True, width=200, file=io.StringIO())
-    print_checks([check("ok", True), check("missing", False), check("wrong", True)], console)
-    text = console.export_text()
+def test_every_remedy_is_printed_below_what_it_mends(capsys: pytest.CaptureFixture[str]) -> None:
+    print_checks([check("ok", True), check("missing", False), check("wrong", True)], PlainConsole())
+    text = capsys.readouterr().out
     assert text.count("→ remedy") == 2
     assert "The main job does not run here: thing." in text
     assert "missing" in command.SIGNS

@@ -74,3 +74,13 @@ def test_a_file_may_come_with_others_beside_it(tmp_path: Path) -> None:
         work.write_text("obj")
         work.with_suffix(".mtl").write_text("mtl")
     assert sorted(file.name for file in (tmp_path / "new").iterdir()) == ["mesh.mtl", "mesh.obj"]
+
+
+def test_two_exports_into_one_folder_at_once_both_succeed(tmp_path: Path) -> None:
+    path = tmp_path / "export"
+    with new_folder(path, {"kind": "first"}) as first:
+        (first / "first").touch()
+        with new_folder(path, {"kind": "second"}) as second:
+            (second / "second").touch()
+    assert sorted(file.name for file in path.iterdir()) == [MARK, "first"]
+    assert list(tmp_path.iterdir()) == [path]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,8 +16,10 @@ from torch import Tensor
 
 from benchmarks.zero123_models import TINY, write_folder
 from sparseags_ns.guidance.checkpoints import CheckpointError
+from sparseags_ns.guidance.choice import choose_guidance
 from sparseags_ns.guidance.loading import load_checkpoint, load_folder, weights_file
 from sparseags_ns.guidance.networks import Networks, build
+from sparseags_ns.guidance.zero123 import Zero123Options
 
 LAYOUTS = ["clip_camera_projection", "cc_projection"]
 
@@ -142,6 +145,62 @@ def test_an_ldm_checkpoint_goes_on_top_of_a_folder(
     loaded, report = load_checkpoint(tmp_path / "six.ckpt", load_folder(tmp_path / "base"))
     assert loaded.embedding == "6dof" and set(report.used) == {"unet", "projection"}
     assert same(replace(six, vae=base.vae, image_encoder=base.image_encoder), loaded)
+
+
+def only_attention(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The attention blocks (second modules of their blocks) and the projection: what the authors' loader reads."""
+    attention = re.compile(r"model\.diffusion_model\.(((in|out)put_blocks\.\d+)|middle_block)\.1\.(norm|proj|trans)")
+    return {key: value for key, value in state.items() if attention.match(key) or key.startswith("cc_projection.")}
+
+
+def test_a_checkpoint_of_attention_blocks_goes_on_top_of_a_folder_with_a_warning(
+    tmp_path: Path, make_ldm_state: Callable[..., dict[str, Tensor]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    base, six = build(replace(TINY, embedding="vanilla")), build(TINY)
+    write_folder(base, tmp_path / "base", "cc_projection")
+    state = only_attention(make_ldm_state(six))
+    torch.save({"state_dict": state}, tmp_path / "six.ckpt")
+    chosen = choose_guidance(str(tmp_path / "six.ckpt"), "cpu", Zero123Options(), base=str(tmp_path / "base"))
+    assert chosen is not None and chosen.networks.embedding == "6dof"
+    loaded = chosen.networks.unet.state_dict()
+    attention = [name for name in loaded if ".attentions." in name]
+    assert 0 < len(attention) == len(state) - 2 < len(loaded)
+    for name, value in loaded.items():
+        assert torch.equal(value, (six if name in attention else base).unet.state_dict()[name]), name
+    assert same(
+        replace(six, unet=chosen.networks.unet, vae=base.vae, image_encoder=base.image_encoder), chosen.networks
+    )
+    printed = capsys.readouterr().err
+    kept = len(loaded) - len(attention)
+    assert f"keys used: unet {len(attention)}, projection 2" in printed
+    assert f"warning: checkpoint six.ckpt is not whole: it lacks {kept} weights of its unet" in printed
+
+
+def test_an_image_encoder_that_lacks_a_weight_takes_it_from_the_base(
+    tmp_path: Path, make_ldm_state: Callable[..., dict[str, Tensor]]
+) -> None:
+    base, other = build(TINY), build(TINY)
+    write_folder(base, tmp_path / "base", "cc_projection")
+    state = make_ldm_state(other)
+    del state["cond_stage_model.model.visual.ln_post.bias"]
+    state["cond_stage_model.model.visual.unknown"] = torch.zeros(2)
+    torch.save({"state_dict": state}, tmp_path / "other.ckpt")
+    loaded, report = load_checkpoint(tmp_path / "other.ckpt", load_folder(tmp_path / "base"))
+    assert report.kept == {"image_encoder": 1}
+    lacking = "vision_model.post_layernorm.bias"
+    for name, value in loaded.image_encoder.state_dict().items():
+        assert torch.equal(value, (base if name == lacking else other).image_encoder.state_dict()[name])
+
+
+@pytest.mark.parametrize("lost", ["middle_block.1.proj_in.weight", "cc_projection.bias"])
+def test_what_makes_a_checkpoint_six_dof_must_be_in_it(
+    lost: str, tmp_path: Path, make_ldm_state: Callable[..., dict[str, Tensor]]
+) -> None:
+    write_folder(build(TINY), tmp_path / "base", "cc_projection")
+    state = {key: value for key, value in make_ldm_state(build(TINY)).items() if not key.endswith(lost)}
+    torch.save({"state_dict": state}, tmp_path / "six.ckpt")
+    with pytest.raises(CheckpointError, match="by half only: 1 weights are missing"):
+        load_checkpoint(tmp_path / "six.ckpt", load_folder(tmp_path / "base"))
 
 
 def test_a_whole_ldm_checkpoint_needs_no_folder(

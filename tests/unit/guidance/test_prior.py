@@ -15,6 +15,8 @@ from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import Cameras, project
 from sparseags_ns.guidance.networks import Networks
 from sparseags_ns.guidance.zero123 import Zero123, Zero123Options
+from sparseags_ns.optimization.losses import joint_loss, make_targets
+from sparseags_ns.optimization.novel_views import sample_novel_view
 from sparseags_ns.optimization.prior import (
     Prior,
     PriorSettings,
@@ -24,6 +26,7 @@ from sparseags_ns.optimization.prior import (
     square_cameras,
     square_images,
 )
+from sparseags_ns.optimization.settings import SPARSEAGS_PAPER
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
@@ -83,9 +86,56 @@ def test_the_gradient_equals_that_of_one_graph(tiny: Networks, views: Views, toy
     masks = views.masks[..., None]
     conditions = spy.condition(views.images * masks + 1 - masks)
     value, _ = spy(rendered, camera, conditions, views.cameras, 0.5, generator)
-    torch.testing.assert_close(loss, 0.25 * value)
-    for ours, theirs in zip(grads(loss, gaussians), grads(0.25 * value, gaussians), strict=True):
+    weight = 0.25 / len(views)
+    torch.testing.assert_close(loss, weight * value)
+    for ours, theirs in zip(grads(loss, gaussians), grads(weight * value, gaussians), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3 * float(theirs.abs().max()))
+
+
+class Brightness:
+    """A guidance whose loss is the sum of the render's pixels."""
+
+    def condition(self, images: torch.Tensor) -> torch.Tensor:
+        return images
+
+    def __call__(self, rendered, camera, conditions, cameras, ratio, generator):
+        return rendered.sum(), {}
+
+
+@pytest.mark.parametrize("count", [2, 4, 8])
+@pytest.mark.parametrize("distrusted", [0, 1])
+def test_the_prior_stands_beside_the_sum_of_the_views_losses(
+    count: int, distrusted: int, make_views: Callable[..., Views], toy_gaussians: Gaussians
+) -> None:
+    """The paper's objective is the sum of the trusted views' losses and the weighted loss of the prior; ours, which
+    has their mean, must be the same but for the number of views as a common factor."""
+    views = make_views(count + distrusted, 32)
+    trusted = torch.arange(len(views)) < count
+    settings = replace(SPARSEAGS_PAPER.settings, background_color="white")
+    prior = Prior(Brightness(), views, replace(SMALL, guidance_weight=0.5))
+    gaussians = leaves(toy_gaussians)
+    white, targets = torch.ones(len(views), 3), make_targets(views)
+
+    def photographs(index: torch.Tensor) -> torch.Tensor:
+        losses, _ = joint_loss(gaussians, views.cameras[index], targets[index], white[index], settings)
+        return torch.stack(list(losses.values())).sum()
+
+    summed = torch.stack([photographs(view[None]) for view in trusted.nonzero().flatten()]).sum()
+    ours = (
+        photographs(trusted.nonzero().flatten()) + prior.loss(gaussians, views.cameras, trusted, ratio=0.1, step=1)[0]
+    )
+    alone = Prior(Brightness(), views, replace(SMALL, guidance_weight=1.0))
+    value = alone.loss(gaussians, views.cameras, trusted, ratio=0.1, step=1)[0] * count
+    papers = summed + 0.5 * value
+    torch.testing.assert_close(count * ours, papers)
+    for mine, theirs in zip(grads(count * ours, gaussians), grads(papers, gaussians), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-4 * float(theirs.abs().max()))
+    # The value itself: the sum of the render's pixels, seen from where the prior looks.
+    view = sample_novel_view(
+        gaussians, views.cameras[trusted.nonzero().flatten()], 32, torch.Generator().manual_seed(1 ^ 0x5EED)
+    )
+    rendered = rasterize(gaussians, view.camera, view.background).rgb[0].clamp(0, 1)
+    torch.testing.assert_close(value, rendered.sum())
 
 
 def test_poses_are_not_moved(prior: Prior, views: Views, toy_gaussians: Gaussians) -> None:

@@ -70,6 +70,31 @@ def test_latents_of_photographs_are_not_scaled_and_those_of_the_render_are(tiny:
     torch.testing.assert_close(mean, 0.18215 * posterior.mean, atol=tolerance, rtol=0)
 
 
+def test_a_render_of_twice_the_size_is_averaged_as_the_authors_code_does(tiny: Networks) -> None:
+    """Bilinear interpolation without a wider filter; so the gradient reaches all pixels of a block alike."""
+    render = images_of(1, 128)[0].requires_grad_()
+    guidance = guidance_of(tiny)
+    posterior = tiny.posterior(
+        torch.nn.functional.interpolate(render.permute(2, 0, 1)[None], (64, 64), mode="bilinear", align_corners=False)
+    )
+    theirs = (posterior.mean + posterior.std * torch.randn(posterior.mean.shape, generator=seeded())) * 0.18215
+    ours = guidance.encode(render, seeded())
+    torch.testing.assert_close(ours, theirs)
+    (gradient,) = torch.autograd.grad(ours.square().sum(), render)
+    (expected,) = torch.autograd.grad(theirs.square().sum(), render)
+    torch.testing.assert_close(gradient, expected)
+    blocks = gradient.reshape(64, 2, 64, 2, 3)
+    torch.testing.assert_close(blocks, blocks.mean((1, 3), keepdim=True).expand_as(blocks))
+
+
+@pytest.mark.parametrize("size", [32, 96, 128])
+def test_renders_of_any_size_keep_their_mean_colour(tiny: Networks, size: int) -> None:
+    image = images_of(1, size)
+    square = guidance_of(tiny)._square(image)
+    assert square.shape == (1, 3, 64, 64)
+    torch.testing.assert_close(square.mean((2, 3)), image.mean((1, 2)), atol=0.01, rtol=0)
+
+
 def test_unet_gets_the_noisy_render_with_each_photograph_and_once_without(tiny: Networks, scene) -> None:
     """There are N + 1 rows; the last has neither latents nor context (classifier-free guidance)."""
     images, cameras, camera = scene

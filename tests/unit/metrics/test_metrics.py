@@ -6,11 +6,20 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from sparseags_ns.metrics.images import PerceptualError, dssim, find_alexnet, perceptual_error, psnr, ssim
+from sparseags_ns.metrics.images import (
+    PerceptualError,
+    dssim,
+    find_alexnet,
+    perceptual_error,
+    psnr,
+    published_error,
+    ssim,
+)
 from sparseags_ns.metrics.view_errors import view_errors
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.views import Views
@@ -86,3 +95,49 @@ def test_lpips_is_used_where_its_weights_lie(tmp_path: Path, monkeypatch: pytest
     a, b = torch.rand(2, 64, 64, 3), torch.rand(2, 64, 64, 3)
     assert error.name == "lpips"
     assert error(a, a).abs().max() < 1e-6 and (error(a, b) > 1e-4).all() and error(a, b).shape == (2,)
+
+
+class DeviceBound(torch.nn.Module):
+    """A network in the place of LPIPS, which fails as that does where images are on another device."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(()))
+
+    def forward(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        assert a.device == b.device == self.weight.device
+        return (self.weight * (a - b)).square().mean()
+
+
+def test_lpips_is_computed_where_the_images_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The device `meta` stands for any other than the one on which the network was made."""
+    monkeypatch.setattr("torchmetrics.image.lpip.LearnedPerceptualImagePatchSimilarity", DeviceBound)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    for name in ("alexnet-owt-0.pth", "vgg16-0.pth"):
+        (tmp_path / "hub" / "checkpoints" / name).touch()
+    for error in (perceptual_error(), published_error()):
+        for device in ("cpu", "meta"):
+            images = torch.zeros(2, 16, 16, 3, device=device)
+            assert error(images, images).device.type == device and error(images, images).shape == (2,)
+
+
+@pytest.mark.parametrize("has_vgg", [True, False])
+def test_the_published_rule_takes_the_authors_lpips_or_says_that_it_does_not(
+    has_vgg: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made: list[dict[str, Any]] = []
+    recorder = lambda **options: made.append(options) or DeviceBound()  # noqa: E731
+    monkeypatch.setattr("torchmetrics.image.lpip.LearnedPerceptualImagePatchSimilarity", recorder)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    for name in ("alexnet-owt-0.pth", *(["vgg16-0.pth"] if has_vgg else [])):
+        (tmp_path / "hub" / "checkpoints" / name).touch()
+    assert published_error().name == "lpips"
+    printed = capsys.readouterr().err
+    assert made == [{"net_type": "vgg", "normalize": False} if has_vgg else {"net_type": "alex", "normalize": True}]
+    assert (
+        "warning: the published rule's threshold is compared with LPIPS, to which it does not" in printed
+    ) != has_vgg

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
+from sparseags_ns.optimization.corrections import CameraCorrections
+from sparseags_ns.optimization.reconstruct import make_optimizers
 from sparseags_ns.optimization.schedule import Run, coarse_end, exponential, stage_starts
-from sparseags_ns.optimization.settings import JointSettings, Stage
+from sparseags_ns.optimization.seeding import seed_params
+from sparseags_ns.optimization.settings import SPARSEAGS_PAPER, JointSettings, Stage
+from sparseags_ns.optimization.step import GradientDensification, begin_step
+from sparseags_ns.views import Views
 
 STAGES = (Stage(share=1, pixels=64, pose_lr=1e-2), Stage(share=3, pixels=None, pose_lr=1e-3, split=True))
 RUN = Run(JointSettings(stages=STAGES, sh_degree=3, sh_degree_interval=10), 400)
@@ -64,3 +70,23 @@ def test_coarse_stages_end_where_photographs_grow() -> None:
     assert coarse_end(STAGES, 400) == 100
     assert coarse_end(STAGES[:1], 400) is None
     assert coarse_end(STAGES[1:], 400) is None
+
+
+def test_the_papers_means_learn_at_rates_times_the_scene_extent(make_views: Callable[..., Views]) -> None:
+    """1e-3 to 2e-5 times 10, exponentially."""
+    views, preset = make_views(2, 32), SPARSEAGS_PAPER
+    settings = replace(preset.settings, num_gaussians=10)
+    params = seed_params(settings, views)
+    corrections = CameraCorrections(views.cameras, settings.refine_focal)
+    optimizers = make_optimizers(preset, params, corrections)
+    run, rates = Run(settings, preset.steps), []
+    for step in (0, 249, 499):
+        begin_step(step, run, params, corrections, views.trusted, optimizers, preset.learning_rates["means"])
+        rates.append(optimizers["means"].param_groups[0]["lr"])
+    assert rates == pytest.approx([1e-2 * 0.02 ** (1 / 500), 1e-2 * 0.02**0.5, 2e-4])
+    assert optimizers["camera_opt"].param_groups[0]["lr"] == 2.5e-4
+
+
+def test_the_papers_densification_splits_what_is_larger_than_a_hundredth_of_its_extent() -> None:
+    pytest.importorskip("gsplat")
+    assert GradientDensification(SPARSEAGS_PAPER.settings).state["scene_scale"] == 4.0

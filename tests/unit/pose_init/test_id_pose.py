@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -40,7 +40,6 @@ from sparseags_ns.pose_init.id_pose.noise_error import (
 )
 from sparseags_ns.pose_init.id_pose.search import Candidates, SearchSettings, probe, refine, select
 from sparseags_ns.pose_init.objects import read_objects
-from sparseags_ns.preprocess.photo import object_window
 from sparseags_ns.preprocess.store import Store
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians
@@ -204,9 +203,10 @@ def test_a_folder_of_photographs_becomes_a_scene(
 
     With the ball smaller by a sixth, from files or not, errors of up to 95 degrees were measured, at low confidence.
     """
-    monkeypatch.setattr("sparseags_ns.preprocess.framing.object_window", partial(object_window, border=BORDER))
+    monkeypatch.setattr(id_pose, "LARGEST", 1 - BORDER)
     save_cut_out(TRUTH, tmp_path)
-    shown = read_objects(sorted(tmp_path.glob("*.png")), tmp_path, Store(tmp_path / "kept"), SIDE, reader="id-pose")
+    paths, kept = sorted(tmp_path.glob("*.png")), Store(tmp_path / "kept")
+    shown = read_objects(paths, tmp_path, kept, SIDE, reader="id-pose", largest=1 - BORDER)
     images = torch.stack([crop.image for crop in shown])
     assert (images - photographs(TRUTH)).abs().mean() < 0.02, "the images are those of the prior's training"
     monkeypatch.setattr(IdPose, "_model", lambda self: trained_prior("vanilla"))

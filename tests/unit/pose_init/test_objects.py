@@ -76,8 +76,14 @@ def true_cameras() -> Float[Tensor, "views 4 4"]:
     )
 
 
+@pytest.fixture(scope="module", params=[None, 2 / 3], ids=["each to its object", "one scale"])
+def largest(request: pytest.FixtureRequest) -> float | None:
+    """Share of the side that the largest object takes, where all crops have one scale."""
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def crops(tmp_path_factory: pytest.TempPathFactory) -> Sequence[ObjectImage]:
+def crops(tmp_path_factory: pytest.TempPathFactory, largest: float | None) -> Sequence[ObjectImage]:
     """RGBA files, transparent around the ball with soft edges, as the prior gets them."""
     folder = tmp_path_factory.mktemp("ball")
     rgb, alpha = seen(true_cameras(), intrinsics(FOCALS, WIDTH, HEIGHT), WIDTH, HEIGHT)
@@ -88,7 +94,7 @@ def crops(tmp_path_factory: pytest.TempPathFactory) -> Sequence[ObjectImage]:
         if path.stem == "c":
             exif[EXIF_IFD] = {FOCAL_LENGTH_35MM: LONG_LENS_MM}
         Image.fromarray((pixels * 255).round().byte().numpy()).save(path, exif=exif)
-    return read_objects(paths, folder, Store(folder / "kept"), SIDE, reader="id-pose")
+    return read_objects(paths, folder, Store(folder / "kept"), SIDE, reader="id-pose", largest=largest)
 
 
 def mean_focal(crops: Sequence[ObjectImage]) -> float:
@@ -103,14 +109,21 @@ def true_poses(crops: Sequence[ObjectImage]) -> Float[Tensor, "views 4"]:
 
 
 def test_a_crop_is_what_the_photographs_camera_sees_with_the_intrinsics_of_the_crop(
-    crops: Sequence[ObjectImage],
+    crops: Sequence[ObjectImage], largest: float | None
 ) -> None:
     expected = over_white(true_cameras(), torch.stack([crop.photo.K for crop in crops]))
     found = torch.stack([crop.image for crop in crops])
     assert float((found - expected).abs().mean()) < 0.005
     assert (found[:, 0, 0] == 1).all(), "over white"
     size = (found.amin(-1) < 0.9).any(dim=1).sum(dim=-1) / SIDE
-    assert ((size > 0.75) & (size < 0.9)).all(), "the object fills about four fifths of the side"
+    if largest is None:
+        assert ((size > 0.75) & (size < 0.9)).all(), "the object fills about four fifths of the side"
+    else:
+        scales = torch.tensor([float(crop.photo.K[0, 0]) / SIDE for crop in crops])
+        assert torch.allclose(scales, scales[:1].expand_as(scales)), "all crops cover one angle"
+        assert abs(float(size.max()) - largest) < 0.06
+        apparent = 1 / STRAIGHT[:, 2]
+        assert (size / size.max() - apparent / apparent.max()).abs().max() < 0.08, "sizes are as of the distances"
 
 
 def test_a_crop_is_what_a_camera_sees_that_looks_at_the_object_from_the_true_pose(crops: Sequence[ObjectImage]) -> None:

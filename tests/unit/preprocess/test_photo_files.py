@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, features
 
 from sparseags_ns.preprocess import photo_files
 from sparseags_ns.preprocess.masks import find_mask, read_masked
@@ -23,6 +23,7 @@ from sparseags_ns.preprocess.photo_files import (
     read_mask,
     read_photo_file,
     read_pixels,
+    warn_of_skipped,
 )
 
 COLOURS = np.array([[[255, 0, 51], [0, 102, 0]], [[10, 20, 30], [40, 50, 60]], [[0, 0, 0], [255, 255, 255]]], np.uint8)
@@ -172,6 +173,61 @@ def test_heic_is_read_where_its_package_is(tmp_path: Path) -> None:
     assert torch.allclose(pixels.rgb[32, 32], torch.tensor([200, 100, 50]) / 255, atol=0.03)
 
 
+def test_heic_is_told_by_its_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(photo_files, "_reads_heic", lambda: False)
+    heic = tmp_path / "a.jpg"
+    heic.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    with pytest.raises(PhotoError, match=r"a\.jpg: HEIC photographs need the package pillow-heif"):
+        read_pixels(heic)
+    save(tmp_path / "b.jpg", COLOURS).rename(tmp_path / "b.heic")
+    assert read_pixels(tmp_path / "b.heic").size == (2, 3), "phones name JPEG files .heic, too"
+
+
+@pytest.mark.parametrize("ending", ["jfif", "jpe", "avif"])
+def test_less_common_endings_are_photographs(tmp_path: Path, ending: str) -> None:
+    if ending == "avif" and not features.check("avif"):
+        pytest.skip("this Pillow is built without AVIF")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    flat = np.full((16, 24, 3), (200, 100, 50), np.uint8)
+    path = tmp_path / f"a.{ending}"
+    Image.fromarray(flat).save(path, "AVIF" if ending == "avif" else "JPEG", quality=95, exif=exif)
+    assert list_photo_files(tmp_path) == (path,)
+    pixels = read_pixels(path)
+    assert pixels.size == (16, 24) == read_photo_file(path).upright_size
+    assert torch.allclose(pixels.rgb[8, 8], torch.tensor([200, 100, 50]) / 255, atol=0.02)
+
+
+def test_avif_that_pillow_cannot_read_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features, "check", lambda _: False)
+    (tmp_path / "a.avif").write_bytes(b"\0\0\0\x18ftypavif")
+    with pytest.raises(PhotoError, match=r"a\.avif: AVIF photographs need Pillow 11\.3 or newer"):
+        read_pixels(tmp_path / "a.avif")
+
+
+def test_what_is_not_read_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save(tmp_path / "a.png", COLOURS)
+    warn_of_skipped(tmp_path)
+    assert capsys.readouterr().err == ""
+    (tmp_path / "b.png").symlink_to(tmp_path / "moved away.png")
+    for name in ("c.CR2", "d.gif", "notes.txt", "._e.gif"):
+        (tmp_path / name).touch()
+    (tmp_path / "f.gif").mkdir()
+    warn_of_skipped(tmp_path)
+    link, kinds = capsys.readouterr().err.splitlines()
+    assert link == (
+        f"sparseags: warning: skipped: b.png (links in {tmp_path} to files that do not exist; copy the photographs "
+        "there)"
+    )
+    assert kinds.startswith("sparseags: warning: skipped: c.CR2, d.gif (.cr2, .gif is not read")
+
+
+@pytest.mark.parametrize(("values", "why"), [(np.float32(0.5), "pixels of kind 'F'"), (np.int32(70000), "16 bits")])
+def test_values_whose_white_is_unknown_are_refused(tmp_path: Path, values: np.generic, why: str) -> None:
+    with pytest.raises(PhotoError, match=why):
+        read_pixels(save(tmp_path / "a.tiff", np.full((4, 4), values)))
+
+
 def test_heic_without_its_package_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snapshot: Callable[..., None]
 ) -> None:
@@ -224,6 +280,7 @@ def test_permission_errors_say_what_to_do(
     def refuse(*_: object) -> None:
         raise PermissionError
 
+    (tmp_path / "a.png").touch()
     monkeypatch.setattr(Image, "open", refuse)
     with pytest.raises(PhotoError) as no_file:
         read_pixels(tmp_path / "a.png")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,6 +89,14 @@ def test_a_sample_is_replaced_only_when_that_is_allowed(tmp_path: Path) -> None:
     make_sample(TINY, tmp_path / "fresh")
     fresh = contents(tmp_path / "fresh")
     assert {name: contents(tmp_path)[name] for name in fresh} == fresh
+
+
+def test_two_samples_written_into_one_folder_at_once_are_one_sample(tmp_path: Path) -> None:
+    make_sample(TINY, tmp_path / "alone")
+    with ThreadPoolExecutor(3) as pool:
+        for written in [pool.submit(make_sample, TINY, tmp_path / "shared", overwrite=True) for _ in range(3)]:
+            written.result()
+    assert contents(tmp_path / "shared") == contents(tmp_path / "alone")
 
 
 @pytest.mark.parametrize("overwrite", [False, True])

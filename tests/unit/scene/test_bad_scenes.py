@@ -20,7 +20,7 @@ from sparseags_ns.formats.frame import Frame, PoseFileError
 from sparseags_ns.formats.transforms_json import write_transforms_json
 from sparseags_ns.pose_init.base import PoseInitError
 from sparseags_ns.preprocess.photo_files import PhotoError
-from sparseags_ns.scene.finding import SceneError
+from sparseags_ns.scene.finding import SceneError, find_unposed_scene
 from sparseags_ns.scene.reading import ReadingOptions, read_scene
 from sparseags_ns.views import Views
 
@@ -180,6 +180,14 @@ def test_fewer_poses_than_photographs_are_refused(
     with pytest.raises(PoseInitError) as error:
         read_views(scene, resolution=SIZE)
     snapshot(str(error.value), SCENE=scene)
+
+
+def test_a_photograph_that_is_a_link_to_nothing_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for index in range(3):
+        Image.new("RGB", (32, 32), (50, 60, 70 + index)).save(tmp_path / f"{index}.png")
+    (tmp_path / "3.png").symlink_to(tmp_path / "moved" / "3.png")
+    assert [path.name for path in find_unposed_scene(tmp_path).paths] == ["0.png", "1.png", "2.png"]
+    assert "warning: skipped: 3.png (links in" in capsys.readouterr().err
 
 
 def test_two_photographs_of_one_name_are_refused(
