@@ -201,7 +201,9 @@ def test_more_photographs_than_are_arranged_first(crops: Crops, orientations: np
     assert wrong_pairs_deg(best.orientations, orientations) < 25
 
 
-def test_climbs_start_also_from_a_known_part(crops: Crops, orientations: Rotations) -> None:
+def test_climbs_start_also_from_a_known_part(
+    crops: Crops, orientations: Rotations, monkeypatch: pytest.MonkeyPatch
+) -> None:
     part = {0: orientations[0], 2: orientations[2]}
     plain, search = (ArrangementSearch(crops, replace(TINY, part_climbs=1), part=one) for one in (None, part))
     assert search.num_climbs == plain.num_climbs + 1
@@ -211,7 +213,7 @@ def test_climbs_start_also_from_a_known_part(crops: Crops, orientations: Rotatio
         starts.extend(candidates)
         return [joint_fit(crops, candidates[0], TINY.explore)]
 
-    search._explored = kept
+    monkeypatch.setattr(search, "_explored", kept)
     search.explore(TINY.ordered_climbs + TINY.climbs)
     assert len(starts) == TINY.starts
     for start in starts:
