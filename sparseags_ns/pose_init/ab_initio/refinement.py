@@ -32,7 +32,7 @@ from sparseags_ns.views import Views
 COMPARED_PX = 64
 """Longer side at which refined arrangements are compared."""
 _USUAL_VIEWS, _FITTED_AGAIN = 8, 3
-"""Fewer views are refined twice, the second time in as many more steps, in so many arrangements."""
+"""Fewer views are fitted in as many more steps the second time. Most arrangements that are fitted a second time."""
 _PLANES = "rgb", "mask", "valid"
 
 PRESET = replace(
@@ -66,7 +66,7 @@ STRANGER_RATIO, STRANGER_LOSS = 4.0, 0.008
 MOST_STRANGERS = 0.34
 """Share of the views that may not fit to the others; with more of them, it is the arrangement that does not fit."""
 _HOPELESS = 2.0
-"""Arrangements with this many times the least loss of the search are not refined."""
+"""Arrangements with this many times the least loss are not fitted, or not a second time."""
 _CROSS_CHECKED, _EASED = 5, 0.65
 """A view does not fit to so many others if their losses fall to this factor without it. Without a photograph of another
 object they fell to 0.44, without one that belongs to 0.93 or not at all."""
@@ -123,15 +123,23 @@ def refine_all(crops: Crops, arrangements: Sequence[Arrangement], done: Callable
         fits = _without_strangers(crops, found[0])
     # A step costs as much as there are views, and few views leave more to be found.
     steps = round(PRESET.steps * max(1, _USUAL_VIEWS / int(fits.sum())))
-    if not fits.all() or len(crops) < _USUAL_VIEWS:
-        found = _sorted(_refitted(crops, fit, fits, steps) for fit in found[:_FITTED_AGAIN])
+    found = _different(found)
+    close = [fit for fit in found[:_FITTED_AGAIN] if fit.loss <= _HOPELESS * found[0].loss]
+    again = _sorted(_refitted(crops, fit, fits, steps) for fit in close)
+    # Others of a first fit can be compared with these only if they are of the same views.
+    found = again + (found[len(close) :] if fits.all() else [])
     if found and not fits.all():
         found[0] = _with_strangers(crops, found[0], steps)
     done()
-    kept: list[Refined] = []
-    for fit in found:
-        if not any(_alike(fit.refined, other) for other in kept):
-            kept.append(fit.refined)
+    return [fit.refined for fit in _different(found)]
+
+
+def _different(fits: Sequence[_Fit]) -> list[_Fit]:
+    """Those of which no earlier one is alike."""
+    kept: list[_Fit] = []
+    for fit in fits:
+        if not any(_alike(fit.refined, other.refined) for other in kept):
+            kept.append(fit)
     return kept
 
 
