@@ -67,6 +67,8 @@ MOST_STRANGERS = 0.34
 """Share of the views that may not fit to the others; with more of them, it is the arrangement that does not fit."""
 _HOPELESS = 2.0
 """Arrangements with this many times the least loss are not fitted, or not a second time."""
+_SUSPICIOUS = 0.0015
+"""Photographs with a smaller mean loss all fit; with one of another object among eight it was 0.003 and more."""
 _CROSS_CHECKED, _EASED = 5, 0.65
 """A view does not fit to so many others if their losses fall to this factor without it. Without a photograph of another
 object they fell to 0.44, without one that belongs to 0.93 or not at all."""
@@ -119,17 +121,19 @@ def refine_all(crops: Crops, arrangements: Sequence[Arrangement], done: Callable
     """
     limit, fits = _HOPELESS * arrangements[0].loss, torch.ones(len(crops), dtype=torch.bool)
     found = _sorted(_fitted(crops, _poses(one), 1.0, fits) for one in arrangements if one.loss <= limit)
-    if found:
-        fits = _without_strangers(crops, found[0])
-    # A step costs as much as there are views, and few views leave more to be found.
-    steps = round(PRESET.steps * max(1, _USUAL_VIEWS / int(fits.sum())))
-    found = _different(found)
-    close = [fit for fit in found[:_FITTED_AGAIN] if fit.loss <= _HOPELESS * found[0].loss]
-    again = _sorted(_refitted(crops, fit, fits, steps) for fit in close)
-    # Others of a first fit can be compared with these only if they are of the same views.
-    found = again + (found[len(close) :] if fits.all() else [])
+    if not found:
+        done()
+        return []
+    fits, many = _fitting(found[0].refined.losses), int(MOST_STRANGERS * len(crops))
+    fits = fits if (~fits).sum() <= many else torch.ones_like(fits)
+    found = _all_again(crops, found, fits)
+    while found and found[0].loss > _SUSPICIOUS and (~fits).sum() < many and fits.sum() > _CROSS_CHECKED:
+        others = _without_worst(crops, found[0])
+        if others is None:
+            break
+        found, fits = _all_again(crops, found, others), others
     if found and not fits.all():
-        found[0] = _with_strangers(crops, found[0], steps)
+        found[0] = _with_strangers(crops, found[0])
     done()
     return [fit.refined for fit in _different(found)]
 
@@ -156,27 +160,30 @@ def _fitting(losses: Float[Tensor, " views"]) -> Bool[Tensor, " views"]:
     return losses < max(STRANGER_RATIO * float(losses.median()), STRANGER_LOSS)
 
 
-def _without_strangers(crops: Crops, best: _Fit) -> Bool[Tensor, " views"]:
-    """Views that fit to the others: not of large loss, nor of those whose absence lets others fit much better."""
-    most, fits = int(MOST_STRANGERS * len(crops)), _fitting(best.refined.losses)
-    if (~fits).sum() > most:
-        return torch.ones_like(fits)
-    now = best if fits.all() else _refitted(crops, best, fits)
-    while now is not None and (~fits).sum() < most and fits.sum() > _CROSS_CHECKED:
-        others = fits.clone()
-        others[now.refined.losses.masked_fill(~fits, 0.0).argmax()] = False
-        without = _refitted(crops, now, others)
-        if without is None or (without.refined.losses / now.refined.losses)[others].log().mean().exp() > _EASED:
-            break
-        now, fits = without, others
-    return fits
+def _all_again(crops: Crops, found: Sequence[_Fit], fits: Bool[Tensor, " views"]) -> list[_Fit]:
+    """The best fits fitted again, of the views that fit, and the others where they are of the same views."""
+    different = _different(found)
+    close = [fit for fit in different[:_FITTED_AGAIN] if fit.loss <= _HOPELESS * found[0].loss]
+    rest = [fit for fit in different[len(close) :] if torch.equal(fit.refined.fits, fits)]
+    return _sorted(_refitted(crops, fit, fits) for fit in close) + rest
 
 
-def _refitted(crops: Crops, fit: _Fit, fits: Bool[Tensor, " views"], steps: int | None = None) -> _Fit | None:
+def _without_worst(crops: Crops, fit: _Fit) -> Bool[Tensor, " views"] | None:
+    """The views without the worst explained one, if they fit much better to each other without it."""
+    losses, others = fit.refined.losses, fit.refined.fits.clone()
+    others[losses.masked_fill(~others, 0.0).argmax()] = False
+    without = _refitted(crops, fit, others)
+    eased = without is not None and (without.refined.losses / losses)[others].log().mean().exp() <= _EASED
+    return others if eased else None
+
+
+def _refitted(crops: Crops, fit: _Fit, fits: Bool[Tensor, " views"]) -> _Fit | None:
     """A fit with new Gaussians, from the poses and the focal length of this one, of the views that fit.
 
     The Gaussians of a fit hold on to the errors that its poses had at first; new ones do not.
     """
+    # A step costs as much as there are views, and few views leave more to be found.
+    steps = round(PRESET.steps * max(1, _USUAL_VIEWS / int(fits.sum())))
     return _fitted(crops, fit.refined.T_camera_world, fit.refined.focal_factor, fits, steps)
 
 
@@ -204,13 +211,15 @@ def _fitted(
     return _Fit(refined, replace(views, cameras=scene.cameras), scene)
 
 
-def _with_strangers(crops: Crops, fit: _Fit, steps: int) -> _Fit:
-    """The fit with those views that fit after all, at the place that a search on the others' Gaussians finds."""
-    poses, before = fit.refined.T_camera_world.clone(), fit.refined
+def _with_strangers(crops: Crops, fit: _Fit) -> _Fit:
+    """The fit with those views that fit after all: where they are, or where a search on the Gaussians finds them."""
+    before, everyone = fit.refined, torch.ones_like(fit.refined.fits)
+    poses = before.T_camera_world.clone()
     for view in (~before.fits).nonzero().flatten().tolist():
         result = search_view(fit.scene.gaussians, fit.views, view, fit.scene.camera_distance)
         poses[view] = result.poses[0].double()
-    joined = _fitted(crops, poses, before.focal_factor, torch.ones_like(before.fits), steps)
+    elsewhere = replace(fit, refined=replace(before, T_camera_world=poses))
+    joined = next(iter(_sorted(_refitted(crops, one, everyone) for one in (elsewhere, fit))), None)
     if joined is None or joined.refined.losses[before.fits].mean() > _MAY_RISE * before.loss:
         return fit
     fits = _fitting(joined.refined.losses) | before.fits
@@ -218,7 +227,7 @@ def _with_strangers(crops: Crops, fit: _Fit, steps: int) -> _Fit:
         return joined
     if torch.equal(fits, before.fits):
         return fit
-    return _refitted(crops, joined, fits, steps) or fit
+    return _refitted(crops, joined, fits) or fit
 
 
 def _alike(one: Refined, other: Refined) -> bool:
