@@ -181,16 +181,27 @@ def find_image(file_path: str, pose_file: Path, scene: Path, folders: Sequence[P
 def photo_like(place: Path) -> Path | None:
     """The only photo file in a folder whose name differs from that of the path in nothing but its ending or its case.
 
-    A photo of the same case goes before others; None where there is no such photo, or more than one.
+    The case of the folder may differ, too. A photo of the same case goes before others; None where there is no such
+    photo, or more than one.
     """
     wanted = photo_stem(place.name)
     try:
+        place = _folder_like(place.parent) / place.name
         names = [name for name in os.listdir(place.parent) if _photo_ending(name) and name[0] != "."]
     except (OSError, ValueError):  # no such folder, a name that is too long, or one that no file can have
         return None
     alike = [place.with_name(name) for name in names if photo_stem(name).lower() == wanted.lower()]
     alike = [path for path in alike if photo_stem(path.name) == wanted] or alike
     return alike[0] if len(alike) == 1 and alike[0].is_file() else None
+
+
+def _folder_like(folder: Path) -> Path:
+    """The folder, or the only one whose path differs from it in nothing but case; the path itself without either."""
+    if os.path.isdir(folder) or folder == folder.parent:
+        return folder
+    parent, wanted = _folder_like(folder.parent), folder.name.lower()
+    alike = [name for name in os.listdir(parent) if name.lower() == wanted] if os.path.isdir(parent) else []
+    return parent / alike[0] if len(alike) == 1 else folder
 
 
 def _photo_ending(name: str) -> str:

@@ -67,6 +67,16 @@ def test_of_two_photographs_that_differ_in_case_that_of_the_written_case_is_mean
     assert found(tmp_path, "images/a.jpg", "images/a.png", "images/A.png") == "images/a.png"
 
 
+@pytest.mark.parametrize("written", ["Left/000.JPG", "C:\\x\\Images\\LEFT\\000.png", "data/LEFT/000.png"])
+def test_a_folder_in_another_case_counts_before_a_shorter_end_of_the_path(tmp_path: Path, written: str) -> None:
+    assert found(tmp_path, written, "images/000.png", "images/left/000.png") == "images/left/000.png"
+
+
+def test_of_two_folders_that_differ_in_case_that_of_the_written_case_is_meant(tmp_path: Path) -> None:
+    assert found(tmp_path, "a/0.jpg", "images/A/0.png", "images/a/0.png") == "images/a/0.png"
+    assert found(tmp_path, "b/0.jpg", "images/B/0.png", "images/c/0.png") == "images/B/0.png"
+
+
 @pytest.mark.parametrize("written", ["images/" + "x" * 400 + ".png", "images/a\0b.png", "x" * 300])
 def test_names_that_no_file_can_have_are_missing(tmp_path: Path, written: str) -> None:
     assert found(tmp_path, written, "images/000.png") is None
