@@ -69,7 +69,7 @@ _HOPELESS = 2.0
 """Arrangements with this many times the least loss are not fitted, or not a second time."""
 _SUSPICIOUS = 0.0015
 """Photographs with a smaller mean loss all fit; with one of another object among eight it was 0.003 and more."""
-_CROSS_CHECKED, _EASED = 5, 0.65
+_CROSS_CHECKED, _MUCH_BETTER = 5, 0.65
 """A view does not fit to so many others if their losses fall to this factor without it. Without a photograph of another
 object they fell to 0.44, without one that belongs to 0.93 or not at all."""
 _MAY_RISE = 1.3
@@ -173,8 +173,8 @@ def _without_worst(crops: Crops, fit: _Fit) -> Bool[Tensor, " views"] | None:
     losses, others = fit.refined.losses, fit.refined.fits.clone()
     others[losses.masked_fill(~others, 0.0).argmax()] = False
     without = _refitted(crops, fit, others)
-    eased = without is not None and (without.refined.losses / losses)[others].log().mean().exp() <= _EASED
-    return others if eased else None
+    better = without is not None and (without.refined.losses / losses)[others].log().mean().exp() <= _MUCH_BETTER
+    return others if better else None
 
 
 def _refitted(crops: Crops, fit: _Fit, fits: Bool[Tensor, " views"]) -> _Fit | None:
