@@ -183,7 +183,7 @@ def _refitted(crops: Crops, fit: _Fit, fits: Bool[Tensor, " views"]) -> _Fit | N
     The Gaussians of a fit hold on to the errors that its poses had at first; new ones do not.
     """
     # A step costs as much as there are views, and few views leave more to be found.
-    steps = round(PRESET.steps * max(1, _USUAL_VIEWS / int(fits.sum())))
+    steps = round(PRESET.steps * max(1, _USUAL_VIEWS / len(crops)))
     return _fitted(crops, fit.refined.T_camera_world, fit.refined.focal_factor, fits, steps)
 
 
