@@ -44,11 +44,13 @@ _NO_FOCAL = "no focal length: expected 'fl_x' or 'camera_angle_x', in the frame 
 _OTHER_LENS = re.compile(
     r"fisheye(?!_crop)|lat_?lon|equirect|spherical|panoram|cylind|ortho(?!rect)|omnidirect|ftheta|distort|undistort"
     r"|lens_?(model|type|mode|param)|projection|camera_(type|mode|projection)|skew|shear|rolling_?shutter|thin_prism"
-    r"|^(k[5-9]|p[3-9]|s[1-4]|b[12])$",
+    r"|dist_?(coef|param)|^(lens_)?shift_?[xy]$|^(k[5-9]|p[3-9]|s[1-4]|b[12]|xi)$",
     re.IGNORECASE,
 )
 """Keys that say how a camera maps points to pixels, in words of instant-ngp, nerfstudio, OpenCV, Metashape and kin."""
-_PINHOLE_WORDS = {"", "none", "perspective", "pinhole", "simple_pinhole", "opencv", "global", "frame"}
+_CAMERA_KEY = re.compile(r"cam|lens|model", re.IGNORECASE)
+"""Keys that may hold a word for a lens or projection, as in "lens": "fisheye"."""
+_PINHOLE_WORDS = {"", "none", "persp", "perspective", "pinhole", "simple_pinhole", "opencv", "global", "frame"}
 """Values of such keys that say nothing new, in lower case."""
 
 _SAME_FOCAL = 0.01
@@ -119,11 +121,21 @@ def _names(entries: list[Entry]) -> list[str]:
 def _refuse_other_lenses(entry: Entry) -> None:
     """Raise a PoseFileError for a key that changes the camera and is not read here."""
     for key, value in entry.fields.items():
-        if key not in _OWN_KEYS and _OTHER_LENS.search(key) and not _says_nothing(value):
+        if key in _OWN_KEYS:
+            continue
+        is_lens_key = _OTHER_LENS.search(key) and not _says_nothing(value)
+        if is_lens_key or (_CAMERA_KEY.search(key) and _names_other_lens(value)):
             raise entry.error(
                 f"'{key}' ({value!r}) changes how the camera maps points to pixels, and is not read here. Make pinhole "
                 "photographs of these and name them in the file, or take the key out if it does not describe them"
             )
+
+
+def _names_other_lens(value: object) -> bool:
+    """Whether a text, or one in a list or an object, is a word for another lens or projection."""
+    if isinstance(value, list | dict):
+        return any(map(_names_other_lens, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, str) and _OTHER_LENS.search(value) is not None
 
 
 def _says_nothing(value: object) -> bool:

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-MASK_WORDS = frozenset({"mask", "masks", "alpha", "matte", "silhouette", "seg", "segmentation"})
+MASK_WORDS = frozenset(
+    {"mask", "masks", "alpha", "matte", "silhouette", "silhouettes", "seg", "segmentation", "segmentations"}
+)
 MAP_WORDS = frozenset({"depth", "depths", "disparity", "normal", "normals"})
 _INVERTED = "dynamic"
 _PHOTOGRAPH_WORDS = frozenset({"rgb", "color", "colour", "image", "img", "frame", "photo"})
@@ -44,6 +46,11 @@ def companions(paths: Sequence[Path]) -> list[Companion]:
 def is_companion_folder(folder: Path) -> bool:
     """Whether a folder is named as one of masks, depth maps or the like."""
     return not (MASK_WORDS | MAP_WORDS).isdisjoint(_words(folder))
+
+
+def is_mask_folder(folder: Path) -> bool:
+    """Whether a folder is named as one of masks."""
+    return not MASK_WORDS.isdisjoint(_words(folder))
 
 
 def same_photograph(mask: Path, photograph: Path) -> bool:

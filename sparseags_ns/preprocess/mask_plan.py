@@ -22,6 +22,7 @@ from torch import Tensor
 from sparseags_ns.console import announce, warn
 from sparseags_ns.formats.frame import PHOTO_ENDINGS, photo_names
 from sparseags_ns.preprocess import background, rembg_masks
+from sparseags_ns.preprocess.companions import is_mask_folder
 from sparseags_ns.preprocess.mask_sheet import mask_cell, mask_sheet
 from sparseags_ns.preprocess.masks import MaskOrigin, find_mask, mask_complaints, mask_file, read_masked, require_masks
 from sparseags_ns.preprocess.photo import object_window
@@ -91,13 +92,25 @@ def plan_masks(
     ):
         require_masks(photo_files, scene_masks)
         return MaskPlan("given", scene_masks, drop)
-    unused = [path.name for path in sorted(scene_masks.rglob("*")) if path.suffix.lower() in PHOTO_ENDINGS]
-    if asked == "auto" and unused:
-        photographs = listed([file.path.name for file in photo_files])
-        warn(f"{scene_masks} is not used", f"it holds {listed(unused)}, which name none of {photographs}")
+    if asked == "auto":
+        _warn_of_unused(photo_files, scene_masks)
     if asked == "rembg" or (asked == "auto" and rembg_masks.missing() is None):
         return _plan_rembg(photo_files, store)
     return _plan_colours(photo_files, store, insist=asked == "background")
+
+
+def _warn_of_unused(photo_files: Sequence[PhotoFile], scene_masks: Path) -> None:
+    """Name the folder of masks if it fits no photograph, and folders with other names of masks that hold images."""
+    photographs = listed([file.path.name for file in photo_files])
+    places = dict.fromkeys([scene_masks.parent, *(file.path.parent for file in photo_files)])
+    beside = (path for place in places for path in sorted(place.glob("*")) if path.is_dir())
+    for folder in dict.fromkeys([scene_masks, *filter(is_mask_folder, beside)]):
+        images = [path.name for path in sorted(folder.rglob("*")) if path.suffix.lower() in PHOTO_ENDINGS]
+        if images and folder == scene_masks:
+            warn(f"{folder} is not used", f"it holds {listed(images)}, which name none of {photographs}")
+        elif images:
+            advice = f"masks are looked for in {scene_masks}; rename it to that if white is the object in them"
+            warn(f"{folder} is not used", f"it holds {listed(images)}; {advice}")
 
 
 def read_with_mask(

@@ -83,6 +83,13 @@ def test_a_field_of_view_that_contradicts_the_focal_length_is_refused(tmp_path: 
         ("lens_model", "omnidirectional"),
         ("distortion", {"k1": 0.1}),
         ("is_panorama", True),
+        ("dist_coeffs", [0.1, 0.0, 0.0, 0.0]),
+        ("xi", 0.8),
+        ("shift_x", 0.1),
+        ("lens", "fisheye"),
+        ("lens", {"mode": "FTheta"}),
+        ("model", "FISHEYE624"),
+        ("cam_model", "equirectangular"),
     ],
 )
 @pytest.mark.parametrize("is_own", [False, True])
@@ -97,6 +104,10 @@ def test_keys_of_lenses_that_are_not_read_are_refused_by_name(
     ("key", "value"),
     [
         ("latlong", False),
+        ("camera_type", "PERSP"),
+        ("lens", 35.0),
+        ("model", "iPhone 12"),
+        ("shift_x", 0),
         ("rolling_shutter", [0, 0, 0, 0]),
         ("k6", 0.0),
         ("projection_type", "Perspective"),

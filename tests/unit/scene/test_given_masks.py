@@ -113,6 +113,17 @@ def test_masks_of_the_folder_may_be_named_in_several_ways(opaque: Path, pattern:
     assert areas(opaque) == pytest.approx(AREAS)
 
 
+@pytest.mark.parametrize("folder", ["mask", "image_masks", "segmentations", "images/masks"])
+def test_folders_with_other_names_of_masks_are_not_passed_over_in_silence(
+    opaque: Path, capsys: pytest.CaptureFixture[str], folder: str
+) -> None:
+    save(opaque / folder / "000.png", disc(6))
+    areas(opaque)
+    assert f"warning: {opaque / folder} is not used (it holds 000.png; masks are looked for in {opaque / 'masks'}" in (
+        capsys.readouterr().err
+    )
+
+
 def test_a_folder_of_masks_of_other_names_is_not_passed_over_in_silence(
     opaque: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
