@@ -97,7 +97,7 @@ def map_shots(
 
 
 def verified_matches(shots: Sequence[Shot], matches: PairMatches, seed: int) -> PairMatches:
-    """Of each pair's matches those that one geometry of two views explains; none where no geometry has enough."""
+    """The matches of each pair that one geometry of two views explains; none where no geometry explains enough."""
     colmap = import_module("pycolmap")
     with tempfile.TemporaryDirectory(prefix="sparseags-") as folder:
         path, ids = _write_database(colmap, Path(folder), shots, matches, seed)

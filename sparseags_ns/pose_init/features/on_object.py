@@ -28,7 +28,11 @@ MARGIN_PX = 8
 WHOLE = 0.9
 """Share of key points on the object above which the photographs show little else."""
 MOVED_BELOW = 0.5
-"""The object has moved if less than this share of the matches that fit together on it fit to whole photographs, too."""
+"""The object has moved if less than this share of the matches that fit together on it fit to whole photographs, too.
+
+Measured: 0.08 for a sample object on a turntable before a textured background; 0.95, 0.96 and 1.00 for the middle part
+of photographs of statue, fox and kitchen, where nothing moves.
+"""
 MIN_EVIDENCE = 30
 """Fewest matches that fit together on the object, over all pairs, from which that can be told."""
 _IS_OBJECT = 0.5
