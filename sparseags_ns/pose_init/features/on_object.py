@@ -10,6 +10,7 @@ Units: `virtual` pixels, see `features.py`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -30,8 +31,8 @@ WHOLE = 0.9
 MOVED_BELOW = 0.5
 """The object has moved if less than this share of the matches that fit together on it fit to whole photographs, too.
 
-Measured: 0.08 for a sample object on a turntable before a textured background; 0.95, 0.96 and 1.00 for the middle part
-of photographs of statue, fox and kitchen, where nothing moves.
+Measured: 0.01 and 0.08 for sample objects on a turntable before a textured background; 0.95, 0.96 and 1.00 for the
+middle part of photographs of statue, fox and kitchen, where nothing moves.
 """
 MIN_EVIDENCE = 30
 """Fewest matches that fit together on the object, over all pairs, from which that can be told."""
@@ -56,8 +57,8 @@ def _on_object(photo_file: PhotoFile, points: KeyPoints, plan: MaskPlan) -> OnOb
 
 def select(points: KeyPoints, chosen: OnObject) -> KeyPoints:
     """Some of a photograph's key points."""
-    per_point = (points.positions, points.descriptors, points.scores, points.colors)
-    return KeyPoints(*(array[chosen] for array in per_point), points.size)
+    per_point = ("positions", "descriptors", "scores", "colors")
+    return replace(points, **{name: getattr(points, name)[chosen] for name in per_point})
 
 
 def matches_on_object(matches: PairMatches, on_object: Sequence[OnObject]) -> PairMatches:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -111,7 +112,7 @@ def project(T: Tensor, points: np.ndarray) -> np.ndarray:
 def make_scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Scene]:
     """`make_scene(camera_deg, ball_deg)`: steps of the camera around the scene, and of the ball on the spot."""
 
-    def make(camera_deg: float, ball_deg: float, masks: bool = True, **options: float) -> Scene:
+    def make(camera_deg: float, ball_deg: float, masks: bool = True, **options: Any) -> Scene:
         steps = torch.arange(VIEWS).double()
         T_camera_wall = orbit(camera_deg * steps, torch.full((VIEWS,), 15.0).double(), DISTANCE)
         turns = torch.zeros(VIEWS, 6, dtype=torch.float64)
@@ -212,8 +213,9 @@ def test_results_are_filed_by_what_was_matched_and_by_the_masks(make_scene: Call
     scene = make_scene(0, STEP_DEG)
     request = PoseRequest(scene.paths, scene.folder, Store(scene.folder / "store"))
 
-    def keys() -> dict[MatchOn, str]:
-        choices: tuple[MatchOn, ...] = ("auto", "everything", "object")
+    choices: tuple[MatchOn, ...] = ("auto", "everything", "object")
+
+    def keys() -> dict[str, str]:
         made = {one: Features.create(replace(request, match_on=one)) for one in choices}
         return {one: cache_key(initialiser, scene.paths) for one, initialiser in made.items()}
 
