@@ -193,7 +193,8 @@ class Features:
         except PhotoError as error:
             announce("features: matched on everything", f"nothing tells the object from the background: {error}")
             return whole
-        if np.concatenate(on_object).mean() > WHOLE:
+        chosen = np.concatenate(on_object)
+        if not chosen.any() or chosen.mean() > WHOLE:
             return whole
         kept = share_kept(
             verified_matches(everything.shots, everything.matches, self.seed),

@@ -5,7 +5,7 @@ A fake network sees points of a ball and of a wall behind it, and matches them b
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -174,6 +174,21 @@ def test_an_object_that_has_moved_and_cannot_be_matched_leaves_a_doubt(make_scen
     initial = estimate_poses(scene.paths, "features")
     assert initial.num_registered == VIEWS and initial.doubt is not None
     assert initial.doubt.endswith("it has moved before its background; the object alone places 0")
+
+
+@needs_colmap
+@pytest.mark.parametrize("share", [0.0, 0.95])
+def test_masks_that_hold_none_or_nearly_all_of_the_key_points_ask_for_nothing_more(
+    make_scene: Callable[..., Scene], monkeypatch: pytest.MonkeyPatch, share: float
+) -> None:
+    scene = make_scene(0, STEP_DEG)
+
+    def first(photo_files: object, points: Sequence[KeyPoints], plan: MaskPlan) -> list[np.ndarray]:
+        return [np.arange(len(found.positions)) < share * len(found.positions) for found in points]
+
+    monkeypatch.setattr(features, "points_on_object", first)
+    estimate_poses(scene.paths, "features")
+    assert len(scene.matched) == 6, "each pair was matched once"
 
 
 @needs_colmap
