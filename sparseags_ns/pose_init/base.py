@@ -13,14 +13,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
+import torch
 from jaxtyping import Float, Num
 from torch import Tensor
 
 from sparseags_ns.formats.colmap import Observations
 from sparseags_ns.formats.frame import Frame
+from sparseags_ns.geometry import se3
+from sparseags_ns.geometry.alignment import AlignmentError, axes_meeting_point
 from sparseags_ns.preprocess.companions import companions
 from sparseags_ns.preprocess.mask_plan import MASKS_FOLDER, Masks
 from sparseags_ns.preprocess.photo_files import list_photo_files
@@ -40,6 +43,11 @@ LEAST_CONFIDENCE = 0.01
 
 FOCAL_GUESS = 1.2
 """Focal length where EXIF does not tell, in units of the photograph's longer side; COLMAP's own first guess."""
+
+
+MatchOn = Literal["auto", "everything", "object"]
+"""Which part of the photographs features matches: `everything`; the `object`, which may have moved before its
+background; `auto`: everything, and the object too where that leaves photographs out or contradicts the object."""
 
 
 class PoseInitError(ValueError):
@@ -94,6 +102,20 @@ class InitialPoses:
         return sum(frame is not None for frame in self.frames)
 
     @property
+    def num_usable(self) -> int:
+        """Number of photo files that have a camera; 0 if these cameras look at no common place.
+
+        They look the same way where something rotates before a still background that was matched.
+        """
+        poses = [frame.T_camera_world for frame in self.frames if frame is not None]
+        try:
+            if poses:
+                axes_meeting_point(se3.inverse(torch.stack(poses)))
+        except AlignmentError:
+            return 0
+        return len(poses)
+
+    @property
     def pose_lr_scales(self) -> list[float]:
         """`pose_lr_scale` of each view as a list, 1 for each where it is None."""
         return [1.0] * len(self.frames) if self.pose_lr_scale is None else self.pose_lr_scale.tolist()
@@ -113,9 +135,11 @@ class PoseRequest:
     masks: Masks = "auto"
     """Where masks come from."""
     masks_drop: bool = False
+    """Whether the masks of the scene's `masks/` are white where photographs are to be left out."""
     time_budget: float | None = None
     """Seconds that a search may take; None for its usual length."""
-    """Whether the masks of the scene's `masks/` are white where photographs are to be left out."""
+    match_on: MatchOn = "auto"
+    """Which part of the photographs is matched."""
 
     @property
     def masks_fingerprint(self) -> str:

@@ -27,6 +27,7 @@ from sparseags_ns.pose_init.base import (
     MIN_REGISTERED,
     Alternative,
     InitialPoses,
+    MatchOn,
     NoMasksError,
     PoseInit,
     PoseInitError,
@@ -74,6 +75,7 @@ def estimate_poses(
     masks: Masks = "auto",
     masks_drop: bool = False,
     time_budget: float | None = None,
+    match_on: MatchOn = "auto",
 ) -> InitialPoses:
     """Estimate the camera of each photo file, or load the result of an equal earlier request.
 
@@ -88,12 +90,14 @@ def estimate_poses(
         masks: where masks come from, for initialisers that look at objects.
         masks_drop: whether the masks of `masks/` are white where photographs are to be left out.
         time_budget: seconds that ab-initio may take, about; None for its usual length.
+        match_on: which part of the photographs features matches.
 
     Returns:
         Cameras in the order of the photo files, in a world of arbitrary position, orientation and scale.
 
     Raises:
-        PoseInitError: there are no photo files, or no initialiser can work here; says what to install and to fetch.
+        PoseInitError: there are no photo files, an argument does not fit, or no initialiser can work here; says what
+            to install and to fetch.
         StoreError: the result cannot be written; raised before the work begins.
         ValueError: see `PoseInit.estimate`.
     """
@@ -101,11 +105,18 @@ def estimate_poses(
         raise PoseInitError("no photographs to estimate poses for")
     if time_budget is not None and time_budget <= 0:
         raise PoseInitError(f"the time budget of pose initialisation must be above 0 seconds, is {time_budget:g}")
+    if match_on != "auto" and pose_init not in ("auto", Features.name):
+        raise PoseInitError(
+            f"pose-init-match-on is {match_on}, and only {Features.name} matches photographs: leave it out, or ask for "
+            f"pose-init = {Features.name} in place of {pose_init}"
+        )
     scene = scene or photo_files[0].parent
-    request = PoseRequest(photo_files, scene, store or store_of(scene, None), weights, masks, masks_drop, time_budget)
+    store = store or store_of(scene, None)
+    request = PoseRequest(photo_files, scene, store, weights, masks, masks_drop, time_budget, match_on)
     uses_masks = pose_init == "auto" or (pose_init in INITIALISERS and INITIALISERS[pose_init].uses_masks)
     wanted = f"{pose_init} {weights} {request.masks_fingerprint if uses_masks else ''}"
     wanted += "" if time_budget is None else f" within {time_budget:g} s"
+    wanted += "" if match_on == "auto" else f" matched on {match_on}"
     name = f"request-{fingerprint('request', _LAYOUT, wanted, _names(photo_files), *photo_files)}.json"
     known = _load_answer(request.store.folder / name)
     if known is not None:
@@ -115,7 +126,7 @@ def estimate_poses(
         initialiser, initial = _estimate_automatically(initialiser, request)
     else:
         initial = estimate_or_load(initialiser, photo_files, request.store)
-    if initial.num_registered >= MIN_REGISTERED and initial.doubt is None:
+    if initial.num_usable >= MIN_REGISTERED and initial.doubt is None:
         result = _result_file(initialiser, photo_files, request.store).name
         write_json(request.store.new_file(name), {"request": wanted, "initialiser": initialiser.name, "result": result})
     return initial
@@ -163,35 +174,42 @@ def _estimate_automatically(initialiser: PoseInit, request: PoseRequest) -> tupl
     """The result of `auto`, and the initialiser that it is of.
 
     Args:
-        initialiser: the first that `auto` tries. Where this is features and leaves photographs out, ab-initio takes its
-            place if it can, and if it is sure or features left most of them out.
+        initialiser: the first that `auto` tries. Where this is features and leaves photographs out, or is not sure, or
+            finds cameras of no use, ab-initio takes its place if it can, and if it is sure or what features found is
+            worth little.
 
     Raises:
         PoseInitError: no initialiser can work here, or the photographs cannot be used.
     """
     try:
         initial = estimate_or_load(initialiser, request.photo_files, request.store)
-    except NoMasksError as error:  # ab-initio has come first: features is not here
+    except NoMasksError as error:  # ab-initio has come first: features is not here; or it shall match on the object
         reason = INITIALISERS[Features.name].missing(request)
         absent = {} if reason is None else {Features.name: reason}
         raise PoseInitError(_no_poses(request, absent | {initialiser.name: str(error)})) from error
     count = len(request.photo_files)
-    if initialiser.name != Features.name or initial.num_registered == count:
+    if initialiser.name != Features.name or (initial.num_usable == count and initial.doubt is None):
         return initialiser, initial
     placed = f"features placed {initial.num_registered} of {count} photographs"
+    if initial.doubt is not None:
+        placed += f", and is not sure: {initial.doubt}"
+    elif initial.num_registered >= MIN_REGISTERED > initial.num_usable:
+        placed += ", but their cameras look at no common place"
+    worth_little = initial.doubt is not None or 2 * initial.num_usable <= count
     missing = INITIALISERS[AbInitio.name].missing(request)
     why_not = f"{AbInitio.name}: {missing}"
     if missing is None:
         try:
             other = _create(AbInitio.name, request, placed)
-            other = other.starting_from(initial.frames) if isinstance(other, AbInitio) else other
+            if isinstance(other, AbInitio) and initial.doubt is None:
+                other = other.starting_from(initial.frames)
             found = estimate_or_load(other, request.photo_files, request.store)
-            if found.doubt is None or 2 * initial.num_registered <= count:
+            if found.doubt is None or worth_little:
                 return other, found
             why_not = f"{AbInitio.name} is not sure: {found.doubt}"
         except PoseInitError as error:
             # Scenes without an object are left to features, with its messages.
-            if initial.num_registered < MIN_REGISTERED and not isinstance(error, NoMasksError):
+            if initial.num_usable < MIN_REGISTERED and not isinstance(error, NoMasksError):
                 raise PoseInitError(f"{placed}; {error}") from error
             why_not = str(error)
     announce(f"poses: those of features, which placed {initial.num_registered} of {count} photographs", why_not)

@@ -91,12 +91,7 @@ def read_objects(
         NoMasksError: there are no masks, and none can be estimated.
     """
     photo_files = [read_photo_file(path) for path in photographs]
-    plan = plan_masks(photo_files, scene / MASKS_FOLDER, store, masks, masks_drop)
-    if plan.source == "none":
-        raise NoMasksError(
-            f"{reader} looks at objects, and nothing tells the object from the background in {scene}: cut it out (RGBA "
-            f"photographs), put masks into {MASKS_FOLDER}/, or pip install 'sparseags_ns[rembg]'"
-        )
+    plan = plan_object_masks(photo_files, scene, store, reader=reader, masks=masks, masks_drop=masks_drop)
     whole = (_read_object(photo_file, plan, side, focal_guess) for photo_file in photo_files)
     if largest is None:  # one after the other, since photographs may be large
         return [replace(one, photo=reframe(one.photo, (side, side), recentred=True)) for one in whole]
@@ -107,6 +102,24 @@ def read_objects(
         replace(one, photo=crop(one.photo, _around(box, angle * float(one.photo.K[0, 0])), side, side))
         for box, one in zip(boxes, objects, strict=True)
     ]
+
+
+def plan_object_masks(
+    photo_files: Sequence[PhotoFile], scene: Path, store: Store, *, reader: str, masks: Masks, masks_drop: bool
+) -> MaskPlan:
+    """Where the masks come from that tell the object from the background; see `read_objects`.
+
+    Raises:
+        NoMasksError: there are no masks, and none can be estimated.
+        PhotoError: some photographs have masks and others have none, or what was asked for is not possible.
+    """
+    plan = plan_masks(photo_files, scene / MASKS_FOLDER, store, masks, masks_drop)
+    if plan.source == "none":
+        raise NoMasksError(
+            f"{reader} looks at objects, and nothing tells the object from the background in {scene}: cut it out (RGBA "
+            f"photographs), put masks into {MASKS_FOLDER}/, or pip install 'sparseags_ns[rembg]'"
+        )
+    return plan
 
 
 def photograph_camera(crop: ObjectImage, pose: Float[Tensor, " 4"], mean_focal: float) -> Frame:

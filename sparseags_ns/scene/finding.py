@@ -10,18 +10,26 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from tyro.conf import arg
 
 from sparseags_ns.console import announce, warn
 from sparseags_ns.formats.colmap import Observations
 from sparseags_ns.formats.frame import PHOTO_ENDINGS, PHOTO_FOLDERS, Frame, file_labels, intrinsics_matrix, photo_names
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.alignment import AlignmentError, axes_meeting_point
-from sparseags_ns.pose_init.base import FOCAL_GUESS, LEAST_CONFIDENCE, MIN_REGISTERED, InitialPoses, PoseInitError
+from sparseags_ns.pose_init.base import (
+    FOCAL_GUESS,
+    LEAST_CONFIDENCE,
+    MIN_REGISTERED,
+    InitialPoses,
+    MatchOn,
+    PoseInitError,
+)
 from sparseags_ns.pose_init.estimation import PoseInitName, estimate_poses
 from sparseags_ns.pose_init.files import FromFiles, find_pose_file
 from sparseags_ns.pose_init.photo_orientation import decide_orientations
@@ -87,6 +95,10 @@ class FindingOptions:
     pose_init_time_budget: float | None = None
     """Seconds that ab-initio may take to arrange the photographs on idle cores, about; turned into a number of random
     starts once, which decides the result. None for its usual length."""
+    pose_init_match_on: Annotated[MatchOn, arg(aliases=("--match-on",))] = "auto"
+    """Which part of the photographs features matches: everything; the object, by its masks, where it has moved before
+    its background (turntable, handheld); auto also tries the object where everything leaves photographs out or
+    contradicts the object."""
     missing_poses: MissingPoses = "refuse"
     """What happens to photographs without a pose in the pose file: refuse the scene, leave-out the photographs, or
     search: training searches for their poses."""
@@ -156,6 +168,7 @@ def find_scene(scene: Path, options: FindingOptions, store: Store) -> FoundScene
         masks=options.masks,
         masks_drop=options.masks_drop,
         time_budget=options.pose_init_time_budget,
+        match_on=options.pose_init_match_on,
     )
     estimate, alternative = initial, options.pose_init_alternative
     initial = with_alternative(estimate, alternative)

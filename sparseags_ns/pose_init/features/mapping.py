@@ -19,7 +19,7 @@ from jaxtyping import Float
 
 from sparseags_ns.formats.frame import Distortion, Frame, intrinsics_matrix
 from sparseags_ns.pose_init.base import FOCAL_GUESS, InitialPoses, point_confidence, pose_lr_scale_from_points
-from sparseags_ns.pose_init.features.matching import Matches
+from sparseags_ns.pose_init.features.matching import PairMatches
 from sparseags_ns.views import PointCloud
 
 VIRTUAL_PX = 1024
@@ -72,10 +72,7 @@ class Shot:
 
 
 def map_shots(
-    shots: Sequence[Shot],
-    matches: Mapping[tuple[int, int], Matches],
-    seed: int,
-    settings: MappingSettings = MappingSettings(),
+    shots: Sequence[Shot], matches: PairMatches, seed: int, settings: MappingSettings = MappingSettings()
 ) -> InitialPoses:
     """Cameras of the largest set of photographs that fit together; None for the others."""
     colmap = import_module("pycolmap")
@@ -99,8 +96,22 @@ def map_shots(
     return InitialPoses(tuple(frames), confidence, points, pose_lr_scale)
 
 
+def verified_matches(shots: Sequence[Shot], matches: PairMatches, seed: int) -> PairMatches:
+    """The matches of each pair that one geometry of two views explains; none where no geometry explains enough."""
+    colmap = import_module("pycolmap")
+    with tempfile.TemporaryDirectory(prefix="sparseags-") as folder:
+        path, ids = _write_database(colmap, Path(folder), shots, matches, seed)
+        with colmap.Database.open(path) as database:
+            verified = {}
+            for first, second in matches:
+                pair = ids[first], ids[second]
+                found = database.read_two_view_geometry(*pair).inlier_matches
+                verified[first, second] = np.array(found, np.int64).reshape(-1, 2)
+    return verified
+
+
 def _write_database(
-    colmap: Any, folder: Path, shots: Sequence[Shot], matches: Mapping[tuple[int, int], Matches], seed: int
+    colmap: Any, folder: Path, shots: Sequence[Shot], matches: PairMatches, seed: int
 ) -> tuple[Path, list[int]]:
     """COLMAP's database of verified matches, and the photographs' numbers in it."""
     path, pairs = folder / "database.db", folder / "pairs.txt"

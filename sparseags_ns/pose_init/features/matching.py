@@ -9,7 +9,7 @@ half or more.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -17,6 +17,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 Matches = Int[np.ndarray, "matches 2"]
+PairMatches = Mapping[tuple[int, int], Int[np.ndarray, "_ 2"]]
+"""Matches of pairs of photographs, by the photographs' numbers."""
 
 LOWEST_SCORE = 0.1
 """Score below which LightGlue drops a match itself."""
@@ -77,6 +79,8 @@ def pairs_to_match(points: Sequence[KeyPoints], settings: MatchingSettings) -> l
     best = [p.descriptors[np.argsort(-p.scores)[: settings.digest_points]] for p in points]
     likeness = np.zeros((len(points), len(points)))
     for a, b in pairs:
+        if min(len(best[a]), len(best[b])) == 0:
+            continue
         products = best[a] @ best[b].T
         mutual = products.argmax(0)[products.argmax(1)] == np.arange(len(products))
         likeness[a, b] = likeness[b, a] = mutual.sum()

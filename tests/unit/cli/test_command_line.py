@@ -87,6 +87,7 @@ def test_train_translates_its_own_flags_and_passes_on_all_others(passed_on: list
     main(["train", "photographs", "-o", "runs", "--steps", "50", "--no-viewer", "--pipeline.model.sh-degree", "1"])
     main(["train", "photographs", "--masks", "none", "--verbose", "--", "--steps-per-save", "10"])
     main(["train", "photographs", "--pose-init", "ab-initio", "--pose-init-uncertain", "allow"])
+    main(["train", "photographs", "--match-on", "object"])
     whole = ["--data", "photographs", "--output-dir", "outputs"]
     ending = ["--vis", "tensorboard", "--viewer.quit-on-train-completion", "True", "--pipeline.model.sh-degree", "1"]
     assert passed_on[0] == whole
@@ -94,6 +95,7 @@ def test_train_translates_its_own_flags_and_passes_on_all_others(passed_on: list
     assert passed_on[2] == [*whole, "--pipeline.datamanager.dataparser.masks", "none", "--steps-per-save", "10"]
     pose_init = "--pipeline.datamanager.dataparser.pose-init"
     assert passed_on[3] == [*whole, pose_init, "ab-initio", f"{pose_init}-uncertain", "allow"]
+    assert passed_on[4] == [*whole, f"{pose_init}-match-on", "object"]
 
 
 def test_train_without_photographs_ends_before_nerfstudio_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:

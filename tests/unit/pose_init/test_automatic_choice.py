@@ -27,9 +27,15 @@ NO_ARRANGEMENT = PoseInitError("only 1 of the 4 photographs differ")
 
 
 def fake(
-    name: str, placed: int, absent: str | None, error: Exception | None, calls: list[str], doubt: str | None = None
+    name: str,
+    placed: int,
+    absent: str | None,
+    error: Exception | None,
+    calls: list[str],
+    doubt: str | None = None,
+    step_deg: float = 40,
 ) -> type:
-    """An initialiser that places the first photographs, is absent, or fails."""
+    """An initialiser that places the first photographs on a ring, is absent, or fails."""
 
     @dataclass(frozen=True)
     class Fake:
@@ -51,7 +57,7 @@ def fake(
             if error is not None:
                 raise error
             K = intrinsics_matrix(9.0, 9.0, 2.0, 2.0)
-            angles = torch.arange(placed).double() * 40
+            angles = torch.arange(placed).double() * step_deg
             poses = orbit(angles, torch.zeros_like(angles), 2.0)
             frames = [Frame(p.stem, p.name, T, K, 4, 4) for p, T in zip(photo_files, poses, strict=False)]
             rest = len(photo_files) - placed
@@ -78,14 +84,21 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     """
 
     def make(
-        dust3r: Any = "not installed: dust3r", features: Any = 4, ab_initio: Any = 4, doubt: str | None = None
+        dust3r: Any = "not installed: dust3r",
+        features: Any = 4,
+        ab_initio: Any = 4,
+        doubt: str | None = None,
+        features_doubt: str | None = None,
+        features_step_deg: float = 40,
     ) -> list[str]:
         calls: list[str] = []
         for name, does in (("dust3r", dust3r), ("features", features), ("ab-initio", ab_initio)):
             placed, absent = does if isinstance(does, int) else 0, does if isinstance(does, str) else None
             error = does if isinstance(does, Exception) else None
-            unsure = doubt if name == "ab-initio" else None
-            monkeypatch.setitem(INITIALISERS, name, fake(name, placed, absent, error, calls, unsure))
+            unsure, step_deg = {"ab-initio": (doubt, 40), "features": (features_doubt, features_step_deg)}.get(
+                name, (None, 40)
+            )
+            monkeypatch.setitem(INITIALISERS, name, fake(name, placed, absent, error, calls, unsure, step_deg))
         return calls
 
     return make
@@ -106,6 +119,11 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
         ({"features": 1, "ab_initio": "masks are switched off"}, "features", ["features"]),
         ({"features": 3, "doubt": "two arrangements"}, "features", ["features", "ab-initio"]),
         ({"features": 2, "doubt": "two arrangements"}, "ab-initio", ["features", "ab-initio"]),
+        ({"features_doubt": "it has moved"}, "ab-initio", ["features", "ab-initio"]),
+        ({"features_doubt": "it has moved", "doubt": "two arrangements"}, "ab-initio", ["features", "ab-initio"]),
+        ({"features_doubt": "it has moved", "ab_initio": NO_ARRANGEMENT}, "features", ["features", "ab-initio"]),
+        ({"features_step_deg": 0.1}, "ab-initio", ["features", "ab-initio"]),
+        ({"features_step_deg": 0.1, "ab_initio": NO_MASKS}, "features", ["features", "ab-initio"]),
     ],
 )
 def test_auto_uses_the_first_whose_result_will_do(
@@ -123,6 +141,14 @@ def test_each_turn_prints_one_line_with_its_reason(
     first, second = capsys.readouterr().err.splitlines()
     assert first.startswith("sparseags: poses: estimated by features (fake) (no pose file in")
     assert second == "sparseags: poses: estimated by ab-initio (fake) (features placed 2 of 4 photographs)"
+    for worthless, why in (
+        ({"features_doubt": "it has moved"}, ", and is not sure: it has moved"),
+        ({"features_step_deg": 0.1}, ", but their cameras look at no common place"),
+    ):
+        machine(**worthless)
+        estimate_poses(photographs, store=Store(tmp_path / why))
+        *_, last = capsys.readouterr().err.splitlines()
+        assert last.endswith(f"(features placed 4 of 4 photographs{why})")
     machine(features=2, ab_initio=NO_MASKS)
     estimate_poses(photographs, store=Store(tmp_path / "other"))
     *_, last = capsys.readouterr().err.splitlines()

@@ -168,12 +168,12 @@ def test_masks_make_another_request_for_an_initialiser_that_uses_them(
     tmp_path: Path, photographs: list[Path], choose: Callable[[Fake | None], None]
 ) -> None:
     choose(Fake())
-    for name in ("features", "id-pose"):
+    for name in ("dust3r", "id-pose"):
         estimate_poses(photographs, name)
     (tmp_path / "masks").mkdir()
     (tmp_path / "masks/a.png").write_bytes(b"1")
     choose(None)
-    estimate_poses(photographs, "features")
+    estimate_poses(photographs, "dust3r")
     with pytest.raises(PoseInitError):
         estimate_poses(photographs, "id-pose")
 
