@@ -77,7 +77,7 @@ class ArrangementPreview(Observer):
         except Exception as error:  # Whatever viser fails in, the search goes on.
             self._failed = True
             self.close()
-            warn("the search is not shown in the browser", f"{type(error).__name__}: {error}")
+            warn("the search is not shown in the browser; it goes on all the same", f"{type(error).__name__}: {error}")
 
     def close(self) -> None:
         """End the server; its port is free afterwards."""
