@@ -93,7 +93,7 @@ class Bar:
     """The progress of a piece of work. Calling it counts one more part as done."""
 
     def __init__(self, what: str, total: int | None, done: int = 0, live: Progress | None = None) -> None:
-        self._what, self._total, self._done = what, total, done
+        self._what, self._total, self._done, self._doing = what, total, done, ""
         self._live = live
         self.task = TaskID(0) if live is None else live.add_task(what, total=total, completed=done)
         self._begun = time.monotonic()
@@ -106,15 +106,20 @@ class Bar:
         """One more part is done."""
         self.update(self._done + 1)
 
-    def update(self, done: int, total: int | None = None) -> None:
-        """`done` parts are done, of `total` or as many as were named before."""
-        self._done, self._total = done, self._total if total is None else total
+    def update(self, done: int, total: int | None = None, doing: str = "") -> None:
+        """`done` parts are done, of `total` or as many as were named before.
+
+        Words that say how far the work is, `doing`, are shown in place of these numbers, which then only tell the time
+        that is left: for work whose parts are counted as several where they take longer.
+        """
+        self._done, self._total, self._doing = done, self._total if total is None else total, doing
         if self._live is not None:
-            self._live.update(self.task, completed=done, total=self._total)
+            words = f"{self._what}: {doing}" if doing else self._what
+            self._live.update(self.task, completed=done, total=self._total, description=words, in_words=bool(doing))
             return
         now = time.monotonic()
         since, before = self._measured or (now, done)
-        if done > before + 3 and 2 * (now - self._updated) > now - since:
+        if not doing and done > before + 3 and 2 * (now - self._updated) > now - since:
             # This part took longer than the others together, as a step with a search does: it says nothing of the rest.
             self._measured = now, done
         self._updated = now
@@ -128,11 +133,12 @@ class Bar:
         since, before = self._measured or (now, self._done)
         if self._total and self._done > before:
             left = f", about {(now - since) / (self._done - before) * (self._total - self._done):.0f} s left"
-        parts = f"{self._done} of {self._total}" if self._total else str(self._done)
+        parts = self._doing or (f"{self._done} of {self._total}" if self._total else str(self._done))
         line = printable(f"{self._what}: {parts} ({seconds:.0f} s{left})")
         _CONSOLE.print(Text.assemble(("sparseags: ", "bold"), line))
         self._next_line = now + min(max(SHORTEST_PAUSE_S, seconds / 10), LONGEST_PAUSE_S)
-        self._measured = now, self._done
+        if not self._doing:  # Parts of different lengths are measured over all of the work.
+            self._measured = now, self._done
 
 
 @contextmanager
@@ -153,10 +159,11 @@ def progress(what: str, total: int | None = None, done: int = 0) -> Iterator[Bar
 
 
 class _PartsColumn(MofNCompleteColumn):
-    """How many parts are done of how many; nothing for work that is not counted in parts."""
+    """How many parts are done of how many; nothing for work that is not counted in parts, or says it in words."""
 
     def render(self, task: Task) -> Text:
-        return Text() if task.total is None and task.completed == 0 else super().render(task)
+        uncounted = task.total is None and task.completed == 0
+        return Text() if uncounted or task.fields.get("in_words") else super().render(task)
 
 
 @contextmanager

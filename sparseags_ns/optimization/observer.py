@@ -1,5 +1,6 @@
 """The observer of pose searches and short fits: receives hypotheses, scores and results as they come, for the files of
-a run and for the live viewer, and gets regular occasions to pause the work.
+a run and for the live viewer, and gets regular occasions to pause the work. It also receives how far the search for an
+arrangement of photographs without cameras is.
 
 Observing changes nothing of what is computed, so an observer is not passed through all functions between the caller
 that has one and the search that reports to it. `observed_by` installs it for the calling thread, `observer()` finds it.
@@ -12,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from jaxtyping import Float
@@ -21,6 +23,39 @@ from sparseags_ns.geometry.cameras import Cameras
 
 SearchKind = Literal["quick", "thorough"]
 """`quick`: a short search of a view that is not suspected yet; `thorough`: the search of a suspect."""
+
+ArrangementPhase = Literal["explore", "polish", "decide", "refine"]
+"""Levels of the search for an arrangement of photographs, in their order."""
+
+
+@dataclass(frozen=True)
+class ArrangementState:
+    """How far the search for an arrangement of photographs is, and the best arrangement so far.
+
+    Frame: `world` of the arrangement, the object around the origin, +y up; another one for each arrangement.
+    """
+
+    phase: ArrangementPhase
+    climbs: int
+    """Climbs done."""
+    all_climbs: int
+    """Climbs of the whole search, at most."""
+    share: float
+    """Share of the search's time that has gone by, about; 1 at its end."""
+    loss: float | None
+    """Mean loss of the best arrangement of this phase; None before there is one. Phases have losses of their own."""
+    photographs: Float[Tensor, "photographs side side 3"]
+    """All photographs, cropped to their objects, over white."""
+    views: tuple[int, ...] = ()
+    """Numbers of the photographs that the best arrangement places."""
+    cameras: Cameras | None = None
+    """Cameras of these crops; None before there is an arrangement."""
+
+    @property
+    def words(self) -> str:
+        """The state in a few words."""
+        loss = "" if self.loss is None else f", best mean loss {self.loss:.4f}"
+        return f"{self.phase}, {self.climbs} of {self.all_climbs} climbs{loss}"
 
 
 class Observer:
@@ -40,6 +75,9 @@ class Observer:
 
     def on_comparison(self, loss_near: float, loss_elsewhere: float) -> None:
         """The search that ended last belongs to a leave-one-out test: least loss near the view's pose and elsewhere."""
+
+    def on_arrangement(self, state: ArrangementState) -> None:
+        """The search for an arrangement of photographs has come to this state."""
 
     def pause(self) -> None:
         """Called every few milliseconds between batches of work: the place to release a lock, or to raise and stop."""
@@ -65,6 +103,7 @@ class Observers(Observer):
     on_hypotheses = _to_all("on_hypotheses")
     on_search_end = _to_all("on_search_end")
     on_comparison = _to_all("on_comparison")
+    on_arrangement = _to_all("on_arrangement")
     pause = _to_all("pause")
 
 

@@ -27,6 +27,7 @@ from tyro.conf import FlagConversionOff, SuppressFixed
 from sparseags_ns.plugin.quiet import other_packages_hidden, prints_hidden
 from sparseags_ns.plugin.trainer import SparseAGSTrainerConfig
 from sparseags_ns.runs.opening import CHECKPOINTS, CONFIG, read_run_config
+from sparseags_ns.viewer.page import browsers_wait
 
 Config = TypeVar("Config")
 
@@ -105,7 +106,8 @@ def serve_run(run: Path, method: TrainerConfig, host: str, port: int | None) -> 
         _, step = eval_load_checkpoint(config, pipeline)
         datamanager = pipeline.datamanager
         log = run / config.viewer.relative_log_filename
-        viewer = Viewer(config.viewer, log, datamanager.get_datapath(), pipeline, train_lock=Lock())
+        with browsers_wait():
+            viewer = Viewer(config.viewer, log, datamanager.get_datapath(), pipeline, train_lock=Lock())
         config.logging.local_writer.enable = False  # The viewer only needs what this call sets beside the writer.
         writer.setup_local_writer(config.logging, max_iter=config.max_num_iterations)
         viewer.init_scene(datamanager.train_dataset, "completed", datamanager.eval_dataset)

@@ -19,6 +19,7 @@ from typing import Any, Literal, TextIO
 import torch
 from nerfstudio.configs.base_config import ViewerConfig
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackLocation
+from nerfstudio.engine.optimizers import Optimizers
 from nerfstudio.engine.trainer import Trainer, TrainerConfig
 from nerfstudio.viewer.viewer import Viewer
 from rich.table import Table
@@ -33,7 +34,8 @@ from sparseags_ns.runs.outputs import FOLDER, RunState, write_run_outputs
 from sparseags_ns.runs.record import RunRecord
 from sparseags_ns.storage import replacing
 from sparseags_ns.viewer.pacing import Pacer
-from sparseags_ns.viewer.page import local_unless_named
+from sparseags_ns.viewer.page import browsers_wait, local_unless_named
+from sparseags_ns.viewer.preview import arrangement_preview
 from sparseags_ns.viewer.request_queue import SearchInterruptedError
 
 
@@ -113,13 +115,16 @@ class SparseAGSTrainer(Trainer):
         self._pacer = Pacer()
         self._bar: Bar | None = None
         self._display = ExitStack()
+        self._before_viewer = ExitStack()
         self._output: TextIO = sys.stdout
         self._record: RunRecord | None = None
 
     def setup(self, test_mode: Literal["test", "val", "inference"] = "val") -> None:
         """Set up; an error in the user's input ends the program with one sentence."""
         try:
-            with prints_hidden(self.config.verbose), self._clock.phase("preparation"):
+            with prints_hidden(self.config.verbose), self._clock.phase("preparation"), self._before_viewer:
+                if self.config.is_viewer_enabled() and self.local_rank == 0:
+                    self._before_viewer.enter_context(arrangement_preview(self.config.viewer))
                 super().setup(test_mode)
         except ValueError as error:
             if type(error).__module__.startswith("sparseags_ns."):
@@ -129,6 +134,12 @@ class SparseAGSTrainer(Trainer):
             sys.exit("sparseags: interrupted before the first step: nothing was trained, nothing is lost")
         self._clock.add(self.pipeline.model.record.seconds)
         self.callbacks.append(TrainingCallback([TrainingCallbackLocation.AFTER_TRAIN], self._print_result))
+
+    def setup_optimizers(self) -> Optimizers:
+        """Set up the optimizers; nerfstudio's viewer is made next, at the address where the preview has been."""
+        self._before_viewer.close()
+        self._before_viewer.enter_context(browsers_wait())
+        return super().setup_optimizers()
 
     def train(self) -> None:
         """Train to `max_num_iterations`, counted from the first step of the first run."""
@@ -173,6 +184,7 @@ class SparseAGSTrainer(Trainer):
         Raises:
             CheckpointError: there is no checkpoint, or it does not fit the photographs.
         """
+        self._before_viewer.close()  # nerfstudio's viewer is made.
         folder, file = self.config.load_dir, self.config.load_checkpoint
         if folder is not None and not any(folder.glob("step-*.ckpt")):
             raise CheckpointError(f"{folder} holds no checkpoint: --load-dir is the nerfstudio_models/ folder of a run")

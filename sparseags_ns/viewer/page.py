@@ -6,8 +6,9 @@ a host is named.
 viser's page reports every visit to Google, its server hands out any file of the machine to a request for a path above
 its folder, and nerfstudio's title bar loads a logo from the web; none of them has an option. So, before nerfstudio
 starts a server, viser's server class is patched to serve a copy of its folder: the copy's page loads nothing from
-elsewhere, and paths that lead out of the folder do not exist. This is the one place where another package is patched
-at run time. A fork of viser or a proxy in front of it would cost more upkeep.
+elsewhere, and paths that lead out of the folder do not exist. Browsers can be made to wait until the page is complete.
+This is the one place where another package is patched at run time. A fork of viser or a proxy in front of it would cost
+more upkeep.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ import re
 import shutil
 import socket
 import tempfile
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,10 +30,12 @@ from nerfstudio.configs.base_config import ViewerConfig
 from viser.infra import WebsockServer
 from viser.theme import TitlebarConfig, TitlebarImage
 
-from sparseags_ns.console import announce, warn
+from sparseags_ns.console import announce, is_verbose, warn
 
 LOCAL = "127.0.0.1"
 EVERYWHERE = ("0.0.0.0", "::", "")
+BRAND_COLOR = (255, 211, 105)
+"""Colour of what is shown without a status of its own, sRGB, 0 to 255."""
 
 _TRACKER = re.compile(
     r"<script\b(?:(?!</script>).)*?(?:googletagmanager|gtag\()(?:(?!</script>).)*?</script>", re.DOTALL
@@ -51,6 +56,25 @@ class Folder:
         return wanted if safe else self.path / "nothing"
 
 
+_BROWSERS_ENTER = threading.Event()
+_BROWSERS_ENTER.set()
+
+
+@contextmanager
+def browsers_wait() -> Iterator[None]:
+    """Let browsers wait in front of servers that are started inside the block, until its end.
+
+    A page that is open from before connects as soon as a server listens. While nerfstudio builds its own, the page
+    would get a title bar with a logo from the web, and a share button, whose coming and going viser's page does not
+    survive.
+    """
+    _BROWSERS_ENTER.clear()
+    try:
+        yield
+    finally:
+        _BROWSERS_ENTER.set()
+
+
 def serve_own_page() -> None:
     """Make all of viser's servers serve the copy from now on; a second call changes nothing."""
     original = WebsockServer.start
@@ -62,6 +86,11 @@ def serve_own_page() -> None:
         if root is not None:
             self._http_server_root = copy_without_the_web(root)  # type: ignore[assignment]
         original(self)
+        self._verbose &= is_verbose()  # viser prints a line for each connection.
+        if not _BROWSERS_ENTER.is_set():
+            assert self._ws_server is not None
+            # The server's thread waits. What is sent meanwhile is kept, and of the same kind only the last.
+            self._ws_server.get_loop().call_soon_threadsafe(_BROWSERS_ENTER.wait)
 
     start.serves_own_page = True  # type: ignore[attr-defined]
     WebsockServer.start = start  # type: ignore[method-assign]
@@ -104,7 +133,7 @@ def set_title_bar(server: viser.ViserServer) -> None:
         control_width="large",
         dark_mode=True,
         show_share_button=False,  # Sharing would route the page through a server on the web.
-        brand_color=(255, 211, 105),
+        brand_color=BRAND_COLOR,
     )
 
 
@@ -125,15 +154,19 @@ def local_unless_named(settings: ViewerConfig, arguments: Sequence[str]) -> View
     return replace(settings, websocket_host=LOCAL)
 
 
-def announce_address(host: str, port: int) -> None:
-    """Print in one line how to open the viewer, from this machine and, by an ssh tunnel, from elsewhere."""
+def announce_address(host: str, port: int, what: str = "viewer") -> None:
+    """Print in one line how to open the viewer, from this machine and, by an ssh tunnel, from elsewhere.
+
+    Args:
+        what: what is to be seen there.
+    """
     if host in EVERYWHERE:
         where = f"http://{socket.gethostname()}:{port}"
-        warn(f"viewer: {where}, open to the whole network", "whoever reaches it can look and press buttons")
+        warn(f"{what}: {where}, open to the whole network", "whoever reaches it can look and press buttons")
         return
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # A container's user may have no name.
         user = "USER"
     tunnel = f"ssh -N -L {port}:{host}:{port} {user}@{socket.gethostname()}"
-    announce(f"viewer: http://{host}:{port}", f"from elsewhere: {tunnel}, then open it there")
+    announce(f"{what}: http://{host}:{port}", f"from elsewhere: {tunnel}, then open it there")

@@ -110,6 +110,23 @@ def test_the_time_left_leaves_out_a_search_between_two_parts(
     assert all(int(left) <= 40 for left in re.findall(r"about (\d+) s left", "\n".join(lines)))
 
 
+def test_words_take_the_place_of_numbers_and_the_time_left_is_measured_over_all(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Parts that count as several took as many times as long."""
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    with progress("search") as bar:
+        for done, parts in [(0, 0), (1, 1), (2, 1), (12, 10), (22, 10)]:
+            now += 3.0 * parts
+            bar.update(done, 32, f"phase [{done}]")
+    assert capsys.readouterr().err.splitlines() == [
+        "sparseags: search: phase [2] (6 s, about 90 s left)",
+        "sparseags: search: phase [12] (36 s, about 60 s left)",
+        "sparseags: search: phase [22] (66 s, about 30 s left)",
+    ]
+
+
 def test_short_work_prints_nothing_into_a_log_file(capsys: pytest.CaptureFixture[str]) -> None:
     with progress("optimisation") as bar:
         bar()
@@ -127,9 +144,12 @@ def test_a_terminal_gets_bars_that_nest_and_leave_nothing_behind(
         outer.update(3)
         with progress("inner work") as inner:
             inner.update(1, 2)
+            inner.update(17, 23, "in words")
+            assert console._live is not None
+            console._live.refresh()
             print("the command's own output")
     captured = capsys.readouterr()
-    assert "outer work" in captured.err and "inner work" in captured.err
+    assert "outer work" in captured.err and "inner work: in words" in captured.err and "17/23" not in captured.err
     assert captured.out == "the command's own output\n"
     assert console._live is None
 

@@ -18,9 +18,11 @@ import torch
 from sparseags_ns.console import announce, progress
 from sparseags_ns.formats.frame import Frame
 from sparseags_ns.geometry.alignment import AlignmentError, normalizing_similarity
+from sparseags_ns.optimization.observer import observed_by
 from sparseags_ns.pose_init.ab_initio.arrangement import Arrangement
 from sparseags_ns.pose_init.ab_initio.confidence import judge
 from sparseags_ns.pose_init.ab_initio.crops import SIDE_PX, Crops
+from sparseags_ns.pose_init.ab_initio.progress import SearchProgress
 from sparseags_ns.pose_init.ab_initio.refinement import Refined, refine_all
 from sparseags_ns.pose_init.ab_initio.search import ArrangementSearch, SearchSettings, within
 from sparseags_ns.pose_init.base import Alternative, InitialPoses, PoseInitError, PoseRequest, stored_arrays
@@ -159,18 +161,25 @@ class AbInitio:
             )
             settings = replace(settings, climbs=int(measured["climbs"]))
             announce(f"ab-initio: {settings.climbs} random starts", f"what fits into {seconds:g} s on this machine")
-        with progress("ab-initio: arrangements") as bar:
+        with progress("ab-initio") as bar:
 
             def keep(name: str, compute: Callable[[], Arrangement]) -> Arrangement:
+                shown.begin(name)
                 arrays = stored_arrays(self.store, f"{FOLDER}/{key}-{name}.npz", lambda: vars(compute()))
-                bar()
-                return Arrangement(**{f.name: arrays[f.name] for f in fields(Arrangement)})
+                end = Arrangement(**{f.name: arrays[f.name] for f in fields(Arrangement)})
+                shown.end(end)
+                return end
 
             facing = crops.R_camera_facing.swapaxes(1, 2)
             part = {number: facing[number] @ np.array(R).reshape(3, 3) for number, R in self.part}
             search = ArrangementSearch(crops, settings, orders=orders, part=part, keep=keep)
-            bar.update(0, search.num_climbs + 1)
-            refined = refine_all(crops, search.run(), bar)
+            shown = SearchProgress(bar, crops, search)
+            arrangements = search.run()
+            shown.refine(arrangements)
+            with observed_by(shown):
+                refined = refine_all(crops, arrangements, shown.refined)
+            if refined:
+                shown.choose(refined[0])
         if not refined:
             raise PoseInitError(
                 "ab-initio found no arrangement of the photographs: all seem to be taken from one side; take more from "
