@@ -30,10 +30,10 @@ from sparseags_ns.viewer.scene import SCALE
 PHOTOGRAPHS = torch.rand(4, 32, 32, 3, generator=torch.Generator().manual_seed(0))
 
 
-def state(views: tuple[int, ...] = (), turned_deg: float = 0.0, share: float = 0.5) -> ArrangementState:
+def state(views: tuple[int, ...] = (), rotation_deg: float = 0.0, share: float = 0.5) -> ArrangementState:
     """A state whose arrangement places these views on a ring, 90 degrees apart."""
     count = len(views)
-    poses = orbit(turned_deg + 90 * torch.arange(count).double(), torch.full((count,), 20.0).double(), 3.0)
+    poses = orbit(rotation_deg + 90 * torch.arange(count).double(), torch.full((count,), 20.0).double(), 3.0)
     K = torch.tensor([[64.0, 0, 16], [0, 64, 16], [0, 0, 1]]).double().repeat(count, 1, 1)
     cameras = Cameras(poses, K, 32, 32) if views else None
     return ArrangementState("explore", 1, 9, share, 0.02 if views else None, PHOTOGRAPHS, views, cameras)
