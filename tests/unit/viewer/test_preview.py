@@ -29,11 +29,13 @@ from sparseags_ns.viewer.scene import SCALE
 
 PHOTOGRAPHS = torch.rand(4, 32, 32, 3, generator=torch.Generator().manual_seed(0))
 
+NOT_SHOWN = "the search is not shown in the browser; it goes on all the same"
 
-def state(views: tuple[int, ...] = (), rotation_deg: float = 0.0, share: float = 0.5) -> ArrangementState:
+
+def state(views: tuple[int, ...] = (), azimuth_deg: float = 0.0, share: float = 0.5) -> ArrangementState:
     """A state whose arrangement places these views on a ring, 90 degrees apart."""
     count = len(views)
-    poses = orbit(rotation_deg + 90 * torch.arange(count).double(), torch.full((count,), 20.0).double(), 3.0)
+    poses = orbit(azimuth_deg + 90 * torch.arange(count).double(), torch.full((count,), 20.0).double(), 3.0)
     K = torch.tensor([[64.0, 0, 16], [0, 64, 16], [0, 0, 1]]).double().repeat(count, 1, 1)
     cameras = Cameras(poses, K, 32, 32) if views else None
     return ArrangementState("explore", 1, 9, share, 0.02 if views else None, PHOTOGRAPHS, views, cameras)
@@ -140,10 +142,7 @@ def test_an_address_that_is_taken_or_elsewhere_costs_one_warning(port: int, warn
         with arrangement_preview(ViewerConfig(websocket_host=host, websocket_port=port)):
             observer().on_arrangement(state((0, 1)))
             observer().on_arrangement(state((0, 1)))
-        assert (
-            len(warnings) == 1
-            and "the search is not shown in the browser; it goes on all the same (OSError: " in warnings[0]
-        )
+        assert len(warnings) == 1 and f"{NOT_SHOWN} (OSError: " in warnings[0]
 
 
 def test_a_page_that_fails_costs_one_warning(
@@ -156,9 +155,7 @@ def test_a_page_that_fails_costs_one_warning(
     monkeypatch.setattr(preview_module, "placement", fail)
     shown.on_arrangement(state((0, 1)))
     shown.on_arrangement(state((0, 1, 2)))
-    assert warnings == [
-        "the search is not shown in the browser; it goes on all the same (RuntimeError: no frusta today)"
-    ]
+    assert warnings == [f"{NOT_SHOWN} (RuntimeError: no frusta today)"]
     assert not listens(port)
 
 
