@@ -66,12 +66,16 @@ _live: Progress | None = None
 
 def announce(what: str, why: str) -> None:
     """Print in one line what was chosen automatically, and why."""
-    _CONSOLE.print(Text.assemble(("sparseags: ", "bold"), printable(f"{what} ({why})")))
+    _print(f"{what} ({why})")
 
 
 def warn(what: str, why: str) -> None:
     """Print in one line what may spoil the result, and why."""
-    _CONSOLE.print(Text.assemble(("sparseags: warning: ", "bold yellow"), printable(f"{what} ({why})")))
+    _print(f"{what} ({why})", "sparseags: warning: ", "bold yellow")
+
+
+def _print(line: str, mark: str = "sparseags: ", style: str = "bold") -> None:
+    _CONSOLE.print(Text.assemble((mark, style), printable(line)))
 
 
 def is_verbose() -> bool:
@@ -134,8 +138,7 @@ class Bar:
         if self._total and self._done > before:
             left = f", about {(now - since) / (self._done - before) * (self._total - self._done):.0f} s left"
         parts = self._doing or (f"{self._done} of {self._total}" if self._total else str(self._done))
-        line = printable(f"{self._what}: {parts} ({seconds:.0f} s{left})")
-        _CONSOLE.print(Text.assemble(("sparseags: ", "bold"), line))
+        _print(f"{self._what}: {parts} ({seconds:.0f} s{left})")
         self._next_line = now + min(max(SHORTEST_PAUSE_S, seconds / 10), LONGEST_PAUSE_S)
         if not self._doing:  # Parts of different lengths are measured over all of the work.
             self._measured = now, self._done
