@@ -19,15 +19,13 @@ from sparseags_ns.metrics.images import over_white
 from sparseags_ns.optimization.observer import ArrangementPhase, ArrangementState, Observer, observer
 from sparseags_ns.pose_init.ab_initio.arrangement import Arrangement
 from sparseags_ns.pose_init.ab_initio.crops import SIDE_PX, Crops
-from sparseags_ns.pose_init.ab_initio.refinement import PRESET, Refined
+from sparseags_ns.pose_init.ab_initio.refinement import Refined, expected_steps
 from sparseags_ns.pose_init.ab_initio.search import ArrangementSearch
 
 _PARTS: dict[str, int] = {"explore": 1, "polish": 2, "decide": 10}
 """Typical time of a climb, with the fits before it, in climbs of the first level (6 to 12 photographs)."""
 _STEPS_A_PART = 100
 """Steps of refinement in the time of a climb of the first level."""
-_USUAL_VIEWS = 8
-"""Fewer photographs are refined twice, the second time in as many more steps."""
 
 
 class SearchProgress(Observer):
@@ -83,10 +81,7 @@ class SearchProgress(Observer):
 
     def _parts(self, arrangements: int) -> int:
         """Parts that the refinement of so many arrangements takes, about."""
-        # A fit of each, one that looks for views that do not fit, and more fits where there are few photographs.
-        views = len(self._crops)
-        fits = arrangements + 1 + (arrangements * _USUAL_VIEWS / views if views < _USUAL_VIEWS else 0)
-        return round(fits * PRESET.steps / _STEPS_A_PART)
+        return round(expected_steps(len(self._crops), arrangements) / _STEPS_A_PART)
 
     def _enter(self, phase: ArrangementPhase) -> None:
         if phase != self._phase:

@@ -138,6 +138,17 @@ def refine_all(crops: Crops, arrangements: Sequence[Arrangement], done: Callable
     return [fit.refined for fit in _different(found)]
 
 
+def expected_steps(views: int, arrangements: int) -> int:
+    """Optimisation steps that `refine_all` takes for so many arrangements, about."""
+    # A fit of each, a check of the best one, and second fits of the best ones, of which one or two are usual.
+    return round(PRESET.steps * (arrangements + 1)) + min(arrangements, 2) * _steps_again(views)
+
+
+def _steps_again(views: int) -> int:
+    """Steps of a second fit: one costs as much as there are views, and few views leave more to be found."""
+    return round(PRESET.steps * max(1, _USUAL_VIEWS / views))
+
+
 def _different(fits: Sequence[_Fit]) -> list[_Fit]:
     """Those of which no earlier one is alike."""
     kept: list[_Fit] = []
@@ -182,9 +193,7 @@ def _refitted(crops: Crops, fit: _Fit, fits: Bool[Tensor, " views"]) -> _Fit | N
 
     The Gaussians of a fit hold on to the errors that its poses had at first; new ones do not.
     """
-    # A step costs as much as there are views, and few views leave more to be found.
-    steps = round(PRESET.steps * max(1, _USUAL_VIEWS / len(crops)))
-    return _fitted(crops, fit.refined.T_camera_world, fit.refined.focal_factor, fits, steps)
+    return _fitted(crops, fit.refined.T_camera_world, fit.refined.focal_factor, fits, _steps_again(len(crops)))
 
 
 def _fitted(

@@ -139,26 +139,30 @@ class ArrangementSearch:
             keep: called with the name of each climb and what computes its end; may return the end of an earlier run.
         """
         self.crops, self.settings, self._orders, self._keep = crops, settings, orders or [range(len(crops))], keep
-        self._part = part or {}
         spread = np.linspace(0, len(crops) - 1, min(len(crops), settings.most_arranged)).round().astype(int)
         self.arranged: list[int] = spread.tolist()
         """The views that are arranged first."""
+        known = {view: R for view, R in (part or {}).items() if view in self.arranged}
+        self._part = {self.arranged.index(view): R for view, R in known.items()}
         self._core = crops if len(spread) == len(crops) else crops[self.arranged]
 
     @property
     def num_climbs(self) -> int:
         """Number of climbs of the whole search, at most."""
-        return self._num_explored + self.settings.polished + 1
+        return self._num_without_part + self._num_with_part + self.settings.polished + 1
 
     @property
-    def _num_explored(self) -> int:
-        settings = self.settings
-        return settings.ordered_climbs + settings.climbs + (settings.part_climbs if self._part else 0)
+    def _num_without_part(self) -> int:
+        return self.settings.ordered_climbs + self.settings.climbs
+
+    @property
+    def _num_with_part(self) -> int:
+        return self.settings.part_climbs if self._part else 0
 
     def run(self) -> list[Arrangement]:
         """Arrangements that differ, best first, at the effort of the last level."""
         settings, keep, few = self.settings, self._keep, len(self.crops) <= _FEW_VIEWS
-        numbers = range(self._num_explored)
+        numbers = range(self._num_without_part + self._num_with_part)
         ends = [keep(f"explore-{number}", lambda number=number: self.explore(number)) for number in numbers]
         chosen = different(ends, settings.polished)
         rings = in_parallel(lambda ring: joint_fit(self._core, ring, settings.polish), self._rings)
@@ -198,10 +202,9 @@ class ArrangementSearch:
             start = self._ordered[number]
         else:
             starts = [random_ring(len(self._core), random) for _ in range(settings.starts)]
-            for view, orientation in self._part.items() if number >= settings.ordered_climbs + settings.climbs else ():
-                if view in self.arranged:
-                    for start in starts:
-                        start[self.arranged.index(view)] = orientation
+            if number >= self._num_without_part:
+                for start in starts:
+                    start[list(self._part)] = list(self._part.values())
             start = self._explored(starts)[0]
         return self._climb(self._core, start, Climb(settings.explore, (0,), settings.rounds, settings.most_arranged))
 
