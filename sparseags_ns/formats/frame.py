@@ -160,6 +160,15 @@ def photo_stem(name: str) -> str:
     return name[: -len(ending)] if (ending := _photo_ending(name)) else name
 
 
+def list_photos(folder: Path) -> list[Path]:
+    """Entries of a folder that are named as photos, sorted by name; hidden ones are skipped.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    return sorted(path for path in folder.iterdir() if _photo_ending(path.name) and not path.name.startswith("."))
+
+
 def find_image(file_path: str, pose_file: Path, scene: Path, folders: Sequence[Path] = ()) -> Path | None:
     """The photo file that `file_path` of a pose file refers to, None if it is in none of the likely places.
 
@@ -186,11 +195,10 @@ def photo_like(place: Path) -> Path | None:
     """
     wanted = photo_stem(place.name)
     try:
-        place = _folder_like(place.parent) / place.name
-        names = [name for name in os.listdir(place.parent) if _photo_ending(name) and name[0] != "."]
+        photos = list_photos(_folder_like(place.parent))
     except (OSError, ValueError):  # no such folder, a name that is too long, or one that no file can have
         return None
-    alike = [place.with_name(name) for name in names if photo_stem(name).lower() == wanted.lower()]
+    alike = [path for path in photos if photo_stem(path.name).lower() == wanted.lower()]
     alike = [path for path in alike if photo_stem(path.name) == wanted] or alike
     return alike[0] if len(alike) == 1 and alike[0].is_file() else None
 

@@ -95,12 +95,12 @@ class Entry:
         Raises:
             PoseFileError: no scaled rotation is within `ROTATION_TOLERANCE`.
         """
-        deviation = float((matrix @ matrix.T - torch.eye(3, dtype=matrix.dtype)).abs().max())
+        deviation = float(se3.orthogonality_error(matrix))
         determinant = float(torch.det(matrix))
         scale = max(determinant, 0.0) ** (1 / 3)
         if deviation > ROTATION_TOLERANCE and scale > _LEAST_SCALE:
             unscaled = matrix / scale
-            if float((unscaled @ unscaled.T - torch.eye(3, dtype=matrix.dtype)).abs().max()) <= ROTATION_TOLERANCE:
+            if float(se3.orthogonality_error(unscaled)) <= ROTATION_TOLERANCE:
                 return se3.nearest_rotation(unscaled), scale
         if deviation > ROTATION_TOLERANCE or determinant < 0:
             raise self.error(

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sparseags_ns.formats.frame import PHOTO_ENDINGS, PHOTO_FOLDERS, Frame, PoseFileError, intrinsics_matrix
+from sparseags_ns.formats.frame import PHOTO_FOLDERS, Frame, PoseFileError, intrinsics_matrix, list_photos
+from sparseags_ns.formats.json_entries import ROTATION_TOLERANCE
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import opencv_from_llff
 
@@ -47,7 +48,7 @@ def read_poses_bounds(path: Path, scene: Path | None = None) -> list[Frame]:
     frames = []
     for name, T, (height, width, focal) in zip(names, poses, matrices[..., 4].tolist(), strict=True):
         R = T[:3, :3]
-        if min(height, width, focal) <= 0 or float((R @ R.mT - torch.eye(3).double()).abs().max()) > 0.01:
+        if min(height, width, focal) <= 0 or float(se3.orthogonality_error(R)) > ROTATION_TOLERANCE:
             raise PoseFileError(path, "its row is no camera: expected a rotation, and a size and focal length", name)
         T = se3.pose(se3.nearest_rotation(R), T[:3, 3])
         K = intrinsics_matrix(focal, focal, width / 2, height / 2)
@@ -58,8 +59,7 @@ def read_poses_bounds(path: Path, scene: Path | None = None) -> list[Frame]:
 def _photos(scene: Path) -> tuple[Path, Sequence[str]]:
     """The first usual folder with photos, and their sorted names."""
     for folder in (*(scene / name for name in PHOTO_FOLDERS), scene):
-        paths = sorted(folder.iterdir()) if folder.is_dir() else []
-        names = [p.name for p in paths if p.suffix.lower() in PHOTO_ENDINGS and not p.name.startswith(".")]
+        names = [path.name for path in list_photos(folder)] if folder.is_dir() else []
         if names:
             return folder, names
     return scene, []

@@ -127,6 +127,12 @@ def rotations_from_quats(quats: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*ba
     return torch.stack([torch.stack(row, dim=-1) for row in rows], dim=-2)
 
 
+def orthogonality_error(matrices: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch"]:
+    """Largest entry of |M M^T - I| of each matrix: 0 for rotations and reflections."""
+    identity = torch.eye(3, dtype=matrices.dtype, device=matrices.device)
+    return (matrices @ matrices.mT - identity).abs().flatten(-2).amax(-1)
+
+
 def nearest_rotation(matrices: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3 3"]:
     """The rotation (never a reflection) closest to each matrix in the Frobenius norm."""
     U, _, Vh = torch.linalg.svd(matrices)

@@ -28,7 +28,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from torch import Tensor
 
 from sparseags_ns.console import warn
-from sparseags_ns.formats.frame import HEIC_ENDINGS, PHOTO_ENDINGS
+from sparseags_ns.formats.frame import HEIC_ENDINGS, list_photos
 from sparseags_ns.preprocess.colours import Colours, colours_of, to_srgb
 
 _OTHER_IMAGES = (
@@ -120,18 +120,17 @@ def list_photo_files(folder: Path) -> tuple[Path, ...]:
         PhotoError: the folder may not be read.
     """
     try:
-        entries = sorted(folder.iterdir())
+        return tuple(path for path in list_photos(folder) if path.is_file())
     except PermissionError as error:
         raise PhotoError(f"cannot list {folder}: permission denied; make the folder readable") from error
-    return tuple(p for p in entries if p.suffix.lower() in PHOTO_ENDINGS and not p.name.startswith(".") and p.is_file())
 
 
 def warn_of_skipped(folder: Path) -> None:
     """Name what looks like photographs in a folder and is not listed: links that lead nowhere, and other kinds."""
-    entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    lost = [path.name for path in entries if path.suffix.lower() in PHOTO_ENDINGS and not path.exists()]
+    lost = [path.name for path in list_photos(folder) if not path.exists()]
     if lost:
         warn(f"skipped: {listed(lost)}", f"links in {folder} to files that do not exist; copy the photographs there")
+    entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     others = [path.name for path in entries if path.suffix.lower() in _OTHER_IMAGES and path.is_file()]
     if others:
         kinds = ", ".join(sorted({Path(name).suffix.lower() for name in others}))

@@ -234,11 +234,9 @@ def _scales_from_points(
     free = int((scales > 0).sum())
     if free:
         errors = observations.errors_px * working_px[observations.photos]
-        found = (
-            f"its points are off by {float(errors.median()):.1f} working pixels, median"
-            if len(errors)
-            else ("it does not tell where the photographs show its points")
-        )
+        found = "it does not tell where the photographs show its points"
+        if len(errors):
+            found = f"its points are off by {float(errors.median()):.1f} working pixels, median"
         announce(
             f"{free} of {len(files)} cameras of the model are refined",
             f"{found}; {FIXED_MIN_POINTS} points within {MAX_ERROR:g}, in {MIN_PHOTOGRAPHS} photographs, fix a camera",

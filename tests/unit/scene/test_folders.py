@@ -45,6 +45,13 @@ def model(folder: Path, frames: Sequence[Frame]) -> None:
     write_colmap(folder, frames, nothing, "bin")
 
 
+def only_models(scene: Path, make_frames: Callable[..., list[Frame]], *places: str) -> None:
+    """Leave no pose file but COLMAP models of all photographs in these folders."""
+    (scene / "transforms.json").unlink()
+    for place in places:
+        model(scene / place, make_frames(NAMES, ""))
+
+
 @pytest.fixture
 def rig(tmp_path: Path, save_photograph: Callable[..., None]) -> Path:
     """Photographs of the same names in two folders, without poses."""
@@ -219,9 +226,7 @@ def test_of_several_models_that_naming_most_photographs_is_taken(
 def test_of_equal_models_the_usual_place_goes_before_others(
     scene: Path, make_frames: Callable[..., list[Frame]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (scene / "transforms.json").unlink()
-    for place in ("distorted/sparse/0", "sparse/0"):
-        model(scene / place, make_frames(NAMES, ""))
+    only_models(scene, make_frames, "distorted/sparse/0", "sparse/0")
     assert read_scene(scene, ReadingOptions(resolution=SIZE)).pose_source == str(scene / "sparse/0")
     assert "poses: sparse/0 (it goes before distorted/sparse/0; name a file" in capsys.readouterr().err
 
@@ -229,9 +234,7 @@ def test_of_equal_models_the_usual_place_goes_before_others(
 def test_a_damaged_model_is_named_and_another_taken(
     scene: Path, make_frames: Callable[..., list[Frame]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (scene / "transforms.json").unlink()
-    for place in ("sparse/0", "sparse/1"):
-        model(scene / place, make_frames(NAMES, ""))
+    only_models(scene, make_frames, "sparse/0", "sparse/1")
     (scene / "sparse/0/images.bin").write_bytes(b"")
     assert read_scene(scene, ReadingOptions(resolution=SIZE)).pose_source == str(scene / "sparse/1")
     assert f"warning: {scene / 'sparse/0'} is not used" in capsys.readouterr().err
