@@ -51,7 +51,8 @@ BETA1, BETA2, TINY = np.float32(0.9), np.float32(0.99), np.float32(1e-15)
 ZERO, HALF, ONE, TWO, THREE = (np.float32(x) for x in (0.0, 0.5, 1.0, 2.0, 3.0))
 # Numbers without a type would make the arithmetic double.
 
-kernel = compiler("ab_initio", Path(__file__), nogil=True, fastmath=True, error_model="numpy")
+# Helpers are inlined so that a process which compiles them rounds as one which loads them (rasterizer/kernels/jit.py).
+kernel = compiler("ab_initio", Path(__file__), nogil=True, fastmath=True, error_model="numpy", forceinline=True)
 
 
 @kernel
