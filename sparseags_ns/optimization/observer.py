@@ -38,7 +38,7 @@ class ArrangementState:
     phase: ArrangementPhase
     climbs: int
     """Climbs done."""
-    all_climbs: int
+    most_climbs: int
     """Climbs of the whole search, at most."""
     share: float
     """Share of the search's time that has gone by, about; 1 at its end."""
@@ -55,7 +55,7 @@ class ArrangementState:
     def words(self) -> str:
         """The state in a few words."""
         loss = "" if self.loss is None else f", best mean loss {self.loss:.4f}"
-        return f"{self.phase}, {self.climbs} of {self.all_climbs} climbs{loss}"
+        return f"{self.phase}, {self.climbs} of up to {self.most_climbs} climbs{loss}"
 
 
 class Observer:

@@ -35,9 +35,10 @@ class SearchProgress(Observer):
         self._bar, self._crops, self._search = bar, crops, search
         self._phase: ArrangementPhase = "explore"
         self._climbs = self._done = self._steps = 0
-        polished = search.settings.polished
-        self._before_decision = search.num_climbs - polished - 1 + _PARTS["polish"] * polished
-        self._all = self._before_decision + _PARTS["decide"] + self._parts(search.settings.decided)
+        self._most_climbs = search.num_climbs
+        polished, explored = search.settings.polished, search.num_climbs - search.settings.polished - 1
+        self._before = {"polish": explored, "decide": explored + _PARTS["polish"] * polished}
+        self._all = self._before["decide"] + _PARTS["decide"] + self._parts(search.settings.decided)
         self._loss: float | None = None
         self._views: tuple[int, ...] = ()
         self._cameras: Cameras | None = None
@@ -46,8 +47,9 @@ class SearchProgress(Observer):
     def begin(self, name: str) -> None:
         """The climb of this name begins: that of its phase, and a number."""
         phase: ArrangementPhase = name.partition("-")[0]  # pyright: ignore[reportAssignmentType]
-        if phase == "decide":  # Where fewer arrangements differ, fewer are polished.
-            self._climbs, self._done = self._search.num_climbs - 1, self._before_decision
+        if phase != self._phase:  # Fewer climbs than planned may have been enough for the phase before.
+            left = self._search.settings.polished if phase == "polish" else 0
+            self._most_climbs, self._done = self._climbs + left + 1, self._before[phase]
         self._enter(phase)
 
     def end(self, end: Arrangement) -> None:
@@ -108,7 +110,7 @@ class SearchProgress(Observer):
         state = ArrangementState(
             self._phase,
             self._climbs,
-            self._search.num_climbs,
+            self._most_climbs,
             self._done / self._all,
             self._loss,
             self._photographs,

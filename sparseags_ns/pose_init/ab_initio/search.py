@@ -2,9 +2,10 @@
 
 Three levels, each with fewer arrangements and a longer fit: explore, polish, decide.
 
-1. *Explore*: climbs from many starts. A start is a ring of cameras with the photographs in some order: as named, both
-   ways around, or random. A climb repeatedly takes each view out, fits the others, looks where the view fits best on
-   their Gaussians, and keeps the best of the arrangements changed so.
+1. *Explore*: climbs from many starts, until several random ones have led to the same best arrangement. A start is a
+   ring of cameras with the photographs in some order: as named, both ways around, or random. A climb repeatedly takes
+   each view out, fits the others, looks where the view fits best on their Gaussians, and keeps the best of the
+   arrangements changed so.
 2. *Polish*: the best ends that differ are fitted longer, and climb on, now also with views rolled by 90 or 180 degrees.
 3. *Decide*: the best few at twice the size, where fine prints tell sides apart.
 
@@ -71,8 +72,10 @@ class SearchSettings:
     explore: Effort = field(default_factory=lambda: Effort(16, 80, 200, pose_lr_end=0.2))
     polish: Effort = field(default_factory=lambda: Effort(16, 200, 300))
     decide: Effort = field(default_factory=lambda: Effort(32, 320, 400))
-    climbs: int = 10
-    """Climbs from random starts."""
+    climbs: int = 20
+    """Most climbs from random starts."""
+    agreeing: int = 3
+    """So many climbs from random starts that lead to the best arrangement end the exploration."""
     starts: int = 16
     """Random starts of which the best one climbs."""
     ordered_climbs: int = 4
@@ -162,9 +165,7 @@ class ArrangementSearch:
     def run(self) -> list[Arrangement]:
         """Arrangements that differ, best first, at the effort of the last level."""
         settings, keep, few = self.settings, self._keep, len(self.crops) <= _FEW_VIEWS
-        numbers = range(self._num_without_part + self._num_with_part)
-        ends = [keep(f"explore-{number}", lambda number=number: self.explore(number)) for number in numbers]
-        chosen = different(ends, settings.polished)
+        chosen = different(self._explore_all(), settings.polished)
         rings = in_parallel(lambda ring: joint_fit(self._core, ring, settings.polish), self._rings)
         rings = different(rings, len(rings) if few else settings.polished)
         if self._core is not self.crops:
@@ -183,6 +184,18 @@ class ArrangementSearch:
         last = Climb(settings.decide, _ROLLS_DEG, rounds=3, most_views=3)
         best = keep("decide", lambda: self._climb(self.crops, final[0], last))
         return different([best, *final], decided)
+
+    def _explore_all(self) -> list[Arrangement]:
+        """Ends of climbs from the known starts, and from random ones until enough of these agree on the best."""
+        ordered, without_part = self.settings.ordered_climbs, self._num_without_part
+        known = [*range(ordered), *range(without_part, without_part + self._num_with_part)]
+        ends: list[Arrangement] = []
+        for number in (*known, *range(ordered, without_part)):
+            ends.append(self._keep(f"explore-{number}", lambda number=number: self.explore(number)))
+            best = min(ends, key=_loss)
+            if sum(_alike(end, best) for end in ends[len(known) :]) == self.settings.agreeing:
+                break
+        return ends
 
     @cached_property
     def _rings(self) -> list[Rotations]:
@@ -291,10 +304,13 @@ def different(ends: Sequence[Arrangement], count: int) -> list[Arrangement]:
     """The best arrangements of which no two are alike."""
     kept: list[Arrangement] = []
     for end in sorted(ends, key=_loss):
-        alike = (view_differences(end.orientations, k.orientations).max() <= DIFFERENT_DEG for k in kept)
-        if len(kept) < count and not any(alike):
+        if len(kept) < count and not any(_alike(end, other) for other in kept):
             kept.append(end)
     return kept
+
+
+def _alike(one: Arrangement, other: Arrangement) -> bool:
+    return bool(view_differences(one.orientations, other.orientations).max() <= DIFFERENT_DEG)
 
 
 def _elsewhere(

@@ -86,7 +86,7 @@ def test_the_best_arrangement_is_shown_with_its_first_view_at_the_front(shown: A
     shown.on_arrangement(state())
     assert shown.server is None, "nothing to be shown yet"
     shown.on_arrangement(state((0, 2), 50.0))
-    assert "explore, 1 of 9 climbs" in shown._text.content and DOING["explore"] in shown._text.content
+    assert "explore, 1 of up to 9 climbs" in shown._text.content and DOING["explore"] in shown._text.content
     assert azimuths_deg(shown) == [0, 90] and list(shown.frusta) == [0, 2]
     shown.on_arrangement(state((0, 1, 2, 3), 110.0))
     assert [round(float(torch.tensor(one.position).norm()), 3) for one in shown.frusta.values()] == [1.85 * SCALE] * 4

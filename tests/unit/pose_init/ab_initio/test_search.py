@@ -195,6 +195,26 @@ def test_three_photographs_are_enough(photograph: Callable[..., list[Photo]]) ->
     assert all(np.isfinite(one.losses).all() for one in ends)
 
 
+def test_exploring_ends_where_enough_random_starts_lead_to_the_best_arrangement(
+    crops: Crops, orientations: Rotations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The climbs from known starts, the first two, do not count, nor does what is not the best in the end."""
+    right = joint_fit(crops, orientations, TINY.explore)
+    mirrored = joint_fit(crops, orientations * np.float32([[1, 1, -1], [1, 1, -1], [-1, -1, 1]]), TINY.explore)
+    worse, better = sorted((right, mirrored), key=lambda end: -end.loss)
+    ends = [better, better, worse, worse, better, worse, better, worse]
+    search = ArrangementSearch(crops, replace(TINY, ordered_climbs=2, climbs=20, agreeing=2))
+    climbed: list[int] = []
+
+    def explore(number: int) -> Arrangement:
+        climbed.append(number)
+        return ends[number]
+
+    monkeypatch.setattr(search, "explore", explore)
+    search.run()
+    assert climbed == list(range(7))
+
+
 def test_more_photographs_than_are_arranged_first(crops: Crops, orientations: np.ndarray) -> None:
     best, *_ = ArrangementSearch(crops, replace(TINY, most_arranged=5, decide=Effort(12, 250, 80))).run()
     assert np.isfinite(best.losses).all() and best.gaussians.shape == (80, 8)
