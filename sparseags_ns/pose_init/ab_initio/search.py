@@ -72,7 +72,7 @@ class SearchSettings:
     explore: Effort = field(default_factory=lambda: Effort(16, 80, 200, pose_lr_end=0.2))
     polish: Effort = field(default_factory=lambda: Effort(16, 200, 300))
     decide: Effort = field(default_factory=lambda: Effort(32, 320, 400))
-    climbs: int = 20
+    climbs: int = 12
     """Most climbs from random starts."""
     agreeing: int = 3
     """So many climbs from random starts that lead to the best arrangement end the exploration."""
