@@ -3,7 +3,8 @@
 1. The run goes on from the best of several starts (outliers/start_selection.py).
 2. Views that refinement carried far from a given pose that fits better go back to it (outliers/fallback.py).
 3. Outliers get other poses, and views without a trusted pose are registered (outliers/repair.py).
-4. Given poses that were as wrong as an outlier's, but that refinement alone has put right, are declared wrong.
+4. Where views are left that fit nowhere, all are arranged anew (outliers/rearrangement.py).
+5. Given poses that were as wrong as an outlier's, but that refinement alone has put right, are declared wrong.
 
 A pure function of its inputs: after an interruption it is begun again and ends the same.
 
@@ -25,6 +26,7 @@ from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.optimization.settings import JointSettings, Preset
 from sparseags_ns.outliers.context import RepairContext
 from sparseags_ns.outliers.fallback import declare_wrong, fall_back
+from sparseags_ns.outliers.rearrangement import Arrange, rearrange
 from sparseags_ns.outliers.repair import RepairResult, repair
 from sparseags_ns.outliers.settings import RepairSettings
 from sparseags_ns.outliers.start_selection import fitter_at, select_start
@@ -43,7 +45,12 @@ class PoseRepair:
 
 
 def repair_poses(
-    views: Views, preset: Preset, coarse: Reconstruction, *, say: Callable[[str], None] | None = None
+    views: Views,
+    preset: Preset,
+    coarse: Reconstruction,
+    *,
+    arrange: Arrange | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> PoseRepair:
     """Choose among starts, then repair outliers and register views, as the preset's settings say.
 
@@ -51,6 +58,7 @@ def repair_poses(
         views: with the cameras and the trust that the run began with.
         preset: of the run.
         coarse: the run's own start, at the end of its coarse stages.
+        arrange: arranges photographs whose poses are not known (pose_init/ab_initio); None never arranges anew.
         say: receives a sentence for the user whenever something begins.
     """
     say = say or (lambda _: None)
@@ -68,6 +76,8 @@ def repair_poses(
         say(f"looking for outliers among {int(best.trusted.sum())} views{also}")
         others = [fitter_at(views, preset, start.pose_rate) for start in starts if start is not chosen]
         result = repair(views, fitter, best, settings, other_fitters=others)
+        if arrange is not None:
+            result = rearrange(context, result, arrange, say)
         wrong, declared = declare_wrong(context, result.fit, ~views.trusted | result.corrected)
     decisions = (*fallen, *result.decisions, *declared)
     record = PoseRepairRecord(

@@ -154,6 +154,26 @@ class RegistrationSettings:
 
 
 @dataclass(frozen=True)
+class RearrangementSettings:
+    """Thresholds for arranging all photographs anew where repair leaves some unexplained."""
+
+    least_views: int = 5
+    """Among fewer views a wrong arrangement may explain all photographs."""
+    most_views: int = 24
+    """With more views, the others outvote those that fit nowhere, and the search takes long."""
+    over_median: float = 3.0
+    """Loss over the median loss above which a view is unexplained."""
+    explained_loss: float = 0.004
+    """Loss up to which every view is explained. Views at right poses have 0.001 to 0.003, on samples; with four wrong
+    poses of eight, which supported each other, all views had 0.005 to 0.01."""
+    tried: int = 2
+    """Number of the best arrangements that are reconstructed from scratch."""
+    must_fall: float = 0.85
+    """Factor to which the sum of all views' losses must fall, those left out included. Both sums are of sharpened
+    fits."""
+
+
+@dataclass(frozen=True)
 class RepairSettings:
     """Settings of outlier repair and registration."""
 
@@ -196,5 +216,7 @@ class RepairSettings:
     """Thresholds of what is repeated after a correction."""
     fallback: FallbackSettings = field(default_factory=FallbackSettings)
     """Thresholds for views that refinement carried far."""
+    rearrangement: RearrangementSettings = field(default_factory=RearrangementSettings)
+    """Thresholds for arranging all photographs anew."""
     registration: RegistrationSettings = field(default_factory=RegistrationSettings)
     """Thresholds for views that start without trust."""

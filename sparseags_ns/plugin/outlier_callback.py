@@ -16,6 +16,7 @@ from sparseags_ns.optimization.observer import observed_by
 from sparseags_ns.optimization.schedule import coarse_end
 from sparseags_ns.optimization.settings import Preset
 from sparseags_ns.outliers.pose_repair import repair_poses
+from sparseags_ns.pose_init.rearrangement import arrange_views
 from sparseags_ns.runs.record import POSE_REPAIR_PHASE, PoseRepairRecord
 from sparseags_ns.runs.search_log import SearchLog
 from sparseags_ns.viewer.request_queue import LockYielder, RequestQueue, Training
@@ -61,7 +62,9 @@ def pose_repair_callback(
             trainer.save_checkpoint(step)
             log = SearchLog(step)
             with trainer.phase(POSE_REPAIR_PHASE), live.doing(POSE_REPAIR_PHASE), observed_by(log, live, yielding):
-                repaired = repair_poses(model.views.to(model.device), preset, model.reconstruction(), say=say)
+                repaired = repair_poses(
+                    model.views.to(model.device), preset, model.reconstruction(), arrange=arrange_views, say=say
+                )
             _announce(repaired.record, model.views.names)
             model.record.pose_repair = repaired.record
             model.record.searches += log.decided(repaired.reconstruction.cameras)

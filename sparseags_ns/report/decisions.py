@@ -57,6 +57,11 @@ ACTIONS: dict[Action, tuple[Mark, str, str]] = {
         "{view} is searched again",
         "The object was reconstructed from all other photographs, whose poses are known better by now.",
     ),
+    "rearrange": (
+        "good",
+        "All are arranged anew",
+        "Photographs that fitted nowhere were placed around the object together with all others, trusting no pose.",
+    ),
     "finish": ("good", "The search ends", ""),
     "trust": ("note", "{view} is trusted", ""),
     "leave out": ("note", "{view} is left out", ""),

@@ -51,6 +51,7 @@ Action = Literal[
     "declare",
     "restart",
     "re-search",
+    "rearrange",
     "finish",
     "trust",
     "leave out",
