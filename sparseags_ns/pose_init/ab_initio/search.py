@@ -75,7 +75,7 @@ class SearchSettings:
     climbs: int = 12
     """Most climbs from random starts."""
     agreeing: int = 3
-    """So many climbs from random starts that lead to the best arrangement end the exploration."""
+    """Number of random starts that must lead to the best arrangement for the exploration to end."""
     starts: int = 16
     """Random starts of which the best one climbs."""
     ordered_climbs: int = 4
