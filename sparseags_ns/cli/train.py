@@ -38,8 +38,9 @@ class Train:
     """Whether to train on poses of which the initialiser is not sure; refuse if left out."""
     pose_init_alternative: int | None = None
     """Which of the arrangements that `sparseags prepare` lists is used; 1, the best, if left out."""
-    pose_init_time_budget: float | None = None
-    """Seconds that ab-initio may take to arrange the photographs, about; its usual length if left out."""
+    time_budget: float | None = None
+    """Seconds that ab-initio may take to arrange the photographs, about, and the same for the outlier search; their
+    usual length if left out."""
     pose_init_match_on: Annotated[Literal["auto", "everything", "object"] | None, arg(aliases=("--match-on",))] = None
     """Which part of the photographs features matches: everything, or the object alone where it has moved before its
     background; auto if left out."""
@@ -82,7 +83,8 @@ class Train:
             "--pipeline.datamanager.dataparser.pose-init": self.pose_init,
             "--pipeline.datamanager.dataparser.pose-init-uncertain": self.pose_init_uncertain,
             "--pipeline.datamanager.dataparser.pose-init-alternative": self.pose_init_alternative,
-            "--pipeline.datamanager.dataparser.pose-init-time-budget": self.pose_init_time_budget,
+            "--pipeline.datamanager.dataparser.pose-init-time-budget": self.time_budget,
+            "--pipeline.model.outlier-time-budget": self.time_budget,
             "--pipeline.datamanager.dataparser.pose-init-match-on": self.pose_init_match_on,
             "--pipeline.datamanager.dataparser.masks": self.masks,
             "--vis": None if self.viewer else "tensorboard",

@@ -17,6 +17,7 @@ from sparseags_ns.metrics.view_errors import view_errors
 from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.optimization.short_fits import Fitter
 from sparseags_ns.outliers.alignment import median_rotation_deg
+from sparseags_ns.outliers.budget import Budget
 from sparseags_ns.outliers.settings import RepairSettings
 from sparseags_ns.outliers.start_selection import start_cost
 from sparseags_ns.pose_search.leave_one_out import LeaveOneOut, candidate_poses, leave_one_out
@@ -39,6 +40,8 @@ class RepairContext:
     """`T_camera_world` from which reconstructions start: the given poses, except those of corrected views."""
     other_fitters: Sequence[Fitter] = ()
     """Fitters with other pose learning rates."""
+    budget: Budget = field(default_factory=Budget)
+    """Work that may be done; parts of a repair begin nothing new once it is exhausted."""
     searches: dict[int, SearchResult] = field(default_factory=dict)
     """The latest thorough search of each view that had one."""
     _made: dict[tuple[int, bytes, bytes], Reconstruction] = field(default_factory=dict)

@@ -69,6 +69,8 @@ def try_all_views(
 def _arrangements(context: RepairContext, base: Reconstruction) -> Iterator[_Arrangement]:
     """Every view whose camera is not fixed, at every pose that its search found far from its own."""
     for view in (base.trusted & ~context.views.fixed).nonzero().flatten().tolist():
+        if context.budget.exhausted:
+            return
         trial = context.from_scratch(context.start_poses, without(base.trusted, view))
         own = align_poses(base.cameras.T_camera_world, trial)[view]
         context.search_thoroughly(trial.with_pose(view, own), view)

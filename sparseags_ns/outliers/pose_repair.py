@@ -24,13 +24,14 @@ from sparseags_ns.metrics.images import published_error
 from sparseags_ns.optimization.corrections import share_focal_length
 from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.optimization.settings import JointSettings, Preset
+from sparseags_ns.outliers.budget import Budget, CountingFitter
 from sparseags_ns.outliers.context import RepairContext
 from sparseags_ns.outliers.fallback import declare_wrong, fall_back
 from sparseags_ns.outliers.rearrangement import Arrange, rearrange
 from sparseags_ns.outliers.repair import RepairResult, repair
 from sparseags_ns.outliers.settings import RepairSettings
 from sparseags_ns.outliers.start_selection import fitter_at, select_start
-from sparseags_ns.runs.record import PoseRepairRecord
+from sparseags_ns.runs.record import Decision, PoseRepairRecord, Start
 from sparseags_ns.views import Views
 
 
@@ -50,6 +51,7 @@ def repair_poses(
     coarse: Reconstruction,
     *,
     arrange: Arrange | None = None,
+    budget: Budget | None = None,
     say: Callable[[str], None] | None = None,
 ) -> PoseRepair:
     """Choose among starts, then repair outliers and register views, as the preset's settings say.
@@ -58,15 +60,20 @@ def repair_poses(
         views: with the cameras and the trust that the run began with.
         preset: of the run.
         coarse: the run's own start, at the end of its coarse stages.
+        budget: work that may be done after the start is selected; any amount if None.
         arrange: arranges photographs whose poses are not known (pose_init/ab_initio); None never arranges anew.
         say: receives a sentence for the user whenever something begins.
     """
     say = say or (lambda _: None)
     views = share_focal_length(views, preset.settings)
     best, starts, chosen = select_start(views, preset, coarse, say)
-    settings = _repair_settings(preset.settings)
-    fitter = fitter_at(views, preset, chosen.pose_rate)
-    context = RepairContext(views, fitter, settings, views.cameras.T_camera_world)
+    settings, budget = _repair_settings(preset.settings), budget or Budget()
+
+    def counting(start: Start) -> CountingFitter:
+        return CountingFitter(fitter_at(views, preset, start.pose_rate), budget)
+
+    fitter = counting(chosen)
+    context = RepairContext(views, fitter, settings, views.cameras.T_camera_world, budget=budget)
     best, fallen = fall_back(context, best)
     none = torch.zeros_like(best.trusted)
     result, wrong, declared = RepairResult(best, none, none, ()), none, ()
@@ -74,16 +81,26 @@ def repair_poses(
         unregistered = int((~views.trusted).sum())
         also = f", then for the poses of the {unregistered} that are not trusted yet" if unregistered else ""
         say(f"looking for outliers among {int(best.trusted.sum())} views{also}")
-        others = [fitter_at(views, preset, start.pose_rate) for start in starts if start is not chosen]
-        result = repair(views, fitter, best, settings, other_fitters=others)
+        others = [counting(start) for start in starts if start is not chosen]
+        result = repair(views, fitter, best, settings, other_fitters=others, budget=budget)
         if arrange is not None:
             result = rearrange(context, result, arrange, say)
         wrong, declared = declare_wrong(context, result.fit, ~views.trusted | result.corrected)
-    decisions = (*fallen, *result.decisions, *declared)
+    decisions = (*fallen, *result.decisions, *declared, *_ended_early(budget))
     record = PoseRepairRecord(
         starts, chosen, _indices(result.corrected | wrong), _indices(result.registered), decisions
     )
     return PoseRepair(result.fit, record)
+
+
+def _ended_early(budget: Budget) -> tuple[Decision, ...]:
+    """What is said where the budget has ended the work."""
+    if not budget.exhausted:
+        return ()
+    why = "the time budget is used up; the best so far is taken"
+    if budget.late:
+        why = "the clock ended it, since it took much longer than planned; another run may end otherwise"
+    return (Decision("finish", None, why, {"reconstructions": budget.spent, "planned": budget.most}),)
 
 
 def _indices(views: Bool[Tensor, " views"]) -> tuple[int, ...]:

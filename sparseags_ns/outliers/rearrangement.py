@@ -54,7 +54,8 @@ def rearrange(
     fit, settings = repaired.fit, context.settings.rearrangement
     shows_object = context.views.masks.flatten(1).amax(1) > 0.5
     unexplained = shows_object & _unexplained(context, repaired)
-    if not unexplained.any() or not _can_be_arranged(context, shows_object):
+    enough_time = context.budget.left >= settings.work
+    if not unexplained.any() or not enough_time or not _can_be_arranged(context, shows_object):
         return repaired
     say(f"arranging all photographs anew: {int(unexplained.sum())} fit nowhere so far")
     poses = fit.cameras.T_camera_world

@@ -111,15 +111,17 @@ def judged(state: RegistrationState, view: int, trial: Trial, settings: Registra
 
 
 def ended(state: RegistrationState, trials: Mapping[int, Trial]) -> RegistrationState:
-    """Reject the views that were refused to the end, with one decision each.
+    """Reject the views that were refused to the end, and those that were not tried in time, with one decision each.
 
     Args:
-        state: in which no view is left to try.
+        state: in which no view is left to try, or no work may be done.
         trials: the last trial of each view.
     """
     why = "it fits nowhere and stays out, at the best pose known"
     rejected = tuple(Decision("reject", view, why, trials[view].numbers) for view in state.refused)
-    return replace(state, decisions=(*state.decisions, *rejected))
+    why = "the time budget ended before a pose was found for it"
+    late = tuple(Decision("reject", view, why, {}) for view in state.untried)
+    return replace(state, decisions=(*state.decisions, *rejected, *late))
 
 
 def register_views(
@@ -138,7 +140,7 @@ def register_views(
     found: dict[int, SearchResult] = {}
     trials: dict[int, Trial] = {}
     state, alone = RegistrationState(tuple(unregistered)), _refined_alone(context, fit)
-    while not state.done:
+    while not state.done and not context.budget.exhausted:
         for view in state.untried if len(state.untried) > 1 and not found else ():
             found[view] = _searched(context, fit, view)
         view = next_view(state, {view: result.distinctness for view, result in found.items()})

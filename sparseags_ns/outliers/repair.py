@@ -19,6 +19,7 @@ from sparseags_ns.geometry.pose_errors import pose_change
 from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.optimization.short_fits import Fitter
 from sparseags_ns.outliers.alignment import adopt_poses, align_poses, rotation_against
+from sparseags_ns.outliers.budget import Budget
 from sparseags_ns.outliers.context import RepairContext, without
 from sparseags_ns.outliers.detection import DetectionState, Evidence, begin, judged, make_rule, next_suspect, resolved
 from sparseags_ns.outliers.few_views import try_all_views
@@ -52,6 +53,7 @@ def repair(
     settings: RepairSettings | None = None,
     *,
     other_fitters: Sequence[Fitter] = (),
+    budget: Budget | None = None,
 ) -> RepairResult:
     """Repair the poses of one scene.
 
@@ -61,9 +63,15 @@ def repair(
         base: of all trusted views, at the end of the coarse stages; made here if None.
         settings: of the repair; the defaults if None.
         other_fitters: fitters with other pose learning rates; the best is chosen again after every correction.
+        budget: work that may be done, which the fitters count; any amount if None.
     """
     context = RepairContext(
-        views, fitter, settings or RepairSettings(), views.cameras.T_camera_world, other_fitters=other_fitters
+        views,
+        fitter,
+        settings or RepairSettings(),
+        views.cameras.T_camera_world,
+        other_fitters=other_fitters,
+        budget=budget or Budget(),
     )
     shows_object = views.masks.flatten(1).amax(1) > 0.5
     base = base or fitter.from_scratch(views.cameras, views.trusted & shows_object)
@@ -71,8 +79,9 @@ def repair(
     search = try_all_views if few and context.settings.rule == "leave-one-out" else _repair_outliers
     fit, corrected, decisions = search(context, base)
     for view in (corrected & fit.trusted).nonzero().flatten().tolist():
-        fit, decision = search_again(context, fit, view)
-        decisions = (*decisions, decision)
+        if not context.budget.exhausted:
+            fit, decision = search_again(context, fit, view)
+            decisions = (*decisions, decision)
     registered = torch.zeros_like(base.trusted)
     unregistered = (~views.trusted & shows_object).nonzero().flatten().tolist()
     if unregistered:
@@ -94,6 +103,8 @@ def _repair_outliers(
     given = context.views.cameras.T_camera_world
     fit, corrected, decisions = base, torch.zeros_like(base.trusted), ()
     for number in range(context.settings.passes):
+        if context.budget.exhausted:
+            break
         poses, (state, inliers) = context.start_poses, _detect(context, base, again=number > 0)
         decisions = (*decisions, *state.decisions)
         if not state.dropped and not state.corrected:
@@ -124,6 +135,8 @@ def _detect(context: RepairContext, base: Reconstruction, again: bool) -> tuple[
     rule, fit, state = make_rule(context.settings), base, begin(tuple(base.trusted.tolist()), fixed, again)
     evidence = _test_worst_views(context, fit)
     while True:
+        if context.budget.exhausted:
+            return state, fit
         state = next_suspect(state, evidence, rule)
         if state.suspect is None:
             return state, fit

@@ -168,6 +168,8 @@ class RearrangementSettings:
     poses of eight, which supported each other, all views had 0.005 to 0.01."""
     tried: int = 2
     """Number of the best arrangements that are reconstructed from scratch."""
+    work: float = 12.0
+    """Work of the search, in reconstructions from scratch."""
     must_fall: float = 0.85
     """Factor to which the sum of all views' losses must fall, those left out included. Both sums are of sharpened
     fits."""

@@ -53,7 +53,9 @@ def verdict(context: RepairContext, base: Reconstruction, inliers: Reconstructio
             least = min(least, total)
             if total < after and moved_views_improve(base, sharp, option_losses / given_losses):
                 best, losses, after = sharp, option_losses, total
-        if best is not base:
+            if context.budget.exhausted:
+                break
+        if best is not base or context.budget.exhausted:
             break
     if best is base:
         reason = "the sum of all errors hardly falls"

@@ -47,6 +47,9 @@ class SparseAGSModelConfig(PriorSettings, JointSettings, SplatfactoModelConfig):
     _target: type = field(default_factory=lambda: SparseAGSModel)
     camera_optimizer: CameraOptimizerConfig = field(default_factory=CameraDeltasConfig)
     """Learnable pose corrections."""
+    outlier_time_budget: float | None = None
+    """Seconds that the outlier search may take, about; None for as long as it needs. They are turned into a number of
+    reconstructions once, from the time that the run's coarse stages took."""
 
     # Fields of splatfacto that have no effect here are hidden from the command line.
     enable_collider: Suppress[bool] = False

@@ -15,9 +15,10 @@ from sparseags_ns.console import announce
 from sparseags_ns.optimization.observer import observed_by
 from sparseags_ns.optimization.schedule import coarse_end
 from sparseags_ns.optimization.settings import Preset
+from sparseags_ns.outliers.budget import Budget
 from sparseags_ns.outliers.pose_repair import repair_poses
 from sparseags_ns.pose_init.rearrangement import arrange_views
-from sparseags_ns.runs.record import POSE_REPAIR_PHASE, PoseRepairRecord
+from sparseags_ns.runs.record import OPTIMISATION_PHASE, POSE_REPAIR_PHASE, PoseRepairRecord
 from sparseags_ns.runs.search_log import SearchLog
 from sparseags_ns.viewer.request_queue import LockYielder, RequestQueue, Training
 
@@ -59,18 +60,31 @@ def pose_repair_callback(
             with trainer.phase(BY_HAND), observed_by(yielding):
                 requests.work()
         if step == coarse_end(model.config.stages, preset.steps) and model.config.repairs_poses:
+            budget = _budget(model, trainer)
             trainer.save_checkpoint(step)
             log = SearchLog(step)
             with trainer.phase(POSE_REPAIR_PHASE), live.doing(POSE_REPAIR_PHASE), observed_by(log, live, yielding):
-                repaired = repair_poses(
-                    model.views.to(model.device), preset, model.reconstruction(), arrange=arrange_views, say=say
-                )
+                views, coarse = model.views.to(model.device), model.reconstruction()
+                repaired = repair_poses(views, preset, coarse, arrange=arrange_views, budget=budget, say=say)
             _announce(repaired.record, model.views.names)
             model.record.pose_repair = repaired.record
             model.record.searches += log.decided(repaired.reconstruction.cameras)
             model.continue_from(repaired.reconstruction, optimizers.optimizers)
 
     return TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], before_step)
+
+
+def _budget(model: SparseAGSModel, trainer: SparseAGSTrainer) -> Budget:
+    """The work that the time budget allows; a resumed run takes the number from its record, and so ends the same."""
+    seconds, record = model.config.outlier_time_budget, model.record
+    if seconds is None:
+        return Budget()
+    if record.most_repair is None:
+        # The coarse stages cost what a reconstruction from scratch costs.
+        record.most_repair = round(seconds / max(trainer.seconds()[OPTIMISATION_PHASE], 1e-3), 1)
+    what = f"outlier search: at most {record.most_repair:g} reconstructions"
+    announce(what, f"what fits into {seconds:g} s on this machine")
+    return Budget(record.most_repair, seconds)
 
 
 def _announce(repair: PoseRepairRecord, names: tuple[str, ...]) -> None:

@@ -31,7 +31,7 @@ from sparseags_ns.rasterizer.threads import torch_on_one_thread
 from sparseags_ns.report.writing import report_at_end
 from sparseags_ns.runs.history import PhaseClock
 from sparseags_ns.runs.outputs import FOLDER, RunState, write_run_outputs
-from sparseags_ns.runs.record import RunRecord
+from sparseags_ns.runs.record import OPTIMISATION_PHASE, RunRecord
 from sparseags_ns.storage import replacing
 from sparseags_ns.viewer.pacing import Pacer
 from sparseags_ns.viewer.page import browsers_wait, local_unless_named
@@ -151,7 +151,7 @@ class SparseAGSTrainer(Trainer):
             with (
                 prints_hidden(self.config.verbose) as self._output,
                 self._stop_on_interrupt(),
-                self._clock.phase("optimisation"),
+                self._clock.phase(OPTIMISATION_PHASE),
                 torch_on_one_thread(),
                 self._display,
             ):
@@ -169,6 +169,10 @@ class SparseAGSTrainer(Trainer):
             raise
         finally:
             self.config.max_num_iterations = whole
+
+    def seconds(self) -> dict[str, float]:
+        """Wall seconds of the run by phase, up to now."""
+        return self._clock.seconds()
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -243,7 +247,7 @@ class SparseAGSTrainer(Trainer):
         """
         model = self.pipeline.model
         step = model.steps_done - 1  # A stopped loop has already counted one further.
-        model.record.seconds = self._clock.seconds()
+        model.record.seconds = self.seconds()
         state = {
             "step": step,
             "pipeline": self.pipeline.state_dict(),

@@ -25,6 +25,8 @@ from sparseags_ns.runs.format_0_1_0 import converted
 
 FORMAT = 2
 """Version of the JSON form. Files and checkpoints of sparseags_ns 0.1.0 carry none, or 1."""
+OPTIMISATION_PHASE = "optimisation"
+"""Name of the phase of all steps among the seconds."""
 POSE_REPAIR_PHASE = "start selection and outlier repair"
 """Name of that phase among the seconds and in the schedule."""
 ERRORS_MEASURE = (
@@ -367,6 +369,8 @@ class RunRecord:
     """None in checkpoints: it is measured when the files are written."""
     pose_init: PoseInitRecord | None = None
     """None in records that were written before it was kept."""
+    most_repair: float | None = None
+    """Reconstructions that outlier repair may make within the time budget; None before it begins, or without one."""
 
     @property
     def by_hand(self) -> dict[int, Choice]:
@@ -442,6 +446,7 @@ class RunRecord:
             content["errors"] = ERRORS_MEASURE
         content["pose_init"] = None if self.pose_init is None else self.pose_init.to_json()
         content["pose_repair"] = None if self.pose_repair is None else self.pose_repair.to_json(self.names)
+        content["most_repair"] = self.most_repair
         content["seconds"] = {phase: round(seconds, 2) for phase, seconds in self.seconds.items()}
         return content
 
@@ -483,6 +488,7 @@ class RunRecord:
             pose_repair=None if repair is None else PoseRepairRecord.from_json(repair, names),
             seconds=dict(summary["seconds"]),
             pose_init=None if init is None else PoseInitRecord.from_json(init),
+            most_repair=summary.get("most_repair"),
         )
         if "views" not in summary:
             return record

@@ -92,7 +92,7 @@ class FindingOptions:
     pose_init_alternative: int = 1
     """Which of several arrangements of cameras that explain the photographs is used: 1 is the best, 2 the next; a
     choice of another than the best is never refused."""
-    pose_init_time_budget: float | None = None
+    pose_init_time_budget: Annotated[float | None, arg(aliases=("--time-budget",))] = None
     """Seconds that ab-initio may take to arrange the photographs on idle cores, about; turned into a number of random
     starts once, which decides the result. None for its usual length."""
     pose_init_match_on: Annotated[MatchOn, arg(aliases=("--match-on",))] = "auto"

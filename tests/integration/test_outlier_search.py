@@ -55,7 +55,10 @@ def test_a_run_stopped_during_the_search_resumes_to_the_same_end(
     start: Start,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    stopped = start(make_config(scene, tmp_path / "stopped", steps=STEPS, repair_poses=True))
+    """Also with a time budget, which is turned into a number once."""
+    config = make_config(scene, tmp_path / "stopped", steps=STEPS, repair_poses=True)
+    config.pipeline.model.outlier_time_budget = 3600.0
+    stopped = start(config)
     repair_poses = callback.repair_poses
 
     def stop_meanwhile(*args: object, **kwargs: object) -> object:
@@ -69,10 +72,12 @@ def test_a_run_stopped_during_the_search_resumes_to_the_same_end(
     assert 0 < steps_done < STEPS and stopped.pipeline.model.record.pose_repair is None
 
     config = make_config(scene, tmp_path / "resumed", steps=STEPS, repair_poses=True)
-    config.load_dir = stopped.checkpoint_dir
+    config.load_dir, config.pipeline.model.outlier_time_budget = stopped.checkpoint_dir, 3600.0
     resumed = start(config)
     resumed.train()
     assert resumed.pipeline.model.steps_done == STEPS
+    most = [trainer.pipeline.model.record.most_repair for trainer in (stopped, resumed)]
+    assert most[0] == most[1] > 10
     assert torch.equal(poses_of(resumed), poses_of(searched))
     assert torch.equal(resumed.pipeline.model.means, searched.pipeline.model.means)
     assert repair_of(resumed) == repair_of(searched) is not None
