@@ -200,7 +200,9 @@ def test_exploring_ends_where_enough_random_starts_lead_to_the_best_arrangement(
 ) -> None:
     """The climbs from known starts, the first two, do not count, nor does what is not the best in the end."""
     right = joint_fit(crops, orientations, TINY.explore)
-    mirrored = joint_fit(crops, orientations * np.float32([[1, 1, -1], [1, 1, -1], [-1, -1, 1]]), TINY.explore)
+    mirrored = joint_fit(
+        crops, orientations * np.array([[1, 1, -1], [1, 1, -1], [-1, -1, 1]], np.float32), TINY.explore
+    )
     worse, better = sorted((right, mirrored), key=lambda end: -end.loss)
     ends = [better, better, worse, worse, better, worse, better, worse]
     search = ArrangementSearch(crops, replace(TINY, ordered_climbs=2, climbs=20, agreeing=2))
