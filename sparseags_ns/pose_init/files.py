@@ -59,6 +59,8 @@ class FromFiles:
                 f"a scale of {factors} is taken out of {len(scales)} of {len(frames)} rotations in {self.pose_file}",
                 "a camera has none; positions stay as they are",
             )
+        for note in dict.fromkeys(note for frame in frames for note in frame.notes):
+            warn(*note)
         return frames
 
     @cached_property
@@ -169,6 +171,8 @@ class FromFiles:
             if candidates and found is None and not self.pose_file.is_dir():
                 warn(f"no points: there is no {candidates[0]}", f"'{POINTS_KEY}' in {self.pose_file} names it")
             return InitialPoses(frames, confidence, found and read_points(found, self.pose_file))
+        for note in set(model.notes).difference(*(frame.notes for frame in self._all_frames)):
+            warn(*note)
         self._compare_errors(model)
         points = PointCloud(model.positions, model.colors, point_confidence(model.track_lengths, model.errors_px))
         return InitialPoses(frames, confidence, points, observations=model.observations)

@@ -17,7 +17,7 @@ from scipy.ndimage import label
 from torch import Tensor
 
 from sparseags_ns.formats.frame import file_labels, path_ends, photo_like, photo_stem
-from sparseags_ns.preprocess.companions import companions, same_photograph
+from sparseags_ns.formats.companions import companions, same_photograph
 from sparseags_ns.preprocess.photo_files import (
     PhotoError,
     PhotoFile,

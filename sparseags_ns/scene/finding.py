@@ -33,7 +33,7 @@ from sparseags_ns.pose_init.base import (
 from sparseags_ns.pose_init.estimation import PoseInitName, estimate_poses
 from sparseags_ns.pose_init.files import FromFiles, find_pose_file
 from sparseags_ns.pose_init.photo_orientation import decide_orientations
-from sparseags_ns.preprocess.companions import companions, is_companion_folder
+from sparseags_ns.formats.companions import companions, is_companion_folder
 from sparseags_ns.preprocess.mask_plan import Masks
 from sparseags_ns.preprocess.photo_files import list_photo_files, listed, read_photo_file, warn_of_skipped
 from sparseags_ns.preprocess.posed_photo_files import PosedPhotoFile, posed_photo_file
