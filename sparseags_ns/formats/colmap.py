@@ -1,9 +1,10 @@
 """COLMAP's sparse models, text and binary: the format of COLMAP, VGGSfM, VGGT, MASt3R-SfM and InstantSplat.
 
 A model is a folder with `cameras`, `images` and, where points were found, `points3D`, all `.bin` or all `.txt`. Where
-both are there, `.bin` is read, and `.txt` if that is damaged. Its cameras are world-to-camera with OpenCV axes, quaternions w x y z, and its pixels are ours: (0, 0) is the corner of the
-photo. COLMAP 3.12 and later also write `rigs` and `frames`, which repeat the content of `images`: they are neither read
-nor written, and COLMAP makes them itself where they are missing.
+both are there, `.bin` is read, and `.txt` if that is damaged. Cameras are world-to-camera with OpenCV axes, quaternions
+w x y z, and pixels are ours: (0, 0) is the corner of the photo. COLMAP 3.12 and later also write `rigs` and `frames`,
+which repeat the content of `images`: they are neither read nor written, and COLMAP makes them itself where they are
+missing.
 """
 
 from __future__ import annotations

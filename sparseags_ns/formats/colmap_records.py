@@ -239,7 +239,13 @@ def _to_bytes(record: CameraRecord | ImageRecord | PointRecord) -> bytes:
         head = struct.pack("<i7di", record.id, *record.quaternion, *record.translation, record.camera_id)
         points = np.empty(len(record.points), _POINT_2D)
         points["x"], points["y"], points["id"] = record.points.T
-        return head + record.name.encode("utf-8", "surrogateescape") + b"\0" + struct.pack("<Q", len(points)) + points.tobytes()
+        return (
+            head
+            + record.name.encode("utf-8", "surrogateescape")
+            + b"\0"
+            + struct.pack("<Q", len(points))
+            + points.tobytes()
+        )
     head = (record.id, *record.position, *record.color, record.error_px, len(record.track) // 2)
     return struct.pack(f"<Q3d3BdQ{len(record.track)}i", *head, *record.track)
 

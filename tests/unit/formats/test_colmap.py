@@ -46,9 +46,7 @@ POINTS = """# 3D point list
 2 1 1 1 0 0 0 2
 """
 
-NO_POINTS = SeenPoints(
-    torch.zeros(0, 3), torch.zeros(0, 3), torch.zeros(1, 0, 2), torch.zeros(1, 0, dtype=torch.bool)
-)
+NO_POINTS = SeenPoints(torch.zeros(0, 3), torch.zeros(0, 3), torch.zeros(1, 0, 2), torch.zeros(1, 0, dtype=torch.bool))
 
 
 @pytest.fixture
