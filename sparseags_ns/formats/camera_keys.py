@@ -227,11 +227,11 @@ class CameraKeys:
         self, values: dict[str, float], what: str, tolerance: tuple[float, float] = _SAME_LENGTH
     ) -> float | None:
         """The first of the values that several keys state, None for none."""
-        first, *others = values.items() or [None]
-        for other in others:
-            if not _alike(first[1], other[1], tolerance):
-                raise self._contradiction(what, first, other)
-        return None if first is None else first[1]
+        stated = list(values.items())
+        for other in stated[1:]:
+            if not _alike(stated[0][1], other[1], tolerance):
+                raise self._contradiction(what, stated[0], other)
+        return stated[0][1] if stated else None
 
     def _contradiction(self, what: str, first: tuple[str, float], second: tuple[str, float]) -> PoseFileError:
         values = [f"{value:.6g}" if what == "coefficient" else f"{value:.1f}" for _, value in (first, second)]

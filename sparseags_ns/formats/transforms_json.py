@@ -1,9 +1,9 @@
 """nerfstudio's and instant-ngp's `transforms.json`: OpenGL camera-to-world matrices, intrinsics for each frame or all.
 
 `camera_keys` says which keys of the camera are read; a missing principal point is the middle of the photo; `file_path`
-is with or without an ending, relative to the file's folder or to the scene's. Written: intrinsics with every frame.
-`name` (if it differs from the photo's file name) and `flag` (0: pose not trusted) are our additions to a frame, which
-other readers ignore.
+is with or without an ending, relative to the file's folder or to the scene's; a mask that the file names for all frames
+is that of each frame without its own. Written: intrinsics with every frame. `name` (if it differs from the photo's file
+name) and `flag` (0: pose not trusted) are our additions to a frame, which other readers ignore.
 
 Lens distortion (`k1` to `k4`, `p1`, `p2`, or `distortion_params`; `camera_model` or `is_fisheye`) is stored in
 `Frame.distortion` and applied nowhere in this module: K describes the photo only after it has been undistorted. Other
@@ -24,6 +24,7 @@ from PIL import Image, UnidentifiedImageError
 from sparseags_ns.formats.camera_keys import CameraKeys, camera_statements, is_camera_key, says_nothing
 from sparseags_ns.formats.frame import Distortion, Frame, default_names, find_image, intrinsics_matrix
 from sparseags_ns.formats.json_entries import Entry, read_json
+from sparseags_ns.formats.mask_keys import mask_key, mentions_mask, states_mask
 from sparseags_ns.geometry.cameras import opencv_from_opengl, opengl_from_opencv
 from sparseags_ns.storage import write_json
 
@@ -74,14 +75,16 @@ def read_transforms_json(path: Path, scene: Path | None = None) -> list[Frame]:
     whole = Entry(path, {key: value for key, value in content.items() if key != "frames"})
     _refuse_other_lenses(whole)
     shared = {key: content[key] for key in _SHARED_KEYS & set(content) if content[key] is not None}
-    of_all = camera_statements(whole)
+    masks = {key: value for key, value in whole.fields.items() if mentions_mask(key, value)}
+    of_all, may_be_null = camera_statements(whole), {*_SHARED_KEYS, *masks}
     entries, cameras = [], []
     for index, fields in enumerate(listed):
         if not isinstance(fields, dict):
             raise Entry(path, {}, f"frames[{index}]").error(f"must be a JSON object, is a {type(fields).__name__}")
         label = fields.get("file_path", f"frames[{index}]")
-        stated = {key: value for key, value in fields.items() if value is not None or key not in _LENS_KEYS}
-        entries.append(Entry(path, {**shared, **stated}, str(label)))
+        stated = {key: value for key, value in fields.items() if value is not None or key not in may_be_null}
+        inherited = {key: value for key, value in masks.items() if not (states_mask(key) and mask_key(fields))}
+        entries.append(Entry(path, {**shared, **inherited, **stated}, str(label)))
         _refuse_other_lenses(entries[-1])
         cameras.append(CameraKeys(entries[-1], camera_statements(entries[-1]), of_all))
     names, folder = _names(entries), scene or path.parent

@@ -165,7 +165,7 @@ def test_a_field_of_view_along_an_unknown_axis_is_read_of_squares_only(tmp_path:
 
 @pytest.mark.parametrize("keys", [{"K": [[1.5, 0, 0.5], [0, 1.6, 0.5], [0, 0, 1]]}, {"fl_x": 1.5}])
 def test_shares_of_the_photographs_size_are_no_pixels(tmp_path: Path, keys: dict[str, Any]) -> None:
-    with pytest.raises(PoseFileError, match="a focal length of 1.5 .* 256 pixels wide: write 'fl_x', .* in pixels"):
+    with pytest.raises(PoseFileError, match=r"a focal length of 1\.5 .* 256 pixels wide: write 'fl_x', .* in pixels"):
         read(tmp_path, {**SIZE, **keys})
     with pytest.raises(PoseFileError, match=r"a principal point at 0\.5, 0\.5 \('principal_point'\) cannot be meant"):
         read(tmp_path, {**SIZE, "fl_x": 400, "principal_point": [0.5, 0.5]})
