@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from sparseags_ns.formats.frame import Distortion, PoseFileError
-from sparseags_ns.formats.json_entries import Entry
+from sparseags_ns.formats.json_entries import Entry, shortened
 from sparseags_ns.geometry import se3
 
 Statements = dict[str, dict[str, float]]
@@ -45,7 +45,7 @@ _MAY_BE_NEGATIVE = {"cx", "cy", "camera_angle_x", "camera_angle_y", *Distortion(
 _MATRICES = {
     *("intrinsic", "intrinsics", "intrinsicmatrix", "intrinsicsmatrix", "intrinsicparameters", "kmatrix", "matrixk"),
     *("cameramatrix", "cameraintrinsic", "cameraintrinsics", "calibrationmatrix", "camintrinsic", "camintrinsics"),
-    *("camk", "camerak", "cameraintrinsicmatrix", "cameraintrinsicsmatrix", "calibration"),
+    *("camk", "camerak", "cameraintrinsicmatrix", "cameraintrinsicsmatrix"),
 }
 """Keys of camera matrices, of their four numbers, or of an object that holds what the frame itself might."""
 _POINT = {"principalpoint", "principalpointpx"}
@@ -354,6 +354,6 @@ def _from_matrix(entry: Entry, key: str) -> Iterator[tuple[str, str, float]]:
 
 def _unreadable(entry: Entry, key: str) -> PoseFileError:
     return entry.error(
-        f"'{key}' is no camera matrix [[fx, 0, cx], [0, fy, cy], [0, 0, 1]] in pixels, is {entry.get(key)!r}; write "
+        f"'{key}' is no camera matrix [[fx, 0, cx], [0, fy, cy], [0, 0, 1]] in pixels, is {shortened(entry.get(key))}; write "
         "'fl_x', 'fl_y', 'cx' and 'cy' in its place"
     )

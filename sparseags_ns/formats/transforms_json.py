@@ -131,9 +131,9 @@ def _refuse_other_lenses(entry: Entry, own_keys: Set[str] = _OWN_KEYS) -> None:
         is_lens_key = _OTHER_LENS.search(key) and not says_nothing(value) and value != whole
         if is_lens_key or (_CAMERA_KEY.search(key) and _names_other_lens(value)):
             raise entry.error(
-                f"'{key}' ({value!r}) changes how the camera maps points to pixels, and is not read here. Give the "
-                "intrinsics of the photographs that the file names, in their pixels, and pinhole photographs if these "
-                "are not; or take the key out if it does not describe them"
+                f"'{key}' ({value!r}) changes how the camera maps points to pixels, and is not read here. Describe "
+                "pinhole photographs, in their own pixels: make such photographs of these and name them in the file, or "
+                "take the key out if it does not describe them"
             )
 
 

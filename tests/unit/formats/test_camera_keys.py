@@ -139,6 +139,7 @@ def test_keys_that_agree_or_say_nothing_pass(tmp_path: Path, keys: dict[str, Any
         ({"intrinsics": {"fx": 400, "camera_model": "OPENCV_FISHEYE"}}, "'camera_model' .* changes how"),
         ({"K": [[400, 9, 130], [0, 380, 127], [0, 0, 1]]}, "'K' is no camera matrix"),
         ({"K": [400, 130, 127]}, "'K' is no camera matrix"),
+        ({"intrinsics": [MATRIX] * 50}, r"'intrinsics' is no camera matrix .* is .{80}; write"),
         ({"intrinsics": "intrinsics.txt"}, "'intrinsics' is no camera matrix .* is 'intrinsics.txt'"),
         ({"intrinsics": {"f": 400}}, "'intrinsics' is no camera matrix"),
         ({"K": [[400, 0, 130], [0, -380, 127], [0, 0, 1]]}, "'K' is no camera matrix"),

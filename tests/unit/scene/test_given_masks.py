@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 
 from sparseags_ns.cli.prepare import Prepare
+from sparseags_ns.export.found_cameras import write_found_cameras
 from sparseags_ns.preprocess.photo_files import PhotoError
-from sparseags_ns.scene.reading import ReadingOptions, read_scene
+from sparseags_ns.scene.reading import ReadingOptions, find_cameras, read_scene
 
 SIZE = 32
 NAMES = ["000", "001", "002", "003"]
@@ -109,6 +110,21 @@ def test_a_dynamic_mask_that_the_pose_file_names_is_white_where_photographs_are_
     assert areas(opaque) == pytest.approx(AREAS)
 
 
+def test_cameras_are_written_with_the_masks_that_their_file_names(opaque: Path, tmp_path_factory: Any) -> None:
+    for k, name in enumerate(NAMES):
+        save(opaque / f"moving/{name}.png", ~disc(6 + k))
+        save(opaque / f"cut/{name}.png", disc(6 + k))
+    edit(opaque, lambda k, name: {"mask_file": f"cut/{name}"} if k else {"dynamic_mask": f"moving/{name}"})
+    written = tmp_path_factory.mktemp("cameras")
+    write_found_cameras(written, find_cameras(opaque, ReadingOptions()), written)
+    assert areas(opaque, poses=written / "transforms.json") == pytest.approx(AREAS)
+    first, second, *_ = json.loads((written / "transforms.json").read_text())["frames"]
+    assert [{key for key in frame if "mask" in key} for frame in (first, second)] == [
+        {"dynamic_mask_path"},
+        {"mask_path"},
+    ]
+
+
 @pytest.mark.parametrize("written", ["cut/{}", "cut/{}.PNG", "CUT/{}.jpg", "./cut/{}.tif", "/data/scene/cut/{}.png"])
 def test_named_masks_are_found_with_other_endings_and_in_any_case(opaque: Path, written: str) -> None:
     for k, name in enumerate(NAMES):
@@ -161,9 +177,7 @@ def test_frames_without_the_mask_that_others_have_are_named(opaque: Path, key: s
     for name in NAMES:
         save(opaque / f"cut/{name}.png", disc(8))
     edit(opaque, lambda k, name: {key: f"cut/{name}.png"} if k != 2 else {})
-    with pytest.raises(
-        PhotoError, match=rf"names masks \('{key}'\) for 3 of 4 photographs, and none for 002\.png"
-    ):
+    with pytest.raises(PhotoError, match=rf"names masks \('{key}'\) for 3 of 4 photographs, and none for 002\.png"):
         areas(opaque)
     save(opaque / "masks/002.png", disc(8))
     assert areas(opaque) == pytest.approx([float(disc(8).mean())] * 4)
