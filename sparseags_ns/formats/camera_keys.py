@@ -38,6 +38,7 @@ _NUMBERS = {
     **{name: (name,) for name in Distortion().coefficients},
 }
 """Quantities, and the keys of numbers that state them, in lower case without signs between the words."""
+_ANGLES = ("angle_", "camera_angle_")
 _SIDES = (("w", "width"), ("h", "height"))
 _QUANTITY_OF = {key: quantity for quantity, keys in _NUMBERS.items() for key in keys}
 _MAY_BE_NEGATIVE = {"cx", "cy", "camera_angle_x", "camera_angle_y", *Distortion().coefficients}
@@ -118,16 +119,20 @@ class CameraKeys:
 
     def are_complete(self) -> bool:
         """Whether the intrinsics are stated without regard to the size of the photo."""
-        if not any(map(self._of, ("fl_x", "angle_x", "angle_d", "angle_", "camera_angle_x"))):
-            raise self.entry.error(
-                "no focal length: expected 'fl_x' or 'camera_angle_x', in the frame or for the whole file"
-            )
+        if not any(self._of(f"{kind}{axis}") for kind in ("fl_", *_ANGLES) for axis in ("x", "y", "d", "")):
+            problem = "no focal length: expected 'fl_x' or 'camera_angle_x', in the frame or for the whole file"
+            raise self.entry.error(problem)
         return all(map(self._of, ("fl_x", "cx", "cy")))
+
+    def state_angles(self) -> bool:
+        """Whether fields of view are stated, which only the size of the photo makes comparable to focal lengths."""
+        return any(self._of(f"angle_{axis}") for axis in ("x", "y", "d", ""))
 
     def intrinsics(self, width: int | None, height: int | None) -> tuple[float, float, float, float]:
         """fx, fy, cx, cy in pixels; the size may be None if they are complete."""
         size = None if width is None or height is None else (width, height)
         fx = self._focal("x", size)
+        fx = self._focal("y", size) if fx is None else fx
         fx = self._focal_of_no_axis(size) if fx is None else fx
         fy = self._focal("y", size, fx)
         fy = fx if fy is None else fy
@@ -220,7 +225,8 @@ class CameraKeys:
         for key, angle, possible in cases:
             if not any(_alike(_focal(side, angle), focal, (_SAME_ANGLE, 0.0)) for side, focal in possible):
                 side, focal = possible[0]
-                other = next(iter(self._of("fl_x") | self._of("angle_x") | self._of("camera_angle_x")), "pixel shape")
+                stated = (self._of(f"{kind}{axis}") for axis in "xy" for kind in ("fl_", *_ANGLES))
+                other = next((name for names in stated for name in names), "the other field of view")
                 raise self._contradiction("focal length", (other, focal), (key, _focal(side, angle)))
 
     def _agreed(
@@ -281,6 +287,9 @@ def _from_number(entry: Entry, key: str) -> Iterator[tuple[str, str, float]]:
 
 
 def _from_point(entry: Entry, key: str) -> Iterator[tuple[str, str, float]]:
+    value = entry.get(key)
+    if isinstance(value, dict) and set(value) == {"x", "y"}:
+        entry = Entry(entry.file, {key: [value["x"], value["y"]]}, entry.view)
     yield from zip(("cx", "cy"), (key, key), entry.numbers(key, 2).tolist(), strict=True)
 
 
@@ -354,6 +363,6 @@ def _from_matrix(entry: Entry, key: str) -> Iterator[tuple[str, str, float]]:
 
 def _unreadable(entry: Entry, key: str) -> PoseFileError:
     return entry.error(
-        f"'{key}' is no camera matrix [[fx, 0, cx], [0, fy, cy], [0, 0, 1]] in pixels, is {shortened(entry.get(key))}; write "
-        "'fl_x', 'fl_y', 'cx' and 'cy' in its place"
+        f"'{key}' is no camera matrix [[fx, 0, cx], [0, fy, cy], [0, 0, 1]] in pixels, is "
+        f"{shortened(entry.get(key))}; write 'fl_x', 'fl_y', 'cx' and 'cy' in its place"
     )

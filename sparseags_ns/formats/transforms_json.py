@@ -121,19 +121,20 @@ def _names(entries: list[Entry]) -> list[str]:
 
 def _refuse_other_lenses(entry: Entry, own_keys: Set[str] = _OWN_KEYS) -> None:
     """Raise a PoseFileError for a key that changes the camera and is not read here, also inside camera matrices."""
-    whole = [0, 0, entry.fields.get("w"), entry.fields.get("h")]
+    whole = [0, 0, entry.fields.get("w"), entry.fields.get("h")], [0, 0, 1, 1]
     for key, value in entry.fields.items():
         if key in own_keys:
             continue
         if is_camera_key(key):
             _refuse_other_lenses(Entry(entry.file, value if isinstance(value, dict) else {}, entry.view), set())
             continue
-        is_lens_key = _OTHER_LENS.search(key) and not says_nothing(value) and value != whole
+        numbers = list(value.values()) if isinstance(value, dict) else value
+        is_lens_key = _OTHER_LENS.search(key) and not (says_nothing(value) or numbers in whole)
         if is_lens_key or (_CAMERA_KEY.search(key) and _names_other_lens(value)):
             raise entry.error(
                 f"'{key}' ({value!r}) changes how the camera maps points to pixels, and is not read here. Describe "
-                "pinhole photographs, in their own pixels: make such photographs of these and name them in the file, or "
-                "take the key out if it does not describe them"
+                "pinhole photographs, in their own pixels: make such photographs of these and name them in the file, "
+                "or take the key out if it does not describe them"
             )
 
 
@@ -147,14 +148,16 @@ def _names_other_lens(value: object) -> bool:
 def _frame(camera: CameraKeys, name: str, scene: Path, some_photo: Path | None) -> Frame:
     entry = camera.entry
     width, height = camera.size()
-    if not camera.are_complete() and (width is None or height is None):
-        width, height = _photo_size(entry, scene, some_photo)
+    size, is_complete = (width, height), camera.are_complete()
+    if None in size and (not is_complete or (camera.state_angles() and some_photo is not None)):
+        size = _photo_size(entry, scene, some_photo)
+        width, height = (width, height) if is_complete else size
     rows = entry.get("transform_matrix")
     matrix = entry.numbers("transform_matrix", 3 if isinstance(rows, list) and len(rows) == 3 else 4, 4)
     if len(matrix) == 4 and (matrix[3] - torch.tensor([0.0, 0, 0, 1], dtype=matrix.dtype)).abs().max() > 1e-6:
         raise entry.error(f"the last row of 'transform_matrix' must be 0 0 0 1, is {matrix[3].tolist()}")
     R, scale = entry.rotation("transform_matrix", matrix[:3, :3])
-    distortion, notes = _distortion(entry, camera), camera.notes(width, height)
+    distortion, notes = _distortion(entry, camera), camera.notes(*size)
     if distortion.fisheye and entry.fields.get(_CIRCLE):
         why = "what lies outside the lens's circle counts as photographed, unless images in valid/ are black there"
         notes.append((f"'{_CIRCLE}' in {entry.file} is not used", why))
@@ -162,7 +165,7 @@ def _frame(camera: CameraKeys, name: str, scene: Path, some_photo: Path | None) 
         name,
         entry.text("file_path"),
         opencv_from_opengl(torch.cat([R, matrix[:3, 3:]], dim=-1)),
-        intrinsics_matrix(*camera.intrinsics(width, height)),
+        intrinsics_matrix(*camera.intrinsics(*size)),
         width,
         height,
         trusted=entry.flag("flag", default=True),

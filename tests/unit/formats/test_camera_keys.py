@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from sparseags_ns.formats.frame import Distortion, Frame, PoseFileError
 from sparseags_ns.formats.poses import read_poses
@@ -45,6 +46,7 @@ def read(tmp_path: Path, shared: dict[str, Any], own: dict[str, Any] | None = No
         {"camera_intrinsics": MATRIX},
         {"fx": 400, "fy": 380, "principal_point": [130, 127]},
         {"fl_x": 400, "fl_y": 380, "principal_point": [130, 127]},
+        {"fl_x": 400, "fl_y": 380, "principal_point": {"x": 130, "y": 127}},
         {"FovX": math.radians(degrees(256, 400)), "FovY": math.radians(degrees(250, 380)), "cx": 130, "cy": 127},
         {"fov_x": degrees(256, 400), "fov_y": degrees(250, 380), "cx": 130, "cy": 127},
         {"hfov": degrees(256, 400), "vfov": degrees(250, 380), "cx": 130, "cy": 127},
@@ -113,6 +115,8 @@ def test_what_a_frame_says_goes_before_what_the_file_says(tmp_path: Path) -> Non
         {"k1": None, "k2": 0, "distortion_params": None, "camera_model": None, "is_fisheye": None},
         {"is_fisheye": False, "normalized": False, "crop": None, "cropped": False},
         {"crop": [0, 0, 256, 250]},
+        {"crop": {"x": 0, "y": 0, "w": 256, "h": 250}},
+        {"crop": [0.0, 0.0, 1.0, 1.0]},
         {"ortho_scale": 6.0, "type": "PERSP", "orthographic_size": 5},
         {"K": None, "intrinsics": {}, "fov": None},
         {"crop_factor": 1.5, "sensor_width": 36},
@@ -154,6 +158,21 @@ def test_keys_that_change_the_camera_and_cannot_be_read_are_refused(
     content = {**SIZE, **PIXELS, **keys}
     with pytest.raises(PoseFileError, match=message):
         read(tmp_path, {} if is_own else content, content if is_own else None)
+
+
+@pytest.mark.parametrize("keys", [{"fl_y": 380}, {"fov_y": degrees(250, 380)}, {"fl_y": 380, "fov": degrees(256, 380)}])
+def test_the_vertical_focal_length_serves_both_axes(tmp_path: Path, keys: dict[str, Any]) -> None:
+    assert read(tmp_path, {**SIZE, **keys}).intrinsics == pytest.approx((380, 380, 128, 125))
+
+
+def test_fields_of_view_are_compared_by_the_photographs_size_where_the_file_has_none(tmp_path: Path) -> None:
+    assert read(tmp_path, {**PIXELS, "fov_x": 90.0}).intrinsics == (400, 380, 130, 127), "there is no photograph"
+    (tmp_path / "images").mkdir()
+    Image.new("L", (256, 250)).save(tmp_path / "images/000.png")
+    with pytest.raises(PoseFileError, match=r"400\.0 and 128\.0 pixels by 'fl_x' and 'fov_x'"):
+        read(tmp_path, {**PIXELS, "fov_x": 90.0})
+    frame = read(tmp_path, {**PIXELS, "fov_x": degrees(256, 400)})
+    assert frame.intrinsics[0] == 400 and (frame.width, frame.height) == (None, None)
 
 
 def test_a_field_of_view_along_an_unknown_axis_is_read_of_squares_only(tmp_path: Path) -> None:
