@@ -15,9 +15,9 @@ from tyro.conf import OmitArgPrefixes, Positional
 
 from sparseags_ns.console import PlainConsole, warn
 from sparseags_ns.formats.frame import PoseFileError
+from sparseags_ns.formats.mask_keys import MASK_KEY
 from sparseags_ns.geometry.alignment import normalizing_similarity
 from sparseags_ns.pose_init.base import PoseInitError
-from sparseags_ns.pose_init.files import MASK_KEY
 from sparseags_ns.preprocess.mask_plan import SHEET
 from sparseags_ns.preprocess.masks import mask_complaints
 from sparseags_ns.preprocess.store import store_of

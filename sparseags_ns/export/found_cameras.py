@@ -26,7 +26,7 @@ from sparseags_ns.console import warn
 from sparseags_ns.export.cameras import write_pose_files
 from sparseags_ns.formats.colmap import SeenPoints
 from sparseags_ns.formats.frame import Frame, file_labels, intrinsics_matrix, photo_names
-from sparseags_ns.pose_init.files import MASK_KEY
+from sparseags_ns.formats.mask_keys import DYNAMIC_MASK_KEY, MASK_KEY, states_mask
 from sparseags_ns.pose_init.photo_orientation import EXIF_APPLIED
 from sparseags_ns.preprocess.photo_files import listed
 from sparseags_ns.preprocess.posed_photo_files import PosedPhotoFile
@@ -74,7 +74,9 @@ def photograph_frame(file: PosedPhotoFile, destination: Path, name: str) -> Fram
     if file.photo_file.has_rotation:
         extra[EXIF_APPLIED] = file.photo_file.upright
     if file.photo_file.mask is not None:
-        extra[MASK_KEY] = _relative(file.photo_file.mask, destination)
+        mask = file.photo_file.mask
+        extra = {key: value for key, value in extra.items() if not states_mask(key)}
+        extra[DYNAMIC_MASK_KEY if mask.is_inverted else MASK_KEY] = _relative(mask.path, destination)
     return replace(
         file.frame,
         name=name,

@@ -1,16 +1,18 @@
 """COLMAP's sparse models, text and binary: the format of COLMAP, VGGSfM, VGGT, MASt3R-SfM and InstantSplat.
 
-A model is a folder with `cameras`, `images` and, where points were found, `points3D`, all `.bin` or all `.txt`. Its
-cameras are world-to-camera with OpenCV axes, quaternions w x y z, and its pixels are ours: (0, 0) is the corner of the
-photo. COLMAP 3.12 and later also write `rigs` and `frames`, which repeat the content of `images`: they are neither read
-nor written, and COLMAP makes them itself where they are missing.
+A model is a folder with `cameras`, `images` and, where points were found, `points3D`, all `.bin` or all `.txt`. Where
+both are there, `.bin` is read, and `.txt` if that is damaged. Cameras are world-to-camera with OpenCV axes, quaternions
+w x y z, and pixels are ours: (0, 0) is the corner of the photo. COLMAP 3.12 and later also write `rigs` and `frames`,
+which repeat the content of `images`: they are neither read nor written, and COLMAP makes them itself where they are
+missing.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -26,8 +28,8 @@ from sparseags_ns.geometry import se3
 MODEL_FOLDERS = ("sparse/0", "sparse", "colmap/sparse/0", "colmap/sparse", "colmap")
 """Folders of a scene that may hold its model, in the order in which they are tried."""
 
-_QUATERNION_TOLERANCE = 1e-2
-"""Largest deviation of a quaternion's length from 1."""
+_QUATERNION_ROUNDING = 1e-3
+"""Largest deviation of a quaternion's length from 1 that passes for rounding."""
 
 LENSES: dict[str, tuple[int, tuple[str, ...], bool]] = {
     "SIMPLE_PINHOLE": (1, (), False),
@@ -80,6 +82,8 @@ class ColmapPoints:
     track_lengths: Int[Tensor, " points"]
     """Number of different photos that show each point."""
     observations: Observations
+    notes: tuple[tuple[str, str], ...] = ()
+    """As those of `Frame`."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,7 @@ class SeenPoints:
 
 def is_colmap_model(folder: Path) -> bool:
     """Whether a folder holds a model, text or binary."""
-    return _ending(folder) is not None
+    return bool(_endings(folder))
 
 
 def read_colmap(folder: Path) -> list[Frame]:
@@ -108,28 +112,62 @@ def read_colmap(folder: Path) -> list[Frame]:
     Raises:
         PoseFileError: a file is damaged, or a camera has lens distortion that cannot be undone.
     """
-    return sorted((frame for _, frame in _read_images(folder)), key=lambda frame: frame.file_path)
+    return sorted(_frames(_read_model(folder, with_points=False)), key=lambda frame: frame.file_path)
 
 
-def _read_images(folder: Path) -> list[tuple[ImageRecord, Frame]]:
-    """The images of a model with their cameras, in the order of the file."""
-    ending = _require_ending(folder)
-    cameras_file, images_file = folder / f"cameras{ending}", folder / f"images{ending}"
-    cameras = {record.id: record for record in read_records(cameras_file, CameraRecord)}
-    images = read_records(images_file, ImageRecord)
+@dataclass(frozen=True)
+class _Model:
+    """The records of a model's files, in their order."""
+
+    folder: Path
+    ending: str
+    cameras: list[CameraRecord]
+    images: list[ImageRecord]
+    points: list[PointRecord]
+    notes: tuple[tuple[str, str], ...] = ()
+
+
+def _read_model(folder: Path, with_points: bool) -> _Model:
+    """The records of a model, of its text files where the binary ones are damaged; its points on request."""
+    endings = _endings(folder)
+    if not endings:
+        raise PoseFileError(folder, "no COLMAP model: expected cameras.bin and images.bin there, or both as .txt")
+    try:
+        return _read_files(folder, endings[0], with_points)
+    except PoseFileError as error:
+        for ending in endings[1:]:
+            with suppress(PoseFileError):
+                model = _read_files(folder, ending, with_points)
+                return replace(model, notes=((f"the {ending} files of the model {folder} are read", str(error)),))
+        raise
+
+
+def _read_files(folder: Path, ending: str, with_points: bool) -> _Model:
+    cameras = read_records(folder / f"cameras{ending}", CameraRecord)
+    images = read_records(folder / f"images{ending}", ImageRecord)
     if not images:
-        raise PoseFileError(images_file, "holds no photographs")
-    paths = [image.name for image in images]
+        raise PoseFileError(folder / f"images{ending}", "holds no photographs")
+    points_file = folder / f"points3D{ending}"
+    points = read_records(points_file, PointRecord) if with_points and points_file.is_file() else []
+    return _Model(folder, ending, cameras, images, points)
+
+
+def _frames(model: _Model) -> list[Frame]:
+    """The cameras of a model's images, in the order of the file."""
+    cameras_file, images_file = (model.folder / f"{name}{model.ending}" for name in ("cameras", "images"))
+    cameras = {record.id: record for record in model.cameras}
+    paths = [image.name for image in model.images]
     repeated = [path for path, count in Counter(paths).items() if count > 1]
     if repeated:
         raise PoseFileError(images_file, "occurs more than once; names must differ", repeated[0])
     frames = []
-    for image, name in zip(images, default_names(paths), strict=True):
+    for image, name in zip(model.images, default_names(paths), strict=True):
         if image.camera_id not in cameras:
             problem = f"has camera {image.camera_id}, which {cameras_file.name} lacks"
             raise PoseFileError(images_file, problem, image.name)
-        frames.append(_frame(images_file, image, name, cameras_file, cameras[image.camera_id]))
-    return list(zip(images, frames, strict=True))
+        frame = _frame(images_file, image, name, cameras_file, cameras[image.camera_id])
+        frames.append(replace(frame, notes=model.notes))
+    return frames
 
 
 def read_colmap_points(folder: Path) -> ColmapPoints | None:
@@ -138,12 +176,11 @@ def read_colmap_points(folder: Path) -> ColmapPoints | None:
     Raises:
         PoseFileError: as `read_colmap`.
     """
-    ending = _require_ending(folder)
-    file = folder / f"points3D{ending}"
-    points = read_records(file, PointRecord) if file.is_file() else []
+    model = _read_model(folder, with_points=True)
+    points = model.points
     if not points:
         return None
-    images = _read_images(folder)
+    images = list(zip(model.images, _frames(model), strict=True))
     positions = torch.tensor([point.position for point in points], dtype=torch.float64)
     stated = torch.tensor([point.error_px for point in points], dtype=torch.float64).nan_to_num(nan=-1.0)
     # Rows of (image id, index of its 2D point, index of the point).
@@ -172,6 +209,7 @@ def read_colmap_points(folder: Path) -> ColmapPoints | None:
         errors_px=torch.where(count > 0, mean, stated),
         track_lengths=torch.bincount(shown, minlength=len(points)),
         observations=Observations(tuple(frame.file_path for _, frame in images), photos, observed, errors, ~projected),
+        notes=model.notes,
     )
 
 
@@ -219,16 +257,9 @@ def write_colmap(folder: Path, frames: Sequence[Frame], points: SeenPoints, kind
         write_records(folder / f"{name}.{kind}", records)
 
 
-def _ending(folder: Path) -> str | None:
-    endings = (".bin", ".txt")
-    return next((e for e in endings if all((folder / f"{name}{e}").is_file() for name in ("cameras", "images"))), None)
-
-
-def _require_ending(folder: Path) -> str:
-    ending = _ending(folder)
-    if ending is None:
-        raise PoseFileError(folder, "no COLMAP model: expected cameras.bin and images.bin there, or both as .txt")
-    return ending
+def _endings(folder: Path) -> list[str]:
+    """Endings of a folder's model, `.bin` first; empty where there is none."""
+    return [e for e in (".bin", ".txt") if all((folder / f"{name}{e}").is_file() for name in ("cameras", "images"))]
 
 
 def _frame(file: Path, image: ImageRecord, name: str, cameras_file: Path, camera: CameraRecord) -> Frame:
@@ -236,10 +267,12 @@ def _frame(file: Path, image: ImageRecord, name: str, cameras_file: Path, camera
     q, t = torch.tensor(image.quaternion, dtype=torch.float64), torch.tensor(image.translation, dtype=torch.float64)
     if not (torch.isfinite(q).all() and torch.isfinite(t).all()):
         raise PoseFileError(file, "its pose holds NaN or infinity", image.name)
-    if abs(float(q.norm()) - 1) > _QUATERNION_TOLERANCE:
-        raise PoseFileError(file, f"its quaternion must have length 1, has {float(q.norm()):.3g}", image.name)
-    pose = se3.pose(se3.rotations_from_quats(q), t)
-    return Frame(name, image.name, pose, K, camera.width, camera.height, distortion=distortion)
+    length = float(q.norm())
+    if length == 0:
+        raise PoseFileError(file, "its quaternion is 0 0 0 0, which is no rotation", image.name)
+    pose = se3.pose(se3.rotations_from_quats(q / length), t)
+    scale = 1.0 if abs(length - 1) <= _QUATERNION_ROUNDING else length
+    return Frame(name, image.name, pose, K, camera.width, camera.height, distortion=distortion, matrix_scale=scale)
 
 
 def _lens_params(folder: Path, frame: Frame) -> tuple[str, tuple[float, ...]]:

@@ -1,7 +1,8 @@
 """The records of COLMAP's model files `cameras`, `images` and `points3D`, read and written, text or binary.
 
 Binary files are little-endian: the number of records, then one after the other. In the text files `#` starts a comment
-line, and each image takes two lines, the second of which, its 2D points, may be empty.
+line, and each image takes two lines, the second of which, its 2D points, may be empty. Names are UTF-8; other bytes in
+them are kept as `os.fsdecode` does it, since COLMAP writes names as the file system has them.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ class _Bytes:
 
     def text(self) -> str:
         end = self._content.index(b"\0", self._at)
-        text = self._content[self._at : end].decode("utf-8")
+        text = self._content[self._at : end].decode("utf-8", "surrogateescape")
         self._at = end + 1
         return text
 
@@ -226,7 +227,7 @@ def write_records(file: Path, records: Sequence[CameraRecord | ImageRecord | Poi
     if file.suffix == ".bin":
         write_bytes(file, struct.pack("<Q", len(records)) + b"".join(map(_to_bytes, records)))
     else:
-        write_bytes(file, "".join(f"{_to_text(record)}\n" for record in records).encode())
+        write_bytes(file, "".join(f"{_to_text(record)}\n" for record in records).encode("utf-8", "surrogateescape"))
 
 
 def _to_bytes(record: CameraRecord | ImageRecord | PointRecord) -> bytes:
@@ -238,7 +239,13 @@ def _to_bytes(record: CameraRecord | ImageRecord | PointRecord) -> bytes:
         head = struct.pack("<i7di", record.id, *record.quaternion, *record.translation, record.camera_id)
         points = np.empty(len(record.points), _POINT_2D)
         points["x"], points["y"], points["id"] = record.points.T
-        return head + record.name.encode() + b"\0" + struct.pack("<Q", len(points)) + points.tobytes()
+        return (
+            head
+            + record.name.encode("utf-8", "surrogateescape")
+            + b"\0"
+            + struct.pack("<Q", len(points))
+            + points.tobytes()
+        )
     head = (record.id, *record.position, *record.color, record.error_px, len(record.track) // 2)
     return struct.pack(f"<Q3d3BdQ{len(record.track)}i", *head, *record.track)
 

@@ -33,6 +33,7 @@ class PoseFileError(ValueError):
     """A pose file that cannot be used; the message names the file, the view, and what was expected."""
 
     def __init__(self, file: Path, problem: str, view: str | None = None) -> None:
+        self.file = file
         where = f"{file}: " if view is None else f"{file}: view '{view}': "
         super().__init__(where + problem)
 
@@ -90,7 +91,9 @@ class Frame:
     extra: dict[str, Any] = field(default_factory=dict)
     """All other fields of the entry, unchanged."""
     matrix_scale: float = 1.0
-    """Uniform scale that the rotation had in the file; `T_camera_world` is without it."""
+    """Uniform scale of the rotation in the file, or length of its quaternion; `T_camera_world` is without it."""
+    notes: tuple[tuple[str, str], ...] = ()
+    """What was left aside in reading, and why, for `console.warn`; notes on the whole file are those of each frame."""
 
     def __post_init__(self) -> None:
         fx, fy, cx, cy = self.intrinsics
@@ -113,12 +116,14 @@ class Frame:
 def read_text(file: Path) -> str:
     """Content of a text file, UTF-8 or, where it begins with such a mark, UTF-16; without the mark.
 
+    Bytes that are not UTF-8 become what `os.fsdecode` makes of them, so that names of files are found on the disk.
+
     Raises:
         OSError, UnicodeDecodeError: the file cannot be read.
     """
     content = file.read_bytes()
     is_utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    return content.decode("utf-16" if is_utf_16 else "utf-8-sig")
+    return content.decode("utf-16") if is_utf_16 else content.decode("utf-8-sig", "surrogateescape")
 
 
 def intrinsics_matrix(fx: float, fy: float, cx: float, cy: float) -> Float[Tensor, "3 3"]:

@@ -46,7 +46,7 @@ class Entry:
         """A string, not empty."""
         value = self.get(key)
         if not isinstance(value, str) or not value:
-            raise self.error(f"'{key}' must be a string, is {_short(value)}")
+            raise self.error(f"'{key}' must be a string, is {shortened(value)}")
         return value
 
     def number(self, key: str) -> float:
@@ -58,10 +58,10 @@ class Entry:
         value = self.get(key)
         expected = f"{' x '.join(map(str, shape))} numbers" if shape else "a number"
         if not _are_numbers(value, shape):
-            raise self.error(f"'{key}' must be {expected}, is {_short(value)}")
+            raise self.error(f"'{key}' must be {expected}, is {shortened(value)}")
         tensor = torch.tensor(value, dtype=torch.float64)
         if not torch.isfinite(tensor).all():
-            raise self.error(f"'{key}' holds NaN or infinity: {_short(value)}")
+            raise self.error(f"'{key}' holds NaN or infinity: {shortened(value)}")
         return tensor
 
     def positive(self, key: str) -> float:
@@ -84,7 +84,7 @@ class Entry:
         """A Boolean, written as true, false, 1 or 0."""
         value = self.fields.get(key, default)
         if not isinstance(value, (bool, int, float)) or value not in (0, 1):
-            raise self.error(f"'{key}' must be 1 or 0, is {_short(value)}")
+            raise self.error(f"'{key}' must be 1 or 0, is {shortened(value)}")
         return bool(value)
 
     def rotation(self, key: str, matrix: Float[Tensor, "3 3"]) -> tuple[Float[Tensor, "3 3"], float]:
@@ -118,7 +118,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     content = _load(path)
     if not isinstance(content, dict):
-        raise PoseFileError(path, f"must hold a JSON object {{...}}, holds {_short(content)}")
+        raise PoseFileError(path, f"must hold a JSON object {{...}}, holds {shortened(content)}")
     return content
 
 
@@ -130,7 +130,7 @@ def read_json_list(path: Path) -> list[Any]:
     """
     content = _load(path)
     if not isinstance(content, list):
-        raise PoseFileError(path, f"must hold a JSON list [...], holds {_short(content)}")
+        raise PoseFileError(path, f"must hold a JSON list [...], holds {shortened(content)}")
     return content
 
 
@@ -162,6 +162,7 @@ def _are_numbers(value: object, shape: tuple[int, ...]) -> bool:
     return isinstance(value, list) and len(value) == shape[0] and all(_are_numbers(v, shape[1:]) for v in value)
 
 
-def _short(value: object) -> str:
+def shortened(value: object) -> str:
+    """A value for a message, cut to 80 characters."""
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sparseags_ns.formats.frame import PHOTO_FOLDERS, Frame, PoseFileError, intrinsics_matrix, list_photos
+from sparseags_ns.formats.companions import list_photographs
+from sparseags_ns.formats.frame import PHOTO_FOLDERS, Frame, PoseFileError, intrinsics_matrix
 from sparseags_ns.formats.json_entries import ROTATION_TOLERANCE
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import opencv_from_llff
@@ -57,9 +58,9 @@ def read_poses_bounds(path: Path, scene: Path | None = None) -> list[Frame]:
 
 
 def _photos(scene: Path) -> tuple[Path, Sequence[str]]:
-    """The first usual folder with photos, and their sorted names."""
+    """The first usual folder with photos, and their sorted names; masks and maps of photos are none."""
     for folder in (*(scene / name for name in PHOTO_FOLDERS), scene):
-        names = [path.name for path in list_photos(folder)] if folder.is_dir() else []
+        names = [path.name for path in list_photographs(folder)] if folder.is_dir() else []
         if names:
             return folder, names
     return scene, []

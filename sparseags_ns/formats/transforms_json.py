@@ -1,60 +1,55 @@
 """nerfstudio's and instant-ngp's `transforms.json`: OpenGL camera-to-world matrices, intrinsics for each frame or all.
 
-Read: `fl_x, fl_y, cx, cy, w, h`, or `camera_angle_x` (radians) or `x_fov` (degrees) in place of `fl_x`, a frame's own
-before those of the file; a missing principal point is the middle of the photo; `file_path` with or without an ending,
-relative to the file's folder or to the scene's. Written: intrinsics with every frame. `name` (if it differs from the
-photo's file name) and `flag` (0: pose not trusted) are our additions to a frame, which other readers ignore.
+`camera_keys` says which keys of the camera are read; a missing principal point is the middle of the photo; `file_path`
+is with or without an ending, relative to the file's folder or to the scene's; a mask that the file names for all frames
+is that of each frame without its own. Written: intrinsics with every frame. `name` (if it differs from the photo's file
+name) and `flag` (0: pose not trusted) are our additions to a frame, which other readers ignore.
 
 Lens distortion (`k1` to `k4`, `p1`, `p2`, or `distortion_params`; `camera_model` or `is_fisheye`) is stored in
 `Frame.distortion` and applied nowhere in this module: K describes the photo only after it has been undistorted. Other
-keys that say how the camera maps points to pixels (`latlong`, `ftheta_p0`, `rolling_shutter`, ...) are refused.
+keys that say how the camera maps points to pixels (`latlong`, `ftheta_p0`, `rolling_shutter`, `crop`, ...) are refused.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from PIL import Image, UnidentifiedImageError
-from torch import Tensor
 
+from sparseags_ns.formats.camera_keys import CameraKeys, camera_statements, is_camera_key, says_nothing
 from sparseags_ns.formats.frame import Distortion, Frame, default_names, find_image, intrinsics_matrix
 from sparseags_ns.formats.json_entries import Entry, read_json
+from sparseags_ns.formats.mask_keys import mask_key, mentions_mask, states_mask
 from sparseags_ns.geometry.cameras import opencv_from_opengl, opengl_from_opencv
 from sparseags_ns.storage import write_json
 
 PINHOLE_MODELS = {"OPENCV", "PINHOLE", "SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL", "PERSPECTIVE"}
 FISHEYE_MODEL = "OPENCV_FISHEYE"
 
-_PARAMS = ("k1", "k2", "k3", "k4", "p1", "p2")
-"""Coefficients in `distortion_params`, in nerfstudio's order."""
-
-_SHARED_KEYS = {"fl_x", "fl_y", "cx", "cy", "w", "h", "camera_angle_x", "camera_angle_y", "x_fov", "y_fov"}
-_SHARED_KEYS |= {"camera_model", "is_fisheye", "distortion_params", *Distortion().coefficients}
-_OWN_KEYS = _SHARED_KEYS | {"file_path", "transform_matrix", "name", "flag"}
-
-_NO_FOCAL = "no focal length: expected 'fl_x' or 'camera_angle_x', in the frame or for the whole file"
+_LENS_KEYS = {"camera_model", "is_fisheye"}
+_CIRCLE = "fisheye_crop_radius"
+_SHARED_KEYS = {_CIRCLE, *_LENS_KEYS}
+"""Keys that are those of every frame where they stand for the whole file, beside those of the camera."""
+_OWN_KEYS = _LENS_KEYS | {"file_path", "transform_matrix", "name", "flag"}
 
 _OTHER_LENS = re.compile(
-    r"fisheye(?!_crop)|lat_?lon|equirect|spherical|panoram|cylind|ortho(?!rect)|omnidirect|ftheta|distort|undistort"
+    r"fisheye(?!_crop)|lat_?lon|equirect|spherical|panoram|cylind|omnidirect|ftheta|distort|undistort"
+    r"|ortho(?!rect|(graphic)?_?(scale|size))"
     r"|lens_?(model|type|mode|param)|projection|camera_(type|mode|projection)|skew|shear|rolling_?shutter|thin_prism"
-    r"|dist_?(coef|param)|^(lens_)?shift_?[xy]$|^(k[5-9]|p[3-9]|s[1-4]|b[12]|xi)$",
+    r"|dist_?(coef|param)|^(lens_)?shift_?[xy]$|^(k[5-9]|p[3-9]|s[1-4]|b[12]|xi)$"
+    r"|^crop(ped|ping)?(_?(box|bbox|rect|region|roi|window|area|offset|origin|cent(er|re)|size))?"
+    r"(_?([xywh]|[xy]_?(min|max)|left|top|right|bottom|width|height))?$"
+    r"|^(is_?)?normali[sz]ed(_(intrinsics?|coord(inate)?s|k))?$|^(intrinsics?|k)_(are_|is_)?normali[sz]ed$",
     re.IGNORECASE,
 )
 """Keys that say how a camera maps points to pixels, in words of instant-ngp, nerfstudio, OpenCV, Metashape and kin."""
-_CAMERA_KEY = re.compile(r"cam|lens|model", re.IGNORECASE)
+_CAMERA_KEY = re.compile(r"cam|lens|model|^type$", re.IGNORECASE)
 """Keys that may hold a word for a lens or projection, as in "lens": "fisheye"."""
-_PINHOLE_WORDS = {"", "none", "persp", "perspective", "pinhole", "simple_pinhole", "opencv", "global", "frame"}
-"""Values of such keys that say nothing new, in lower case."""
-
-_SAME_FOCAL = 0.01
-"""Largest relative difference of two focal lengths that are stated for one axis."""
 
 
 def looks_like_transforms_json(content: dict[str, Any]) -> bool:
@@ -77,19 +72,25 @@ def read_transforms_json(path: Path, scene: Path | None = None) -> list[Frame]:
     listed = Entry(path, content).get("frames")
     if not isinstance(listed, list) or not listed:
         raise Entry(path, content).error("'frames' must be a list of at least one frame")
-    shared = {key: content[key] for key in _SHARED_KEYS & set(content)}
-    _refuse_other_lenses(Entry(path, {key: value for key, value in content.items() if key != "frames"}))
-    entries = []
+    whole = Entry(path, {key: value for key, value in content.items() if key != "frames"})
+    _refuse_other_lenses(whole)
+    shared = {key: content[key] for key in _SHARED_KEYS & set(content) if content[key] is not None}
+    masks = {key: value for key, value in whole.fields.items() if mentions_mask(key, value)}
+    of_all, may_be_null = camera_statements(whole), {*_SHARED_KEYS, *masks}
+    entries, cameras = [], []
     for index, fields in enumerate(listed):
         if not isinstance(fields, dict):
             raise Entry(path, {}, f"frames[{index}]").error(f"must be a JSON object, is a {type(fields).__name__}")
         label = fields.get("file_path", f"frames[{index}]")
-        entries.append(Entry(path, {**shared, **fields}, str(label)))
+        stated = {key: value for key, value in fields.items() if value is not None or key not in may_be_null}
+        inherited = {key: value for key, value in masks.items() if not (states_mask(key) and mask_key(fields))}
+        entries.append(Entry(path, {**shared, **inherited, **stated}, str(label)))
         _refuse_other_lenses(entries[-1])
+        cameras.append(CameraKeys(entries[-1], camera_statements(entries[-1]), of_all))
     names, folder = _names(entries), scene or path.parent
     present = (find_image(entry.text("file_path"), path, folder) for entry in entries)
     some_photo = next((photo for photo in present if photo is not None), None)
-    return [_frame(entry, name, folder, some_photo) for entry, name in zip(entries, names, strict=True)]
+    return [_frame(camera, name, folder, some_photo) for camera, name in zip(cameras, names, strict=True)]
 
 
 def write_transforms_json(path: Path, frames: Sequence[Frame]) -> None:
@@ -118,16 +119,22 @@ def _names(entries: list[Entry]) -> list[str]:
     return names
 
 
-def _refuse_other_lenses(entry: Entry) -> None:
-    """Raise a PoseFileError for a key that changes the camera and is not read here."""
+def _refuse_other_lenses(entry: Entry, own_keys: Set[str] = _OWN_KEYS) -> None:
+    """Raise a PoseFileError for a key that changes the camera and is not read here, also inside camera matrices."""
+    whole = [0, 0, entry.fields.get("w"), entry.fields.get("h")], [0, 0, 1, 1]
     for key, value in entry.fields.items():
-        if key in _OWN_KEYS:
+        if key in own_keys:
             continue
-        is_lens_key = _OTHER_LENS.search(key) and not _says_nothing(value)
+        if is_camera_key(key):
+            _refuse_other_lenses(Entry(entry.file, value if isinstance(value, dict) else {}, entry.view), set())
+            continue
+        numbers = list(value.values()) if isinstance(value, dict) else value
+        is_lens_key = _OTHER_LENS.search(key) and not (says_nothing(value) or numbers in whole)
         if is_lens_key or (_CAMERA_KEY.search(key) and _names_other_lens(value)):
             raise entry.error(
-                f"'{key}' ({value!r}) changes how the camera maps points to pixels, and is not read here. Make pinhole "
-                "photographs of these and name them in the file, or take the key out if it does not describe them"
+                f"'{key}' ({value!r}) changes how the camera maps points to pixels, and is not read here. Describe "
+                "pinhole photographs, in their own pixels: make such photographs of these and name them in the file, "
+                "or take the key out if it does not describe them"
             )
 
 
@@ -138,42 +145,39 @@ def _names_other_lens(value: object) -> bool:
     return isinstance(value, str) and _OTHER_LENS.search(value) is not None
 
 
-def _says_nothing(value: object) -> bool:
-    """Whether the value of such a key leaves a pinhole camera what it is: false, zeros, or a word for it."""
-    if isinstance(value, list | dict):
-        return all(map(_says_nothing, value.values() if isinstance(value, dict) else value))
-    return value.lower() in _PINHOLE_WORDS if isinstance(value, str) else not value
-
-
-def _frame(entry: Entry, name: str, scene: Path, some_photo: Path | None) -> Frame:
-    width, height = _size(entry, scene, some_photo)
+def _frame(camera: CameraKeys, name: str, scene: Path, some_photo: Path | None) -> Frame:
+    entry = camera.entry
+    width, height = camera.size()
+    size, is_complete = (width, height), camera.are_complete()
+    if None in size and (not is_complete or (camera.state_angles() and some_photo is not None)):
+        size = _photo_size(entry, scene, some_photo)
+        width, height = (width, height) if is_complete else size
     rows = entry.get("transform_matrix")
     matrix = entry.numbers("transform_matrix", 3 if isinstance(rows, list) and len(rows) == 3 else 4, 4)
     if len(matrix) == 4 and (matrix[3] - torch.tensor([0.0, 0, 0, 1], dtype=matrix.dtype)).abs().max() > 1e-6:
         raise entry.error(f"the last row of 'transform_matrix' must be 0 0 0 1, is {matrix[3].tolist()}")
     R, scale = entry.rotation("transform_matrix", matrix[:3, :3])
+    distortion, notes = _distortion(entry, camera), camera.notes(*size)
+    if distortion.fisheye and entry.fields.get(_CIRCLE):
+        why = "what lies outside the lens's circle counts as photographed, unless images in valid/ are black there"
+        notes.append((f"'{_CIRCLE}' in {entry.file} is not used", why))
     return Frame(
         name,
         entry.text("file_path"),
         opencv_from_opengl(torch.cat([R, matrix[:3, 3:]], dim=-1)),
-        _intrinsics(entry, width, height),
+        intrinsics_matrix(*camera.intrinsics(*size)),
         width,
         height,
         trusted=entry.flag("flag", default=True),
-        distortion=_distortion(entry),
+        distortion=distortion,
         matrix_scale=scale,
-        extra={key: value for key, value in entry.fields.items() if key not in _OWN_KEYS},
+        extra={key: value for key, value in entry.fields.items() if key not in _OWN_KEYS and not is_camera_key(key)},
+        notes=tuple(notes),
     )
 
 
-def _size(entry: Entry, scene: Path, some_photo: Path | None) -> tuple[int | None, int | None]:
-    """Width and height of the file, or of the photo if the intrinsics depend on a size that the file omits."""
-    width, height = entry.pixels("w"), entry.pixels("h")
-    complete = {"fl_x", "cx", "cy"} <= set(entry.fields)
-    if complete or (width is not None and height is not None):
-        return width, height
-    if not {"fl_x", "camera_angle_x", "x_fov"} & set(entry.fields):
-        raise entry.error(_NO_FOCAL)
+def _photo_size(entry: Entry, scene: Path, some_photo: Path | None) -> tuple[int, int]:
+    """Width and height of the photo, for intrinsics that depend on a size that the file omits."""
     image = find_image(entry.text("file_path"), entry.file, scene) or some_photo
     if image is None:
         raise entry.error(
@@ -187,42 +191,7 @@ def _size(entry: Entry, scene: Path, some_photo: Path | None) -> tuple[int | Non
         raise entry.error(f"the size of {image} cannot be read: {error}") from error
 
 
-def _intrinsics(entry: Entry, width: int | None, height: int | None) -> Float[Tensor, "3 3"]:
-    fx = _focal(entry, "x", width)
-    if fx is None:
-        raise entry.error(_NO_FOCAL)
-    fy = _focal(entry, "y", height)
-    cx = entry.number("cx") if "cx" in entry.fields or width is None else width / 2
-    cy = entry.number("cy") if "cy" in entry.fields or height is None else height / 2
-    return intrinsics_matrix(fx, fx if fy is None else fy, cx, cy)
-
-
-def _focal(entry: Entry, axis: str, size: int | None) -> float | None:
-    """Focal length along one axis in pixels, None if the file does not state it.
-
-    `camera_angle_y` counts only where the file has no `fl_x`: many files with both hold it for another size.
-    """
-    key, angle_key, degrees_key = f"fl_{axis}", f"camera_angle_{axis}", f"{axis}_fov"
-    stated = entry.positive(key) if key in entry.fields else None
-    degrees = entry.positive(degrees_key) if degrees_key in entry.fields else None
-    if degrees is not None and degrees >= 180:
-        raise entry.error(f"'{degrees_key}' must be in degrees, below 180, is {degrees:g}")
-    if size is None:
-        return stated
-    angles = [math.radians(degrees)] if degrees is not None else []
-    if stated is None and angle_key in entry.fields and (axis == "x" or "fl_x" not in entry.fields):
-        angle = entry.positive(angle_key)
-        if angle >= math.pi:
-            raise entry.error(f"'{angle_key}' must be in radians, below pi, is {angle:g}")
-        angles.insert(0, angle)
-    focals = [*([] if stated is None else [stated]), *(size / 2 / math.tan(angle / 2) for angle in angles)]
-    if focals and max(focals) > min(focals) * (1 + _SAME_FOCAL):
-        both = " and ".join(f"{focal:.1f}" for focal in focals)
-        raise entry.error(f"'{degrees_key}' contradicts the other focal length: {both} pixels; remove the wrong one")
-    return focals[0] if focals else None
-
-
-def _distortion(entry: Entry) -> Distortion:
+def _distortion(entry: Entry, camera: CameraKeys) -> Distortion:
     model = entry.text("camera_model").upper() if "camera_model" in entry.fields else None
     if model is not None and model not in PINHOLE_MODELS | {FISHEYE_MODEL}:
         known = ", ".join(sorted(PINHOLE_MODELS | {FISHEYE_MODEL}))
@@ -230,11 +199,7 @@ def _distortion(entry: Entry) -> Distortion:
     fisheye = entry.flag("is_fisheye", default=model == FISHEYE_MODEL)
     if model is not None and fisheye != (model == FISHEYE_MODEL):
         raise entry.error(f"'is_fisheye' contradicts the camera model {model!r}; remove the wrong one")
-    coefficients = {key: entry.number(key) for key in Distortion().coefficients if key in entry.fields}
-    if entry.fields.get("distortion_params") is not None:
-        values = entry.numbers("distortion_params", len(_PARAMS)).tolist()
-        coefficients = dict(zip(_PARAMS, values, strict=True))
-    return Distortion(**coefficients, fisheye=fisheye)
+    return Distortion(**camera.coefficients(), fisheye=fisheye)
 
 
 def _fields(frame: Frame) -> dict[str, Any]:

@@ -21,10 +21,10 @@ from jaxtyping import Float, Num
 from torch import Tensor
 
 from sparseags_ns.formats.colmap import Observations
+from sparseags_ns.formats.companions import companions
 from sparseags_ns.formats.frame import Frame
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.alignment import AlignmentError, axes_meeting_point
-from sparseags_ns.preprocess.companions import companions
 from sparseags_ns.preprocess.mask_plan import MASKS_FOLDER, Masks
 from sparseags_ns.preprocess.photo_files import list_photo_files
 from sparseags_ns.preprocess.store import Store, fingerprint

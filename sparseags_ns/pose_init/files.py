@@ -16,10 +16,12 @@ import torch
 
 from sparseags_ns.console import announce, warn
 from sparseags_ns.formats.colmap import MODEL_FOLDERS, ColmapPoints, is_colmap_model, read_colmap_points
-from sparseags_ns.formats.frame import PHOTO_FOLDERS, Frame, PoseFileError, find_image, path_ends
+from sparseags_ns.formats.frame import PHOTO_FOLDERS, Frame, PoseFileError, find_image, path_ends, photo_like
+from sparseags_ns.formats.mask_keys import DYNAMIC_MASK_KEY, MASK_KEY, NamedMask, mask_key, mentions_mask
 from sparseags_ns.formats.poses import POINTS_KEY, held_out_files, points_candidates, read_poses
 from sparseags_ns.formats.splat_cameras import is_splat_cameras
 from sparseags_ns.pose_init.base import InitialPoses, point_confidence
+from sparseags_ns.preprocess.masks import find_mask
 from sparseags_ns.preprocess.photo_files import listed
 from sparseags_ns.preprocess.store import FOLDER
 from sparseags_ns.views import PointCloud
@@ -36,9 +38,6 @@ _MODEL_DEPTH = 4
 """Folders below the scene's in which models are looked for, as in colmap/dense/0/sparse."""
 _MADE_HERE = ("export.json", "config.yml")
 """Files by which exports and runs are known: their models are results, not where a run begins."""
-
-MASK_KEY = "mask_path"
-"""Key in `Frame.extra` of the path of a mask, black where photographs are to be left out (nerfstudio's convention)."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +58,8 @@ class FromFiles:
                 f"a scale of {factors} is taken out of {len(scales)} of {len(frames)} rotations in {self.pose_file}",
                 "a camera has none; positions stay as they are",
             )
+        for note in dict.fromkeys(note for frame in frames for note in frame.notes):
+            warn(*note)
         return frames
 
     @cached_property
@@ -77,20 +78,44 @@ class FromFiles:
             announce(f"not trained on: {names}", f"the lists of files in {self.pose_file} leave them out")
         return found
 
-    def mask_files(self) -> dict[Path, Path]:
-        """Masks that the pose file names, by photo file; one that is not there has the path where it is expected."""
-        found: dict[Path, Path] = {}
+    def masks(self) -> dict[Path, NamedMask]:
+        """Masks that the pose file names, by photo file; one that is not there has the path where it is expected.
+
+        What else the file says of masks is named.
+        """
+        found: dict[Path, NamedMask] = {}
+        unused: dict[str, None] = {}
         for path, frame in self.named_photographs.items():
-            written = frame.extra.get(MASK_KEY)
-            if written is None:
-                continue
-            if not isinstance(written, str) or not written:
-                raise PoseFileError(self.pose_file, f"'{MASK_KEY}' must be a path, is {written!r}", frame.name)
-            # A file name alone could be that of the photograph itself.
-            ends = [Path(written.replace("\\", "/")), *path_ends(written)[:-1]]
-            places = [folder / end for end in ends for folder in (self.pose_file.parent, self.scene)]
-            found[path] = next((place for place in places if place.is_file()), self.scene / ends[0])
+            key = mask_key(frame.extra)
+            if key is not None:
+                written = frame.extra[key]
+                if not isinstance(written, str) or not written:
+                    raise PoseFileError(self.pose_file, f"'{key}' must be a path, is {written!r}", frame.name)
+                found[path] = NamedMask(key, self._find_mask(written, path))
+            read = None if key is None else frame.extra[key]
+            unused |= {k: None for k, value in frame.extra.items() if mentions_mask(k, value) and value != read}
+        if unused:
+            why = f"masks of photographs are read from '{MASK_KEY}', 'mask_file' and '{DYNAMIC_MASK_KEY}', one for each"
+            warn(f"not used: {listed([repr(key) for key in unused])} in {self.pose_file}", why)
         return found
+
+    def _find_mask(self, written: str, photograph: Path) -> Path:
+        """The mask of a photograph that the pose file names; endings and case may differ, as with photographs.
+
+        What is named may be a folder of masks.
+        """
+        # A file name alone could be that of the photograph itself.
+        ends = [Path(written.replace("\\", "/")), *path_ends(written)[:-1]]
+        for end in ends:
+            places = [folder / end for folder in (self.pose_file.parent, self.scene)]
+            found = next((place for place in places if os.path.exists(place)), None)
+            alike = (other for place in places if (other := photo_like(place)) not in (None, *self.named_photographs))
+            found = found or next(alike, None)
+            if found is not None and found.is_dir():
+                return find_mask(photograph, found) or found / f"{photograph.stem}.png"
+            if found is not None:
+                return found
+        return self.scene / ends[0]
 
     @cached_property
     def named_photographs(self) -> dict[Path, Frame]:
@@ -169,6 +194,8 @@ class FromFiles:
             if candidates and found is None and not self.pose_file.is_dir():
                 warn(f"no points: there is no {candidates[0]}", f"'{POINTS_KEY}' in {self.pose_file} names it")
             return InitialPoses(frames, confidence, found and read_points(found, self.pose_file))
+        for note in set(model.notes).difference(*(frame.notes for frame in self._all_frames)):
+            warn(*note)
         self._compare_errors(model)
         points = PointCloud(model.positions, model.colors, point_confidence(model.track_lengths, model.errors_px))
         return InitialPoses(frames, confidence, points, observations=model.observations)

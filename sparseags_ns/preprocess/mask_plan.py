@@ -20,9 +20,9 @@ from PIL import Image
 from torch import Tensor
 
 from sparseags_ns.console import announce, warn
+from sparseags_ns.formats.companions import is_mask_folder
 from sparseags_ns.formats.frame import PHOTO_ENDINGS, photo_names
 from sparseags_ns.preprocess import background, rembg_masks
-from sparseags_ns.preprocess.companions import is_mask_folder
 from sparseags_ns.preprocess.mask_sheet import mask_cell, mask_sheet
 from sparseags_ns.preprocess.masks import MaskOrigin, find_mask, mask_complaints, mask_file, read_masked, require_masks
 from sparseags_ns.preprocess.photo import object_window

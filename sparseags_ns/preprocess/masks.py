@@ -6,6 +6,7 @@ A mask is coverage of the object, 0 to 1, of the size of its photograph. A valid
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,9 @@ from jaxtyping import Float
 from scipy.ndimage import label
 from torch import Tensor
 
+from sparseags_ns.console import announce
+from sparseags_ns.formats.companions import companions, same_photograph
 from sparseags_ns.formats.frame import file_labels, path_ends, photo_like, photo_stem
-from sparseags_ns.preprocess.companions import companions, same_photograph
 from sparseags_ns.preprocess.photo_files import (
     PhotoError,
     PhotoFile,
@@ -77,7 +79,7 @@ def find_mask(photo_file: Path, folder: Path) -> Path | None:
 def mask_file(photo_file: PhotoFile, folder: Path) -> MaskFile | None:
     """The mask of a photograph: what the pose file names, else in the folder of masks, else beside the photograph."""
     if photo_file.mask is not None:
-        return MaskFile(photo_file.mask, "pose file")
+        return MaskFile(photo_file.mask.path, "pose file", photo_file.mask.is_inverted)
     found = find_mask(photo_file.path, folder)
     if found is not None:
         return MaskFile(found, "folder")
@@ -93,27 +95,40 @@ def require_masks(photo_files: Sequence[PhotoFile], folder: Path) -> None:
         PhotoError: some have neither, a mask that the pose file names is not there, or one is that of two photographs.
     """
     found = {file.path: mask_file(file, folder) for file in photo_files}
-    absent = [f"{mask.path} for {path.name}" for path, mask in found.items() if mask and not mask.path.is_file()]
+    named = [file.mask.key for file in photo_files if file.mask is not None]
+    keys = ", ".join(f"'{key}'" for key in dict.fromkeys(named))
+    absent = [f"{mask.path} for {path.name}" for path, mask in found.items() if mask and not os.path.isfile(mask.path)]
     if absent:
         raise PhotoError(
             f"the pose file names masks that are not there: {listed(absent)}. Put them there, take their entries "
-            "('mask_path') out of the file, or choose other masks with the option masks"
+            f"({keys}) out of the file, or choose other masks with the option masks"
         )
     labels = dict(zip(found, file_labels(list(found)), strict=True))
     bare = [file.path for file in photo_files if not file.has_alpha and found[file.path] is None]
+    if bare and named:
+        raise PhotoError(
+            f"the pose file names masks ({keys}) for {len(named)} of {len(photo_files)} photographs, and none for "
+            f"{listed([labels[path] for path in bare])}. Add {keys} to these frames, put their masks into {folder}, or "
+            "choose other masks for all with the option masks"
+        )
     if bare:
         raise PhotoError(
             f"{len(bare)} of {len(photo_files)} photographs in {bare[0].parent} have no mask: "
             f"{listed([labels[path] for path in bare])}. {_remedy(bare[0], folder)}"
         )
-    owner: dict[Path, Path] = {}
+    owners: dict[Path, list[Path]] = {}
     for path, mask in found.items():
-        first = path if mask is None else owner.setdefault(mask.path, path)
-        if mask is not None and first != path:
+        if mask is not None:
+            owners.setdefault(mask.path, []).append(path)
+    for mask, paths in owners.items():
+        if len(paths) == 1:
+            continue
+        if any(mask_of.origin != "pose file" for path in paths if (mask_of := found[path])):
             raise PhotoError(
-                f"{mask.path} would be the mask of both {first} and {path}: give each photograph its own, in folders "
-                f"of masks named as theirs ({folder / first.parent.name}, {folder / path.parent.name})"
+                f"{mask} would be the mask of both {paths[0]} and {paths[1]}: give each photograph its own, in folders "
+                f"of masks named as theirs ({folder / paths[0].parent.name}, {folder / paths[1].parent.name})"
             )
+        announce(f"one mask for {len(paths)} of {len(found)} photographs: {mask}", "the pose file names it for each")
 
 
 def read_masked(

@@ -29,6 +29,7 @@ from torch import Tensor
 
 from sparseags_ns.console import warn
 from sparseags_ns.formats.frame import HEIC_ENDINGS, list_photos
+from sparseags_ns.formats.mask_keys import NamedMask
 from sparseags_ns.preprocess.colours import Colours, colours_of, to_srgb
 
 _OTHER_IMAGES = (
@@ -85,8 +86,8 @@ class PhotoFile:
     """Focal length in pixels of the raster, a first guess from the EXIF tags; None where they do not tell it."""
     upright: bool = True
     """Whether the EXIF rotation is applied on reading; False where a pose file means the stored raster."""
-    mask: Path | None = None
-    """Mask that a pose file names for it, which need not exist; None where none does."""
+    mask: NamedMask | None = None
+    """Mask that a pose file names for it, whose file need not exist; None where none does."""
     colours: Colours | None = None
     """The colour space that the file names; None for sRGB."""
 

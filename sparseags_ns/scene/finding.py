@@ -19,7 +19,9 @@ from tyro.conf import arg
 
 from sparseags_ns.console import announce, warn
 from sparseags_ns.formats.colmap import Observations
+from sparseags_ns.formats.companions import companions, is_companion_folder
 from sparseags_ns.formats.frame import PHOTO_ENDINGS, PHOTO_FOLDERS, Frame, file_labels, intrinsics_matrix, photo_names
+from sparseags_ns.formats.mask_keys import NamedMask
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.alignment import AlignmentError, axes_meeting_point
 from sparseags_ns.pose_init.base import (
@@ -33,7 +35,6 @@ from sparseags_ns.pose_init.base import (
 from sparseags_ns.pose_init.estimation import PoseInitName, estimate_poses
 from sparseags_ns.pose_init.files import FromFiles, find_pose_file
 from sparseags_ns.pose_init.photo_orientation import decide_orientations
-from sparseags_ns.preprocess.companions import companions, is_companion_folder
 from sparseags_ns.preprocess.mask_plan import Masks
 from sparseags_ns.preprocess.photo_files import list_photo_files, listed, read_photo_file, warn_of_skipped
 from sparseags_ns.preprocess.posed_photo_files import PosedPhotoFile, posed_photo_file
@@ -207,7 +208,7 @@ def _find_with_pose_file(scene: Path, pose_file: Path, missing_poses: MissingPos
     _check_number(len(paths) - len(missing), scene)
     _check_trust(paths, initial.frames, pose_file)
     posed = _posed(paths, initial, decide_orientations(paths, initial, pose_file))
-    files = _with_masks(posed, given.mask_files())
+    files = _with_masks(posed, given.masks())
     return FoundScene(files, initial.points, str(pose_file), observations=initial.observations)
 
 
@@ -290,7 +291,7 @@ def _posed(
     return tuple(posed_photo_file(path, frame, c, s, up) for path, frame, c, s, up in rows if frame is not None)
 
 
-def _with_masks(files: Sequence[PosedPhotoFile], masks: Mapping[Path, Path]) -> tuple[PosedPhotoFile, ...]:
+def _with_masks(files: Sequence[PosedPhotoFile], masks: Mapping[Path, NamedMask]) -> tuple[PosedPhotoFile, ...]:
     """The photo files with the masks that a pose file names for them."""
     photo_files = [replace(file.photo_file, mask=masks.get(file.path)) for file in files]
     return tuple(replace(file, photo_file=photo_file) for file, photo_file in zip(files, photo_files, strict=True))

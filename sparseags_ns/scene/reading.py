@@ -29,7 +29,6 @@ from sparseags_ns.formats.colmap import Observations
 from sparseags_ns.formats.frame import file_labels, photo_names
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.pose_init.base import FIXED_MIN_POINTS, InitialPoses, pose_lr_scale_from_points
-from sparseags_ns.pose_init.files import MASK_KEY
 from sparseags_ns.pose_init.point_support import MAX_ERROR, MIN_PHOTOGRAPHS, supporting_points
 from sparseags_ns.preprocess.framing import compose, has_valid_box, reframe, working_size
 from sparseags_ns.preprocess.mask_plan import MASKS_FOLDER, MaskPlan, covered_share, plan_masks, read_with_mask
@@ -283,7 +282,8 @@ def _read_photos(
         if mask is not None and masks.source != "background":
             covered[name] = covered_share(pixels.rgb, mask)
         photos.append(reframe(compose(pixels, mask, file.frame, valid), size, recentred))
-    _announce_masks(mask_sources, masks)
+    keys = listed(list(dict.fromkeys(file.photo_file.mask.key for file in files if file.photo_file.mask is not None)))
+    _announce_masks(mask_sources, masks, keys)
     short = [f"{name} ({share:.0%})" for name, share in covered.items() if share is not None and share < MIN_COVERED]
     if short:
         warn(
@@ -308,7 +308,7 @@ def _read_photos(
     return photos, mask_sources
 
 
-def _announce_masks(sources: Counter[str], masks: MaskPlan) -> None:
+def _announce_masks(sources: Counter[str], masks: MaskPlan, keys: str) -> None:
     if sources["alpha"]:
         unused = masks.folder is not None and masks.folder.is_dir() and not sources["folder"]
         why = f"it goes before {MASKS_FOLDER}/, which is not used" if unused else "they are cut out already"
@@ -317,7 +317,7 @@ def _announce_masks(sources: Counter[str], masks: MaskPlan) -> None:
     if sources["folder"]:
         announce(f"masks: {MASKS_FOLDER}/ for {sources['folder']} photographs", f"they are opaque{dropped}")
     if sources["pose file"]:
-        announce(f"masks: {MASK_KEY} for {sources['pose file']} photographs", f"the pose file names them{dropped}")
+        announce(f"masks: {keys} for {sources['pose file']} photographs", f"the pose file names them{dropped}")
     if sources["beside"]:
         why = "they are named after them; dynamic_mask files are white where photographs are left out"
         announce(f"masks: files beside {sources['beside']} photographs", why)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Callable
 from dataclasses import replace
@@ -44,6 +45,8 @@ POINTS = """# 3D point list
 1 0.5 -1 2 255 0 51 0.5 2 0 3 0
 2 1 1 1 0 0 0 2
 """
+
+NO_POINTS = SeenPoints(torch.zeros(0, 3), torch.zeros(0, 3), torch.zeros(1, 0, 2), torch.zeros(1, 0, dtype=torch.bool))
 
 
 @pytest.fixture
@@ -138,6 +141,56 @@ def test_binary_goes_before_text(text_model: Path, binary_model: Path) -> None:
         path.rename(text_model / path.name)
     (text_model / "cameras.txt").write_text("nonsense")
     assert len(read_colmap(text_model)) == 3
+
+
+def test_text_is_read_where_the_binary_files_are_damaged(text_model: Path, binary_model: Path) -> None:
+    expected = read_colmap(binary_model)
+    for path in binary_model.iterdir():
+        path.rename(text_model / path.name)
+    (text_model / "images.bin").write_bytes(b"")
+    frames = read_colmap(text_model)
+    assert all(map(same, frames, expected))
+    ((what, why),) = frames[0].notes
+    assert what == f"the .txt files of the model {text_model} are read"
+    assert "images.bin: is cut off, damaged" in why and "0 bytes" in why
+    (text_model / "images.txt").write_text("one two three\n")
+    with pytest.raises(PoseFileError, match=r"images\.bin: is cut off, damaged"):
+        read_colmap(text_model)
+
+
+def test_points_are_read_from_text_where_the_binary_ones_are_damaged(text_model: Path, binary_model: Path) -> None:
+    for path in binary_model.iterdir():
+        path.rename(text_model / path.name)
+    (text_model / "points3D.bin").write_bytes((text_model / "points3D.bin").read_bytes()[:40])
+    assert read_colmap(text_model)[0].notes == ()
+    points = read_colmap_points(text_model)
+    assert points is not None and points.track_lengths.tolist() == [2, 0]
+    assert "points3D.bin: is cut off, damaged" in points.notes[0][1]
+
+
+@pytest.mark.parametrize("kind", ["txt", "bin"])
+def test_names_that_are_not_utf_8_are_those_on_the_disk(
+    text_model: Path, binary_model: Path, tmp_path: Path, kind: Literal["txt", "bin"]
+) -> None:
+    folder, name = (text_model if kind == "txt" else binary_model), b"Gr\xfcn \x85.jpg"
+    images = folder / f"images.{kind}"
+    images.write_bytes(images.read_bytes().replace(b"my photo.jpg", name))
+    frames = read_colmap(folder)
+    assert os.fsencode(frames[0].file_path) == name
+    write_colmap(tmp_path / "copy", frames[:1], NO_POINTS, kind)
+    assert [frame.file_path for frame in read_colmap(tmp_path / "copy")] == [os.fsdecode(name)]
+
+
+@pytest.mark.parametrize(("factor", "scale"), [(1.0004, 1.0), (1.02, 1.02), (3.0, 3.0), (0.5, 0.5)])
+def test_quaternions_of_any_length_are_the_rotations_that_colmap_makes_of_them(
+    text_model: Path, factor: float, scale: float
+) -> None:
+    expected = read_colmap(text_model)[2].T_camera_world
+    quaternion = " ".join(f"{factor * value:.9g}" for value in (0.6, 0, 0.8, 0))
+    (text_model / "images.txt").write_text(IMAGES.replace("0.6 0 0.8 0", quaternion))
+    frame = read_colmap(text_model)[2]
+    assert torch.allclose(frame.T_camera_world, expected, atol=1e-8)
+    assert frame.matrix_scale == pytest.approx(scale)
 
 
 def test_a_folder_is_read_as_a_model(text_model: Path) -> None:
@@ -275,7 +328,7 @@ def test_a_photograph_whose_camera_is_missing(text_model: Path, snapshot: Callab
 
 
 def test_a_pose_that_is_none(text_model: Path, snapshot: Callable[..., None]) -> None:
-    (text_model / "images.txt").write_text(IMAGES.replace("1 1 0 0 0 0 0 4", "1 1 1 0 0 0 0 4"))
+    (text_model / "images.txt").write_text(IMAGES.replace("1 1 0 0 0 0 0 4", "1 0 0 0 0 0 0 4"))
     with pytest.raises(PoseFileError) as error:
         read_colmap(text_model)
     snapshot(str(error.value), "quaternion", MODEL=text_model)

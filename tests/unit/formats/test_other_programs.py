@@ -45,6 +45,13 @@ def test_llffs_poses_belong_to_the_photographs_in_the_order_of_their_names(tmp_p
     assert [(frame.intrinsics, frame.width, frame.height) for frame in frames] == [((90, 90, 40, 30), 80, 60)] * 3
 
 
+def test_masks_and_depth_maps_are_not_counted_as_llffs_photographs(tmp_path: Path) -> None:
+    photographs(tmp_path / "images", "a.JPG", "b.JPG", "c.JPG", "a_mask.png", "depth_b.png", "c_depth_0001.png")
+    np.save(tmp_path / "poses_bounds.npy", llff(POSES))
+    frames = read_poses(tmp_path / "poses_bounds.npy")
+    assert [frame.file_path for frame in frames] == ["a.JPG", "b.JPG", "c.JPG"]
+
+
 def test_llffs_poses_of_another_number_of_photographs_are_refused(tmp_path: Path) -> None:
     photographs(tmp_path / "images", "a.JPG", "b.JPG")
     np.save(tmp_path / "poses_bounds.npy", llff(POSES))

@@ -167,6 +167,16 @@ def test_scales_that_are_taken_out_of_rotations_are_named(scene: Path, capsys: p
     assert f"warning: a scale of 0.4 is taken out of 1 of 2 rotations in {scene / 'transforms.json'} (" in said
 
 
+def test_damaged_binary_files_are_named_where_text_is_read(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = colmap_model(scene / "sparse/0", ["a.png", "b.png"])
+    (folder / "cameras.bin").touch()
+    (folder / "images.bin").touch()
+    initial = FromFiles(scene, folder).initial_poses([scene / "images/a.png"])
+    said = capsys.readouterr().err
+    assert None not in initial.frames and said.count("warning") == 1
+    assert f"warning: the .txt files of the model {folder} are read ({folder}/cameras.bin: is cut off, damaged" in said
+
+
 def test_errors_that_a_model_understates_are_named(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = colmap_model(scene / "sparse/0", ["a.png", "b.png"])
     FromFiles(scene, folder).initial_poses([scene / "images/a.png"])

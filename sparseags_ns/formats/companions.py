@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sparseags_ns.formats.frame import list_photos
+
 MASK_WORDS = frozenset(
     {"mask", "masks", "alpha", "matte", "silhouette", "silhouettes", "seg", "segmentation", "segmentations"}
 )
@@ -41,6 +43,17 @@ def companions(paths: Sequence[Path]) -> list[Companion]:
         by_name.setdefault(_words(path), path)
         by_name.setdefault(_plain(_words(path)), path)
     return [found for path in paths if (found := _companion(path, by_name)) is not None]
+
+
+def list_photographs(folder: Path) -> list[Path]:
+    """Entries of a folder that are named as photos and not after others of them, sorted by name.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    photos = list_photos(folder)
+    named_after_others = {found.path for found in companions(photos)}
+    return [path for path in photos if path not in named_after_others]
 
 
 def is_companion_folder(folder: Path) -> bool:

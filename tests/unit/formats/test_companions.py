@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sparseags_ns.preprocess.companions import companions, is_companion_folder
+from sparseags_ns.formats.companions import companions, is_companion_folder
 
 
 def names(*files: str) -> dict[str, str]:
