@@ -16,7 +16,7 @@ from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.optimization.reconstruct import Reconstruction
 from sparseags_ns.optimization.short_fits import Continuation, Fitter
 
-CONTINUED = 0.3
+CONTINUED = 0.15
 """Work of a continuation with the pose search that mostly comes with it, in reconstructions from scratch."""
 _LATE = 3.0
 """The clock ends the work where it takes this many times the seconds that were asked for."""
