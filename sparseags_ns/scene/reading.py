@@ -24,7 +24,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sparseags_ns.console import announce, warn
+from sparseags_ns.console import announce, warn, without_repeats
 from sparseags_ns.formats.colmap import Observations
 from sparseags_ns.formats.frame import file_labels, photo_names
 from sparseags_ns.geometry.cameras import Cameras
@@ -96,6 +96,7 @@ class ReadScene:
     """Number of photographs by where their masks come from, as `read_with_mask` tells."""
 
 
+@without_repeats()
 def read_scene(data: Path, options: ReadingOptions | None = None) -> ReadScene:
     """Read the photographs of a scene, with their masks and initial cameras, each given or computed.
 
@@ -113,6 +114,7 @@ def read_scene(data: Path, options: ReadingOptions | None = None) -> ReadScene:
     return _read(data, options or ReadingOptions(), posed=True)
 
 
+@without_repeats()
 def find_cameras(data: Path, options: FindingOptions) -> FoundScene:
     """Find the photo files of a scene, or the key frames of a video, and the cameras that training starts from.
 
@@ -122,6 +124,7 @@ def find_cameras(data: Path, options: FindingOptions) -> FoundScene:
     return _find(data, options)[2]
 
 
+@without_repeats()
 def read_unposed_scene(data: Path, options: ReadingOptions) -> ReadScene:
     """Read the photographs and masks of a scene without cameras, to look at them.
 

@@ -24,8 +24,10 @@ from sparseags_ns.formats.transforms_json import write_transforms_json
 from sparseags_ns.geometry.cameras import orbit
 from sparseags_ns.pose_init.base import InitialPoses, PoseInitError
 from sparseags_ns.preprocess import rembg_masks
+from sparseags_ns.preprocess.mask_plan import plan_masks
 from sparseags_ns.preprocess.mask_sheet import CELL_PX
-from sparseags_ns.preprocess.photo_files import PhotoError
+from sparseags_ns.preprocess.photo_files import PhotoError, read_photo_file
+from sparseags_ns.preprocess.store import store_of
 from sparseags_ns.scene.reading import ReadingOptions, read_scene, read_unposed_scene
 
 SIZE = 96
@@ -136,6 +138,20 @@ def test_starting_again_reuses_the_masks_with_poses_too(
     assert {path: path.stat().st_mtime_ns for path in bare.glob("sparseags/masks-*/*.png")} == masks
     assert Image.open(bare / "sparseags/prepare.png").height > 900, "with the cameras' drawings"
     assert {path: path.read_bytes() for path in originals} == originals
+
+
+def test_masks_are_announced_once_for_all_who_read_them(
+    bare: Path, use_initialiser: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def look_at_objects(photo_files: Sequence[Path]) -> InitialPoses:
+        for _ in range(2):
+            plan_masks([read_photo_file(path) for path in photo_files], bare / "masks", store_of(bare, None), "auto")
+        return InitialPoses(tuple(frames()), torch.ones(3))
+
+    use_initialiser(look_at_objects)
+    for read in (Prepare(bare, OPTIONS).run, lambda: read_scene(bare, OPTIONS)):
+        read()
+        assert capsys.readouterr().err.count("masks: cut out by colours") == 1
 
 
 def test_masks_that_an_interruption_left_out_are_made_and_the_others_kept(bare: Path) -> None:
