@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import codecs
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path, PurePosixPath
@@ -135,18 +136,22 @@ def default_names(paths: Sequence[str]) -> list[str]:
 def photo_names(paths: Sequence[Path]) -> list[str]:
     """Names that tell photo files apart: without ending, and with the folders below their common one if stems repeat.
 
-    `left/000.png` and `right/000.png` are `left/000` and `right/000`.
+    `left/000.png` and `right/000.png` are `left/000` and `right/000`. `000.jpg` and `000.png` of one folder keep their
+    endings.
     """
     stems = [path.stem for path in paths]
     if len(set(stems)) == len(stems):
         return stems
     common = os.path.commonpath([path.absolute().parent for path in paths])
-    return [path.absolute().relative_to(common).with_name(path.stem).as_posix() for path in paths]
+    whole = [path.absolute().relative_to(common) for path in paths]
+    count = Counter(path.with_suffix("") for path in whole)
+    return [(path.with_suffix("") if count[path.with_suffix("")] == 1 else path).as_posix() for path in whole]
 
 
 def file_labels(paths: Sequence[Path]) -> list[str]:
     """File names for messages, with the folders of `photo_names` where stems repeat."""
-    return [f"{name}{path.suffix}" for name, path in zip(photo_names(paths), paths, strict=True)]
+    named = zip(photo_names(paths), paths, strict=True)
+    return [name if name.endswith(path.name) else f"{name}{path.suffix}" for name, path in named]
 
 
 def path_ends(path: str | Path) -> list[PurePosixPath]:

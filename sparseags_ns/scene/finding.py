@@ -190,7 +190,8 @@ def find_unposed_scene(scene: Path) -> FoundScene:
 
 def _find_with_pose_file(scene: Path, pose_file: Path, missing_poses: MissingPoses) -> FoundScene:
     given = FromFiles(scene, pose_file)
-    paths = _find_photo_files(scene, given.named_photographs, given.left_out_photographs())
+    masks = given.mask_files()
+    paths = _find_photo_files(scene, given.named_photographs, _not_photographs(given, masks))
     given.require_photographs(paths)
     initial = given.initial_poses(paths)
     if missing_poses == "search":
@@ -207,8 +208,13 @@ def _find_with_pose_file(scene: Path, pose_file: Path, missing_poses: MissingPos
     _check_number(len(paths) - len(missing), scene)
     _check_trust(paths, initial.frames, pose_file)
     posed = _posed(paths, initial, decide_orientations(paths, initial, pose_file))
-    files = _with_masks(posed, given.mask_files())
+    files = _with_masks(posed, masks)
     return FoundScene(files, initial.points, str(pose_file), observations=initial.observations)
+
+
+def _not_photographs(given: FromFiles, masks: Mapping[Path, Path]) -> set[Path]:
+    """Photo files that a pose file leaves out, or names as masks, which may lie among the photographs."""
+    return given.left_out_photographs() | {Path(os.path.normpath(mask)) for mask in masks.values()}
 
 
 def _require_folder(scene: Path) -> None:
@@ -252,15 +258,31 @@ def _find_photo_files(scene: Path, named: Collection[Path] = (), left_out: Colle
         if unused := list_photo_files(folder):
             what = "the pose file names none of them" if named else f"those in {folders[0]} are taken"
             announce(f"not used: {len(unused)} photographs in {folder}", what)
-    first: dict[Path, Path] = {}
+    return tuple(_one_of_each_name(paths, named))
+
+
+def _one_of_each_name(paths: Sequence[Path], named: Collection[Path]) -> list[Path]:
+    """The photo files without those that differ in their endings alone from ones that a pose file names.
+
+    Raises:
+        SceneError: no pose file tells which of them are photographs.
+    """
+    by_name: dict[Path, list[Path]] = {}
     for path in paths:
-        other = first.setdefault(path.with_suffix(""), path)
-        if other != path:
-            raise SceneError(
-                f"two photographs have the name '{path.stem}': {other} and {path}; rename one of them, or move it out "
-                "of the way"
-            )
-    return tuple(paths)
+        by_name.setdefault(path.with_suffix(""), []).append(path)
+    chosen = {path.with_suffix("") for path in named}
+    unused = [path for path in paths if path.with_suffix("") in chosen and path not in named]
+    if unused:
+        announce(f"not used: {listed([path.name for path in unused])}", "the pose file names photographs beside them")
+    alike = [files for files in by_name.values() if len(files) > 1]
+    if alike and not named:
+        groups = [" and ".join(path.name for path in files) for files in alike]
+        raise SceneError(
+            f"files in {alike[0][0].parent} differ in their endings alone: {listed(groups)}. Where they are one "
+            "photograph in several formats, or were made from it, move all but one of them to another folder; rename "
+            "those that are different photographs. A pose file that names them with their endings decides, too"
+        )
+    return [path for path in paths if path not in unused]
 
 
 def _photo_folders(root: Path) -> list[Path]:
