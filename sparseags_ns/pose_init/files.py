@@ -17,6 +17,7 @@ import torch
 from sparseags_ns.console import announce, warn
 from sparseags_ns.formats.colmap import MODEL_FOLDERS, ColmapPoints, is_colmap_model, read_colmap_points
 from sparseags_ns.formats.frame import PHOTO_FOLDERS, Frame, PoseFileError, find_image, path_ends
+from sparseags_ns.formats.json_entries import read_json
 from sparseags_ns.formats.poses import POINTS_KEY, held_out_files, points_candidates, read_poses
 from sparseags_ns.formats.splat_cameras import is_splat_cameras
 from sparseags_ns.pose_init.base import InitialPoses, point_confidence
@@ -71,7 +72,7 @@ class FromFiles:
         """The scene's photo files of entries that are not to be trained on, which are announced."""
         used = {frame.file_path for frame in self.frames}
         others = [frame for frame in self._all_frames if frame.file_path not in used]
-        found = {path for frame in others if (path := self._find(frame)) is not None}
+        found = {path for frame in others if (path := self._find(frame.file_path)) is not None}
         if others:
             names = listed([frame.file_path for frame in others])
             announce(f"not trained on: {names}", f"the lists of files in {self.pose_file} leave them out")
@@ -86,11 +87,29 @@ class FromFiles:
                 continue
             if not isinstance(written, str) or not written:
                 raise PoseFileError(self.pose_file, f"'{MASK_KEY}' must be a path, is {written!r}", frame.name)
-            # A file name alone could be that of the photograph itself.
-            ends = [Path(written.replace("\\", "/")), *path_ends(written)[:-1]]
-            places = [folder / end for end in ends for folder in (self.pose_file.parent, self.scene)]
-            found[path] = next((place for place in places if place.is_file()), self.scene / ends[0])
+            found[path] = self._find_mask(written)
         return found
+
+    def readable_photographs(self) -> dict[Path, Path | None]:
+        """The photo files that a JSON file names, with their masks, as far as it can be read: without its cameras."""
+        try:
+            frames = read_json(self.pose_file).get("frames")
+        except PoseFileError:
+            return {}
+        found: dict[Path, Path | None] = {}
+        for fields in filter(lambda frame: isinstance(frame, dict), frames if isinstance(frames, list) else []):
+            written, mask = fields.get("file_path"), fields.get(MASK_KEY)
+            path = self._find(written) if isinstance(written, str) and written else None
+            if path is not None:
+                found[path] = self._find_mask(mask) if isinstance(mask, str) and mask else None
+        return found
+
+    def _find_mask(self, written: str) -> Path:
+        """The mask that an entry names, or where it is expected."""
+        # A file name alone could be that of the photograph itself.
+        ends = [Path(written.replace("\\", "/")), *path_ends(written)[:-1]]
+        places = [folder / end for end in ends for folder in (self.pose_file.parent, self.scene)]
+        return next((place for place in places if place.is_file()), self.scene / ends[0])
 
     @cached_property
     def named_photographs(self) -> dict[Path, Frame]:
@@ -104,7 +123,7 @@ class FromFiles:
         """
         found: dict[Path, Frame] = {}
         for frame in self.frames:
-            path = self._find(frame)
+            path = self._find(frame.file_path)
             if path in found:
                 problem = f"means the same photograph as view '{found[path].name}': {path}"
                 raise PoseFileError(self.pose_file, problem, frame.name)
@@ -112,10 +131,10 @@ class FromFiles:
                 found[path] = frame
         return found
 
-    def _find(self, frame: Frame) -> Path | None:
+    def _find(self, written: str) -> Path | None:
         """The scene's photo file that an entry names. A model's own folder of photographs goes before the scene's."""
         folders = [folder / name for folder in _folders_between(self.pose_file, self.scene) for name in PHOTO_FOLDERS]
-        return find_image(frame.file_path, self.scene / self.pose_file.name, self.scene, folders)
+        return find_image(written, self.scene / self.pose_file.name, self.scene, folders)
 
     def require_photographs(self, present: Sequence[Path]) -> None:
         """Check that there are photo files of the pose file's entries; announce missing ones, and other paths.

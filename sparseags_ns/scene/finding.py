@@ -19,7 +19,15 @@ from tyro.conf import arg
 
 from sparseags_ns.console import announce, warn
 from sparseags_ns.formats.colmap import Observations
-from sparseags_ns.formats.frame import PHOTO_ENDINGS, PHOTO_FOLDERS, Frame, file_labels, intrinsics_matrix, photo_names
+from sparseags_ns.formats.frame import (
+    PHOTO_ENDINGS,
+    PHOTO_FOLDERS,
+    Frame,
+    PoseFileError,
+    file_labels,
+    intrinsics_matrix,
+    photo_names,
+)
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.alignment import AlignmentError, axes_meeting_point
 from sparseags_ns.pose_init.base import (
@@ -34,7 +42,8 @@ from sparseags_ns.pose_init.estimation import PoseInitName, estimate_poses
 from sparseags_ns.pose_init.files import FromFiles, find_pose_file
 from sparseags_ns.pose_init.photo_orientation import decide_orientations
 from sparseags_ns.preprocess.companions import companions, is_companion_folder
-from sparseags_ns.preprocess.mask_plan import Masks
+from sparseags_ns.preprocess.mask_plan import MASKS_FOLDER, Masks
+from sparseags_ns.preprocess.masks import mask_file
 from sparseags_ns.preprocess.photo_files import list_photo_files, listed, read_photo_file, warn_of_skipped
 from sparseags_ns.preprocess.posed_photo_files import PosedPhotoFile, posed_photo_file
 from sparseags_ns.preprocess.store import Store
@@ -178,14 +187,44 @@ def find_scene(scene: Path, options: FindingOptions, store: Store) -> FoundScene
     return FoundScene(_posed(paths, initial), initial.points, source, initial, estimate, alternative)
 
 
-def find_unposed_scene(scene: Path) -> FoundScene:
-    """Find the photo files of a scene for which no cameras are known; all have stand-in cameras and confidence 0."""
+def find_unposed_scene(scene: Path, options: FindingOptions) -> FoundScene:
+    """Find the photo files of a scene for which no cameras are known; all have stand-in cameras and confidence 0.
+
+    What a pose file says of photographs and masks counts, although its cameras cannot be used. Where it names masks,
+    photographs that have none are left out.
+    """
     _require_folder(scene)
-    paths = _find_photo_files(scene)
+    named, others, masks = _named_without_cameras(scene, options)
+    paths = _find_photo_files(scene, named, others)
+    if masks and options.masks in ("auto", "given"):
+        folder = scene / MASKS_FOLDER
+        files = (replace(read_photo_file(path), mask=masks.get(path)) for path in paths)
+        bare = [file.path for file in files if not file.has_alpha and mask_file(file, folder) is None]
+        if bare:
+            warn(f"not shown: {listed(file_labels(bare))}", "the pose file names masks, and these have none")
+        paths = tuple(path for path in paths if path not in bare)
     _check_number(len(paths), scene)
     here = torch.eye(4, dtype=torch.float64)
     files = tuple(posed_photo_file(path, _stand_in(path, here, FOCAL_GUESS), 0.0) for path in paths)
-    return FoundScene(files, None, "none")
+    return FoundScene(_with_masks(files, masks), None, "none")
+
+
+def _named_without_cameras(scene: Path, options: FindingOptions) -> tuple[set[Path], set[Path], dict[Path, Path]]:
+    """Photographs that the scene's pose file names, files that it says are none, and masks by photograph."""
+    try:
+        pose_file = find_pose_file(scene, options.poses) if options.pose_init in ("auto", "files") else None
+    except PoseFileError:
+        pose_file = None
+    if pose_file is None:
+        return set(), set(), {}
+    given = FromFiles(scene, pose_file)
+    try:
+        masks = given.mask_files()
+        return set(given.named_photographs), _not_photographs(given, masks), masks
+    except PoseFileError:
+        named = {} if pose_file.is_dir() else given.readable_photographs()
+        masks = {path: mask for path, mask in named.items() if mask is not None}
+        return set(named), {Path(os.path.normpath(mask)) for mask in masks.values()}, masks
 
 
 def _find_with_pose_file(scene: Path, pose_file: Path, missing_poses: MissingPoses) -> FoundScene:

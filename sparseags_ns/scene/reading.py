@@ -142,7 +142,7 @@ def _find(data: Path, options: FindingOptions, posed: bool = True) -> tuple[Path
     scene = Path(data).expanduser()
     store = store_of(scene, options.cache_dir)
     scene = photographs_folder(scene, store, options.num_frames)
-    return scene, store, find_scene(scene, options, store) if posed else find_unposed_scene(scene)
+    return scene, store, find_scene(scene, options, store) if posed else find_unposed_scene(scene, options)
 
 
 def _read(data: Path, options: ReadingOptions, posed: bool) -> ReadScene:
