@@ -13,7 +13,7 @@ from __future__ import annotations
 import codecs
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -192,18 +192,31 @@ def find_image(file_path: str, pose_file: Path, scene: Path, folders: Sequence[P
     return None
 
 
-def photo_like(place: Path) -> Path | None:
+def photos_by_stem(folder: Path) -> dict[str, list[Path]]:
+    """The photos of a folder by their names without endings, in lower case; none where there is no such folder.
+
+    The case of the folder may differ.
+    """
+    found: dict[str, list[Path]] = {}
+    try:
+        for path in list_photos(_folder_like(folder)):
+            found.setdefault(photo_stem(path.name).lower(), []).append(path)
+    except (OSError, ValueError):  # no such folder, a name that is too long, or one that no file can have
+        return {}
+    return found
+
+
+def photo_like(place: Path, by_stem: Callable[[Path], Mapping[str, Sequence[Path]]] = photos_by_stem) -> Path | None:
     """The only photo file in a folder whose name differs from that of the path in nothing but its ending or its case.
 
     The case of the folder may differ, too. A photo of the same case goes before others; None where there is no such
     photo, or more than one.
+
+    Args:
+        by_stem: `photos_by_stem`, or what keeps its answers.
     """
     wanted = photo_stem(place.name)
-    try:
-        photos = list_photos(_folder_like(place.parent))
-    except (OSError, ValueError):  # no such folder, a name that is too long, or one that no file can have
-        return None
-    alike = [path for path in photos if photo_stem(path.name).lower() == wanted.lower()]
+    alike = by_stem(place.parent).get(wanted.lower(), ())
     alike = [path for path in alike if photo_stem(path.name) == wanted] or alike
     return alike[0] if len(alike) == 1 and alike[0].is_file() else None
 

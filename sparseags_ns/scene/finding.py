@@ -43,7 +43,7 @@ from sparseags_ns.pose_init.files import FromFiles, find_pose_file
 from sparseags_ns.pose_init.photo_orientation import decide_orientations
 from sparseags_ns.preprocess.companions import companions, is_companion_folder
 from sparseags_ns.preprocess.mask_plan import MASKS_FOLDER, Masks
-from sparseags_ns.preprocess.masks import mask_file
+from sparseags_ns.preprocess.masks import mask_files
 from sparseags_ns.preprocess.photo_files import list_photo_files, listed, read_photo_file, warn_of_skipped
 from sparseags_ns.preprocess.posed_photo_files import PosedPhotoFile, posed_photo_file
 from sparseags_ns.preprocess.store import Store
@@ -197,9 +197,9 @@ def find_unposed_scene(scene: Path, options: FindingOptions) -> FoundScene:
     named, others, masks = _named_without_cameras(scene, options)
     paths = _find_photo_files(scene, named, others)
     if masks and options.masks in ("auto", "given"):
-        folder = scene / MASKS_FOLDER
-        files = (replace(read_photo_file(path), mask=masks.get(path)) for path in paths)
-        bare = [file.path for file in files if not file.has_alpha and mask_file(file, folder) is None]
+        files = [replace(read_photo_file(path), mask=masks.get(path)) for path in paths]
+        masked = mask_files(files, scene / MASKS_FOLDER)
+        bare = [file.path for file in files if not file.has_alpha and file.path not in masked]
         if bare:
             warn(f"not shown: {listed(file_labels(bare))}", "the pose file names masks, and these have none")
         paths = tuple(path for path in paths if path not in bare)

@@ -33,7 +33,7 @@ from sparseags_ns.pose_init.files import MASK_KEY
 from sparseags_ns.pose_init.point_support import MAX_ERROR, MIN_PHOTOGRAPHS, supporting_points
 from sparseags_ns.preprocess.framing import compose, has_valid_box, reframe, working_size
 from sparseags_ns.preprocess.mask_plan import MASKS_FOLDER, MaskPlan, covered_share, plan_masks, read_with_mask
-from sparseags_ns.preprocess.masks import mask_complaints, read_valid
+from sparseags_ns.preprocess.masks import Listings, mask_complaints, read_valid
 from sparseags_ns.preprocess.photo import Photo, box_coverage
 from sparseags_ns.preprocess.photo_files import listed
 from sparseags_ns.preprocess.posed_photo_files import (
@@ -268,13 +268,14 @@ def _read_photos(
     folder = scene / VALID_FOLDER
     # Computed masks keep away from the photograph's edge, so a straight end there means nothing.
     guess = not folder.is_dir() and masks.source == "given" and not any(has_valid_box(file.frame) for file in files)
+    listings = Listings()
     photos: list[Photo] = []
     mask_sources, with_valid, with_cuts = Counter[str](), list[str](), list[str]()
     covered: dict[str, float | None] = {}
     for name, file in zip(file_labels([file.path for file in files]), files, strict=True):
         pixels, mask, mask_source = read_with_mask(file.photo_file, masks, max_px)
         mask_sources[mask_source] += 1
-        valid = read_valid(file.photo_file, folder, max_px=max_px)
+        valid = read_valid(file.photo_file, folder, max_px=max_px, listings=listings)
         if valid is not None:
             with_valid.append(name)
         elif guess and mask is not None and (box := straight_cuts(mask)) is not None:
