@@ -46,7 +46,7 @@ _TRANSPOSES = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_QUARTERS = {3: 2, 6: 3, 8: 1}
+QUARTER_TURNS = {3: 2, 6: 3, 8: 1}
 """Counter-clockwise quarter turns that the rotations among the EXIF orientations ask for."""
 _ROTATED_BY_PILLOW = ("TIFF", "HEIF")
 _MAX_LISTED = 8
@@ -260,8 +260,8 @@ def read_mask(path: Path, *, upright: bool = True, max_px: int | None = None) ->
 
 def turned(plane: Float[Tensor, "h w"], orientation: int, back: bool = False) -> Float[Tensor, "h2 w2"]:
     """A raster as an EXIF orientation asks for it, or from there back to the raster as stored."""
-    if orientation in _QUARTERS:  # counter-clockwise
-        quarters = _QUARTERS[orientation]
+    if orientation in QUARTER_TURNS:  # counter-clockwise
+        quarters = QUARTER_TURNS[orientation]
         return plane.rot90(-quarters if back else quarters)
     flips = {1: plane, 2: plane.flip(1), 4: plane.flip(0), 5: plane.T, 7: plane.T.flip(0, 1)}
     return flips[orientation]
