@@ -72,7 +72,7 @@ class MaskPlan:
     """None for whole photographs."""
     drop: bool = False
     """Whether given masks of the folder are white where the photograph is to be left out."""
-    files: Mapping[Path, MaskFile] = field(default_factory=dict)
+    files: Mapping[Path, MaskFile] = field(default_factory=dict, compare=False)
     """Given masks by photograph."""
 
     @property
