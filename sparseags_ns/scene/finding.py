@@ -44,7 +44,7 @@ from sparseags_ns.pose_init.photo_orientation import decide_orientations
 from sparseags_ns.preprocess.companions import companions, is_companion_folder
 from sparseags_ns.preprocess.mask_plan import MASKS_FOLDER, Masks
 from sparseags_ns.preprocess.masks import mask_files
-from sparseags_ns.preprocess.photo_files import list_photo_files, listed, read_photo_file, warn_of_skipped
+from sparseags_ns.preprocess.photo_files import PhotoFile, list_photo_files, listed, read_photo_file, warn_of_skipped
 from sparseags_ns.preprocess.posed_photo_files import PosedPhotoFile, posed_photo_file
 from sparseags_ns.preprocess.store import Store
 from sparseags_ns.views import PointCloud
@@ -187,12 +187,13 @@ def find_scene(scene: Path, options: FindingOptions, store: Store) -> FoundScene
     return FoundScene(_posed(paths, initial), initial.points, source, initial, estimate, alternative)
 
 
-def find_unposed_scene(scene: Path, options: FindingOptions) -> FoundScene:
+def find_unposed_scene(scene: Path, options: FindingOptions | None = None) -> FoundScene:
     """Find the photo files of a scene for which no cameras are known; all have stand-in cameras and confidence 0.
 
     What a pose file says of photographs and masks counts, although its cameras cannot be used. Where it names masks,
     photographs that have none are left out.
     """
+    options = options or FindingOptions()
     _require_folder(scene)
     named, others, masks = _named_without_cameras(scene, options)
     paths = _find_photo_files(scene, named, others)
@@ -246,7 +247,8 @@ def _find_with_pose_file(scene: Path, pose_file: Path, missing_poses: MissingPos
         warn(f"left out: {listed(missing)}", f"no pose in {pose_file}")
     _check_number(len(paths) - len(missing), scene)
     _check_trust(paths, initial.frames, pose_file)
-    posed = _posed(paths, initial, decide_orientations(paths, initial, pose_file))
+    photo_files = [read_photo_file(path) for path in paths]
+    posed = _posed(photo_files, initial, decide_orientations(photo_files, initial, pose_file))
     files = _with_masks(posed, masks)
     return FoundScene(files, initial.points, str(pose_file), observations=initial.observations)
 
@@ -343,12 +345,12 @@ def _folders_below(root: Path, depth: int = 3) -> list[Path]:
 
 
 def _posed(
-    paths: Sequence[Path], initial: InitialPoses, upright: Sequence[bool] | None = None
+    photos: Sequence[Path] | Sequence[PhotoFile], initial: InitialPoses, upright: Sequence[bool] | None = None
 ) -> tuple[PosedPhotoFile, ...]:
     """The photo files that have a camera; `upright`: whether each camera means the upright photograph, None for all."""
-    upright = [True] * len(paths) if upright is None else upright
-    rows = zip(paths, initial.frames, initial.confidence.tolist(), initial.pose_lr_scales, upright, strict=True)
-    return tuple(posed_photo_file(path, frame, c, s, up) for path, frame, c, s, up in rows if frame is not None)
+    upright = [True] * len(photos) if upright is None else upright
+    rows = zip(photos, initial.frames, initial.confidence.tolist(), initial.pose_lr_scales, upright, strict=True)
+    return tuple(posed_photo_file(photo, frame, c, s, up) for photo, frame, c, s, up in rows if frame is not None)
 
 
 def _with_masks(files: Sequence[PosedPhotoFile], masks: Mapping[Path, Path]) -> tuple[PosedPhotoFile, ...]:

@@ -19,7 +19,8 @@ from sparseags_ns.formats.projection import project_points
 from sparseags_ns.formats.transforms_json import write_transforms_json
 from sparseags_ns.pose_init.base import InitialPoses
 from sparseags_ns.preprocess.photo_files import read_pixels
-from sparseags_ns.scene.reading import ReadingOptions, read_scene
+from sparseags_ns.scene.finding import FindingOptions
+from sparseags_ns.scene.reading import ReadingOptions, find_cameras, read_scene
 
 NAMES = ["000", "001", "002", "003"]
 
@@ -185,3 +186,15 @@ def test_models_of_stored_rasters_are_written_as_they_were_read(
     Poses(scene, tmp_path / "found").run()
     for found, frame in zip(read_colmap(tmp_path / "found/sparse/0"), frames, strict=True):
         assert torch.allclose(found.T_camera_world, frame.T_camera_world) and torch.allclose(found.K, frame.K)
+
+
+def test_the_header_of_a_photograph_with_a_pose_is_read_once(
+    make_scene: Callable[..., tuple[Path, list[Frame]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene, frames = make_scene(3, 40, 30)
+    write_colmap(scene / "sparse/0", frames, no_points(frames), "txt")
+    opened: list[Path] = []
+    image_open = Image.open
+    monkeypatch.setattr(Image, "open", lambda path: opened.append(path) or image_open(path))
+    find_cameras(scene, FindingOptions())
+    assert sorted(opened) == [scene / f"images/{name}.png" for name in NAMES]
