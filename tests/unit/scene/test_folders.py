@@ -125,7 +125,7 @@ def test_photographs_in_a_folder_of_another_name_are_pointed_out(
 
 def test_two_photographs_of_one_name_in_one_folder_are_refused(rig: Path, save_photograph: Callable[..., None]) -> None:
     save_photograph(rig / "images/left/000.webp", mode="RGB")
-    with pytest.raises(SceneError, match=r"in .*left differ in their endings alone: 000\.png and 000\.webp\. If"):
+    with pytest.raises(SceneError, match=r"in .*left differ in their endings alone: 000\.png and 000\.webp\. Where"):
         read_views(rig, pose_init="features")
 
 
