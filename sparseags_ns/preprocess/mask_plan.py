@@ -72,8 +72,8 @@ class MaskPlan:
     """None for whole photographs."""
     drop: bool = False
     """Whether given masks of the folder are white where the photograph is to be left out."""
-    files: Mapping[Path, MaskFile] = field(default_factory=dict, compare=False)
-    """Given masks by photograph."""
+    files: Mapping[Path, MaskFile] | None = field(default=None, compare=False)
+    """Given masks by photograph; None looks for each when it is read."""
 
     @property
     def computed(self) -> bool:
