@@ -62,16 +62,43 @@ class PlainConsole(Console):
 _CONSOLE = PlainConsole(stderr=True)
 _live: Progress | None = None
 """The bars in the terminal while there are any: only one such display can exist, so nested work adds to it."""
+_said: set[str] | None = None
+"""The lines of choices and warnings that were printed in a block `without_repeats`; None outside of one."""
 
 
 def announce(what: str, why: str) -> None:
     """Print in one line what was chosen automatically, and why."""
-    _print(f"{what} ({why})")
+    _print_once(f"{what} ({why})")
 
 
 def warn(what: str, why: str) -> None:
     """Print in one line what may spoil the result, and why."""
-    _print(f"{what} ({why})", "sparseags: warning: ", "bold yellow")
+    _print_once(f"{what} ({why})", "sparseags: warning: ", "bold yellow")
+
+
+@contextmanager
+def without_repeats() -> Iterator[None]:
+    """Print each choice and each warning once in this block, as where several readers read the same photographs.
+
+    Inside another such block, it is that one's lines that are not repeated.
+    """
+    global _said
+    if _said is not None:
+        yield
+        return
+    _said = set()
+    try:
+        yield
+    finally:
+        _said = None
+
+
+def _print_once(line: str, mark: str = "sparseags: ", style: str = "bold") -> None:
+    if _said is not None:
+        if line in _said:
+            return
+        _said.add(line)
+    _print(line, mark, style)
 
 
 def _print(line: str, mark: str = "sparseags: ", style: str = "bold") -> None:

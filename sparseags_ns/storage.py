@@ -22,6 +22,27 @@ _ATTEMPTS = 100
 """Number of times that a move is tried while other processes move the same."""
 
 
+class OutputError(ValueError):
+    """A place where an output cannot be written: a file where a folder is needed, or the reverse."""
+
+
+def require_place(path: Path, *, folder: bool) -> Path:
+    """The path with `~` expanded, if a file, or a folder with files in it, can be written there.
+
+    Raises:
+        OutputError: the path is of the other kind, or lies below a file.
+    """
+    path = path.expanduser()
+    if folder and path.exists() and not path.is_dir():
+        raise OutputError(f"{path} is a file, and a folder is to be written there: name another one")
+    if not folder and path.is_dir():
+        raise OutputError(f"{path} is a folder, and a file is to be written there: name a file in it")
+    above = next((parent for parent in path.parents if parent.exists()), None)
+    if above is not None and not above.is_dir():
+        raise OutputError(f"{path} cannot be written, since {above} is a file: name another place")
+    return path
+
+
 @contextmanager
 def replacing(path: Path, folder: Path | None = None) -> Iterator[Path]:
     """Yield a temporary path; when the block ends, the file that was written there takes the place of `path`.

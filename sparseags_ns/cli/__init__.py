@@ -40,6 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arguments: without the program's name; those of this process if None.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    own = given.index("--") if "--" in given else len(given)  # what follows is passed on
+    if "--verbose" in given[:own]:
+        given = [word for word in given[:own] if word != "--verbose"] + given[own:]
+        os.environ["SPARSEAGS_VERBOSE"] = "1"  # console.VERBOSE, which is imported later
     # Waiting OpenMP threads would otherwise spin and take the time of the threads that work (set before torch loads).
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if not given or given[0] in ("-h", "--help"):
@@ -78,7 +82,7 @@ A Gaussian splat and its cameras, refined together from a few photographs.
 {commands}
 
   sparseags COMMAND --help   the arguments of a command
-  --verbose                  in any command: show the messages of other packages too
+  --verbose                  before or after any command: show the messages of other packages too
   --version                  print the version"""
 
 
@@ -90,9 +94,6 @@ def _run(name: str, arguments: list[str]) -> None:
 
     from sparseags_ns import console
 
-    if "--verbose" in arguments:
-        arguments = [one for one in arguments if one != "--verbose"]
-        os.environ[console.VERBOSE] = "1"
     if not console.is_verbose():
         console.hide_package_warnings()
     command = getattr(import_module(f"sparseags_ns.cli.{name}"), name.capitalize())

@@ -15,6 +15,7 @@ from sparseags_ns.console import PlainConsole
 from sparseags_ns.evaluation.cameras import compare_pose_files, frames_by_photograph
 from sparseags_ns.geometry.pose_errors import PoseErrors, pose_errors
 from sparseags_ns.runs.opening import OpenedRun, open_run
+from sparseags_ns.storage import require_place
 
 
 @dataclass
@@ -44,6 +45,7 @@ class Demo:
         """Make the sample, train, export the splat, print the comparison."""
         from sparseags_ns.sample import SampleConfig, make_sample
 
+        require_place(self.directory, folder=True)
         started = time.monotonic()
         sample = self.directory / "sample"
         shape = SampleConfig(seed=self.seed, num_views=self.photographs, size=self.size)

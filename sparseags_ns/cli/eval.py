@@ -17,7 +17,7 @@ from sparseags_ns.metrics.images import perceptual_error
 from sparseags_ns.pose_init.files import POSE_FILES
 from sparseags_ns.runs.opening import open_run
 from sparseags_ns.runs.outputs import FOLDER
-from sparseags_ns.storage import write_json
+from sparseags_ns.storage import require_place, write_json
 
 TRUE_CAMERAS = Path("gt") / "transforms.json"
 RATES = ("R@5", "R@15", "CC@0.1")
@@ -45,18 +45,17 @@ class Eval:
 
     def run(self) -> None:
         """Compare, write the figures, print the tables."""
-        if self.output is not None and self.output.exists() and not self.overwrite:
-            raise EvaluationError(
-                f"{self.output} exists already: name another --output, or add --overwrite to replace it"
-            )
+        output = None if self.output is None else require_place(self.output, folder=False)
+        if output is not None and output.exists() and not self.overwrite:
+            raise EvaluationError(f"{output} exists already: name another --output, or add --overwrite to replace it")
         pose_file = predicted_file(self.predicted)
         expected_truth = f"a scene with {TRUE_CAMERAS}, a transforms.json or a cameras.json"
         true_file = _file_in(self.truth, (str(TRUE_CAMERAS),), expected_truth)
         errors = compare_pose_files(pose_file, true_file)
         given = None if self.given is None else compare_pose_files(predicted_file(self.given), true_file)
         novel = self._novel_views(true_file, errors)
-        if self.output is not None:
-            write_json(self.output, report(pose_file, true_file, errors, given, novel))
+        if output is not None:
+            write_json(output, report(pose_file, true_file, errors, given, novel))
         console = PlainConsole()
         console.print(camera_table({"refined": errors} if given is None else {"given": given, "refined": errors}))
         if novel is not None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.table import Table
 from tyro.conf import OmitArgPrefixes, Positional
 
-from sparseags_ns.console import PlainConsole, warn
+from sparseags_ns.console import PlainConsole, warn, without_repeats
 from sparseags_ns.formats.frame import PoseFileError
 from sparseags_ns.formats.mask_keys import MASK_KEY
 from sparseags_ns.geometry.alignment import normalizing_similarity
@@ -25,6 +25,7 @@ from sparseags_ns.runs.contact_sheet import save_image
 from sparseags_ns.scene.finding import describe_alternatives, require_sure
 from sparseags_ns.scene.preparation_sheet import preparation_sheet
 from sparseags_ns.scene.reading import ReadingOptions, ReadScene, read_scene, read_unposed_scene
+from sparseags_ns.storage import require_place
 
 PICTURE = "prepare.png"
 NO_POSES = "nowhere: no training can start"
@@ -44,14 +45,16 @@ class Prepare:
     output: Path | None = None
     """File of the picture; by default prepare.png in the folder of kept results (sparseags/ in the data folder)."""
 
+    @without_repeats()
     def run(self) -> None:
         """Read the scene, draw the picture, print the table.
 
         Raises:
             PoseInitError, PoseFileError: there are no cameras to start from, or they are refused; raised after
                 everything else is shown.
-            ValueError: photographs or masks cannot be used.
+            ValueError: photographs or masks cannot be used, or the picture cannot be written where it is asked for.
         """
+        output = None if self.output is None else require_place(self.output, folder=False)
         no_poses: ValueError | None = None
         try:
             scene = read_scene(self.data, replace(self.reading, pose_init_uncertain="allow"))
@@ -65,8 +68,7 @@ class Prepare:
         masked = scene.mask_plan.source != "none"
         complaints = [mask_complaints(mask) if masked else [] for mask in scene.views.masks]
         store = store_of(self.data.expanduser(), self.reading.cache_dir)
-        path = self.output or store.new_file(PICTURE)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path = output or store.new_file(PICTURE)
         views, posed = scene.views, scene.views.posed
         if posed.any():  # The picture shows the cameras in the normalised world.
             views = views.moved(normalizing_similarity(views.cameras.T_camera_world[posed]))

@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from tyro.conf import Positional, arg
 
 from sparseags_ns.console import announce
+from sparseags_ns.storage import require_place
 
 
 class NoPhotographsError(ValueError):
@@ -63,6 +64,7 @@ class Train:
         """Train, with more flags of nerfstudio passed on; returns the run's folder."""
         if not self.photos.expanduser().exists():
             raise NoPhotographsError(f"no such folder or video: {self.photos}")
+        require_place(self.output_dir, folder=True)
         announce(f"training on {self.photos}", "loading nerfstudio takes some seconds")
         from sparseags_ns.method_configs.sparseags import METHODS
         from sparseags_ns.plugin.commands import config_of_arguments, train

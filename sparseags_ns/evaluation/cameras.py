@@ -92,7 +92,7 @@ def frames_by_photograph(path: Path) -> dict[str, Frame]:
     """Views of a pose file by the names of their photographs (`photo_names`).
 
     Raises:
-        PoseFileError: the file cannot be used, or two of its photographs have the same name in one folder.
+        PoseFileError: the file cannot be used, or names one photograph twice.
     """
     frames: dict[str, Frame] = {}
     read = read_poses(path)

@@ -81,11 +81,15 @@ def write_cameras(
     }
 
 
-def write_pose_files(folder: Path, frames: Sequence[Frame], points: SeenPoints, comment: str) -> None:
+def write_pose_files(
+    folder: Path, frames: Sequence[Frame], points: SeenPoints, comment: str, stored: Sequence[Frame] | None = None
+) -> None:
     """Write cameras and points in all formats; no `points.ply` where there are no points.
 
     Args:
         comment: first comment in the header of `points.ply`.
+        stored: the same cameras for photographs as stored, for COLMAP, which applies no EXIF rotation; None where they
+            are equal. Pixels of `points` are of these photographs.
     """
     write_cameras_json(folder / "cameras.json", frames)
     write_transforms_json(folder / "transforms.json", frames)
@@ -93,7 +97,7 @@ def write_pose_files(folder: Path, frames: Sequence[Frame], points: SeenPoints, 
         write_json(folder / "transforms.json", {POINTS_KEY: POINTS_FILE, **read_json(folder / "transforms.json")})
         write_ply(folder / POINTS_FILE, point_columns(points.positions, points.colors), [comment])
         warn_of_float32(points.positions, f"{POINTS_FILE} holds float64, but most programs read its points as float32")
-    bare = [replace(frame, file_path=_colmap_name(frame)) for frame in frames]
+    bare = [replace(frame, file_path=_colmap_name(frame)) for frame in stored or frames]
     write_colmap(folder / "sparse" / "0", bare, points, "bin")
     write_colmap(folder / "sparse_text" / "0", bare, points, "txt")
 

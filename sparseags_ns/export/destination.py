@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sparseags_ns.storage import exchange, write_json
+from sparseags_ns.storage import exchange, require_place, write_json
 
 MARK = "export.json"
 _MAKER = "sparseags export"
@@ -32,6 +32,7 @@ def require_free(path: Path, overwrite: bool, files: tuple[str, ...]) -> Path:
 
     Raises:
         ExportError: the path exists and must not be replaced, or has another ending.
+        OutputError: the path lies below a file.
     """
     path = path.expanduser()
     if files and path.suffix.lower() not in files:
@@ -40,6 +41,7 @@ def require_free(path: Path, overwrite: bool, files: tuple[str, ...]) -> Path:
         raise ExportError(f"{path} is a folder; name a file in it, for example {path / ('export' + files[0])}")
     if not files and path.exists() and not path.is_dir():
         raise ExportError(f"{path} is a file; this export is a folder: name another --output")
+    require_place(path, folder=not files)
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return path
     if not overwrite:

@@ -8,7 +8,7 @@ such file: there must be another photograph that it is named after.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,10 +66,18 @@ def is_mask_folder(folder: Path) -> bool:
     return not MASK_WORDS.isdisjoint(_words(folder))
 
 
-def same_photograph(mask: Path, photograph: Path) -> bool:
-    """Whether a mask of a folder of masks is named as a photograph, apart from words as in `000_mask.png`."""
-    words = tuple(word for word in _words(mask) if word not in MASK_WORDS)
-    return words in (_words(photograph), _plain(_words(photograph)))
+def masks_by_words(masks: Sequence[Path]) -> dict[tuple[str, ...], Path]:
+    """The masks of a folder of masks by the words of their names, apart from such as in `000_mask.png`."""
+    found: dict[tuple[str, ...], Path] = {}
+    for mask in masks:
+        found.setdefault(tuple(word for word in _words(mask) if word not in MASK_WORDS), mask)
+    return found
+
+
+def mask_of(photograph: Path, by_words: Mapping[tuple[str, ...], Path]) -> Path | None:
+    """The mask that is named as a photograph, of `masks_by_words`."""
+    words = _words(photograph)
+    return by_words.get(words) or by_words.get(_plain(words))
 
 
 def _companion(path: Path, by_name: dict[tuple[str, ...], Path]) -> Companion | None:

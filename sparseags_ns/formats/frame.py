@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import codecs
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -140,18 +141,22 @@ def default_names(paths: Sequence[str]) -> list[str]:
 def photo_names(paths: Sequence[Path]) -> list[str]:
     """Names that tell photo files apart: without ending, and with the folders below their common one if stems repeat.
 
-    `left/000.png` and `right/000.png` are `left/000` and `right/000`.
+    `left/000.png` and `right/000.png` are `left/000` and `right/000`. `000.jpg` and `000.png` of one folder keep their
+    endings.
     """
     stems = [path.stem for path in paths]
     if len(set(stems)) == len(stems):
         return stems
     common = os.path.commonpath([path.absolute().parent for path in paths])
-    return [path.absolute().relative_to(common).with_name(path.stem).as_posix() for path in paths]
+    whole = [path.absolute().relative_to(common) for path in paths]
+    count = Counter(path.with_suffix("") for path in whole)
+    return [(path.with_suffix("") if count[path.with_suffix("")] == 1 else path).as_posix() for path in whole]
 
 
 def file_labels(paths: Sequence[Path]) -> list[str]:
     """File names for messages, with the folders of `photo_names` where stems repeat."""
-    return [f"{name}{path.suffix}" for name, path in zip(photo_names(paths), paths, strict=True)]
+    named = zip(photo_names(paths), paths, strict=True)
+    return [name if name.endswith(path.name) else f"{name}{path.suffix}" for name, path in named]
 
 
 def path_ends(path: str | Path) -> list[PurePosixPath]:
@@ -192,18 +197,31 @@ def find_image(file_path: str, pose_file: Path, scene: Path, folders: Sequence[P
     return None
 
 
-def photo_like(place: Path) -> Path | None:
+def photos_by_stem(folder: Path) -> dict[str, list[Path]]:
+    """The photos of a folder by their names without endings, in lower case; none where there is no such folder.
+
+    The case of the folder may differ.
+    """
+    found: dict[str, list[Path]] = {}
+    try:
+        for path in list_photos(_folder_like(folder)):
+            found.setdefault(photo_stem(path.name).lower(), []).append(path)
+    except (OSError, ValueError):  # no such folder, a name that is too long, or one that no file can have
+        return {}
+    return found
+
+
+def photo_like(place: Path, by_stem: Callable[[Path], Mapping[str, Sequence[Path]]] = photos_by_stem) -> Path | None:
     """The only photo file in a folder whose name differs from that of the path in nothing but its ending or its case.
 
     The case of the folder may differ, too. A photo of the same case goes before others; None where there is no such
     photo, or more than one.
+
+    Args:
+        by_stem: `photos_by_stem`, or what keeps its answers.
     """
     wanted = photo_stem(place.name)
-    try:
-        photos = list_photos(_folder_like(place.parent))
-    except (OSError, ValueError):  # no such folder, a name that is too long, or one that no file can have
-        return None
-    alike = [path for path in photos if photo_stem(path.name).lower() == wanted.lower()]
+    alike = by_stem(place.parent).get(wanted.lower(), ())
     alike = [path for path in alike if photo_stem(path.name) == wanted] or alike
     return alike[0] if len(alike) == 1 and alike[0].is_file() else None
 

@@ -17,6 +17,7 @@ import torch
 from sparseags_ns.console import announce, warn
 from sparseags_ns.formats.colmap import MODEL_FOLDERS, ColmapPoints, is_colmap_model, read_colmap_points
 from sparseags_ns.formats.frame import PHOTO_FOLDERS, Frame, PoseFileError, find_image, path_ends, photo_like
+from sparseags_ns.formats.json_entries import read_json
 from sparseags_ns.formats.mask_keys import DYNAMIC_MASK_KEY, MASK_KEY, NamedMask, mask_key, mentions_mask
 from sparseags_ns.formats.poses import POINTS_KEY, held_out_files, points_candidates, read_poses
 from sparseags_ns.formats.splat_cameras import is_splat_cameras
@@ -72,7 +73,7 @@ class FromFiles:
         """The scene's photo files of entries that are not to be trained on, which are announced."""
         used = {frame.file_path for frame in self.frames}
         others = [frame for frame in self._all_frames if frame.file_path not in used]
-        found = {path for frame in others if (path := self._find(frame)) is not None}
+        found = {path for frame in others if (path := self._find(frame.file_path)) is not None}
         if others:
             names = listed([frame.file_path for frame in others])
             announce(f"not trained on: {names}", f"the lists of files in {self.pose_file} leave them out")
@@ -97,6 +98,24 @@ class FromFiles:
         if unused:
             why = f"masks of photographs are read from '{MASK_KEY}', 'mask_file' and '{DYNAMIC_MASK_KEY}', one for each"
             warn(f"not used: {listed([repr(key) for key in unused])} in {self.pose_file}", why)
+        return found
+
+    def readable_photographs(self) -> dict[Path, NamedMask | None]:
+        """The photo files that a JSON file names, with their masks, as far as it can be read: without its cameras."""
+        try:
+            content = read_json(self.pose_file)
+        except PoseFileError:
+            return {}
+        found: dict[Path, NamedMask | None] = {}
+        frames = content.get("frames")
+        for frame in filter(lambda frame: isinstance(frame, dict), frames if isinstance(frames, list) else []):
+            written = frame.get("file_path")
+            path = self._find(written) if isinstance(written, str) and written else None
+            key = mask_key(frame) or mask_key(content)
+            mask = None if key is None else frame.get(key, content.get(key))
+            if path is not None:
+                is_path = key is not None and isinstance(mask, str) and bool(mask)
+                found[path] = NamedMask(key, self._find_mask(mask, path)) if is_path else None
         return found
 
     def _find_mask(self, written: str, photograph: Path) -> Path:
@@ -129,7 +148,7 @@ class FromFiles:
         """
         found: dict[Path, Frame] = {}
         for frame in self.frames:
-            path = self._find(frame)
+            path = self._find(frame.file_path)
             if path in found:
                 problem = f"means the same photograph as view '{found[path].name}': {path}"
                 raise PoseFileError(self.pose_file, problem, frame.name)
@@ -137,10 +156,10 @@ class FromFiles:
                 found[path] = frame
         return found
 
-    def _find(self, frame: Frame) -> Path | None:
+    def _find(self, written: str) -> Path | None:
         """The scene's photo file that an entry names. A model's own folder of photographs goes before the scene's."""
         folders = [folder / name for folder in _folders_between(self.pose_file, self.scene) for name in PHOTO_FOLDERS]
-        return find_image(frame.file_path, self.scene / self.pose_file.name, self.scene, folders)
+        return find_image(written, self.scene / self.pose_file.name, self.scene, folders)
 
     def require_photographs(self, present: Sequence[Path]) -> None:
         """Check that there are photo files of the pose file's entries; announce missing ones, and other paths.

@@ -19,7 +19,7 @@ from sparseags_ns.console import warn
 from sparseags_ns.formats.frame import Frame
 from sparseags_ns.formats.projection import project_points
 from sparseags_ns.pose_init.base import InitialPoses
-from sparseags_ns.preprocess.photo_files import PhotoFile, listed, read_photo_file, read_pixels
+from sparseags_ns.preprocess.photo_files import PhotoFile, listed, read_pixels
 from sparseags_ns.preprocess.posed_photo_files import fitting_rasters
 
 EXIF_APPLIED = "exif_applied"
@@ -31,16 +31,15 @@ _MIN_CORRELATION, _MIN_LEAD = 0.4, 0.2
 _READ_PX = 512
 
 
-def decide_orientations(photo_files: Sequence[Path], initial: InitialPoses, pose_file: Path) -> list[bool]:
+def decide_orientations(photo_files: Sequence[PhotoFile], initial: InitialPoses, pose_file: Path) -> list[bool]:
     """Whether the EXIF rotation is to be applied to each photo file where its size does not tell; a warning names those
     that are decided by the usual meaning of the format.
 
     Raises:
-        PhotoError: a photo file cannot be read.
+        PhotoError: the pixels of a photo file cannot be read.
     """
     decisions, unsure = [], []
-    for path, frame in zip(photo_files, initial.frames, strict=True):
-        photo_file = read_photo_file(path)
+    for photo_file, frame in zip(photo_files, initial.frames, strict=True):
         applied = None if frame is None else frame.extra.get(EXIF_APPLIED)
         if frame is None or not photo_file.has_rotation or isinstance(applied, bool):
             decisions.append(applied is not False)
@@ -50,7 +49,7 @@ def decide_orientations(photo_files: Sequence[Path], initial: InitialPoses, pose
             decision = upright_by_colours(photo_file, frame, *_points(frame, initial))
         decisions.append(bool(decision))
         if decision is None:
-            unsure.append(path.name)
+            unsure.append(photo_file.path.name)
     if unsure:
         warn(
             f"EXIF rotation left alone: {listed(unsure)}",

@@ -8,8 +8,8 @@ of a scene have the same source. Computed masks are kept in the scene's store an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -21,10 +21,19 @@ from torch import Tensor
 
 from sparseags_ns.console import announce, warn
 from sparseags_ns.formats.companions import is_mask_folder
-from sparseags_ns.formats.frame import PHOTO_ENDINGS, photo_names
+from sparseags_ns.formats.frame import PHOTO_ENDINGS, file_labels, photo_names
 from sparseags_ns.preprocess import background, rembg_masks
+from sparseags_ns.preprocess.mask_orientation import by_colours, by_size
 from sparseags_ns.preprocess.mask_sheet import mask_cell, mask_sheet
-from sparseags_ns.preprocess.masks import MaskOrigin, find_mask, mask_complaints, mask_file, read_masked, require_masks
+from sparseags_ns.preprocess.masks import (
+    MaskFile,
+    MaskOrigin,
+    find_mask,
+    mask_complaints,
+    mask_files,
+    read_masked,
+    require_masks,
+)
 from sparseags_ns.preprocess.photo import object_window
 from sparseags_ns.preprocess.photo_files import (
     PhotoError,
@@ -33,6 +42,7 @@ from sparseags_ns.preprocess.photo_files import (
     has_transparency,
     listed,
     read_mask,
+    read_photo_file,
     read_pixels,
 )
 from sparseags_ns.preprocess.store import Store, fingerprint
@@ -62,6 +72,8 @@ class MaskPlan:
     """None for whole photographs."""
     drop: bool = False
     """Whether given masks of the folder are white where the photograph is to be left out."""
+    files: Mapping[Path, MaskFile] | None = field(default=None, compare=False)
+    """Given masks by photograph; None looks for each when it is read."""
 
     @property
     def computed(self) -> bool:
@@ -86,17 +98,43 @@ def plan_masks(
     if asked == "none":
         announce("masks: none", "asked for; the whole photograph counts as the object")
         return MaskPlan("none")
-    if asked == "given" or (
-        asked == "auto"
-        and any(mask_file(file, scene_masks) is not None or has_transparency(file) for file in photo_files)
-    ):
-        require_masks(photo_files, scene_masks)
-        return MaskPlan("given", scene_masks, drop)
+    given = mask_files(photo_files, scene_masks) if asked in ("auto", "given") else {}
+    if asked == "given" or given or (asked == "auto" and any(map(has_transparency, photo_files))):
+        require_masks(photo_files, given, scene_masks)
+        return MaskPlan("given", scene_masks, drop, _oriented(photo_files, given))
     if asked == "auto":
         _warn_of_unused(photo_files, scene_masks)
     if asked == "rembg" or (asked == "auto" and rembg_masks.missing() is None):
         return _plan_rembg(photo_files, store)
     return _plan_colours(photo_files, store, insist=asked == "background")
+
+
+def _oriented(photo_files: Sequence[PhotoFile], masks: Mapping[Path, MaskFile]) -> dict[Path, MaskFile]:
+    """The masks with the orientation that they show; what is decided is announced."""
+    found, other, unsure = dict(masks), [], []
+    labels = dict(zip((file.path for file in photo_files), file_labels([f.path for f in photo_files]), strict=True))
+    for file in (file for file in photo_files if file.has_rotation and file.path in masks):
+        header = read_photo_file(masks[file.path].path)
+        upright = by_size(file, header)
+        if upright is None and not header.has_rotation and header.stored_size == file.size:
+            upright, matters = by_colours(file, header)
+            if upright is None and matters:
+                unsure.append(labels[file.path])
+        found[file.path] = replace(masks[file.path], upright=upright)
+        if upright not in (None, file.upright):
+            other.append(labels[file.path])
+    if other:
+        announce(
+            f"masks are rotated: {listed(other)}",
+            "by size or colours they show these photographs in the other orientation, before or after EXIF's rotation",
+        )
+    if unsure:
+        warn(
+            f"masks are not rotated: {listed(unsure)}",
+            "neither size nor colours tell whether they show these photographs before or after EXIF's rotation; look "
+            "at them, and save photographs upright, without the tag, if masks lie beside their objects",
+        )
+    return found
 
 
 def _warn_of_unused(photo_files: Sequence[PhotoFile], scene_masks: Path) -> None:
@@ -118,7 +156,7 @@ def read_with_mask(
 ) -> tuple[Pixels, Float[Tensor, "height width"] | None, MaskOrigin | Literal["none", "computed", "alpha"]]:
     """A photograph, its mask (None for a whole photograph), and where the mask comes from."""
     if plan.folder is not None and not plan.computed:
-        return read_masked(photo_file, plan.folder, max_px=max_px, drop=plan.drop)
+        return read_masked(photo_file, plan.folder, max_px=max_px, drop=plan.drop, masks=plan.files)
     pixels = read_pixels(photo_file.path, upright=photo_file.upright, max_px=max_px)
     if plan.folder is None:
         return pixels, None, "none"

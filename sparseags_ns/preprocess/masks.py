@@ -7,8 +7,9 @@ A mask is coverage of the object, 0 to 1, of the size of its photograph. A valid
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -18,17 +19,18 @@ from scipy.ndimage import label
 from torch import Tensor
 
 from sparseags_ns.console import announce
-from sparseags_ns.formats.companions import companions, same_photograph
-from sparseags_ns.formats.frame import file_labels, path_ends, photo_like, photo_stem
+from sparseags_ns.formats.companions import companions, mask_of, masks_by_words
+from sparseags_ns.formats.frame import file_labels, path_ends, photo_like, photo_stem, photos_by_stem
+from sparseags_ns.preprocess.mask_orientation import by_size
 from sparseags_ns.preprocess.photo_files import (
     PhotoError,
     PhotoFile,
     Pixels,
-    list_photo_files,
     listed,
     read_mask,
     read_photo_file,
     read_pixels,
+    turned,
 )
 
 Plane = Float[Tensor, "height width"]
@@ -57,44 +59,77 @@ class MaskFile:
     origin: MaskOrigin
     is_inverted: bool = False
     """Whether it is white where the photograph is to be left out."""
+    upright: bool | None = None
+    """Whether it shows the upright photograph; None for what its size tells, else the photograph as it is read."""
 
 
-def find_mask(photo_file: Path, folder: Path) -> Path | None:
+class Listings:
+    """Folders in which masks are looked for; each is listed once, however many photographs there are."""
+
+    def __init__(self) -> None:
+        self.by_stem = cache(photos_by_stem)
+        self.by_words = cache(self._by_words)
+        self.beside = cache(self._beside)
+
+    def _files(self, folder: Path) -> list[Path]:
+        return sorted(path for files in self.by_stem(folder).values() for path in files if path.is_file())
+
+    def _by_words(self, folder: Path) -> dict[tuple[str, ...], Path]:
+        return masks_by_words(self._files(folder)) if folder.is_dir() else {}
+
+    def _beside(self, folder: Path) -> dict[Path, MaskFile]:
+        """Masks among the photographs of a folder, by what they are named after, without its ending."""
+        masks: dict[Path, MaskFile] = {}
+        for found in companions(self._files(folder)):
+            if found.is_mask:
+                masks.setdefault(found.photograph.with_suffix(""), MaskFile(found.path, "beside", found.is_inverted))
+        return masks
+
+
+def find_mask(photo_file: Path, folder: Path, listings: Listings | None = None) -> Path | None:
     """The mask of a photograph in a folder that holds masks as another folder holds photographs; None without one.
 
     For `images/left/000.jpg` that is `left/000.png` or, where there is no such file, `000.png`; COLMAP's `000.jpg.png`,
     `000_mask.png`, and other endings and cases count, too.
     """
+    listings = listings or Listings()
     for end in path_ends(photo_file):
         place = folder / end
         png = place.with_name(f"{photo_stem(place.name)}.png")
-        found = png if png.is_file() else photo_like(place) or photo_like(place.with_name(f"{place.name}.png"))
-        if found is None and place.parent.is_dir():
-            found = next((path for path in list_photo_files(place.parent) if same_photograph(path, photo_file)), None)
+        double = place.with_name(f"{place.name}.png")
+        found = png if png.is_file() else photo_like(place, listings.by_stem) or photo_like(double, listings.by_stem)
+        found = found or mask_of(photo_file, listings.by_words(place.parent))
         if found is not None:
             return found
     return None
 
 
-def mask_file(photo_file: PhotoFile, folder: Path) -> MaskFile | None:
-    """The mask of a photograph: what the pose file names, else in the folder of masks, else beside the photograph."""
-    if photo_file.mask is not None:
-        return MaskFile(photo_file.mask.path, "pose file", photo_file.mask.is_inverted)
-    found = find_mask(photo_file.path, folder)
-    if found is not None:
-        return MaskFile(found, "folder")
-    beside = companions(list_photo_files(photo_file.path.parent))
-    masks = (MaskFile(c.path, "beside", c.is_inverted) for c in beside if c.is_mask and c.photograph == photo_file.path)
-    return next(masks, None)
+def mask_files(photo_files: Sequence[PhotoFile], folder: Path) -> dict[Path, MaskFile]:
+    """Masks by photograph: what the pose file names, else in the folder of masks, else beside the photograph.
+
+    Raises:
+        PhotoError: the folder of masks may not be read.
+    """
+    if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
+        raise PhotoError(f"cannot list {folder}: permission denied; make the folder readable")
+    listings, found = Listings(), {}
+    for file in photo_files:
+        if file.mask is not None:
+            found[file.path] = MaskFile(file.mask.path, "pose file", file.mask.is_inverted)
+        elif (mask := find_mask(file.path, folder, listings)) is not None:
+            found[file.path] = MaskFile(mask, "folder")
+        elif (beside := listings.beside(file.path.parent).get(file.path.with_suffix(""))) is not None:
+            found[file.path] = beside
+    return found
 
 
-def require_masks(photo_files: Sequence[PhotoFile], folder: Path) -> None:
-    """Check that each photograph has transparency or a mask of its own.
+def require_masks(photo_files: Sequence[PhotoFile], masks: Mapping[Path, MaskFile], folder: Path) -> None:
+    """Check that each photograph has transparency or a mask of its own, among `masks`, of which some are in a folder.
 
     Raises:
         PhotoError: some have neither, a mask that the pose file names is not there, or one is that of two photographs.
     """
-    found = {file.path: mask_file(file, folder) for file in photo_files}
+    found = {file.path: masks.get(file.path) for file in photo_files}
     named = [file.mask.key for file in photo_files if file.mask is not None]
     keys = ", ".join(f"'{key}'" for key in dict.fromkeys(named))
     absent = [f"{mask.path} for {path.name}" for path, mask in found.items() if mask and not os.path.isfile(mask.path)]
@@ -123,7 +158,7 @@ def require_masks(photo_files: Sequence[PhotoFile], folder: Path) -> None:
     for mask, paths in owners.items():
         if len(paths) == 1:
             continue
-        if any(mask_of.origin != "pose file" for path in paths if (mask_of := found[path])):
+        if any(one.origin != "pose file" for path in paths if (one := found[path])):
             raise PhotoError(
                 f"{mask} would be the mask of both {paths[0]} and {paths[1]}: give each photograph its own, in folders "
                 f"of masks named as theirs ({folder / paths[0].parent.name}, {folder / paths[1].parent.name})"
@@ -132,7 +167,12 @@ def require_masks(photo_files: Sequence[PhotoFile], folder: Path) -> None:
 
 
 def read_masked(
-    photo_file: PhotoFile, folder: Path, *, max_px: int | None = None, drop: bool = False
+    photo_file: PhotoFile,
+    folder: Path,
+    *,
+    max_px: int | None = None,
+    drop: bool = False,
+    masks: Mapping[Path, MaskFile] | None = None,
 ) -> tuple[Pixels, Plane, MaskOrigin | Literal["alpha"]]:
     """A photograph, its mask, and where that comes from.
 
@@ -142,58 +182,66 @@ def read_masked(
     Args:
         max_px: see `read_pixels`.
         drop: whether masks are white where the photograph is to be left out (VGGSfM's convention).
+        masks: the masks of all photographs; None looks for this one.
 
     Raises:
         PhotoError: there is no mask, or it has another size.
     """
-    upright = photo_file.upright
-    pixels = read_pixels(photo_file.path, upright=upright, max_px=max_px)
-    found = mask_file(photo_file, folder)
+    pixels = read_pixels(photo_file.path, upright=photo_file.upright, max_px=max_px)
+    found = (mask_files([photo_file], folder) if masks is None else masks).get(photo_file.path)
     if pixels.alpha is not None and (found is None or found.origin == "folder"):
         return pixels, pixels.alpha, "alpha"
     if found is None:
         raise PhotoError(f"{photo_file.path} has no mask: it is opaque everywhere. {_remedy(photo_file.path, folder)}")
-    header = read_photo_file(found.path)
-    size = header.upright_size if upright else header.stored_size
-    if size != photo_file.size:
-        raise PhotoError(
-            f"{found.path} is {size[0]}x{size[1]} pixels, but its photograph {photo_file.path.name} is "
-            f"{photo_file.size[0]}x{photo_file.size[1]}; a mask must have its photograph's size"
-        )
-    mask = read_mask(found.path, upright=upright, max_px=max_px)
+    mask = _read_for(photo_file, found.path, found.upright, max_px, "mask")
     mask = 1 - mask if drop != found.is_inverted else mask
     return pixels, mask if pixels.alpha is None else mask.minimum(pixels.alpha), found.origin
 
 
-def read_valid(photo_file: PhotoFile, folder: Path, *, max_px: int | None = None) -> Plane | None:
+def _read_for(photo_file: PhotoFile, path: Path, upright: bool | None, max_px: int | None, what: str) -> Plane:
+    """A mask, in the orientation in which its photograph is read.
+
+    Args:
+        upright: whether it shows the upright photograph; None for what its size tells, else the photograph as read.
+    """
+    header, as_read = read_photo_file(path), photo_file.upright
+    size = header.upright_size if as_read else header.stored_size
+    upright = by_size(photo_file, header) if upright is None else upright
+    if upright is None and size != photo_file.size:
+        raise PhotoError(
+            f"{path} is {size[0]}x{size[1]} pixels, but its photograph {photo_file.path.name} is "
+            f"{photo_file.size[0]}x{photo_file.size[1]}; a {what} must have its photograph's size"
+        )
+    mask = read_mask(path, upright=as_read, max_px=max_px)
+    return mask if upright in (None, as_read) else turned(mask, photo_file.orientation, back=not as_read)
+
+
+def read_valid(
+    photo_file: PhotoFile, folder: Path, *, max_px: int | None = None, listings: Listings | None = None
+) -> Plane | None:
     """The valid region of a photograph from a folder, found like a mask; None if there is none.
 
     Args:
         max_px: see `read_pixels`.
+        listings: of folders, to list none twice.
 
     Raises:
         PhotoError: the region has another size than the photograph, is in colour, or is black everywhere.
     """
-    path = find_mask(photo_file.path, folder)
+    path = find_mask(photo_file.path, folder, listings)
     if path is None:
         return None
-    name, size = photo_file.path.name, photo_file.size
-    image = read_pixels(path, upright=photo_file.upright, max_px=max_px)
-    if image.full_size != size:
-        raise PhotoError(
-            f"{path} is {image.full_size[0]}x{image.full_size[1]} pixels, but its photograph {name} is "
-            f"{size[0]}x{size[1]}; a valid region must have its photograph's size"
-        )
+    valid = _read_for(photo_file, path, None, max_px, "valid region")
+    image = read_pixels(path, max_px=max_px)
     if image.alpha is None and float((image.rgb.amax(-1) - image.rgb.amin(-1)).max()) > _MAX_GREY_SPREAD:
         raise PhotoError(
             f"{path} is in colour, so it is no valid region: expected black and white (white = the photograph "
             f"covers this pixel). If {folder} holds something else, rename it"
         )
-    valid = read_mask(path, upright=photo_file.upright, max_px=max_px)
     if float(valid.max()) < _IS_KNOWN:
         raise PhotoError(
-            f"{path} is black everywhere, so nothing is known of {name}: draw it again (white = the photograph covers "
-            "this pixel), or take the photograph out of the folder and out of the pose file"
+            f"{path} is black everywhere, so nothing is known of {photo_file.path.name}: draw it again (white = the "
+            "photograph covers this pixel), or take the photograph out of the folder and out of the pose file"
         )
     return valid
 

@@ -47,6 +47,8 @@ _TRANSPOSES = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+QUARTER_TURNS = {3: 2, 6: 3, 8: 1}
+"""Counter-clockwise quarter turns that the rotations among the EXIF orientations ask for."""
 _ROTATED_BY_PILLOW = ("TIFF", "HEIF")
 _MAX_LISTED = 8
 _HEAD_BYTES = 64
@@ -78,8 +80,8 @@ class PhotoFile:
     """Size of the raster in the file."""
     upright_size: tuple[int, int]
     """Size after the rotation that the EXIF tag asks for."""
-    has_rotation: bool
-    """Whether the EXIF tag asks for a rotation or a mirroring."""
+    orientation: int
+    """The rotation or mirroring that the EXIF tag asks for, by its number there, 2 to 8; 1 for none."""
     has_alpha: bool
     """Whether the file has transparency; it may be opaque everywhere nevertheless."""
     focal_px: float | None = None
@@ -90,6 +92,11 @@ class PhotoFile:
     """Mask that a pose file names for it, whose file need not exist; None where none does."""
     colours: Colours | None = None
     """The colour space that the file names; None for sRGB."""
+
+    @property
+    def has_rotation(self) -> bool:
+        """Whether the EXIF tag asks for a rotation or a mirroring."""
+        return self.orientation != 1
 
     @property
     def size(self) -> tuple[int, int]:
@@ -150,9 +157,8 @@ def read_photo_file(path: Path) -> PhotoFile:
         orientation = _orientation(image)
         upright = (height, width) if orientation in _SIDEWAYS else (width, height)
         focal = focal_px(image.getexif(), image.size)
-        rotation = orientation in _TRANSPOSES
         alpha, colours = image.has_transparency_data, colours_of(image)
-        return PhotoFile(path, (width, height), upright, rotation, alpha, focal, colours=colours)
+        return PhotoFile(path, (width, height), upright, orientation, alpha, focal, colours=colours)
 
     return _open(path, header)
 
@@ -253,6 +259,15 @@ def read_mask(path: Path, *, upright: bool = True, max_px: int | None = None) ->
     return (mask * 255.0).clamp(max=1.0) if is_labels else mask
 
 
+def turned(plane: Float[Tensor, "h w"], orientation: int, back: bool = False) -> Float[Tensor, "h2 w2"]:
+    """A raster as an EXIF orientation asks for it, or from there back to the raster as stored."""
+    if orientation in QUARTER_TURNS:  # counter-clockwise
+        quarters = QUARTER_TURNS[orientation]
+        return plane.rot90(-quarters if back else quarters)
+    flips = {1: plane, 2: plane.flip(1), 4: plane.flip(0), 5: plane.T, 7: plane.T.flip(0, 1)}
+    return flips[orientation]
+
+
 def listed(names: Sequence[str]) -> str:
     """Names for a message: all of them if there are few, else the first ones and the number of the others."""
     more = len(names) - _MAX_LISTED
@@ -297,7 +312,8 @@ def _orientation(image: Image.Image) -> int:
 
     Must be read before the pixels are loaded: Pillow rotates TIFF and HEIF files itself, and then drops the tag.
     """
-    return 1 if image.format in _ROTATED_BY_PILLOW else image.getexif().get(Base.Orientation, 1)
+    orientation = 1 if image.format in _ROTATED_BY_PILLOW else image.getexif().get(Base.Orientation, 1)
+    return orientation if orientation in _TRANSPOSES else 1
 
 
 def _is_heic(path: Path) -> bool:

@@ -54,17 +54,18 @@ class PosedPhotoFile:
 
 
 def posed_photo_file(
-    path: Path, frame: Frame, confidence: float = 1.0, pose_lr_scale: float = 1.0, upright: bool = True
+    photo: Path | PhotoFile, frame: Frame, confidence: float = 1.0, pose_lr_scale: float = 1.0, upright: bool = True
 ) -> PosedPhotoFile:
-    """Read the header of a photo file and orient it as its pose means.
+    """Orient a photo file as its pose means.
 
     Args:
+        photo: its path, or its header if that is read already.
         upright: whether the pose means the upright photograph where the shape does not tell.
 
     Raises:
         PhotoError: the file cannot be read, or has another shape than the photograph that the pose was made for.
     """
-    photo_file = read_photo_file(path)
+    photo_file = read_photo_file(photo) if isinstance(photo, Path) else photo
     photo_file = replace(photo_file, upright=is_pose_upright(photo_file, frame, upright))
     return PosedPhotoFile(photo_file, frame, confidence, pose_lr_scale)
 

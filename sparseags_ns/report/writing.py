@@ -12,7 +12,7 @@ from sparseags_ns.console import announce, warn
 from sparseags_ns.report.collect import collect
 from sparseags_ns.report.content import Report
 from sparseags_ns.runs.opening import open_run
-from sparseags_ns.storage import write_text
+from sparseags_ns.storage import require_place, write_text
 
 FILE = "report.html"
 """Name of the page in the run's sparseags/ folder."""
@@ -25,9 +25,13 @@ def write_report(run: Path, output: Path | None = None, device: torch.device | s
     """Make the page of a run (its folder, its config.yml or its sparseags/ folder) and return the page's path.
 
     Without an output it is sparseags/report.html in the run's folder. Views are rendered on the device.
+
+    Raises:
+        OutputError: the output is a folder, or below a file.
     """
+    path = None if output is None else require_place(output, folder=False)
     opened = open_run(run, device)
-    path = output or opened.outputs / FILE
+    path = path or opened.outputs / FILE
     write_text(path, render(collect(opened)))
     return path
 

@@ -36,7 +36,7 @@ from sparseags_ns.geometry.cameras import Cameras, project
 from sparseags_ns.geometry.pose_errors import pose_errors, scene_scale
 from sparseags_ns.sample.config import SampleConfig, SampleError
 from sparseags_ns.sample.scene import Progress, Sample, render_sample
-from sparseags_ns.storage import exchange, write_json, write_npz
+from sparseags_ns.storage import exchange, require_place, write_json, write_npz
 
 MARK = Path("gt") / "sample.json"
 _MAKER = "sparseags sample"
@@ -100,6 +100,7 @@ def _require_free(directory: Path, overwrite: bool) -> None:
     """Refuse a folder that holds anything but a sample that may be replaced."""
     if directory.exists() and not directory.is_dir():
         raise SampleError(f"{directory} is a file; expected a folder to write the sample into")
+    require_place(directory, folder=True)
     if not directory.exists() or not any(directory.iterdir()):
         return
     mark = directory / MARK

@@ -20,7 +20,15 @@ from tyro.conf import arg
 from sparseags_ns.console import announce, warn
 from sparseags_ns.formats.colmap import Observations
 from sparseags_ns.formats.companions import companions, is_companion_folder
-from sparseags_ns.formats.frame import PHOTO_ENDINGS, PHOTO_FOLDERS, Frame, file_labels, intrinsics_matrix, photo_names
+from sparseags_ns.formats.frame import (
+    PHOTO_ENDINGS,
+    PHOTO_FOLDERS,
+    Frame,
+    PoseFileError,
+    file_labels,
+    intrinsics_matrix,
+    photo_names,
+)
 from sparseags_ns.formats.mask_keys import NamedMask
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.alignment import AlignmentError, axes_meeting_point
@@ -35,8 +43,9 @@ from sparseags_ns.pose_init.base import (
 from sparseags_ns.pose_init.estimation import PoseInitName, estimate_poses
 from sparseags_ns.pose_init.files import FromFiles, find_pose_file
 from sparseags_ns.pose_init.photo_orientation import decide_orientations
-from sparseags_ns.preprocess.mask_plan import Masks
-from sparseags_ns.preprocess.photo_files import list_photo_files, listed, read_photo_file, warn_of_skipped
+from sparseags_ns.preprocess.mask_plan import MASKS_FOLDER, Masks
+from sparseags_ns.preprocess.masks import mask_files
+from sparseags_ns.preprocess.photo_files import PhotoFile, list_photo_files, listed, read_photo_file, warn_of_skipped
 from sparseags_ns.preprocess.posed_photo_files import PosedPhotoFile, posed_photo_file
 from sparseags_ns.preprocess.store import Store
 from sparseags_ns.views import PointCloud
@@ -179,19 +188,51 @@ def find_scene(scene: Path, options: FindingOptions, store: Store) -> FoundScene
     return FoundScene(_posed(paths, initial), initial.points, source, initial, estimate, alternative)
 
 
-def find_unposed_scene(scene: Path) -> FoundScene:
-    """Find the photo files of a scene for which no cameras are known; all have stand-in cameras and confidence 0."""
+def find_unposed_scene(scene: Path, options: FindingOptions | None = None) -> FoundScene:
+    """Find the photo files of a scene for which no cameras are known; all have stand-in cameras and confidence 0.
+
+    What a pose file says of photographs and masks counts, although its cameras cannot be used. Where it names masks,
+    photographs that have none are left out.
+    """
+    options = options or FindingOptions()
     _require_folder(scene)
-    paths = _find_photo_files(scene)
+    named, others, masks = _named_without_cameras(scene, options)
+    paths = _find_photo_files(scene, named, others)
+    if masks and options.masks in ("auto", "given"):
+        files = [replace(read_photo_file(path), mask=masks.get(path)) for path in paths]
+        masked = mask_files(files, scene / MASKS_FOLDER)
+        bare = [file.path for file in files if not file.has_alpha and file.path not in masked]
+        if bare:
+            warn(f"not shown: {listed(file_labels(bare))}", "the pose file names masks, and these have none")
+        paths = tuple(path for path in paths if path not in bare)
     _check_number(len(paths), scene)
     here = torch.eye(4, dtype=torch.float64)
     files = tuple(posed_photo_file(path, _stand_in(path, here, FOCAL_GUESS), 0.0) for path in paths)
-    return FoundScene(files, None, "none")
+    return FoundScene(_with_masks(files, masks), None, "none")
+
+
+def _named_without_cameras(scene: Path, options: FindingOptions) -> tuple[set[Path], set[Path], dict[Path, NamedMask]]:
+    """Photographs that the scene's pose file names, files that it says are none, and masks by photograph."""
+    try:
+        pose_file = find_pose_file(scene, options.poses) if options.pose_init in ("auto", "files") else None
+    except PoseFileError:
+        pose_file = None
+    if pose_file is None:
+        return set(), set(), {}
+    given = FromFiles(scene, pose_file)
+    try:
+        masks = given.masks()
+        return set(given.named_photographs), _not_photographs(given, masks), masks
+    except PoseFileError:
+        named = {} if pose_file.is_dir() else given.readable_photographs()
+        masks = {path: mask for path, mask in named.items() if mask is not None}
+        return set(named), {Path(os.path.normpath(mask.path)) for mask in masks.values()}, masks
 
 
 def _find_with_pose_file(scene: Path, pose_file: Path, missing_poses: MissingPoses) -> FoundScene:
     given = FromFiles(scene, pose_file)
-    paths = _find_photo_files(scene, given.named_photographs, given.left_out_photographs())
+    masks = given.masks()
+    paths = _find_photo_files(scene, given.named_photographs, _not_photographs(given, masks))
     given.require_photographs(paths)
     initial = given.initial_poses(paths)
     if missing_poses == "search":
@@ -207,9 +248,15 @@ def _find_with_pose_file(scene: Path, pose_file: Path, missing_poses: MissingPos
         warn(f"left out: {listed(missing)}", f"no pose in {pose_file}")
     _check_number(len(paths) - len(missing), scene)
     _check_trust(paths, initial.frames, pose_file)
-    posed = _posed(paths, initial, decide_orientations(paths, initial, pose_file))
-    files = _with_masks(posed, given.masks())
+    photo_files = [read_photo_file(path) for path in paths]
+    posed = _posed(photo_files, initial, decide_orientations(photo_files, initial, pose_file))
+    files = _with_masks(posed, masks)
     return FoundScene(files, initial.points, str(pose_file), observations=initial.observations)
+
+
+def _not_photographs(given: FromFiles, masks: Mapping[Path, NamedMask]) -> set[Path]:
+    """Photo files that a pose file leaves out, or names as masks, which may lie among the photographs."""
+    return given.left_out_photographs() | {Path(os.path.normpath(mask.path)) for mask in masks.values()}
 
 
 def _require_folder(scene: Path) -> None:
@@ -253,15 +300,31 @@ def _find_photo_files(scene: Path, named: Collection[Path] = (), left_out: Colle
         if unused := list_photo_files(folder):
             what = "the pose file names none of them" if named else f"those in {folders[0]} are taken"
             announce(f"not used: {len(unused)} photographs in {folder}", what)
-    first: dict[Path, Path] = {}
+    return tuple(_one_of_each_name(paths, named))
+
+
+def _one_of_each_name(paths: Sequence[Path], named: Collection[Path]) -> list[Path]:
+    """The photo files without those that differ in their endings alone from ones that a pose file names.
+
+    Raises:
+        SceneError: no pose file tells which of them are photographs.
+    """
+    by_name: dict[Path, list[Path]] = {}
     for path in paths:
-        other = first.setdefault(path.with_suffix(""), path)
-        if other != path:
-            raise SceneError(
-                f"two photographs have the name '{path.stem}': {other} and {path}; rename one of them, or move it out "
-                "of the way"
-            )
-    return tuple(paths)
+        by_name.setdefault(path.with_suffix(""), []).append(path)
+    chosen = {path.with_suffix("") for path in named}
+    unused = [path for path in paths if path.with_suffix("") in chosen and path not in named]
+    if unused:
+        announce(f"not used: {listed([path.name for path in unused])}", "the pose file names photographs beside them")
+    alike = [files for files in by_name.values() if len(files) > 1]
+    if alike and not named:
+        groups = [" and ".join(path.name for path in files) for files in alike]
+        raise SceneError(
+            f"files in {alike[0][0].parent} differ in their endings alone: {listed(groups)}. Where they are one "
+            "photograph in several formats, or were made from it, move all but one of them to another folder; rename "
+            "those that are different photographs. A pose file that names them with their endings decides, too"
+        )
+    return [path for path in paths if path not in unused]
 
 
 def _photo_folders(root: Path) -> list[Path]:
@@ -283,12 +346,12 @@ def _folders_below(root: Path, depth: int = 3) -> list[Path]:
 
 
 def _posed(
-    paths: Sequence[Path], initial: InitialPoses, upright: Sequence[bool] | None = None
+    photos: Sequence[Path] | Sequence[PhotoFile], initial: InitialPoses, upright: Sequence[bool] | None = None
 ) -> tuple[PosedPhotoFile, ...]:
     """The photo files that have a camera; `upright`: whether each camera means the upright photograph, None for all."""
-    upright = [True] * len(paths) if upright is None else upright
-    rows = zip(paths, initial.frames, initial.confidence.tolist(), initial.pose_lr_scales, upright, strict=True)
-    return tuple(posed_photo_file(path, frame, c, s, up) for path, frame, c, s, up in rows if frame is not None)
+    upright = [True] * len(photos) if upright is None else upright
+    rows = zip(photos, initial.frames, initial.confidence.tolist(), initial.pose_lr_scales, upright, strict=True)
+    return tuple(posed_photo_file(photo, frame, c, s, up) for photo, frame, c, s, up in rows if frame is not None)
 
 
 def _with_masks(files: Sequence[PosedPhotoFile], masks: Mapping[Path, NamedMask]) -> tuple[PosedPhotoFile, ...]:

@@ -24,7 +24,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sparseags_ns.console import announce, warn
+from sparseags_ns.console import announce, warn, without_repeats
 from sparseags_ns.formats.colmap import Observations
 from sparseags_ns.formats.frame import file_labels, photo_names
 from sparseags_ns.geometry.cameras import Cameras
@@ -32,7 +32,7 @@ from sparseags_ns.pose_init.base import FIXED_MIN_POINTS, InitialPoses, pose_lr_
 from sparseags_ns.pose_init.point_support import MAX_ERROR, MIN_PHOTOGRAPHS, supporting_points
 from sparseags_ns.preprocess.framing import compose, has_valid_box, reframe, working_size
 from sparseags_ns.preprocess.mask_plan import MASKS_FOLDER, MaskPlan, covered_share, plan_masks, read_with_mask
-from sparseags_ns.preprocess.masks import mask_complaints, read_valid
+from sparseags_ns.preprocess.masks import Listings, mask_complaints, read_valid
 from sparseags_ns.preprocess.photo import Photo, box_coverage
 from sparseags_ns.preprocess.photo_files import listed
 from sparseags_ns.preprocess.posed_photo_files import (
@@ -95,6 +95,7 @@ class ReadScene:
     """Number of photographs by where their masks come from, as `read_with_mask` tells."""
 
 
+@without_repeats()
 def read_scene(data: Path, options: ReadingOptions | None = None) -> ReadScene:
     """Read the photographs of a scene, with their masks and initial cameras, each given or computed.
 
@@ -112,6 +113,7 @@ def read_scene(data: Path, options: ReadingOptions | None = None) -> ReadScene:
     return _read(data, options or ReadingOptions(), posed=True)
 
 
+@without_repeats()
 def find_cameras(data: Path, options: FindingOptions) -> FoundScene:
     """Find the photo files of a scene, or the key frames of a video, and the cameras that training starts from.
 
@@ -121,6 +123,7 @@ def find_cameras(data: Path, options: FindingOptions) -> FoundScene:
     return _find(data, options)[2]
 
 
+@without_repeats()
 def read_unposed_scene(data: Path, options: ReadingOptions) -> ReadScene:
     """Read the photographs and masks of a scene without cameras, to look at them.
 
@@ -138,7 +141,7 @@ def _find(data: Path, options: FindingOptions, posed: bool = True) -> tuple[Path
     scene = Path(data).expanduser()
     store = store_of(scene, options.cache_dir)
     scene = photographs_folder(scene, store, options.num_frames)
-    return scene, store, find_scene(scene, options, store) if posed else find_unposed_scene(scene)
+    return scene, store, find_scene(scene, options, store) if posed else find_unposed_scene(scene, options)
 
 
 def _read(data: Path, options: ReadingOptions, posed: bool) -> ReadScene:
@@ -264,13 +267,14 @@ def _read_photos(
     folder = scene / VALID_FOLDER
     # Computed masks keep away from the photograph's edge, so a straight end there means nothing.
     guess = not folder.is_dir() and masks.source == "given" and not any(has_valid_box(file.frame) for file in files)
+    listings = Listings()
     photos: list[Photo] = []
     mask_sources, with_valid, with_cuts = Counter[str](), list[str](), list[str]()
     covered: dict[str, float | None] = {}
     for name, file in zip(file_labels([file.path for file in files]), files, strict=True):
         pixels, mask, mask_source = read_with_mask(file.photo_file, masks, max_px)
         mask_sources[mask_source] += 1
-        valid = read_valid(file.photo_file, folder, max_px=max_px)
+        valid = read_valid(file.photo_file, folder, max_px=max_px, listings=listings)
         if valid is not None:
             with_valid.append(name)
         elif guess and mask is not None and (box := straight_cuts(mask)) is not None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 from dataclasses import is_dataclass
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -72,6 +75,53 @@ def test_what_ends_a_command_decides_its_exit_status(
     with pytest.raises(SystemExit) as end:
         main(["train", "photographs"])
     assert end.value.code == status
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_verbose_may_stand_before_and_after_the_command(
+    passed_on: list[list[str]], monkeypatch: pytest.MonkeyPatch, before: bool
+) -> None:
+    monkeypatch.setenv("SPARSEAGS_VERBOSE", "")
+    words = ["train", "photographs", "--", "--verbose"]
+    words.insert(0 if before else 2, "--verbose")
+    main(words)
+    assert os.environ["SPARSEAGS_VERBOSE"] == "1"
+    assert passed_on == [["--data", "photographs", "--output-dir", "outputs", "--verbose"]], "what follows -- is kept"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["prepare", "PHOTOS", "--output", "FOLDER"],
+        ["prepare", "PHOTOS", "--output", "FILE/a.png"],
+        ["poses", "PHOTOS", "--output", "FILE"],
+        ["poses", "PHOTOS", "--output", "FILE/found"],
+        ["train", "PHOTOS", "-o", "FILE"],
+        ["train", "PHOTOS", "-o", "FILE/runs"],
+        ["demo", "FILE"],
+        ["sample", "FILE"],
+        ["sample", "FILE/sample"],
+        ["eval", "PHOTOS", "PHOTOS", "--output", "FOLDER"],
+        ["eval", "PHOTOS", "PHOTOS", "--output", "FILE/a.json"],
+        ["report", "PHOTOS", "--output", "FOLDER"],
+        ["report", "PHOTOS", "--output", "FILE/a.html"],
+        ["export", "PHOTOS", "splat", "--output", "FILE/a.ply"],
+        ["export", "PHOTOS", "cameras", "--output", "FILE"],
+        ["export", "PHOTOS", "cameras", "--output", "FILE/a"],
+    ],
+)
+def test_an_output_of_the_wrong_kind_is_refused_before_anything_is_read(tmp_path: Path, command: list[str]) -> None:
+    places = {"PHOTOS": tmp_path / "photos", "FOLDER": tmp_path / "folder", "FILE": tmp_path / "file"}
+    places["PHOTOS"].mkdir()
+    places["FOLDER"].mkdir()
+    places["FILE"].write_text("mine")
+    for name, place in places.items():
+        command = [word.replace(name, str(place)) for word in command]
+    with pytest.raises(SystemExit) as end:
+        main(command)
+    kinds = rf"{places['FILE']} is a file|{places['FOLDER']} is a folder"
+    assert re.match(rf"sparseags: error: .*({kinds})", str(end.value.code)), end.value.code
+    assert "Errno" not in str(end.value.code) and places["FILE"].read_text() == "mine"
 
 
 @pytest.fixture

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, features
 
 from sparseags_ns.formats.frame import Frame
 from sparseags_ns.preprocess.colours import matrix_profile
@@ -163,3 +164,101 @@ def test_converted_photographs_are_announced_by_profile(tmp_path: Path, capsys: 
     assert capsys.readouterr().err == (
         "sparseags: colours converted to sRGB: a.png, a.png (their profile is Display P3)\n"
     )
+
+
+def with_chunks(path: Path, *chunks: tuple[bytes, bytes]) -> Path:
+    """A PNG of `INSIDE` with chunks after its header."""
+    Image.fromarray(INSIDE.astype(np.uint8)).save(path)
+    content = path.read_bytes()
+    added = b"".join(struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in chunks)
+    path.write_bytes(content[:33] + added + content[33:])
+    return path
+
+
+def chrm(*xy: float) -> tuple[bytes, bytes]:
+    return b"cHRM", struct.pack(">8I", *(round(100000 * value) for value in xy))
+
+
+def gama(value: float) -> tuple[bytes, bytes]:
+    return b"gAMA", struct.pack(">I", round(100000 * value))
+
+
+D65 = (0.3127, 0.3290)
+P3_XY, SRGB_XY = (0.68, 0.32, 0.265, 0.69, 0.15, 0.06), (0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
+
+
+def srgb_of_p3() -> torch.Tensor:
+    """sRGB of `INSIDE`, whose pixels are Display P3 with sRGB's curve."""
+    encoded = INSIDE / 255
+    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+    return srgb_of(255 * linear, P3, 1.0)
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        [chrm(*D65, *P3_XY)],
+        [gama(1 / 2.2), chrm(*D65, *P3_XY)],
+        [(b"cICP", bytes([12, 13, 0, 1]))],
+        [(b"cICP", bytes([12, 1, 0, 1])), (b"sRGB", b"\0")],
+    ],
+)
+def test_png_chunks_that_mean_display_p3_are_converted(tmp_path: Path, chunks: Any) -> None:
+    path = with_chunks(tmp_path / "a.png", *chunks)
+    assert (read_pixels(path).rgb - srgb_of_p3()).abs().max() < 1.5 / 255
+    colours = read_photo_file(path).colours
+    assert colours is not None and colours.problem is None
+
+
+def test_a_png_of_another_gamma_is_converted(tmp_path: Path) -> None:
+    path = with_chunks(tmp_path / "a.png", gama(1.0))
+    assert (read_pixels(path).rgb - srgb_of(INSIDE, SRGB, 1.0)).abs().max() < 1.5 / 255
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        [gama(0.45455)],
+        [gama(0.45455), chrm(*D65, *SRGB_XY)],
+        [(b"sRGB", b"\0"), gama(1.0)],
+        [(b"cICP", bytes([1, 13, 0, 1])), gama(1.0)],
+        [(b"cICP", bytes([2, 2, 0, 1]))],
+    ],
+)
+def test_png_chunks_that_mean_srgb_change_nothing(tmp_path: Path, chunks: Any) -> None:
+    path = with_chunks(tmp_path / "a.png", *chunks)
+    assert torch.equal(read_pixels(path).rgb, torch.from_numpy(INSIDE).float() / 255)
+    assert read_photo_file(path).colours is None
+
+
+@pytest.mark.parametrize(
+    ("chunk", "name"),
+    [
+        ((b"cICP", bytes([9, 16, 0, 1])), "BT.2020, PQ"),
+        ((b"cICP", bytes([9, 18, 0, 1])), "BT.2020, HLG"),
+        ((b"cICP", bytes([77, 13, 0, 1])), "primaries 77 of H.273, transfer 13 of H.273"),
+        (chrm(*[0.3] * 8), "cHRM of the PNG"),
+        (chrm(0.3, 0.0, *[0.3] * 6), "cHRM of the PNG"),
+    ],
+)
+def test_chunks_that_cannot_be_converted_are_named(tmp_path: Path, chunk: tuple[bytes, bytes], name: str) -> None:
+    path = with_chunks(tmp_path / "a.png", chunk)
+    colours = read_photo_file(path).colours
+    assert colours is not None and colours.name == name and colours.problem is not None
+    assert torch.equal(read_pixels(path).rgb, torch.from_numpy(INSIDE).float() / 255)
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow reads no AVIF")
+def test_an_avif_that_states_display_p3_by_numbers_is_converted(tmp_path: Path) -> None:
+    path, flat = tmp_path / "a.avif", np.full((16, 16, 3), (200, 120, 90), np.uint8)
+    Image.fromarray(flat).save(path, quality=95)
+    content = path.read_bytes()
+    before, colr, after = content.partition(b"colrnclx")
+    assert colr, "Pillow writes them"
+    assert read_photo_file(path).colours is None
+    path.write_bytes(before + colr + struct.pack(">HH", 12, 13) + after[4:])
+    colours = read_photo_file(path).colours
+    assert colours is not None and colours.name == "Display P3"
+    encoded = flat[:1, :1] / 255
+    expected = srgb_of(255 * ((encoded + 0.055) / 1.055) ** 2.4, P3, 1.0)
+    assert (read_pixels(path).rgb - expected).abs().max() < 4 / 255

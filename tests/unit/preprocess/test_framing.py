@@ -69,7 +69,7 @@ def test_a_distortion_that_is_not_understood_names_its_pixels() -> None:
     [((300, 200), True), ((200, 300), False), ((150, 100), True), ((75, 113), False), ((None, None), True)],
 )
 def test_the_size_tells_the_orientation_of_the_intrinsics(size: tuple[int | None, int | None], upright: bool) -> None:
-    photo_file = PhotoFile(PATHS[0], (200, 300), (300, 200), has_rotation=True, has_alpha=False)
+    photo_file = PhotoFile(PATHS[0], (200, 300), (300, 200), orientation=6, has_alpha=False)
     assert is_pose_upright(photo_file, frame(*size)) == upright
 
 
@@ -89,7 +89,7 @@ def test_intrinsics_of_a_rounded_size_are_scaled_along_each_axis(
     across, down = (small / full for small, full in zip(made_for, photograph, strict=True))
     focal = 1.4 * max(photograph)
     K = intrinsics_matrix(focal * across, focal * down, made_for[0] / 2, made_for[1] / 2)
-    photo_file = PhotoFile(PATHS[0], photograph, photograph, has_rotation=False, has_alpha=False)
+    photo_file = PhotoFile(PATHS[0], photograph, photograph, orientation=1, has_alpha=False)
     fitted = Frame("a", "a.png", torch.eye(4).double(), K, *made_for)
     assert is_pose_upright(photo_file, fitted)
     found = photograph_frame(PosedPhotoFile(photo_file, fitted), Path(), "a").intrinsics
@@ -97,7 +97,7 @@ def test_intrinsics_of_a_rounded_size_are_scaled_along_each_axis(
 
 
 def test_a_network_may_find_focal_lengths_that_differ_a_little() -> None:
-    photo_file = PhotoFile(PATHS[0], (1024, 768), (1024, 768), has_rotation=False, has_alpha=False)
+    photo_file = PhotoFile(PATHS[0], (1024, 768), (1024, 768), orientation=1, has_alpha=False)
     for fx, fy in ((730.0, 730.0), (731.0, 728.0), (722.0, 735.0)):
         K = intrinsics_matrix(fx, fy, 259, 196)
         assert is_pose_upright(photo_file, Frame("a", "a.png", torch.eye(4).double(), K, 518, 392))
@@ -120,7 +120,7 @@ def test_what_happened_to_a_photograph_of_another_shape_is_told(
     case: str,
     snapshot: Callable[..., None],
 ) -> None:
-    photo_file = PhotoFile(PATHS[0], photograph, photograph, has_rotation=False, has_alpha=False)
+    photo_file = PhotoFile(PATHS[0], photograph, photograph, orientation=1, has_alpha=False)
     K = intrinsics_matrix(*focals, made_for[0] / 2, made_for[1] / 2)
     with pytest.raises(PhotoError) as error:
         is_pose_upright(photo_file, Frame("a", "a.png", torch.eye(4).double(), K, *made_for))
@@ -128,12 +128,12 @@ def test_what_happened_to_a_photograph_of_another_shape_is_told(
 
 
 def test_equal_sizes_tell_the_orientation_even_where_the_other_is_near() -> None:
-    photo_file = PhotoFile(PATHS[0], (100, 101), (101, 100), has_rotation=True, has_alpha=False)
+    photo_file = PhotoFile(PATHS[0], (100, 101), (101, 100), orientation=6, has_alpha=False)
     assert is_pose_upright(photo_file, frame(101, 100), False) and not is_pose_upright(photo_file, frame(100, 101))
 
 
 def test_a_photograph_of_another_shape_than_its_pose_is_refused() -> None:
-    photo_file = PhotoFile(PATHS[0], (200, 300), (200, 300), has_rotation=False, has_alpha=False)
+    photo_file = PhotoFile(PATHS[0], (200, 300), (200, 300), orientation=1, has_alpha=False)
     with pytest.raises(PhotoError, match=r"a\.png is 200x300 pixels, but its pose was made for 256x256"):
         is_pose_upright(photo_file, frame(256, 256))
 

@@ -93,7 +93,7 @@ def test_exif_rotation_is_applied_unless_the_stored_raster_is_asked_for(tmp_path
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by a quarter, clockwise
     path = save(tmp_path / "a.png", COLOURS, exif=exif)
-    assert read_photo_file(path) == PhotoFile(path, (2, 3), (3, 2), has_rotation=True, has_alpha=False)
+    assert read_photo_file(path) == PhotoFile(path, (2, 3), (3, 2), orientation=6, has_alpha=False)
     stored = torch.from_numpy(COLOURS).float() / 255
     assert torch.equal(read_pixels(path, upright=False).rgb, stored)
     assert torch.equal(read_pixels(path).rgb, torch.rot90(stored, -1, (0, 1)))
@@ -247,7 +247,7 @@ def test_transparency_must_be_seen_not_promised(tmp_path: Path) -> None:
 
 def test_the_size_without_a_tag_is_the_stored_one(tmp_path: Path) -> None:
     path = save(tmp_path / "a.png", COLOURS)
-    assert read_photo_file(path) == PhotoFile(path, (2, 3), (2, 3), has_rotation=False, has_alpha=False)
+    assert read_photo_file(path) == PhotoFile(path, (2, 3), (2, 3), orientation=1, has_alpha=False)
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.01, 0.5, 0.97])

@@ -21,7 +21,7 @@ def posed(
     focal: float, center: tuple[float, float] = (320.0, 240.0), size: tuple[int, int] = (640, 480)
 ) -> PosedPhotoFile:
     frame = Frame("a", "a.png", torch.eye(4).double(), intrinsics_matrix(focal, focal, *center), *size)
-    return PosedPhotoFile(PhotoFile(Path("a.png"), size, size, has_rotation=False, has_alpha=True), frame)
+    return PosedPhotoFile(PhotoFile(Path("a.png"), size, size, orientation=1, has_alpha=True), frame)
 
 
 def photo(of: PosedPhotoFile, enlarged: float) -> Photo:

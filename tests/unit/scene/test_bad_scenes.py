@@ -193,7 +193,9 @@ def test_a_photograph_that_is_a_link_to_nothing_is_named(tmp_path: Path, capsys:
 def test_two_photographs_of_one_name_are_refused(
     scene: Path, save_photograph: Callable[..., None], snapshot: Callable[..., None]
 ) -> None:
-    save_photograph(scene / "images/001.webp", mode="RGB")
+    (scene / "transforms.json").unlink()
+    for name in ("001.webp", "001.jpg", "003.webp"):
+        save_photograph(scene / f"images/{name}", mode="RGB")
     with pytest.raises(SceneError) as error:
         read_views(scene, resolution=SIZE)
     snapshot(str(error.value), SCENE=scene)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,14 @@ from PIL import Image
 
 from sparseags_ns.cli.poses import Poses
 from sparseags_ns.formats.cameras_json import write_cameras_json
-from sparseags_ns.formats.colmap import SeenPoints, write_colmap
-from sparseags_ns.formats.frame import Frame, intrinsics_matrix
+from sparseags_ns.formats.colmap import SeenPoints, read_colmap, write_colmap
+from sparseags_ns.formats.frame import Distortion, Frame, intrinsics_matrix
 from sparseags_ns.formats.projection import project_points
 from sparseags_ns.formats.transforms_json import write_transforms_json
 from sparseags_ns.pose_init.base import InitialPoses
 from sparseags_ns.preprocess.photo_files import read_pixels
-from sparseags_ns.scene.reading import ReadingOptions, read_scene
+from sparseags_ns.scene.finding import FindingOptions
+from sparseags_ns.scene.reading import ReadingOptions, find_cameras, read_scene
 
 NAMES = ["000", "001", "002", "003"]
 
@@ -138,3 +140,61 @@ def test_cameras_that_were_estimated_belong_to_upright_photographs_and_stay_so_w
     for name in ("transforms.json", "cameras.json"):
         views = read_scene(scene, ReadingOptions(resolution=40, masks="none", poses=tmp_path / "found" / name)).views
         assert torch.equal(views.images[0], read_pixels(views.paths[0]).rgb)
+
+
+@pytest.mark.parametrize(("width", "height"), [(40, 30), (40, 40)])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_colmap_models_that_are_written_mean_the_photographs_as_stored(
+    make_scene: Callable[..., tuple[Path, list[Frame]]],
+    make_frames: Callable[..., list[Frame]],
+    use_initialiser: Callable[..., None],
+    tmp_path: Path,
+    orientation: int,
+    width: int,
+    height: int,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    scene, _ = make_scene(orientation, width, height)
+    sides = (height, width) if orientation > 4 else (width, height)
+    lens = Distortion(k1=0.05, k2=-0.01, p1=0.02, p2=-0.03)
+    K = intrinsics_matrix(45.0, 50.0, 0.4 * sides[0], 0.55 * sides[1])
+    upright = [replace(frame, K=K, distortion=lens) for frame in make_frames(NAMES, "", *sides)]
+    use_initialiser(lambda photo_files: InitialPoses(tuple(upright), torch.ones(4)))
+    Poses(scene, tmp_path / "found").run()
+    said = capsys.readouterr().err
+    is_mirroring = orientation in (2, 4, 5, 7)
+    assert ("warning: COLMAP models mean the upright photographs: 000.png" in said) == is_mirroring
+    if is_mirroring:
+        return
+    points = 0.5 * torch.rand(30, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) - 0.25
+    for found, frame in zip(read_colmap(tmp_path / "found/sparse/0"), upright, strict=True):
+        assert (found.width, found.height) == (width, height)
+        x, y = project_points(frame, points).unbind(-1)
+        stored = {1: (x, y), 3: (width - x, height - y), 6: (y, height - x), 8: (width - y, x)}[orientation]
+        torch.testing.assert_close(project_points(found, points), torch.stack(stored, -1), atol=1e-6, rtol=0)
+    options = ReadingOptions(resolution=40, masks="none", poses=tmp_path / "found/sparse/0")
+    views = read_scene(scene, options).views
+    assert torch.allclose(views.cameras.T_camera_world[0], read_colmap(tmp_path / "found/sparse/0")[0].T_camera_world)
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_models_of_stored_rasters_are_written_as_they_were_read(
+    make_scene: Callable[..., tuple[Path, list[Frame]]], tmp_path: Path, orientation: int
+) -> None:
+    scene, frames = make_scene(orientation)
+    write_colmap(scene / "sparse/0", frames, no_points(frames), "txt")
+    Poses(scene, tmp_path / "found").run()
+    for found, frame in zip(read_colmap(tmp_path / "found/sparse/0"), frames, strict=True):
+        assert torch.allclose(found.T_camera_world, frame.T_camera_world) and torch.allclose(found.K, frame.K)
+
+
+def test_the_header_of_a_photograph_with_a_pose_is_read_once(
+    make_scene: Callable[..., tuple[Path, list[Frame]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene, frames = make_scene(3, 40, 30)
+    write_colmap(scene / "sparse/0", frames, no_points(frames), "txt")
+    opened: list[Path] = []
+    image_open = Image.open
+    monkeypatch.setattr(Image, "open", lambda path: opened.append(path) or image_open(path))
+    find_cameras(scene, FindingOptions())
+    assert sorted(opened) == [scene / f"images/{name}.png" for name in NAMES]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 from PIL import Image
 
 from sparseags_ns.export.found_cameras import write_found_cameras
+from sparseags_ns.formats.cameras_json import write_cameras_json
 from sparseags_ns.formats.colmap import SeenPoints, write_colmap
 from sparseags_ns.formats.frame import Frame, PoseFileError
 from sparseags_ns.formats.ply import point_columns, write_ply
@@ -123,8 +125,71 @@ def test_photographs_in_a_folder_of_another_name_are_pointed_out(
 
 def test_two_photographs_of_one_name_in_one_folder_are_refused(rig: Path, save_photograph: Callable[..., None]) -> None:
     save_photograph(rig / "images/left/000.webp", mode="RGB")
-    with pytest.raises(SceneError, match=r"two photographs have the name '000': .*left/000\.png and .*left/000\.webp"):
+    with pytest.raises(SceneError, match=r"in .*left differ in their endings alone: 000\.png and 000\.webp\. Where"):
         read_views(rig, pose_init="features")
+
+
+@pytest.fixture
+def write_poses(tmp_path: Path, make_frames: Callable[..., list[Frame]]) -> Callable[[str, Sequence[str]], list[Frame]]:
+    """`write_poses(kind, names)`: a pose file that names photographs with their endings."""
+
+    def write(kind: str, names: Sequence[str]) -> list[Frame]:
+        folder = "" if kind == "sparse/0" else "images/"
+        frames = [replace(f, file_path=f"{folder}{f.name}") for f in make_frames(names)]
+        writers = {"transforms.json": write_transforms_json, "cameras.json": write_cameras_json, "sparse/0": model}
+        writers[kind](tmp_path / kind, frames)
+        return frames
+
+    return write
+
+
+@pytest.mark.parametrize("kind", ["transforms.json", "cameras.json", "sparse/0"])
+def test_files_that_differ_in_their_endings_from_named_photographs_are_not_used(
+    tmp_path: Path,
+    kind: str,
+    write_poses: Callable[..., list[Frame]],
+    save_photograph: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    names = [f"{k}.jpg" for k in range(4)]
+    write_poses(kind, names)
+    for k in range(4):
+        save_photograph(tmp_path / f"images/{k}.jpg", mode="RGB")
+        save_photograph(tmp_path / f"images/{k}.png", mode="RGBA")
+        save_photograph(tmp_path / f"images/{k}.webp", mode="RGB", width=8, height=8)
+    views = read_views(tmp_path, masks="none")
+    assert [path.name for path in views.paths] == names
+    assert "not used: 0.png, 0.webp, 1.png, 1.webp, 2.png, 2.webp, 3.png, 3.webp (the pose" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["transforms.json", "cameras.json", "sparse/0"])
+def test_photographs_that_differ_in_their_endings_are_all_used_where_the_pose_file_names_them(
+    tmp_path: Path, kind: str, write_poses: Callable[..., list[Frame]], save_photograph: Callable[..., None]
+) -> None:
+    names = ["0.jpg", "0.png", "1.jpg", "2.png"]
+    write_poses(kind, names)
+    for name in names:
+        save_photograph(tmp_path / f"images/{name}", mode="RGB")
+    views = read_views(tmp_path, masks="none")
+    assert [path.name for path in views.paths] == names and views.names == ("0.jpg", "0.png", "1", "2")
+
+
+def test_masks_that_the_pose_file_names_among_the_photographs_are_no_photographs(
+    tmp_path: Path,
+    write_poses: Callable[..., list[Frame]],
+    save_photograph: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    frames = write_poses("transforms.json", [f"{k}.jpg" for k in range(4)])
+    frames = [replace(f, extra={"mask_path": f"./images/../images/{k}.png"}) for k, f in enumerate(frames)]
+    write_transforms_json(tmp_path / "transforms.json", frames)
+    for k in range(4):
+        save_photograph(tmp_path / f"images/{k}.jpg", mode="RGB")
+        disc(6 + k).save(tmp_path / f"images/{k}.png")
+    views = read_views(tmp_path)
+    assert views.names == ("0", "1", "2", "3")
+    assert views.masks.mean(dim=(1, 2)).tolist() == pytest.approx([area(6 + k) for k in range(4)])
+    assert "not used" not in capsys.readouterr().err
 
 
 def disc(radius: float) -> Image.Image:

@@ -5,6 +5,7 @@ Messages are compared with messages.snap, in which SCENE stands for the folder.
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -24,8 +25,10 @@ from sparseags_ns.formats.transforms_json import write_transforms_json
 from sparseags_ns.geometry.cameras import orbit
 from sparseags_ns.pose_init.base import InitialPoses, PoseInitError
 from sparseags_ns.preprocess import rembg_masks
+from sparseags_ns.preprocess.mask_plan import plan_masks
 from sparseags_ns.preprocess.mask_sheet import CELL_PX
-from sparseags_ns.preprocess.photo_files import PhotoError
+from sparseags_ns.preprocess.photo_files import PhotoError, read_photo_file
+from sparseags_ns.preprocess.store import store_of
 from sparseags_ns.scene.reading import ReadingOptions, read_scene, read_unposed_scene
 
 SIZE = 96
@@ -46,6 +49,11 @@ def saved(folder: Path) -> Path:
         pixels = np.where(ball(4 * index)[..., None], np.array(BALL), np.array(WALL))
         Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{name}.png")
     return folder
+
+
+def disc(radius: float) -> np.ndarray:
+    rows, columns = np.mgrid[:SIZE, :SIZE] + 0.5
+    return np.hypot(rows - SIZE / 2, columns - SIZE / 2) < radius
 
 
 def frames(names: Sequence[str] = NAMES) -> list[Frame]:
@@ -138,6 +146,20 @@ def test_starting_again_reuses_the_masks_with_poses_too(
     assert {path: path.read_bytes() for path in originals} == originals
 
 
+def test_masks_are_announced_once_for_all_who_read_them(
+    bare: Path, use_initialiser: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def look_at_objects(photo_files: Sequence[Path]) -> InitialPoses:
+        for _ in range(2):
+            plan_masks([read_photo_file(path) for path in photo_files], bare / "masks", store_of(bare, None), "auto")
+        return InitialPoses(tuple(frames()), torch.ones(3))
+
+    use_initialiser(look_at_objects)
+    for read in (Prepare(bare, OPTIONS).run, lambda: read_scene(bare, OPTIONS)):
+        read()
+        assert capsys.readouterr().err.count("masks: cut out by colours") == 1
+
+
 def test_masks_that_an_interruption_left_out_are_made_and_the_others_kept(bare: Path) -> None:
     folder = read_unposed_scene(bare, OPTIONS).mask_plan.folder
     assert folder is not None
@@ -206,16 +228,51 @@ def test_a_pose_file_that_leaves_photographs_out_is_no_reason_to_make_no_masks(
 def test_the_reason_is_not_replaced_by_that_of_the_second_attempt(
     bare: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The pose file names photographs in a folder where nothing looks without it, and has too few of them."""
-    (bare / "elsewhere").mkdir()
-    for name in NAMES:
-        (bare / f"{name}.png").rename(bare / f"elsewhere/{name}.png")
-    write_transforms_json(
-        bare / "transforms.json", [replace(f, file_path=f"elsewhere/{f.name}.png") for f in frames()][:2]
-    )
+    """The pose file has too few of the photographs, and the folder of masks lacks one."""
+    write_transforms_json(bare / "transforms.json", frames()[:2])
+    (bare / "masks").mkdir()
+    Image.fromarray(ball()).save(bare / "masks/000.png")
     with pytest.raises(PoseInitError, match="has no pose for 1 of the 3 photographs"):
         Prepare(bare, OPTIONS).run()
-    assert "warning: the rest cannot be prepared either (no photographs in" in capsys.readouterr().err
+    assert "warning: the rest cannot be prepared either (2 of 3 photographs in" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("fault", ["too few", "not trusted", "another lens", "a matrix is no rotation"])
+def test_masks_and_photographs_that_the_pose_file_names_are_shown_although_its_cameras_cannot_be_used(
+    bare: Path, fault: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in ("elsewhere", "cut"):
+        (bare / folder).mkdir()
+    named = []
+    for radius, frame in zip((10, 20, 30), frames(), strict=True):
+        (bare / f"{frame.name}.png").rename(bare / f"elsewhere/{frame.name}.png")
+        Image.fromarray(disc(radius)).save(bare / f"cut/{frame.name}.png")
+        masked = {"mask_path": f"cut/{frame.name}.png"}
+        named.append(replace(frame, file_path=f"elsewhere/{frame.name}.png", extra=masked, trusted=fault[0] != "n"))
+    write_transforms_json(bare / "transforms.json", named[:2] if fault == "too few" else named)
+    content = json.loads((bare / "transforms.json").read_text())
+    if fault == "another lens":
+        content["frames"][0]["is_latlong"] = True
+    if fault == "a matrix is no rotation":
+        content["frames"][2]["transform_matrix"] = [[1, 1, 1, 1]] * 4
+    (bare / "transforms.json").write_text(json.dumps(content))
+    reason = {
+        "too few": "has no pose for 1 of the 3 photographs",
+        "not trusted": "trusts only 0 of its 3 views",
+        "another lens": "'is_latlong' .* changes how the camera maps points",
+        "a matrix is no rotation": "002.*the last row of 'transform_matrix' must be",
+    }[fault]
+    with pytest.raises((PoseInitError, PoseFileError), match=reason):
+        Prepare(bare, OPTIONS).run()
+    printed = capsys.readouterr()
+    assert "Masks:       given, mask_path" in printed.out
+    shown = {line.split()[1] for line in printed.out.splitlines() if " 00" in line}
+    assert shown == {"000", "001", *(["002"] if fault != "too few" else [])}
+    assert ("warning: not shown: 002.png (the pose file names masks" in printed.err) == (fault == "too few")
+    views = read_unposed_scene(bare, OPTIONS).views
+    found = views.masks.mean(dim=(1, 2)).tolist()
+    # Photographs are cropped around their masks, which then cover the same share of each.
+    assert found == pytest.approx([found[0]] * len(found), abs=0.03)
 
 
 def test_an_empty_pose_file_is_named_and_is_not_a_lack_of_poses(bare: Path, capsys: pytest.CaptureFixture[str]) -> None:
