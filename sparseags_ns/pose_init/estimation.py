@@ -323,4 +323,5 @@ def _frame_to_json(frame: Frame) -> dict[str, Any]:
 def _frame_from_json(entry: dict[str, Any]) -> Frame:
     changed: dict[str, Any] = {name: torch.tensor(entry[name], dtype=torch.float64) for name in _TENSORS}
     changed["distortion"] = Distortion(**entry["distortion"])
+    changed["notes"] = tuple(map(tuple, entry.get("notes", ())))
     return Frame(**entry | changed)

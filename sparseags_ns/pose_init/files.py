@@ -114,8 +114,9 @@ class FromFiles:
             key = mask_key(frame) or mask_key(content)
             mask = None if key is None else frame.get(key, content.get(key))
             if path is not None:
-                is_path = key is not None and isinstance(mask, str) and bool(mask)
-                found[path] = NamedMask(key, self._find_mask(mask, path)) if is_path else None
+                found[path] = None
+            if path is not None and key is not None and isinstance(mask, str) and mask:
+                found[path] = NamedMask(key, self._find_mask(mask, path))
         return found
 
     def _find_mask(self, written: str, photograph: Path) -> Path:
