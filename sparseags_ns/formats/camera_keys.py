@@ -137,13 +137,14 @@ class CameraKeys:
         fy = self._focal("y", size, fx)
         fy = fx if fy is None else fy
         self._check_fields_of_view(size, fx, fy)
-        if size is not None and fx < _SHORTEST_FOCAL * size[0]:
+        cx, cy = (self._agreed(self._of(name), "principal point") for name in ("cx", "cy"))
+        is_share = cx is not None and cy is not None and 0 < min(cx, cy) and max(cx, cy) < 1
+        if size is not None and fx < _SHORTEST_FOCAL * size[0] and (is_share or cx is None):
             raise self.entry.error(
                 f"a focal length of {fx:g} cannot be meant for a photograph that is {size[0]} pixels wide: write "
                 "'fl_x', 'fl_y', 'cx' and 'cy' in pixels, not as shares of its size"
             )
-        cx, cy = (self._agreed(self._of(name), "principal point") for name in ("cx", "cy"))
-        if cx is not None and cy is not None and 0 <= min(cx, cy) and max(cx, cy) <= 1:
+        if is_share:
             key = next(iter(self._of("cx")))
             raise self.entry.error(
                 f"a principal point at {cx:g}, {cy:g} ('{key}') cannot be meant: it must be in pixels from the upper "
