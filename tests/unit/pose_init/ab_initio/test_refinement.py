@@ -88,3 +88,33 @@ def test_no_scene_is_made_of_cameras_that_look_the_same_way(crops: Crops, orient
     losses = np.ones(len(crops), np.float32)
     parallel = Arrangement(same, t, same, losses, np.zeros((1, 8), np.float32))
     assert refine_all(crops, [parallel], lambda: None) == []
+
+
+@pytest.mark.parametrize(("moves_deg", "fits"), [((1.0,), 1), ((12.0, 2.0), 2), ((12.0, 9.0, 8.0, 7.0), 3)])
+def test_the_best_arrangement_is_fitted_until_its_poses_settle(
+    moves_deg: tuple[float, ...], fits: int, crops: Crops, orientations: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At most three times; another arrangement that still moves is fitted once."""
+    count, here = len(crops), torch.zeros(len(crops), 3).double()
+    best, other = (
+        Refined(se3.pose(torch.from_numpy(R), here), 1.0, torch.full((count,), loss), torch.ones(count) > 0)
+        for R, loss in ((orientations, 0.001), (orientations[[0, 2, 1, 3, 5, 4]], 0.0015))
+    )
+    asked: list[float] = []
+    left = list(moves_deg)
+
+    def of(refined: Refined) -> refinement._Fit:
+        """A fit without a scene."""
+        fit = object.__new__(refinement._Fit)
+        object.__setattr__(fit, "refined", refined)
+        return fit
+
+    def again(crops: Crops, fit: refinement._Fit, fits: torch.Tensor) -> refinement._Fit:
+        asked.append(fit.loss)
+        moved = left.pop(0) if fit.loss == best.loss else 30.0
+        return of(replace(fit.refined, moved_deg=torch.full((count,), moved)))
+
+    monkeypatch.setattr(refinement, "_refitted", again)
+    settled = refinement._all_again(crops, [of(best), of(other)], best.fits)
+    assert asked.count(best.loss) == fits and asked.count(other.loss) == 1
+    assert bool(settled[0].refined.unsettled.any()) == (moves_deg[fits - 1] > refinement.SETTLED_DEG)
