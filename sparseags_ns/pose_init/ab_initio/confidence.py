@@ -56,9 +56,9 @@ def judge(refined: Sequence[Refined], names: Sequence[str]) -> Verdict:
         statement += f"; worst explained: {listed(worst)}" if worst else ""
     elif ratio < (FEW_CLEAR_RATIO if int(best.fits.sum()) <= FEW_VIEWS else CLEAR_RATIO):
         statement = "two different arrangements explain these photographs, and neither much better than the other"
-    elif best.unsettled.any():
-        moving = [name for name, moves in zip(names, best.unsettled.tolist(), strict=True) if moves]
-        statement = f"the poses of some photographs change from fit to fit, as little holds them: {listed(moving)}"
+    elif best.moving.any():
+        moved = [name for name, moves in zip(names, best.moving.tolist(), strict=True) if moves]
+        statement = f"the poses of some photographs change from fit to fit, as little holds them: {listed(moved)}"
     elif len(strangers) > MOST_STRANGERS * len(names) / 2:
         statement = f"{len(strangers)} of {len(names)} photographs do not fit to the others: {listed(strangers)}"
     else:

@@ -33,8 +33,8 @@ COMPARED_PX = 64
 """Longer side at which refined arrangements are compared."""
 _USUAL_VIEWS, _FITTED_AGAIN = 8, 3
 """Fewer views are fitted in as many more steps the second time. Most arrangements that are fitted a second time."""
-SETTLED_DEG, _MOST_FITS_AGAIN = 3.0, 3
-"""A fit from found poses has settled if it rotates no view by more than this. Most such fits of the best arrangement.
+CONVERGED_DEG, _MOST_FITS_AGAIN = 3.0, 3
+"""A fit from found poses has converged if it rotates no view by more than this. Most such fits of the best arrangement.
 
 On a smooth round object single views slid around the axis for several fits: R@5 61, 79, 86 after the second, third and
 fourth."""
@@ -96,9 +96,9 @@ class Refined:
     """How far the last fit has rotated each view against the others; None before a second fit."""
 
     @property
-    def unsettled(self) -> Bool[Tensor, " views"]:
+    def moving(self) -> Bool[Tensor, " views"]:
         """Views that fit to the others, and that the last fit has still moved."""
-        return torch.zeros_like(self.fits) if self.moved_deg is None else self.fits & (self.moved_deg > SETTLED_DEG)
+        return torch.zeros_like(self.fits) if self.moved_deg is None else self.fits & (self.moved_deg > CONVERGED_DEG)
 
     @property
     def loss(self) -> float:
@@ -190,7 +190,7 @@ def _all_again(crops: Crops, found: Sequence[_Fit], fits: Bool[Tensor, " views"]
     rest = [fit for fit in different[len(close) :] if torch.equal(fit.refined.fits, fits)]
     again = _sorted(_refitted(crops, fit, fits) for fit in close)
     for _ in range(_MOST_FITS_AGAIN - 1):
-        if not again or not again[0].refined.unsettled.any():
+        if not again or not again[0].refined.moving.any():
             break
         again[:1] = _sorted([_refitted(crops, again[0], fits)])
     return _sorted(again) + rest

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from sparseags_ns.pose_init.ab_initio.confidence import CLEAR_RATIO, EXPLAINED_LOSS, judge
-from sparseags_ns.pose_init.ab_initio.refinement import SETTLED_DEG, Refined
+from sparseags_ns.pose_init.ab_initio.refinement import CONVERGED_DEG, Refined
 
 NAMES = [f"{name}.jpg" for name in "abcdef"]
 GOOD = 0.4 * EXPLAINED_LOSS
@@ -64,8 +64,8 @@ def test_several_strangers_are_too_many_to_be_sure(snapshot: Callable[..., None]
 
 
 def test_views_that_the_last_fit_has_moved_leave_it_unsure(snapshot: Callable[..., None]) -> None:
-    """But not those that do not fit to the others anyway."""
-    moved = torch.tensor([0.1, SETTLED_DEG + 1, 20.0, 0.3, 0.1, 0.2])
+    """Views that do not fit to the others may move."""
+    moved = torch.tensor([0.1, CONVERGED_DEG + 1, 20.0, 0.3, 0.1, 0.2])
     verdict = judge([replace(refined(GOOD, GOOD, 0.1, GOOD, GOOD, GOOD, strangers=(2,)), moved_deg=moved)], NAMES)
     assert not verdict.sure and "b.jpg" in verdict.statement and "c.jpg" not in verdict.statement
     snapshot(f"{verdict.statement} ({verdict.why})")

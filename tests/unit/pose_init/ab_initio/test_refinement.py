@@ -91,7 +91,7 @@ def test_no_scene_is_made_of_cameras_that_look_the_same_way(crops: Crops, orient
 
 
 @pytest.mark.parametrize(("moves_deg", "fits"), [((1.0,), 1), ((12.0, 2.0), 2), ((12.0, 9.0, 8.0, 7.0), 3)])
-def test_the_best_arrangement_is_fitted_until_its_poses_settle(
+def test_the_best_arrangement_is_fitted_until_its_poses_converge(
     moves_deg: tuple[float, ...], fits: int, crops: Crops, orientations: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At most three times; another arrangement that still moves is fitted once."""
@@ -115,6 +115,6 @@ def test_the_best_arrangement_is_fitted_until_its_poses_settle(
         return of(replace(fit.refined, moved_deg=torch.full((count,), moved)))
 
     monkeypatch.setattr(refinement, "_refitted", again)
-    settled = refinement._all_again(crops, [of(best), of(other)], best.fits)
+    converged = refinement._all_again(crops, [of(best), of(other)], best.fits)
     assert asked.count(best.loss) == fits and asked.count(other.loss) == 1
-    assert bool(settled[0].refined.unsettled.any()) == (moves_deg[fits - 1] > refinement.SETTLED_DEG)
+    assert bool(converged[0].refined.moving.any()) == (moves_deg[fits - 1] > refinement.CONVERGED_DEG)
