@@ -81,6 +81,16 @@ class Views:
         return known
 
     @property
+    def shows_object(self) -> Bool[Tensor, " views"]:
+        """Mask of the views whose photograph shows anything of the object."""
+        return self.masks.flatten(1).amax(1) > 0.5
+
+    @property
+    def is_cut_out(self) -> Bool[Tensor, " views"]:
+        """Mask of the views whose mask leaves out anything that the photograph shows; else all of it is the object."""
+        return ((self.masks < 0.5) & (self.valid > 0.5)).flatten(1).any(1)
+
+    @property
     def fixed(self) -> Bool[Tensor, " views"]:
         """Mask of the views whose camera is not refined."""
         return torch.zeros_like(self.trusted) if self.pose_lr_scale is None else self.pose_lr_scale <= 0

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from sparseags_ns.formats.frame import Distortion, PoseFileError
-from sparseags_ns.formats.json_entries import Entry, shortened
+from sparseags_ns.formats.json_entries import Entry, plain_key, shortened
 from sparseags_ns.geometry import se3
 
 Statements = dict[str, dict[str, float]]
@@ -162,21 +162,16 @@ class CameraKeys:
 
         Many files hold the focal lengths of their photos beside the angles that belong to another size of these.
         """
-        pairs = [
-            (
-                angle,
-                key,
-                side is None or (0 < value < math.pi and _alike(_focal(side, value), focal, (_SAME_ANGLE, 0.0))),
-            )
-            for axis, side in (("x", width), ("y", height))
-            for (angle, value), (key, focal) in product(
-                self._of(f"camera_angle_{axis}").items(), self._of(f"fl_{axis}").items()
-            )
-        ]
-        why = "it contradicts '{}', which goes before it"
-        return [
-            (f"'{angle}' in {self.entry.file} is not used", why.format(key)) for angle, key, same in pairs if not same
-        ]
+        found = []
+        for axis, side in (("x", width), ("y", height)):
+            pairs = product(self._of(f"camera_angle_{axis}").items(), self._of(f"fl_{axis}").items())
+            for (angle, value), (key, focal) in pairs:
+                if side is None or (0 < value < math.pi and _alike(_focal(side, value), focal, (_SAME_ANGLE, 0.0))):
+                    continue
+                found.append(
+                    (f"'{angle}' in {self.entry.file} is not used", f"it contradicts '{key}', which goes before it")
+                )
+        return found
 
     def _of(self, quantity: str) -> dict[str, float]:
         return self.own.get(quantity) or self.shared.get(quantity) or {}
@@ -265,7 +260,7 @@ Reader = Callable[[Entry, str], Iterator[tuple[str, str, float]]]
 
 def _reader(key: str) -> Reader | None:
     """How a key is read; None for keys that say nothing of the camera, or are read by others."""
-    plain = re.sub(r"[\W_]", "", key.lower())
+    plain = plain_key(key)
     if key == "K" or plain in _MATRICES:
         return _from_matrix
     if plain in _POINT:
@@ -278,7 +273,7 @@ def _reader(key: str) -> Reader | None:
 
 
 def _from_number(entry: Entry, key: str) -> Iterator[tuple[str, str, float]]:
-    quantity = _QUANTITY_OF[re.sub(r"[\W_]", "", key.lower())]
+    quantity = _QUANTITY_OF[plain_key(key)]
     if quantity in ("w", "h"):
         pixels = entry.pixels(key)
         assert pixels is not None, "keys without a value are passed over"
@@ -309,7 +304,7 @@ def _from_angle(entry: Entry, key: str) -> Iterator[tuple[str, str, float]]:
     Its unit is what the key says; degrees for `x_fov` and `y_fov` of instant-ngp; else radians for numbers below pi, as
     3D Gaussian Splatting's `FovX`, and degrees for others.
     """
-    before, after, unit = _ANGLE.fullmatch(re.sub(r"[\W_]", "", key.lower())).groups()  # pyright: ignore[reportOptionalMemberAccess]
+    before, after, unit = _ANGLE.fullmatch(plain_key(key)).groups()  # pyright: ignore[reportOptionalMemberAccess]
     axis = _AXES[before or after]
     if isinstance(entry.get(key), list) and not axis:
         angles = dict(zip("xy", entry.numbers(key, 2).tolist(), strict=True))

@@ -6,6 +6,7 @@ Every error message names the file, the view and what was expected.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,11 @@ def _are_numbers(value: object, shape: tuple[int, ...]) -> bool:
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         return is_number and not (isinstance(value, int) and abs(value) > 2**63)
     return isinstance(value, list) and len(value) == shape[0] and all(_are_numbers(v, shape[1:]) for v in value)
+
+
+def plain_key(key: str) -> str:
+    """A key in lower case without signs between its words, since programs write one in several ways."""
+    return re.sub(r"[\W_]", "", key.lower())
 
 
 def shortened(value: object) -> str:

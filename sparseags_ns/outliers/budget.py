@@ -31,14 +31,16 @@ class Budget:
     seconds: float = math.inf
     """Seconds in which they were expected to be made."""
     spent: float = 0.0
-    late: bool = False
-    """Whether the clock has ended the work before its count; the result then depends on the machine's load."""
     _began: float = field(default_factory=time.monotonic)
+
+    @property
+    def late(self) -> bool:
+        """Whether the clock ends the work before its count; the result then depends on the machine's load."""
+        return time.monotonic() - self._began > _LATE * self.seconds
 
     @property
     def exhausted(self) -> bool:
         """Whether no new work may begin."""
-        self.late = self.late or time.monotonic() - self._began > _LATE * self.seconds
         return self.late or self.spent >= self.most
 
     @property

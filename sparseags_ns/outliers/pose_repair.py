@@ -60,8 +60,8 @@ def repair_poses(
         views: with the cameras and the trust that the run began with.
         preset: of the run.
         coarse: the run's own start, at the end of its coarse stages.
-        budget: work that may be done after the start is selected; any amount if None.
         arrange: arranges photographs whose poses are not known (pose_init/ab_initio); None never arranges anew.
+        budget: work that may be done after the start is selected; any amount if None.
         say: receives a sentence for the user whenever something begins.
     """
     say = say or (lambda _: None)

@@ -52,10 +52,10 @@ def rearrange(
         say: receives a sentence for the user before the search.
     """
     fit, settings = repaired.fit, context.settings.rearrangement
-    shows_object = context.views.masks.flatten(1).amax(1) > 0.5
+    shows_object = context.views.shows_object
     unexplained = shows_object & _unexplained(context, repaired)
     enough_time = context.budget.left >= settings.work
-    if not unexplained.any() or not enough_time or not _can_be_arranged(context, shows_object):
+    if not unexplained.any() or not enough_time or not _can_be_arranged(context):
         return repaired
     say(f"arranging all photographs anew: {int(unexplained.sum())} fit nowhere so far")
     poses = fit.cameras.T_camera_world
@@ -86,12 +86,11 @@ def _unexplained(context: RepairContext, repaired: RepairResult) -> Bool[Tensor,
     return ~fit.trusted | (losses > max(usual, settings.explained_loss))
 
 
-def _can_be_arranged(context: RepairContext, shows_object: Bool[Tensor, " views"]) -> bool:
+def _can_be_arranged(context: RepairContext) -> bool:
     """Whether these are a few photographs of one object that is cut out, and no camera is fixed."""
     views, settings = context.views, context.settings.rearrangement
-    whole = bool((views.masks[shows_object].flatten(1).amin(1) > 0.5).any())
-    enough = settings.least_views <= int(shows_object.sum()) <= settings.most_views
-    return enough and not whole and not views.fixed.any()
+    enough = settings.least_views <= int(views.shows_object.sum()) <= settings.most_views
+    return enough and bool(views.is_cut_out[views.shows_object].all()) and not views.fixed.any()
 
 
 def _taken(

@@ -189,7 +189,7 @@ def _trial(
         others_factor=float(factor),
         before=float(found.losses[0]) if len(found.losses) > 0 else math.inf,
         next_best=float(found.losses[1]) if len(found.losses) > 1 else math.inf,
-        has_mask=bool((context.views.masks[view] < 0.5)[context.views.valid[view] > 0.5].any()),
+        has_mask=bool(context.views.is_cut_out[view]),
     )
 
 

@@ -73,8 +73,7 @@ def repair(
         other_fitters=other_fitters,
         budget=budget or Budget(),
     )
-    shows_object = views.masks.flatten(1).amax(1) > 0.5
-    base = base or fitter.from_scratch(views.cameras, views.trusted & shows_object)
+    base = base or fitter.from_scratch(views.cameras, views.trusted & views.shows_object)
     few = 2 < int(base.trusted.sum()) <= context.settings.few.max_views
     search = try_all_views if few and context.settings.rule == "leave-one-out" else _repair_outliers
     fit, corrected, decisions = search(context, base)
@@ -83,7 +82,7 @@ def repair(
             fit, decision = search_again(context, fit, view)
             decisions = (*decisions, decision)
     registered = torch.zeros_like(base.trusted)
-    unregistered = (~views.trusted & shows_object).nonzero().flatten().tolist()
+    unregistered = (~views.trusted & views.shows_object).nonzero().flatten().tolist()
     if unregistered:
         fit, state = register_views(context, fit, unregistered)
         decisions = (*decisions, *state.decisions)

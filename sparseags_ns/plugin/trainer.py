@@ -282,7 +282,7 @@ class SparseAGSTrainer(Trainer):
                 sh_degree=model.config.sh_degree,
                 steps_done=model.steps_done,
                 record=model.record,
-                seconds=self._clock.seconds,
+                seconds=self.seconds,
             )
             self._record = write_run_outputs(self.outputs_dir, state, model.perceptual)
 

@@ -111,12 +111,11 @@ class FromFiles:
         for frame in filter(lambda frame: isinstance(frame, dict), frames if isinstance(frames, list) else []):
             written = frame.get("file_path")
             path = self._find(written) if isinstance(written, str) and written else None
-            key = mask_key(frame) or mask_key(content)
-            mask = None if key is None else frame.get(key, content.get(key))
-            if path is not None:
-                found[path] = None
-            if path is not None and key is not None and isinstance(mask, str) and mask:
-                found[path] = NamedMask(key, self._find_mask(mask, path))
+            if path is None:
+                continue
+            key = mask_key(frame) or mask_key(content) or MASK_KEY
+            mask = frame.get(key, content.get(key))
+            found[path] = NamedMask(key, self._find_mask(mask, path)) if isinstance(mask, str) and mask else None
         return found
 
     def _find_mask(self, written: str, photograph: Path) -> Path:

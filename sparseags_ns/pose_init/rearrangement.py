@@ -23,7 +23,7 @@ def arrange_views(views: Views, settings: SearchSettings | None = None) -> list[
         views: those trusted have poses that are known, from which climbs start, too.
         settings: how long is searched; as for photographs without poses if None.
     """
-    shown = (views.masks.flatten(1).amax(1) > 0.5).nonzero().flatten().tolist()
+    shown = views.shows_object.nonzero().flatten().tolist()
     planes = (views.images, views.masks, views.valid, views.cameras.K)
     crops = Crops.of([Photo(*(plane[view].cpu().float() for plane in planes)) for view in shown])
     R = views.cameras.T_camera_world[:, :3, :3].cpu().double().numpy()

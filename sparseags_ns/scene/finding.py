@@ -222,17 +222,17 @@ def _named_without_cameras(scene: Path, options: FindingOptions) -> tuple[set[Pa
     given = FromFiles(scene, pose_file)
     try:
         masks = given.masks()
-        return set(given.named_photographs), _not_photographs(given, masks), masks
+        return set(given.named_photographs), given.left_out_photographs() | _files(masks), masks
     except PoseFileError:
         named = {} if pose_file.is_dir() else given.readable_photographs()
         masks = {path: mask for path, mask in named.items() if mask is not None}
-        return set(named), {Path(os.path.normpath(mask.path)) for mask in masks.values()}, masks
+        return set(named), _files(masks), masks
 
 
 def _find_with_pose_file(scene: Path, pose_file: Path, missing_poses: MissingPoses) -> FoundScene:
     given = FromFiles(scene, pose_file)
     masks = given.masks()
-    paths = _find_photo_files(scene, given.named_photographs, _not_photographs(given, masks))
+    paths = _find_photo_files(scene, given.named_photographs, given.left_out_photographs() | _files(masks))
     given.require_photographs(paths)
     initial = given.initial_poses(paths)
     if missing_poses == "search":
@@ -254,9 +254,9 @@ def _find_with_pose_file(scene: Path, pose_file: Path, missing_poses: MissingPos
     return FoundScene(files, initial.points, str(pose_file), observations=initial.observations)
 
 
-def _not_photographs(given: FromFiles, masks: Mapping[Path, NamedMask]) -> set[Path]:
-    """Photo files that a pose file leaves out, or names as masks, which may lie among the photographs."""
-    return given.left_out_photographs() | {Path(os.path.normpath(mask.path)) for mask in masks.values()}
+def _files(masks: Mapping[Path, NamedMask]) -> set[Path]:
+    """Files that a pose file names as masks, which may lie among the photographs and are none."""
+    return {Path(os.path.normpath(mask.path)) for mask in masks.values()}
 
 
 def _require_folder(scene: Path) -> None:

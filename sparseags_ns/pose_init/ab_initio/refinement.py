@@ -153,7 +153,7 @@ def refine_all(crops: Crops, arrangements: Sequence[Arrangement], done: Callable
 def expected_steps(views: int, arrangements: int) -> int:
     """Optimisation steps that `refine_all` takes for so many arrangements, about."""
     # A fit of each, a check of the best one, and second fits of the best ones, of which one or two are usual.
-    return round(PRESET.steps * (arrangements + 1)) + min(arrangements, 2) * _steps_again(views)
+    return PRESET.steps * (arrangements + 1) + min(arrangements, 2) * _steps_again(views)
 
 
 def _steps_again(views: int) -> int:
@@ -188,12 +188,12 @@ def _all_again(crops: Crops, found: Sequence[_Fit], fits: Bool[Tensor, " views"]
     different = _different(found)
     close = [fit for fit in different[:_FITTED_AGAIN] if fit.loss <= _HOPELESS * found[0].loss]
     rest = [fit for fit in different[len(close) :] if torch.equal(fit.refined.fits, fits)]
-    again = _sorted(_refitted(crops, fit, fits) for fit in close)
+    best, *others = _sorted(_refitted(crops, fit, fits) for fit in close) or [None]
     for _ in range(_MOST_FITS_AGAIN - 1):
-        if not again or not again[0].refined.moving.any():
+        if best is None or not best.refined.moving.any():
             break
-        again[:1] = _sorted([_refitted(crops, again[0], fits)])
-    return _sorted(again) + rest
+        best = _refitted(crops, best, fits)
+    return _sorted([best, *others]) + rest
 
 
 def _without_worst(crops: Crops, fit: _Fit) -> Bool[Tensor, " views"] | None:

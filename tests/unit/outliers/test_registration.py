@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 import torch
-from torch import Tensor
 
 from sparseags_ns.geometry.alignment import normalizing_similarity
-from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.geometry.motion import object_anchored
 from sparseags_ns.geometry.pose_errors import pose_change
-from sparseags_ns.optimization.reconstruct import Reconstruction
-from sparseags_ns.optimization.short_fits import Continuation, ShortFitter, coarse_preset
+from sparseags_ns.optimization.short_fits import Fitter, ShortFitter, coarse_preset
 from sparseags_ns.outliers.repair import RepairResult, repair
 from sparseags_ns.outliers.settings import RegistrationSettings, RepairSettings
 from sparseags_ns.pose_search.settings import SearchSettings
-from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.sample import SampleConfig, render_sample
 from sparseags_ns.views import Views
 
@@ -34,19 +30,6 @@ SETTINGS = RepairSettings(
 )
 
 
-@dataclass
-class PerfectFitter:
-    """The splat is always the true one, whatever the poses; they are not refined."""
-
-    gaussians: Gaussians
-
-    def from_scratch(self, cameras: Cameras, trusted: Tensor) -> Reconstruction:
-        return Reconstruction(self.gaussians, cameras, trusted)
-
-    def continued(self, fit: Reconstruction, continuation: Continuation) -> Reconstruction:
-        return fit
-
-
 def without_poses(views: Views, *unposed: int) -> Views:
     """The views, some of them with the pose of view 0 in place of their own, and no trust."""
     poses, trusted = views.cameras.T_camera_world.clone(), views.trusted.clone()
@@ -59,42 +42,42 @@ def actions(result: RepairResult) -> list[tuple[str, int | None]]:
     return [(decision.action, decision.view) for decision in result.decisions]
 
 
-def test_views_without_a_pose_are_registered(make_views: Callable[..., Views], toy_gaussians: Gaussians) -> None:
+def test_views_without_a_pose_are_registered(make_views: Callable[..., Views], perfect_fitter: Fitter) -> None:
     views = make_views(6, 32)
-    result = repair(without_poses(views, 2, 4), PerfectFitter(toy_gaussians), settings=SETTINGS)
+    result = repair(without_poses(views, 2, 4), perfect_fitter, settings=SETTINGS)
     assert result.fit.trusted.all() and result.registered.tolist() == [False, False, True, False, True, False]
     assert not result.corrected.any()
     assert pose_change(result.fit.cameras.T_camera_world, views.cameras.T_camera_world)[0].max() < 12.0
     assert sorted(actions(result)[1:]) == [("register", 2), ("register", 4)]
 
 
-def test_photograph_of_something_else_is_rejected(make_views: Callable[..., Views], toy_gaussians: Gaussians) -> None:
+def test_photograph_of_something_else_is_rejected(make_views: Callable[..., Views], perfect_fitter: Fitter) -> None:
     views = make_views(5, 32)
     images = views.images.clone()
     images[2] = 1 - images[2].flip(0, 1)
-    result = repair(without_poses(replace(views, images=images), 2), PerfectFitter(toy_gaussians), settings=SETTINGS)
+    result = repair(without_poses(replace(views, images=images), 2), perfect_fitter, settings=SETTINGS)
     assert result.fit.trusted.tolist() == [True, True, False, True, True] and not result.registered.any()
     assert actions(result)[-1] == ("reject", 2) and result.decisions[-1].numbers["loss_over_median"] > 3
     assert not torch.equal(result.fit.cameras.T_camera_world[2], views.cameras.T_camera_world[0])
 
 
 def test_blank_photograph_without_a_pose_is_not_searched(
-    make_views: Callable[..., Views], toy_gaussians: Gaussians
+    make_views: Callable[..., Views], perfect_fitter: Fitter
 ) -> None:
     views = make_views(5, 32)
     masks = views.masks.clone()
     masks[2] = 0.0
-    result = repair(without_poses(replace(views, masks=masks), 2), PerfectFitter(toy_gaussians), settings=SETTINGS)
+    result = repair(without_poses(replace(views, masks=masks), 2), perfect_fitter, settings=SETTINGS)
     assert not result.fit.trusted[2] and 2 not in [view for _, view in actions(result)]
 
 
 def test_given_pose_that_is_not_trusted_is_a_candidate(
-    make_views: Callable[..., Views], toy_gaussians: Gaussians
+    make_views: Callable[..., Views], perfect_fitter: Fitter
 ) -> None:
     views = make_views(5, 32)
     trusted = views.trusted.clone()
     trusted[1] = False
-    result = repair(replace(views, trusted=trusted), PerfectFitter(toy_gaussians), settings=SETTINGS)
+    result = repair(replace(views, trusted=trusted), perfect_fitter, settings=SETTINGS)
     assert result.registered[1] and result.fit.trusted.all()
     assert torch.allclose(result.fit.cameras.T_camera_world[1], views.cameras.T_camera_world[1], atol=1e-4)
 
