@@ -158,6 +158,7 @@ def _answer(case: Case, folder: Path, initial: InitialPoses, found: Sequence[Ref
         "losses": losses,
         "ratio": losses[1] / losses[0] if len(losses) > 1 else None,
         "view_losses": found[0].losses.tolist(),
+        "moved_deg": None if found[0].moved_deg is None else found[0].moved_deg.tolist(),
         "left_out": [i for i, frame in enumerate(initial.frames) if frame is None],
         "cameras": [None if frame is None else _entry(frame) for frame in initial.frames],
     }
