@@ -7,14 +7,13 @@ answers in a tenth of a second, where torch alone takes two seconds to import.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
 from sparseags_ns import __version__
 
-INTERRUPTED = 130
-"""Exit status of a command that was interrupted from the keyboard, as shells have it."""
 MISUSED = 2
 """Exit status of a command line that cannot be understood, as argparse and tyro have it."""
 
@@ -67,8 +66,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         sys.exit(f"sparseags: error: {printable(str(error))}")
     except KeyboardInterrupt:
+        from sparseags_ns.signals import exit_by_signal
+
         print("sparseags: interrupted", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        exit_by_signal(signal.SIGINT)
 
 
 def help_text() -> str:

@@ -28,7 +28,8 @@ class View:
 
     def run(self) -> None:
         """Serve until Ctrl-C."""
-        from sparseags_ns.runs.opening import CONFIG, RunError, latest_checkpoint, read_run_config, run_folder
+        from sparseags_ns.runs.checkpoint import RunError, latest_checkpoint
+        from sparseags_ns.runs.opening import CONFIG, read_run_config, run_folder
 
         # nerfstudio takes seconds to import: what is wrong with the arguments is found before.
         run = run_folder(self.folder)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sparseags_ns.storage import exchange, require_place, write_json
+from sparseags_ns.storage import exchange, flush_folder, flush_tree, require_place, write_json
 
 MARK = "export.json"
 _MAKER = "sparseags export"
@@ -78,8 +78,10 @@ def new_file(path: Path) -> Iterator[Path]:
     """
     with _temporary_folder(path) as temporary:
         yield temporary / path.name
-        for written in temporary.iterdir():
+        flush_tree(temporary)
+        for written in sorted(temporary.iterdir(), key=lambda file: file.name == path.name):  # what it names first
             written.replace(path.with_name(written.name))
+        flush_folder(path.parent)
 
 
 @contextmanager

@@ -26,7 +26,8 @@ from tyro.conf import FlagConversionOff, SuppressFixed
 
 from sparseags_ns.plugin.quiet import other_packages_hidden, prints_hidden
 from sparseags_ns.plugin.trainer import SparseAGSTrainerConfig
-from sparseags_ns.runs.opening import CHECKPOINTS, CONFIG, read_run_config
+from sparseags_ns.runs.checkpoint import CHECKPOINTS
+from sparseags_ns.runs.opening import CONFIG, read_run_config
 from sparseags_ns.viewer.page import browsers_wait
 
 Config = TypeVar("Config")

@@ -8,31 +8,33 @@ from __future__ import annotations
 import shlex
 import signal
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
-from typing import Any, Literal, TextIO
+from typing import Any, Literal, NoReturn, TextIO
 
 import torch
 from nerfstudio.configs.base_config import ViewerConfig
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackLocation
 from nerfstudio.engine.optimizers import Optimizers
 from nerfstudio.engine.trainer import Trainer, TrainerConfig
+from nerfstudio.utils import writer
 from nerfstudio.viewer.viewer import Viewer
 from rich.table import Table
 
-from sparseags_ns.console import Bar, PlainConsole, announce, is_verbose, printable, progress
+from sparseags_ns.console import Bar, PlainConsole, announce, is_verbose, printable, progress, warn
 from sparseags_ns.plugin.pipeline import CheckpointError, SparseAGSPipeline, SparseAGSPipelineConfig
 from sparseags_ns.plugin.quiet import other_packages_hidden, prints_hidden
 from sparseags_ns.rasterizer.threads import torch_on_one_thread
 from sparseags_ns.report.writing import report_at_end
+from sparseags_ns.runs.checkpoint import latest_checkpoint, read_checkpoint
 from sparseags_ns.runs.history import PhaseClock
-from sparseags_ns.runs.outputs import FOLDER, RunState, write_run_outputs
+from sparseags_ns.runs.outputs import FOLDER, RunState
 from sparseags_ns.runs.record import OPTIMISATION_PHASE, RunRecord
-from sparseags_ns.storage import replacing
+from sparseags_ns.runs.saving import save_run
+from sparseags_ns.signals import exit_by_signal, stop_signals_call
+from sparseags_ns.storage import DISK_ERRORS, OutputError
 from sparseags_ns.viewer.pacing import Pacer
 from sparseags_ns.viewer.page import browsers_wait, local_unless_named
 from sparseags_ns.viewer.preview import arrangement_preview
@@ -88,8 +90,11 @@ class SparseAGSTrainerConfig(TrainerConfig):
         self.data = None if self.data is None else self.data.absolute()
         if Path(self.pipeline.model.guidance).exists():
             self.pipeline.model.guidance = str(Path(self.pipeline.model.guidance).absolute())
-        with other_packages_hidden(self.verbose):
-            super().save_config()
+        try:
+            with other_packages_hidden(self.verbose):
+                super().save_config()
+        except OSError as error:
+            sys.exit(f"sparseags: error: cannot write the run's folder: {printable(str(error))}")
 
 
 class SparseAGSTrainer(Trainer):
@@ -109,7 +114,8 @@ class SparseAGSTrainer(Trainer):
             config.logging.local_writer.enable = True
         with other_packages_hidden(config.verbose):
             super().__init__(config, local_rank, world_size)
-        self.stop_training = False
+        self._stop = False
+        self._stopped_by: int | None = None
         self._clock = PhaseClock()
         self._reported = False
         self._pacer = Pacer()
@@ -121,8 +127,18 @@ class SparseAGSTrainer(Trainer):
 
     def setup(self, test_mode: Literal["test", "val", "inference"] = "val") -> None:
         """Set up; an error in the user's input ends the program with one sentence."""
+
+        def interrupt(number: int) -> NoReturn:
+            self._stopped_by = number
+            raise KeyboardInterrupt
+
         try:
-            with prints_hidden(self.config.verbose), self._clock.phase("preparation"), self._before_viewer:
+            with (
+                stop_signals_call(interrupt),
+                prints_hidden(self.config.verbose),
+                self._clock.phase("preparation"),
+                self._before_viewer,
+            ):
                 if self.config.is_viewer_enabled() and self.local_rank == 0:
                     self._before_viewer.enter_context(arrangement_preview(self.config.viewer))
                 super().setup(test_mode)
@@ -131,7 +147,8 @@ class SparseAGSTrainer(Trainer):
                 sys.exit(f"sparseags: error: {printable(str(error))}")
             raise
         except KeyboardInterrupt:
-            sys.exit("sparseags: interrupted before the first step: nothing was trained, nothing is lost")
+            announce("interrupted before the first step", "nothing was trained, nothing is lost")
+            exit_by_signal(self._stopped_by or signal.SIGINT)
         self._clock.add(self.pipeline.model.record.seconds)
         self.callbacks.append(TrainingCallback([TrainingCallbackLocation.AFTER_TRAIN], self._print_result))
 
@@ -150,7 +167,7 @@ class SparseAGSTrainer(Trainer):
         try:
             with (
                 prints_hidden(self.config.verbose) as self._output,
-                self._stop_on_interrupt(),
+                stop_signals_call(self._stop_on_signal),
                 self._clock.phase(OPTIMISATION_PHASE),
                 torch_on_one_thread(),
                 self._display,
@@ -160,15 +177,24 @@ class SparseAGSTrainer(Trainer):
                 announce(f"optimisation: {self.config.max_num_iterations} steps", sizes)
                 if not self.config.shows_all:  # nerfstudio's table of metrics shows the progress otherwise
                     self._bar = self._display.enter_context(progress("optimisation", whole, self._start_step))
+                writer.GLOBAL_BUFFER.setdefault(
+                    "step", self._start_step
+                )  # nerfstudio sets it in a step, if one is left
                 try:
                     super().train()
                 except SearchInterruptedError:
                     self._after_train()
         except KeyboardInterrupt:
             announce("stopped at once", f"the last checkpoint is in {self.checkpoint_dir}")
-            raise
+            exit_by_signal(self._stopped_by or signal.SIGINT)
+        except OSError as error:  # of nerfstudio's own files; ours say more (storage.py)
+            if error.errno not in DISK_ERRORS:
+                raise
+            sys.exit(f"sparseags: error: {printable(str(error))}; the run's checkpoints are in {self.checkpoint_dir}")
         finally:
             self.config.max_num_iterations = whole
+        if self._stopped_by is not None:
+            exit_by_signal(self._stopped_by)
 
     def seconds(self) -> dict[str, float]:
         """Wall seconds of the run by phase, up to now."""
@@ -186,18 +212,24 @@ class SparseAGSTrainer(Trainer):
         """Load what --load-dir or --load-checkpoint names, and print which step the run continues from.
 
         Raises:
-            CheckpointError: there is no checkpoint, or it does not fit the photographs.
+            RunError: there is no checkpoint, or it is damaged.
+            CheckpointError: it does not fit the photographs.
         """
         self._before_viewer.close()  # nerfstudio's viewer is made.
-        folder, file = self.config.load_dir, self.config.load_checkpoint
-        if folder is not None and not any(folder.glob("step-*.ckpt")):
-            raise CheckpointError(f"{folder} holds no checkpoint: --load-dir is the nerfstudio_models/ folder of a run")
-        if file is not None and not file.is_file():
-            raise CheckpointError(f"no such checkpoint: {file}")
-        super()._load_checkpoint()
-        if self._start_step > 0:
-            steps = f"{self._start_step} of {self.config.max_num_iterations} steps are done"
-            announce(f"resumed: {steps}", str(folder or file))
+        folder, file, step = self.config.load_dir, self.config.load_checkpoint, self.config.load_step
+        if folder is not None:
+            file = latest_checkpoint(folder)
+            file = file if step is None else file.with_name(f"step-{step:09d}.ckpt")
+        if file is None:
+            return
+        content = read_checkpoint(file)
+        if not {"optimizers", "scalers"} <= set(content):
+            raise CheckpointError(f"{file} holds no state of the optimizers, so no run can continue from it")
+        self._start_step = content["step"] + 1
+        self.pipeline.load_pipeline(content["pipeline"], content["step"])
+        self.optimizers.load_optimizers(content["optimizers"])
+        self.grad_scaler.load_state_dict(content["scalers"])
+        announce(f"resumed: {self._start_step} of {self.config.max_num_iterations} steps are done", str(file))
 
     def _after_train(self) -> None:
         """Save, print the result and serve the viewer, if there is one."""
@@ -209,29 +241,38 @@ class SparseAGSTrainer(Trainer):
         """Print the table of views and where the outputs are."""
         if self._record is not None:
             print_result(self._record, self.base_dir, self._output)
-        if isinstance(self.viewer_state, Viewer) and not self.config.viewer.quit_on_train_completion:
+        if self._viewer_stays:
             announce("the viewer stays open", "Ctrl-C ends it; everything is saved")
 
-    @contextmanager
-    def _stop_on_interrupt(self) -> Iterator[None]:
-        """First Ctrl-C: finish the step, save, end. Second: end at once. After training: as usual."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
+    @property
+    def stop_training(self) -> bool:
+        """Whether training ends after the present step; a signal cannot be taken back."""
+        return self._stop or self._stopped_by is not None
 
-        def stop(_signal: int, _frame: FrameType | None) -> None:
-            if self.training_state == "completed":
-                sys.exit(0)  # Everything is saved; only the viewer was still being served.
-            if self.stop_training:
-                raise KeyboardInterrupt
-            announce("stopping after this step and saving", "Ctrl-C; once more to stop at once")
-            self.stop_training = True
+    @stop_training.setter
+    def stop_training(self, stop: bool) -> None:
+        self._stop = stop
 
-        previous = signal.signal(signal.SIGINT, stop)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, previous)
+    def _stop_on_signal(self, number: int) -> None:
+        """First signal: finish the step, save, end; the viewer stays open after Ctrl-C. Second: end at once."""
+        finished, stops = self.training_state == "completed", self._stopped_by is not None
+        if finished and number == signal.SIGINT and not stops:
+            sys.exit(0)  # The run is complete; only the viewer was still being served.
+        if finished:
+            exit_by_signal(number)
+        if stops:
+            raise KeyboardInterrupt
+        self._stopped_by = number
+        stays = number == signal.SIGINT and self._viewer_stays
+        if not stays:
+            self.config.viewer.quit_on_train_completion = True
+        then = "the viewer stays open" if stays else "the run ends then"
+        name = signal.Signals(number).name if number != signal.SIGINT else "Ctrl-C"
+        announce(f"stopping after this step and saving; {then}", f"{name}; once more to stop at once")
+
+    @property
+    def _viewer_stays(self) -> bool:
+        return isinstance(self.viewer_state, Viewer) and not self.config.viewer.quit_on_train_completion
 
     def _update_viewer_state(self, step: int) -> None:
         """Show this step in the progress bar and the viewer, which may take time from training (viewer/pacing.py)."""
@@ -241,50 +282,53 @@ class SparseAGSTrainer(Trainer):
             self._pacer.after_step(self.viewer_state, step)
 
     def save_checkpoint(self, step: int) -> None:
-        """Save so that a killed process leaves the last whole checkpoint, and write the outputs beside it.
+        """Save checkpoint and outputs as one: a process killed at any moment leaves this save or the one before.
 
-        The page about the run is written once, when all its steps are done.
+        While training goes on, a save that fails is reported and left out; at the end of the run it is an error. The
+        page about the run is written once, when all its steps are done.
         """
         model = self.pipeline.model
-        step = model.steps_done - 1  # A stopped loop has already counted one further.
-        model.record.seconds = self.seconds()
-        state = {
-            "step": step,
-            "pipeline": self.pipeline.state_dict(),
-            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.optimizers.items()},
-            "schedulers": {},
-            "scalers": self.grad_scaler.state_dict(),
-        }
-        path = self.checkpoint_dir / f"step-{step:09d}.ckpt"
-        # nerfstudio takes every file in the checkpoints' folder for a checkpoint, so the temporary one lies outside.
-        with replacing(path, folder=self.base_dir) as temporary:
-            torch.save(state, temporary)
-        if self.config.save_only_latest_checkpoint:
-            for old in self.checkpoint_dir.glob("*.ckpt"):
-                if old != path:
-                    old.unlink()
-        self.write_outputs()
+        try:
+            self._save()
+        except OutputError as error:
+            last = max(self.checkpoint_dir.glob("step-*.ckpt"), default=None)
+            before = f"the last save is {last}" if last is not None else "nothing was saved before"
+            if self.training_state == "completed":
+                sys.exit(f"sparseags: error: {printable(str(error))}; {before}")
+            warn(f"step {model.steps_done} is not saved", f"{error}; {before}")
+            return
         if self.config.report and not self._reported and model.steps_done >= model.run.num_steps:
             with torch.no_grad(), self._clock.phase("report"):
                 report_at_end(self.base_dir, model.device)
             self._reported = True
 
-    def write_outputs(self) -> None:
-        """Write the run folder's `sparseags/` for the present state."""
+    def _save(self) -> None:
         model = self.pipeline.model
+        model.record.seconds = self.seconds()
+        state = {
+            "step": model.steps_done - 1,  # A stopped loop has already counted one further.
+            "pipeline": self.pipeline.state_dict(),
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.optimizers.items()},
+            "schedulers": {},
+            "scalers": self.grad_scaler.state_dict(),
+        }
         with torch.no_grad(), self._clock.phase("outputs"):
-            state = RunState(
-                views=model.views.to(model.device),
-                initial=model.initial_cameras(),
-                refined=model.cameras(),
-                trusted=model.trusted,
-                gaussians=model.gaussians(),
-                sh_degree=model.config.sh_degree,
-                steps_done=model.steps_done,
-                record=model.record,
-                seconds=self.seconds,
-            )
-            self._record = write_run_outputs(self.outputs_dir, state, model.perceptual)
+            only_latest = self.config.save_only_latest_checkpoint
+            self._record = save_run(self.base_dir, state, self._run_state(), model.perceptual, only_latest)
+
+    def _run_state(self) -> RunState:
+        model = self.pipeline.model
+        return RunState(
+            views=model.views.to(model.device),
+            initial=model.initial_cameras(),
+            refined=model.cameras(),
+            trusted=model.trusted,
+            gaussians=model.gaussians(),
+            sh_degree=model.config.sh_degree,
+            steps_done=model.steps_done,
+            record=model.record,
+            seconds=self.seconds,
+        )
 
     @property
     def outputs_dir(self) -> Path:

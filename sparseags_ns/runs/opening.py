@@ -1,7 +1,8 @@
 """A finished (or interrupted) run, read from its folder without nerfstudio.
 
-The checkpoint holds Gaussians, initial cameras and trust; `sparseags/`, which is written with it, the refined cameras,
-the photographs as they were trained on (whole or cropped around the object; 8 bits for each colour), and the summary.
+The checkpoint holds Gaussians, cameras and trust; `sparseags/`, which is written with it, the photographs as they were
+trained on (whole or cropped around the object; 8 bits for each colour), the cameras for other programs, and the record.
+Outputs of another save than the latest checkpoint's, as a process that was killed may leave them, are written anew.
 Neither the photographs that the run was made from nor the machine it ran on are needed.
 
 Frames: `world`, the run's normalised world (+y up, mean camera distance 1.85), the frame of everything in `sparseags/`;
@@ -13,6 +14,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -22,26 +24,25 @@ from jaxtyping import Bool, Float
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from sparseags_ns.console import warn
+from sparseags_ns.console import announce, warn
+from sparseags_ns.formats.frame import Frame
 from sparseags_ns.formats.json_entries import Entry, read_json
 from sparseags_ns.formats.transforms_json import read_transforms_json
 from sparseags_ns.geometry.alignment import Similarity
 from sparseags_ns.geometry.cameras import Cameras
+from sparseags_ns.metrics.images import perceptual_error
 from sparseags_ns.optimization.parameters import activate
 from sparseags_ns.rasterizer.types import Gaussians
+from sparseags_ns.runs.checkpoint import VIEWS, RunError, digest, latest_checkpoint, read_checkpoint
 from sparseags_ns.runs.format_0_1_0 import converted_config
-from sparseags_ns.runs.outputs import FOLDER, VALID_FOLDER, anchored
+from sparseags_ns.runs.outputs import FILES, FOLDER, VALID_FOLDER, RunState, anchored, write_run_outputs
 from sparseags_ns.runs.record import Outcome, RecordError, RunRecord
+from sparseags_ns.storage import OutputError, all_at_once
 from sparseags_ns.views import Views
 
-CHECKPOINTS = "nerfstudio_models"
 CONFIG = "config.yml"
 NORMALISATION = "dataparser_transforms.json"
 _MODEL = "_model."
-
-
-class RunError(ValueError):
-    """A folder that is no run, or a run of which a part is missing or does not fit the rest."""
 
 
 @dataclass(frozen=True)
@@ -100,15 +101,31 @@ def open_run(path: Path, device: torch.device | str = "cpu") -> OpenedRun:
     """
     folder = run_folder(path)
     checkpoint = latest_checkpoint(folder)
-    state, step = _read_checkpoint(checkpoint)
-    config, outputs = read_run_config(folder / CONFIG), folder / FOLDER
-    views = _read_views(outputs, state, checkpoint)
+    content, outputs = read_checkpoint(checkpoint), folder / FOLDER
+    state, step, config = _pipeline_state(content, checkpoint), content["step"], read_run_config(folder / CONFIG)
+    views = _read_views(outputs, content, checkpoint)
     initial = replace(views.cameras, T_camera_world=state[f"{_MODEL}T_camera_initial"], K=state[f"{_MODEL}K_initial"])
-    record, outcome = _read_record(outputs)
-    if outcome.steps_done != step + 1:
-        warn(f"cameras of step {outcome.steps_done}, splat of step {step + 1}", f"{outputs} is of another save")
     prefix = f"{_MODEL}gauss_params."
     gaussians = activate({key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)})
+    sh_degree = math.isqrt(gaussians.colors.shape[1]) - 1
+    if VIEWS in content:
+        saved = state[f"{_MODEL}_extra_state"]["record"]
+        run = RunState(
+            views=replace(views, cameras=initial),
+            initial=initial,
+            refined=views.cameras,
+            trusted=views.trusted,
+            gaussians=gaussians,
+            sh_degree=sh_degree,
+            steps_done=step + 1,
+            record=RunRecord.from_json(saved),
+            seconds=lambda: saved["summary"]["seconds"],
+        )
+        record, outcome = _matching_record(outputs, run, digest(checkpoint))
+    else:
+        record, outcome = _read_record(outputs)
+        if outcome.steps_done != step + 1:
+            warn(f"cameras of step {outcome.steps_done}, splat of step {step + 1}", f"{outputs} is of another save")
     # How the given world was normalised, from nerfstudio's file: p_world = scale * transform @ p_given.
     normalisation = Entry(folder / NORMALISATION, read_json(folder / NORMALISATION))
     matrix, scale = normalisation.numbers("transform", 3, 4), normalisation.numbers("scale")
@@ -123,7 +140,7 @@ def open_run(path: Path, device: torch.device | str = "cpu") -> OpenedRun:
         refined=views.cameras.to(device),
         trusted=views.trusted.to(device),
         gaussians=Gaussians(**{name: value.to(device) for name, value in vars(gaussians).items()}),
-        sh_degree=math.isqrt(gaussians.colors.shape[1]) - 1,
+        sh_degree=sh_degree,
         steps_done=step + 1,
         normalisation=Similarity(scale, matrix[:, :3], scale * matrix[:, 3]),
     )
@@ -142,21 +159,9 @@ def run_folder(path: Path) -> Path:
     raise RunError(f"{path} is no run: expected a folder that holds {CONFIG}, as ns-train writes it{hint}")
 
 
-def latest_checkpoint(folder: Path) -> Path:
-    """The checkpoint of a run's last save."""
-    checkpoints = sorted((folder / CHECKPOINTS).glob("step-*.ckpt"))
-    if not checkpoints:
-        raise RunError(f"{folder} holds no checkpoint: expected {CHECKPOINTS}/step-*.ckpt, as ns-train writes them")
-    return checkpoints[-1]
-
-
-def _read_checkpoint(path: Path) -> tuple[dict[str, Any], int]:
-    """The tensors of the pipeline, and the last step that was done."""
-    try:
-        content = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
-        state, step = content["pipeline"], int(content["step"])
-    except (OSError, RuntimeError, KeyError, ValueError, EOFError) as error:
-        raise RunError(f"the checkpoint {path} cannot be read ({error}); is it whole, and of ns-train?") from error
+def _pipeline_state(content: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The tensors of the pipeline in a checkpoint."""
+    state = content["pipeline"]
     needed = [f"{_MODEL}{key}" for key in ("T_camera_initial", "K_initial", "trusted", "gauss_params.means")]
     missing = [key for key in needed if key not in state]
     if missing:
@@ -164,38 +169,64 @@ def _read_checkpoint(path: Path) -> tuple[dict[str, Any], int]:
             f"{path} is no checkpoint of this version of sparseags: it lacks {', '.join(missing)}. Train again, or use "
             "the version that trained it"
         )
-    return {key: value.clone() if isinstance(value, Tensor) else value for key, value in state.items()}, step
+    return state
 
 
-def _read_views(outputs: Path, state: dict[str, Any], checkpoint: Path) -> Views:
-    """The photographs as trained on, with the refined cameras of transforms.json."""
-    if not (outputs / "transforms.json").is_file():
-        raise RunError(f"{outputs} holds no transforms.json; ns-train writes it at every checkpoint: train again")
-    frames = read_transforms_json(outputs / "transforms.json")
-    trusted = state[f"{_MODEL}trusted"]
-    if len(frames) != len(trusted):
-        raise RunError(
-            f"{outputs / 'transforms.json'} has {len(frames)} views, but {checkpoint} {len(trusted)}: they are of "
-            "different runs"
-        )
-    paths = [outputs / "images" / f"{frame.name}.png" for frame in frames]
+def _read_views(outputs: Path, content: dict[str, Any], checkpoint: Path) -> Views:
+    """The photographs as trained on, with the refined cameras."""
+    trusted = content["pipeline"][f"{_MODEL}trusted"]
+    if VIEWS in content:
+        saved = content[VIEWS]
+        names, unposed, T, K = (saved[key] for key in ("names", "unposed", "T_camera_world", "K"))
+    else:
+        frames = _frames_of_0_3_0(outputs)
+        names, unposed = [frame.name for frame in frames], ()
+        T, K = (torch.stack([getattr(frame, key) for frame in frames]).float() for key in ("T_camera_world", "K"))
+    if len(names) != len(trusted):
+        raise RunError(f"{outputs} has {len(names)} views, but {checkpoint} {len(trusted)}: they are of different runs")
+    paths = [outputs / "images" / f"{name}.png" for name in names]
     pixels = torch.stack([_read_image(path, "RGBA") for path in paths])
     height, width = pixels.shape[1:3]
-    valid = [outputs / VALID_FOLDER / f"{frame.name}.png" for frame in frames]
+    valid = [outputs / VALID_FOLDER / f"{name}.png" for name in names]
     return Views(
-        names=tuple(frame.name for frame in frames),
+        names=tuple(names),
         paths=tuple(paths),
         images=pixels[..., :3].contiguous(),
         masks=pixels[..., 3].contiguous(),
         valid=torch.stack([_read_image(p, "L") if p.is_file() else torch.ones(height, width) for p in valid]),
-        cameras=Cameras(
-            torch.stack([frame.T_camera_world for frame in frames]).float(),
-            torch.stack([frame.K for frame in frames]).float(),
-            width,
-            height,
-        ),
+        cameras=Cameras(T, K, width, height),
         trusted=trusted,
+        unposed=tuple(unposed),
     )
+
+
+def _frames_of_0_3_0(outputs: Path) -> list[Frame]:
+    """The refined cameras of a run up to sparseags_ns 0.3.0, whose checkpoints do not hold them."""
+    if not (outputs / "transforms.json").is_file():
+        raise RunError(f"{outputs} holds no transforms.json; ns-train writes it at every checkpoint: train again")
+    return read_transforms_json(outputs / "transforms.json")
+
+
+def _matching_record(outputs: Path, run: RunState, checkpoint: str) -> tuple[RunRecord, Outcome]:
+    """The record of the outputs; if they are not of the save with this checkpoint, they are first written anew."""
+    try:
+        record, outcome = _read_record(outputs)
+    except ValueError:
+        outcome = None
+    else:
+        if outcome.checkpoint == checkpoint and all((outputs / name).is_file() for name in FILES):
+            return record, outcome
+    step = "unknown" if outcome is None else outcome.steps_done
+    announce(f"{outputs} is written anew from the checkpoint of step {run.steps_done}", f"it was of step {step}")
+    try:
+        with all_at_once():
+            record = write_run_outputs(outputs, run, perceptual_error(), checkpoint)
+    except OutputError as error:
+        warn(f"{outputs} is left as it is, and not of this checkpoint", str(error))
+        with TemporaryDirectory() as elsewhere:
+            record = write_run_outputs(Path(elsewhere), run, perceptual_error(), checkpoint)
+    assert record.outcome is not None
+    return record, record.outcome
 
 
 def _read_record(outputs: Path) -> tuple[RunRecord, Outcome]:

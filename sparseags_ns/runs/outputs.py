@@ -20,6 +20,7 @@ from PIL import Image
 from torch import Tensor
 
 from sparseags_ns import __version__
+from sparseags_ns.console import warn
 from sparseags_ns.formats.cameras_json import write_cameras_json
 from sparseags_ns.formats.frame import Frame
 from sparseags_ns.formats.transforms_json import write_transforms_json
@@ -32,13 +33,15 @@ from sparseags_ns.rasterizer.threads import num_threads
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.runs.contact_sheet import contact_sheet, save_image
 from sparseags_ns.runs.record import Outcome, RunRecord, ViewOutcome
-from sparseags_ns.storage import write_json
+from sparseags_ns.storage import OutputError, write_json
 from sparseags_ns.views import Views
 
 FOLDER = "sparseags"
 """Folder of the outputs inside a run's folder."""
 VALID_FOLDER = "valid"
 """Folder of masks that are white where a photograph shows something; written only if a photograph has invalid parts."""
+FILES = ("transforms.json", "cameras.json", "history.json", "searches.json", "summary.json")
+"""Files of every save, besides the picture."""
 PACKAGES = ("torch", "nerfstudio", "gsplat", "numba", "numpy")
 """Packages whose versions the summary names, where they are installed."""
 
@@ -60,8 +63,13 @@ class RunState:
     """Wall seconds by phase, up to the moment of the call."""
 
 
-def write_run_outputs(folder: Path, state: RunState, perceptual: PerceptualError) -> RunRecord:
-    """Write cameras, photographs, the picture and the three files of the record.
+def write_run_outputs(
+    folder: Path, state: RunState, perceptual: PerceptualError, checkpoint: str | None = None
+) -> RunRecord:
+    """Write cameras, photographs, the picture and the three files of the record, whose summary comes last.
+
+    Args:
+        checkpoint: digest of the checkpoint of the same save.
 
     Returns:
         The record with the outcome that was measured here.
@@ -70,20 +78,29 @@ def write_run_outputs(folder: Path, state: RunState, perceptual: PerceptualError
     given = anchored(state.initial, state.refined, state.gaussians, views.posed)
     before = view_errors(state.gaussians, given, views, perceptual, sh_degree=state.sh_degree)
     after = view_errors(state.gaussians, state.refined, views, perceptual, sh_degree=state.sh_degree)
-    _write_planes(folder / "images", views.names, torch.cat([views.images, views.masks[..., None]], dim=-1))
-    if bool((views.valid < 1).any()):
-        _write_planes(folder / VALID_FOLDER, views.names, views.valid)
+    write_photographs(folder, views)
     frames = _frames(state)
     write_transforms_json(folder / "transforms.json", frames)
     write_cameras_json(folder / "cameras.json", frames)
     labels = [f"{name}  error {error:.4f}" for name, error in zip(views.names, after.mse.tolist(), strict=True)]
     statuses = state.record.statuses(state.trusted.tolist(), views.posed.tolist())
     sheet = contact_sheet(over_white(views.images, views.masks), after.renders, labels, statuses)
-    save_image(sheet, folder / "views.png")
-    record = replace(state.record, outcome=measured(state, given, before, after), seconds=state.seconds())
-    for part, content in record.to_json().items():
+    try:
+        save_image(sheet, folder / "views.png")
+    except OutputError as error:  # The run is whole without its picture.
+        warn("no picture of the views", str(error))
+    outcome = replace(measured(state, given, before, after), checkpoint=checkpoint)
+    record = replace(state.record, outcome=outcome, seconds=state.seconds())
+    for part, content in sorted(record.to_json().items()):
         write_json(folder / f"{part}.json", content, indent=2 if part == "summary" else None)
     return record
+
+
+def write_photographs(folder: Path, views: Views) -> None:
+    """Write the photographs as trained on, unless an earlier save has."""
+    _write_planes(folder / "images", views.names, torch.cat([views.images, views.masks[..., None]], dim=-1))
+    if bool((views.valid < 1).any()):
+        _write_planes(folder / VALID_FOLDER, views.names, views.valid)
 
 
 def anchored(

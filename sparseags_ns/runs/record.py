@@ -347,6 +347,8 @@ class Outcome:
     views: tuple[ViewOutcome, ...]
     versions: dict[str, str]
     """Versions of the packages in use, by name."""
+    checkpoint: str | None = None
+    """Digest of the checkpoint of the same save (runs/checkpoint.py); None before 0.4.0."""
 
 
 @dataclass
@@ -494,7 +496,8 @@ class RunRecord:
             return record
         views = [{key: view[key] for key in view if key not in ("name", "status")} for view in summary["views"]]
         measured = {key: summary[key] for key in ("steps_done", "gaussians", "device", "perceptual_error", "versions")}
-        return replace(record, outcome=Outcome(**measured, views=tuple(ViewOutcome(**view) for view in views)))
+        outcome = Outcome(**measured, views=tuple(ViewOutcome(**view) for view in views))
+        return replace(record, outcome=replace(outcome, checkpoint=summary.get("checkpoint")))
 
 
 _ROUNDED = ("errors", "rotation_deg", "moved_percent")

@@ -18,8 +18,9 @@ from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.constants import SH_C0
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.runs.opening import OpenedRun, open_run
-from sparseags_ns.runs.outputs import RunState, write_run_outputs
+from sparseags_ns.runs.outputs import RunState
 from sparseags_ns.runs.record import RunRecord
+from sparseags_ns.runs.saving import save_run
 from sparseags_ns.views import Views
 
 
@@ -75,23 +76,24 @@ def toy_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make_run(
     toy_gaussians: Gaussians, make_views: Callable[..., Views], toy_runs: Path, tmp_path: Path
 ) -> Callable[..., Path]:
-    """The folder of a run on the toy scene, as `ns-train` leaves it: `make_run(count, size, untrusted)`."""
+    """The folder of a run on the toy scene, as `ns-train` leaves it: `make_run(count, size, untrusted, names)`."""
 
-    def make(count: int = 5, size: int = 32, untrusted: tuple[int, ...] = ()) -> Path:
-        kept = toy_runs / f"{count}-{size}-{untrusted}"
+    def make(count: int = 5, size: int = 32, untrusted: tuple[int, ...] = (), names: tuple[str, ...] = ()) -> Path:
+        kept = toy_runs / f"{count}-{size}-{untrusted}-{len(names)}"
         if not kept.exists():
-            write(kept, count, size, untrusted)
+            write(kept, count, size, untrusted, names)
         return Path(shutil.copytree(kept, tmp_path / "toy" / "sparseags" / "now"))
 
-    def write(folder: Path, count: int, size: int, untrusted: tuple[int, ...]) -> None:
+    def write(folder: Path, count: int, size: int, untrusted: tuple[int, ...], names: tuple[str, ...]) -> None:
         views = make_views(count, size)
+        views = replace(views, names=names or views.names)
         true = views.cameras
         generator = torch.Generator().manual_seed(1)
         wrong = 0.03 * torch.randn(count, 6, generator=generator)
         initial = true.with_poses(true.T_camera_world @ se3.exp(-wrong))
         trusted = torch.tensor([view not in untrusted for view in range(count)])
         splat = replace(toy_gaussians, colors=_harmonics(toy_gaussians.colors))
-        (folder / "nerfstudio_models").mkdir(parents=True)
+        folder.mkdir()
         state = RunState(
             replace(views, cameras=initial),
             initial,
@@ -103,11 +105,9 @@ def make_run(
             RunRecord(views.names, 60),
             lambda: {"optimisation": 1.0},
         )
-        write_run_outputs(folder / "sparseags", state, PerceptualError("dssim", dssim))
-        torch.save(
-            {"step": 59, "pipeline": _checkpoint(splat, initial, trusted)},
-            folder / "nerfstudio_models" / "step-000000059.ckpt",
-        )
+        pipeline = _checkpoint(splat, initial, trusted)
+        pipeline["_model._extra_state"] = {"record": state.record.to_json()}
+        save_run(folder, {"step": 59, "pipeline": pipeline}, state, PerceptualError("dssim", dssim))
         (folder / "config.yml").write_text(CONFIG)
         normalisation = {"transform": torch.eye(4)[:3].tolist(), "scale": 0.5}
         (folder / "dataparser_transforms.json").write_text(json.dumps(normalisation))

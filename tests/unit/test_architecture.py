@@ -16,6 +16,7 @@ SOURCES = sorted((ROOT / "sparseags_ns").rglob("*.py")) + sorted((ROOT / "method
 
 DOWNSTREAM = (
     "console",
+    "signals",
     "storage",
     "numba_cache",
     "geometry",

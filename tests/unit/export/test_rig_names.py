@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,18 +20,10 @@ RIG = ("left/0", "left/1", "right/0", "right/1")
 
 
 @pytest.fixture
-def run(make_run: Callable[..., Path], tmp_path: Path) -> OpenedRun:
+def run(make_run: Callable[..., Path]) -> OpenedRun:
     """A run of four views, renamed as those of a rig are; one has a valid region."""
-    folder = tmp_path / "run"
-    shutil.copytree(make_run(4), folder)
+    folder = make_run(4, names=RIG)
     outputs = folder / "sparseags"
-    content = json.loads((outputs / "transforms.json").read_text())
-    for name, frame in zip(RIG, content["frames"], strict=True):
-        target = outputs / f"images/{name}.png"
-        target.parent.mkdir(exist_ok=True)
-        (outputs / frame["file_path"]).rename(target)
-        frame.update(file_path=f"images/{name}.png", name=name)
-    (outputs / "transforms.json").write_text(json.dumps(content))
     (outputs / "valid/right").mkdir(parents=True)
     Image.new("L", (32, 32), 0).save(outputs / "valid/right/1.png")
     return open_run(folder)

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from sparseags_ns.report import collect, pictures
 from sparseags_ns.report.sentences import Findings, Gap
+from sparseags_ns.runs.checkpoint import digest
 from sparseags_ns.runs.opening import open_run
 from sparseags_ns.runs.record import (
     POSE_REPAIR_PHASE,
@@ -134,8 +136,13 @@ def rename_view() -> Callable[[Path, str, str], None]:
     def rename(run: Path, old: str, new: str) -> None:
         outputs = run / "sparseags"
         (outputs / "images" / f"{old}.png").rename(outputs / "images" / f"{new}.png")
+        (checkpoint,) = (run / "nerfstudio_models").iterdir()
+        before, content = digest(checkpoint), torch.load(checkpoint)
+        content["views"]["names"] = _replaced(content["views"]["names"], old, new)
+        torch.save(content, checkpoint)
         for file in outputs.glob("*.json"):
-            file.write_text(json.dumps(_replaced(json.loads(file.read_text()), old, new)))
+            text = json.dumps(_replaced(json.loads(file.read_text()), old, new))
+            file.write_text(text.replace(before, digest(checkpoint)))
 
     return rename
 

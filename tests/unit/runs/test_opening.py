@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +15,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from sparseags_ns.formats.transforms_json import read_transforms_json
+from sparseags_ns.geometry import se3
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.runs.opening import RunError, open_run
 from sparseags_ns.views import Views
@@ -77,13 +82,45 @@ def test_a_moved_run_opens(make_run: Callable[..., Path], tmp_path: Path) -> Non
     assert len(open_run(tmp_path / "elsewhere").views) == 5
 
 
-def test_the_latest_checkpoint_is_opened_and_older_cameras_are_told(
+def change_checkpoint(folder: Path, step: int = 59, **changed: object) -> None:
+    """Write a checkpoint like the run's own with other content; None leaves a key out."""
+    files = folder / "nerfstudio_models"
+    content = {**torch.load(files / "step-000000059.ckpt"), "step": step, **changed}
+    content = {key: value for key, value in content.items() if value is not None}
+    torch.save(content, files / f"step-{step:09d}.ckpt")
+
+
+def test_cameras_and_splat_come_from_one_save(
+    make_run: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A process killed between a checkpoint and its outputs leaves the outputs of the save before."""
+    folder = make_run()
+    views = torch.load(folder / "nerfstudio_models" / "step-000000059.ckpt")["views"]
+    elsewhere = views["T_camera_world"] @ se3.exp(torch.tensor([0.0, 0, 0, 0, 1, 0]))
+    change_checkpoint(folder, 119, views={**views, "T_camera_world": elsewhere})
+    run = open_run(folder)
+    assert "is written anew from the checkpoint of step 120 (it was of step 60)" in capsys.readouterr().err
+    torch.testing.assert_close(run.refined.T_camera_world, elsewhere)
+    assert run.steps_done == run.outcome.steps_done == 120
+    frames = read_transforms_json(folder / "sparseags" / "transforms.json")
+    written = torch.stack([frame.T_camera_world for frame in frames]).float()
+    torch.testing.assert_close(written, elsewhere, atol=1e-5, rtol=0)
+    open_run(folder)
+    assert "written anew" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("lost", ["summary.json", "transforms.json", "history.json"])
+def test_outputs_that_are_lost_are_made_from_the_checkpoint(make_run: Callable[..., Path], lost: str) -> None:
+    folder = make_run()
+    (folder / "sparseags" / lost).unlink()
+    assert open_run(folder).outcome.steps_done == 60 and (folder / "sparseags" / lost).is_file()
+
+
+def test_a_run_before_0_4_0_opens_and_cameras_of_another_save_are_told(
     make_run: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = make_run()
-    checkpoints = folder / "nerfstudio_models"
-    content = torch.load(checkpoints / "step-000000059.ckpt")
-    torch.save({**content, "step": 119}, checkpoints / "step-000000119.ckpt")
+    change_checkpoint(folder, 119, views=None)
     assert open_run(folder).steps_done == 120
     assert "cameras of step 60, splat of step 120" in capsys.readouterr().err
 
@@ -95,9 +132,7 @@ def test_the_latest_checkpoint_is_opened_and_older_cameras_are_told(
         ("..", "", r"is no run: expected a folder that holds config\.yml.*the latest run inside it is .*now"),
         ("nerfstudio_models", "", "is no run"),
         ("", "nerfstudio_models/step-000000059.ckpt", "holds no checkpoint"),
-        ("", "sparseags/transforms.json", r"holds no transforms\.json"),
         ("", "sparseags/images/001.png", r"001\.png cannot be read"),
-        ("", "sparseags/summary.json", r"summary\.json.*cannot be read"),
     ],
 )
 def test_what_is_missing_is_said(make_run: Callable[..., Path], path: str, removed: str, complaint: str) -> None:
@@ -111,14 +146,49 @@ def test_what_is_missing_is_said(make_run: Callable[..., Path], path: str, remov
 def test_a_damaged_or_foreign_checkpoint_is_refused(make_run: Callable[..., Path]) -> None:
     folder = make_run()
     checkpoint = folder / "nerfstudio_models" / "step-000000059.ckpt"
-    content = torch.load(checkpoint)
-    del content["pipeline"]["_model.K_initial"]
-    torch.save(content, checkpoint)
+    whole = checkpoint.read_bytes()
+    pipeline = torch.load(checkpoint)["pipeline"]
+    del pipeline["_model.K_initial"]
+    change_checkpoint(folder, pipeline=pipeline)
     with pytest.raises(RunError, match=r"no checkpoint of this version.*K_initial"):
         open_run(folder)
-    checkpoint.write_bytes(b"PK half a file")
-    with pytest.raises(RunError, match="cannot be read"):
+    for content in (b"", b"PK half a file", whole[: len(whole) // 2]):
+        checkpoint.write_bytes(content)
+        with pytest.raises(RunError, match=r"step-000000059\.ckpt of \d+ bytes cannot be read"):
+            open_run(folder)
+    place = whole.index(torch.load(io.BytesIO(whole))["views"]["T_camera_world"].numpy().tobytes()) + 7
+    checkpoint.write_bytes(whole[:place] + bytes([whole[place] ^ 64]) + whole[place + 1 :])
+    with pytest.raises(RunError, match=r"step-000000059\.ckpt is damaged: the checksum of its part .* is wrong"):
         open_run(folder)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_pickled_checkpoint_runs_no_code(make_run: Callable[..., Path], tmp_path: Path, zipped: bool) -> None:
+    folder = make_run()
+    checkpoint, trace = folder / "nerfstudio_models" / "step-000000059.ckpt", tmp_path / "trace"
+    content = {"step": 59, "pipeline": _Evil(trace)}
+    torch.save(content, checkpoint) if zipped else checkpoint.write_bytes(pickle.dumps(content))
+    with pytest.raises(RunError, match=r"step-000000059\.ckpt"):
+        open_run(folder)
+    assert not trace.exists()
+
+
+class _Evil:
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self.trace,)
+
+
+def test_a_damaged_checkpoint_is_told_and_the_one_before_is_opened(
+    make_run: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make_run()
+    for name in ("step-000000119.ckpt", "step-late.ckpt", ".DS_Store"):
+        (folder / "nerfstudio_models" / name).write_bytes(b"no archive")
+    assert open_run(folder).steps_done == 60
+    assert re.search(r"a newer one cannot be read.*step-000000119\.ckpt", capsys.readouterr().err)
 
 
 def test_the_anchored_initial_cameras_differ_by_one_similarity(make_run: Callable[..., Path]) -> None:
@@ -141,6 +211,7 @@ def test_views_and_gaussians_go_to_the_device_asked_for(make_run: Callable[..., 
 
 def test_a_run_of_0_1_0_opens(make_run: Callable[..., Path]) -> None:
     folder = make_run(count=3)
+    change_checkpoint(folder, views=None)
     content = json.loads((Path(__file__).parent / "run_0_1_0.json").read_text())
     for part in ("summary", "history", "searches"):
         (folder / "sparseags" / f"{part}.json").write_text(json.dumps(content[part]))
@@ -153,6 +224,7 @@ def test_a_run_of_0_1_0_opens(make_run: Callable[..., Path]) -> None:
 
 def test_a_damaged_record_is_refused(make_run: Callable[..., Path]) -> None:
     folder = make_run()
+    change_checkpoint(folder, views=None)
     (folder / "sparseags" / "summary.json").write_text('{"version": 2}')
     with pytest.raises(RunError, match="no record of a run"):
         open_run(folder)
