@@ -12,7 +12,7 @@ greet_ns_train(sys.argv)  # before the imports below, which take a second
 
 # ruff: noqa: E402
 import torch
-from nerfstudio.configs.base_config import LocalWriterConfig, LoggingConfig, MachineConfig, ViewerConfig
+from nerfstudio.configs.base_config import LocalWriterConfig, LoggingConfig, ViewerConfig
 from nerfstudio.plugins.types import MethodSpecification
 
 from sparseags_ns.optimization.prior import PriorSettings
@@ -20,7 +20,7 @@ from sparseags_ns.optimization.settings import PRESETS, JointSettings
 from sparseags_ns.plugin.model import SparseAGSModelConfig
 from sparseags_ns.plugin.optimizers import AdamConfig, PoseAdamConfig
 from sparseags_ns.plugin.pipeline import SparseAGSPipelineConfig
-from sparseags_ns.plugin.trainer import SparseAGSTrainerConfig
+from sparseags_ns.plugin.trainer import SparseAGSMachineConfig, SparseAGSTrainerConfig
 
 
 def method(name: str, description: str, prior: PriorSettings | None = None) -> MethodSpecification:
@@ -45,7 +45,7 @@ def method(name: str, description: str, prior: PriorSettings | None = None) -> M
         mixed_precision=False,
         pipeline=SparseAGSPipelineConfig(model=SparseAGSModelConfig(**settings)),
         optimizers=optimizers,
-        machine=MachineConfig(device_type="cuda" if torch.cuda.is_available() else "cpu"),
+        machine=SparseAGSMachineConfig(device_type="cuda" if torch.cuda.is_available() else "cpu"),
         # nerfstudio's viewer listens to the whole network by default; ours to this machine.
         viewer=ViewerConfig(websocket_host="127.0.0.1", num_rays_per_chunk=1 << 15),
         # The trainer shows its own progress; with `verbose` it turns nerfstudio's table of metrics on.

@@ -49,6 +49,8 @@ class Train:
     """Where masks come from: auto, given, rembg, background, or none for whole photographs."""
     steps: int | None = None
     """Optimisation steps; the method's number if left out."""
+    seed: int | None = None
+    """Seed of all that is random in the optimisation; 0 if left out."""
     viewer: bool = True
     """Show the training in the web viewer, and serve it until Ctrl-C when the run is done."""
     method: Literal["sparseags", "sparseags-paper"] = "sparseags"
@@ -89,6 +91,7 @@ class Train:
             "--pipeline.model.outlier-time-budget": self.time_budget,
             "--pipeline.datamanager.dataparser.pose-init-match-on": self.pose_init_match_on,
             "--pipeline.datamanager.dataparser.masks": self.masks,
+            "--pipeline.model.seed": self.seed,
             "--vis": None if self.viewer else "tensorboard",
             "--viewer.quit-on-train-completion": None if self.viewer else True,
         }

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn, TextIO
 
 import torch
-from nerfstudio.configs.base_config import ViewerConfig
+from nerfstudio.configs.base_config import MachineConfig, ViewerConfig
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackLocation
 from nerfstudio.engine.optimizers import Optimizers
 from nerfstudio.engine.trainer import Trainer, TrainerConfig
 from nerfstudio.utils import writer
 from nerfstudio.viewer.viewer import Viewer
 from rich.table import Table
+from tyro.conf import Suppress
 
 from sparseags_ns.console import Bar, PlainConsole, announce, is_verbose, printable, progress, warn
 from sparseags_ns.plugin.pipeline import CheckpointError, SparseAGSPipeline, SparseAGSPipelineConfig
@@ -42,12 +43,21 @@ from sparseags_ns.viewer.request_queue import SearchInterruptedError
 
 
 @dataclass
+class SparseAGSMachineConfig(MachineConfig):
+    """Devices. What is random is seeded by `pipeline.model.seed`, and by no setting of the machine."""
+
+    seed: Suppress[int] = 42
+
+
+@dataclass
 class SparseAGSTrainerConfig(TrainerConfig):
     """nerfstudio's trainer config; `max_num_iterations` is the length of the run, resumed or not."""
 
     _target: type = field(default_factory=lambda: SparseAGSTrainer)
     pipeline: SparseAGSPipelineConfig = field(default_factory=SparseAGSPipelineConfig)
     """Photographs and model."""
+    machine: SparseAGSMachineConfig = field(default_factory=SparseAGSMachineConfig)
+    """Devices."""
     report: bool = True
     """Write sparseags/report.html into the run's folder when the run is done."""
     verbose: bool = False

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import torch
+from nerfstudio.utils import writer
 
 from sparseags_ns.plugin.trainer import SparseAGSTrainer, SparseAGSTrainerConfig
+from sparseags_ns.runs.opening import open_run
 
 Start = Callable[[SparseAGSTrainerConfig], SparseAGSTrainer]
 MakeConfig = Callable[..., SparseAGSTrainerConfig]
@@ -29,13 +34,16 @@ def everything(trainer: SparseAGSTrainer) -> dict[str, torch.Tensor]:
     return {name: value.detach().clone() for name, value in state.items()}
 
 
-def stop_after(trainer: SparseAGSTrainer, last: int) -> None:
-    """Make the run end after a step, as Ctrl-C does."""
+def stop_after(trainer: SparseAGSTrainer, last: int, stop: Callable[[], None] | None = None) -> None:
+    """Make the run end after a step, as Ctrl-C does, or by `stop`."""
     end_step = trainer.pipeline.model.end_step
 
     def end(step: int) -> None:
         end_step(step)
-        trainer.stop_training = trainer.stop_training or step == last
+        if step == last:
+            trainer.stop_training = stop is None
+            if stop is not None:
+                stop()
 
     callback = next(c for c in trainer.callbacks if c.func == end_step)
     callback.func = end
@@ -84,10 +92,16 @@ def test_a_resumed_run_equals_an_unbroken_one(
 
 
 def test_a_finished_run_resumed_does_nothing_more(
-    run: SparseAGSTrainer, scene: Path, tmp_path: Path, make_config: MakeConfig, start: Start
+    run: SparseAGSTrainer,
+    scene: Path,
+    tmp_path: Path,
+    make_config: MakeConfig,
+    start: Start,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.delitem(writer.GLOBAL_BUFFER, "step")  # as in a new process
     config = make_config(scene, tmp_path)
-    config.load_dir = run.checkpoint_dir
+    config.load_dir = run.base_dir  # the run itself, or the folder of its checkpoints
     resumed = start(config)
     resumed.train()
     assert resumed.pipeline.model.steps_done == 60
@@ -100,7 +114,7 @@ def test_a_folder_without_checkpoints_is_refused(
 ) -> None:
     config = make_config(scene, tmp_path / "out")
     config.load_dir = tmp_path
-    with pytest.raises(SystemExit, match=r"holds no checkpoint: --load-dir is the nerfstudio_models/ folder of a run"):
+    with pytest.raises(SystemExit, match=r"holds no checkpoint: expected nerfstudio_models/step-\*\.ckpt"):
         start(config)
 
 
@@ -118,6 +132,46 @@ def test_a_checkpoint_of_other_photographs_is_refused(
     config.load_dir = run.checkpoint_dir
     with pytest.raises(SystemExit, match="trained on 5 photographs, but the data folder holds 4"):
         start(config)
+
+
+def test_a_terminated_run_saves_and_ends_by_the_signal(
+    scene: Path, tmp_path: Path, make_config: MakeConfig, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def leave(number: int) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    monkeypatch.setattr("sparseags_ns.plugin.trainer.exit_by_signal", leave)
+    trainer = start(make_config(scene, tmp_path))
+    stop_after(trainer, 7, lambda: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(SystemExit, match=str(128 + signal.SIGTERM)):
+        trainer.train()
+    assert [path.name for path in trainer.checkpoint_dir.iterdir()] == ["step-000000007.ckpt"]
+    assert open_run(trainer.base_dir).outcome.steps_done == 8
+
+
+def test_a_full_disk_leaves_out_a_save_and_is_an_error_only_at_the_end(
+    scene: Path,
+    tmp_path: Path,
+    make_config: MakeConfig,
+    start: Start,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    config = make_config(scene, tmp_path, steps=16)
+    config.steps_per_save = 4
+    trainer, fsync = start(config), os.fsync
+
+    def full(descriptor: int) -> None:
+        if trainer.pipeline.model.steps_done > 6:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(SystemExit, match=r"cannot write .*step-000000015\.ckpt: No space left on device; it needs \d"):
+        trainer.train()
+    assert "warning: step 9 is not saved (cannot write" in capsys.readouterr().err
+    assert open_run(trainer.base_dir).steps_done == 5
+    assert not list(trainer.base_dir.rglob("*.part"))
 
 
 def test_ctrl_c_leaves_a_checkpoint_and_outputs(scene: Path, tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -12,7 +14,18 @@ from threading import Barrier
 import numpy as np
 import pytest
 
-from sparseags_ns.storage import exchange, replacing, replacing_folder, write_bytes, write_json, write_npz, write_text
+from sparseags_ns import storage
+from sparseags_ns.storage import (
+    OutputError,
+    all_at_once,
+    exchange,
+    replacing,
+    replacing_folder,
+    write_bytes,
+    write_json,
+    write_npz,
+    write_text,
+)
 
 
 def test_content_comes_back_and_folders_are_made(tmp_path: Path) -> None:
@@ -121,3 +134,49 @@ def test_files_have_the_usual_mode(tmp_path: Path) -> None:
     write_json(tmp_path / "file.json", {})
     assert json.loads((tmp_path / "file.json").read_text()) == {}
     assert (tmp_path / "file.json").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+def test_files_written_at_once_take_their_places_together(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_text(tmp_path / name, "old")
+    with pytest.raises(ZeroDivisionError), all_at_once():
+        write_text(tmp_path / "a", "new")
+        raise ZeroDivisionError
+    assert [(tmp_path / name).read_text() for name in ("a", "b")] == ["old", "old"]
+    with all_at_once():
+        write_text(tmp_path / "a", "new")
+        assert (tmp_path / "a").read_text() == "old"
+        write_text(tmp_path / "b", "new")
+    assert [(tmp_path / name).read_text() for name in ("a", "b")] == ["new", "new"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+
+
+def test_a_full_disk_is_one_sentence_with_path_and_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    write_text(tmp_path / "file", "old")
+    monkeypatch.setattr(os, "fsync", full)
+    message = r"cannot write .*file: No space left on device; it needs 2\.0 MB, and [\d.]+ MB are free there; make room"
+    with pytest.raises(OutputError, match=message):
+        write_bytes(tmp_path / "file", bytes(2_000_000))
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
+
+
+@pytest.mark.parametrize("swaps", [True, False])
+def test_an_old_folder_is_there_until_the_new_one_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, swaps: bool
+) -> None:
+    if not swaps:
+        monkeypatch.setattr(storage, "_swapped", lambda *_: False)
+    elif sys.platform != "linux":
+        pytest.skip("only Linux lets two folders change places at once")
+    seen, flush = [], storage.flush_folder
+    monkeypatch.setattr(Path, "rename", lambda *paths: seen.append(paths) or os.rename(*paths))
+    monkeypatch.setattr(storage, "flush_folder", lambda folder: seen.append(folder) or flush(folder))
+    for name in ("work/new", "export"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "file").write_text(name)
+    exchange(tmp_path / "work" / "new", tmp_path / "export", tmp_path / "work")
+    assert (tmp_path / "export" / "file").read_text() == "work/new" and seen[-1] == tmp_path
+    assert any(isinstance(step, tuple) for step in seen) != swaps
