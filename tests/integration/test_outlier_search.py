@@ -17,7 +17,7 @@ from sparseags_ns.viewer.request_queue import LockYielder, SearchInterruptedErro
 
 Start = Callable[[SparseAGSTrainerConfig], SparseAGSTrainer]
 MakeConfig = Callable[..., SparseAGSTrainerConfig]
-STEPS = 40
+STEPS, MOST_REPAIR = 40, 1.0
 
 
 def repair_of(trainer: SparseAGSTrainer) -> dict[str, Any] | None:
@@ -32,10 +32,19 @@ def poses_of(trainer: SparseAGSTrainer) -> torch.Tensor:
 def searched(
     scene: Path, tmp_path_factory: pytest.TempPathFactory, make_config: MakeConfig, start: Start
 ) -> SparseAGSTrainer:
-    """A run with another start and the search."""
-    trainer = start(make_config(scene, tmp_path_factory.mktemp("searched"), steps=STEPS, repair_poses=True))
+    """A run with other starts and a short search."""
+    trainer = start(
+        with_budget(make_config(scene, tmp_path_factory.mktemp("searched"), steps=STEPS, repair_poses=True))
+    )
+    trainer.pipeline.model.record.most_repair = MOST_REPAIR
     trainer.train()
     return trainer
+
+
+def with_budget(config: SparseAGSTrainerConfig) -> SparseAGSTrainerConfig:
+    """The config with so much time that the clock ends no search; the number of its fits, `MOST_REPAIR`, does."""
+    config.pipeline.model.outlier_time_budget = 3600.0
+    return config
 
 
 def test_the_decisions_stand_in_the_summary_with_their_numbers(searched: SparseAGSTrainer) -> None:
@@ -55,10 +64,9 @@ def test_a_run_stopped_during_the_search_resumes_to_the_same_end(
     start: Start,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Also with a time budget, which is turned into a number once."""
-    config = make_config(scene, tmp_path / "stopped", steps=STEPS, repair_poses=True)
-    config.pipeline.model.outlier_time_budget = 3600.0
-    stopped = start(config)
+    """The time budget was turned into a number once, and the resumed run keeps to that."""
+    stopped = start(with_budget(make_config(scene, tmp_path / "stopped", steps=STEPS, repair_poses=True)))
+    stopped.pipeline.model.record.most_repair = MOST_REPAIR
     repair_poses = callback.repair_poses
 
     def stop_meanwhile(*args: object, **kwargs: object) -> object:
@@ -71,13 +79,12 @@ def test_a_run_stopped_during_the_search_resumes_to_the_same_end(
     steps_done = stopped.pipeline.model.steps_done
     assert 0 < steps_done < STEPS and stopped.pipeline.model.record.pose_repair is None
 
-    config = make_config(scene, tmp_path / "resumed", steps=STEPS, repair_poses=True)
-    config.load_dir, config.pipeline.model.outlier_time_budget = stopped.checkpoint_dir, 3600.0
+    config = with_budget(make_config(scene, tmp_path / "resumed", steps=STEPS, repair_poses=True))
+    config.load_dir = stopped.checkpoint_dir
     resumed = start(config)
     resumed.train()
     assert resumed.pipeline.model.steps_done == STEPS
-    most = [trainer.pipeline.model.record.most_repair for trainer in (stopped, resumed)]
-    assert most[0] == most[1] and (most[0] or 0) > 10
+    assert resumed.pipeline.model.record.most_repair == MOST_REPAIR
     assert torch.equal(poses_of(resumed), poses_of(searched))
     assert torch.equal(resumed.pipeline.model.means, searched.pipeline.model.means)
     assert repair_of(resumed) == repair_of(searched) is not None
