@@ -27,6 +27,8 @@ from sparseags_ns.metrics.images import over_white
 from sparseags_ns.optimization.observer import observed_by
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.viewer import pictures
+from sparseags_ns.viewer.door import address
+from sparseags_ns.viewer.pacing import SharedLock
 from sparseags_ns.viewer.page import announce_address, serve_own_page, set_title_bar
 from sparseags_ns.viewer.panel import Panel
 from sparseags_ns.viewer.request_queue import LockYielder, RequestQueue, SearchInterruptedError
@@ -64,13 +66,18 @@ class SparseAGSViewer(ViewerControl):
         super()._setup(viewer)
         set_title_bar(viewer.viser_server)
         self._model.room_behind = ROOM_BEHIND
+        trainer, host, port = viewer.trainer, viewer.viser_server.get_host(), viewer.viser_server.get_port()
+        if viewer.train_lock is not None:
+            lock = SharedLock(viewer.train_lock, lambda: trainer is not None and trainer.training_state == "training")
+            viewer.train_lock = lock  # type: ignore[assignment]
+        viewer.viewer_info = [f"Viewer running at: {address(host, port)}"]
         # The normalised world is +y up; viser's default is +z.
         viewer.viser_server.scene.set_up_direction("+y")
         if self._model.device.type == "cpu":
-            longest = RESOLUTION_AFTER if viewer.trainer is None else CPU_TRAINING_RESOLUTION
+            longest = RESOLUTION_AFTER if trainer is None else CPU_TRAINING_RESOLUTION
             viewer.control_panel._max_res.value = longest
         ViewerUpdater(viewer, self._model, self._requests).start()
-        announce_address(viewer.viser_server.get_host(), viewer.viser_server.get_port())
+        announce_address(host, port)
 
 
 class ViewerUpdater:

@@ -23,6 +23,7 @@ from sparseags_ns.plugin.trainer import SparseAGSTrainer
 from sparseags_ns.runs.history import PhaseClock
 from sparseags_ns.viewer import page as page_module
 from sparseags_ns.viewer import preview as preview_module
+from sparseags_ns.viewer.door import KEY
 from sparseags_ns.viewer.page import browsers_wait, serve_own_page, set_title_bar
 from sparseags_ns.viewer.preview import DOING, DONE, ArrangementPreview, arrangement_preview, stop
 from sparseags_ns.viewer.scene import SCALE
@@ -100,7 +101,7 @@ def test_one_line_says_where_to_look(shown: ArrangementPreview, port: int, capsy
     shown.on_arrangement(state((0, 1)))
     shown.on_arrangement(state((0, 2)))
     (line,) = (line for line in capsys.readouterr().err.splitlines() if "http" in line)
-    assert f"the search can be watched, then the training: http://127.0.0.1:{port} " in line
+    assert f"the search can be watched, then the training: http://127.0.0.1:{port}/{KEY} " in line
 
 
 @pytest.mark.parametrize("ending", [None, KeyboardInterrupt, ValueError])
@@ -111,7 +112,7 @@ def test_the_port_is_free_again_however_the_search_ends(
         with arrangement_preview(settings):
             assert not listens(port), "no arrangement, no page"
             observer().on_arrangement(state((0, 1)))
-            with connect(f"ws://127.0.0.1:{port}", max_size=None) as browser:
+            with connect(f"ws://127.0.0.1:{port}/{KEY}", max_size=None) as browser:
                 assert browser.recv(timeout=20)
                 if ending is not None:
                     raise ending
@@ -164,7 +165,7 @@ def test_browsers_that_come_early_see_the_page_when_it_is_complete(port: int) ->
     heard: list[bytes] = []
 
     def browse() -> None:
-        with connect(f"ws://127.0.0.1:{port}", max_size=None, open_timeout=20) as browser:
+        with connect(f"ws://127.0.0.1:{port}/{KEY}", max_size=None, open_timeout=20) as browser:
             while b"SparseAGS" not in b"".join(heard):
                 message = browser.recv(timeout=20)
                 heard.append(message if isinstance(message, bytes) else message.encode())

@@ -1,0 +1,102 @@
+"""A client of the viewer that says what it likes: for tests and for attacks (tests/faults/viewer_attacks.py)."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+import msgspec
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+CAMERA = {
+    "type": "ViewerCameraMessage",
+    "wxyz": [1.0, 0.0, 0.0, 0.0],
+    "position": [0.0, 10.0, -38.0],
+    "fov": 0.8,
+    "aspect": 1.25,
+    "look_at": [0.0, 0.0, 0.0],
+    "up_direction": [0.0, 1.0, 0.0],
+}
+PICTURES = (b"CameraFrustumMessage", b"BackgroundImageMessage", b"ImageMessage", b"data:image")
+"""What messages with photographs, renders and thumbnails contain."""
+
+
+def fetch(address: str, **headers: str) -> tuple[int, str]:
+    """The status and the text of an HTTP request."""
+    try:
+        with urlopen(Request(address, headers=headers), timeout=10) as answer:
+            return answer.status, answer.read().decode("utf-8", "replace")
+    except HTTPError as error:
+        return error.code, error.read().decode("utf-8", "replace")
+
+
+class HostileBrowser:
+    """A connection that reads all it gets and sends any message.
+
+    Args:
+        address: of the page, as it is printed.
+        origin: the page that claims to ask.
+        host: the name that it claims to have reached.
+
+    Raises:
+        InvalidStatus: the server refuses.
+    """
+
+    def __init__(self, address: str, origin: str | None = None, host: str | None = None) -> None:
+        url = urlsplit(address)
+        there = socket.create_connection((url.hostname, url.port or 80), timeout=20)
+        where = f"ws://{host or url.netloc}{url.path}"
+        self.socket = connect(where, sock=there, origin=origin, max_size=None, compression=None)  # type: ignore
+        self.elements: dict[str, dict[str, Any]] = {}
+        """The panel's inputs by label, as they were last told."""
+        self.pictures = self.batches = 0
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        by_id: dict[str, dict[str, Any]] = {}
+        try:
+            for data in self.socket:
+                assert isinstance(data, bytes)
+                self.batches += 1
+                self.pictures += any(name in data for name in PICTURES)
+                for message in msgspec.msgpack.decode(data):
+                    if message["type"].startswith("GuiAdd") and "label" in message:
+                        by_id[message["id"]] = message
+                        self.elements.setdefault(message["label"], message)
+                    elif message["type"] == "GuiUpdateMessage":
+                        by_id.get(message["id"], {}).update(message["updates"])
+        except ConnectionClosed:
+            pass
+
+    def look(self, **values: Any) -> None:
+        """Send a camera, with other values than the usual ones."""
+        self.send({**CAMERA, **values})
+
+    def put(self, label: str, **updates: Any) -> None:
+        """Set properties of an input; `value=True` presses a button."""
+        self.send({"type": "GuiUpdateMessage", "id": self.elements[label]["id"], "updates": updates})
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Send a message."""
+        self.socket.send(msgspec.msgpack.encode(message))
+
+    def close(self) -> None:
+        """Leave."""
+        self.socket.close()
+
+
+def until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+    """Wait for a condition; whether it came true."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
