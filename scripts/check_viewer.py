@@ -121,9 +121,8 @@ def watch(page: Page, output: Path) -> list[str]:
     page.call("Page.navigate", url=printed_address(output))
     wait_for("the panel", lambda: "SparseAGS" in text(page) and "Gaussians" in text(page), 90)
     wait_for("a render", lambda: shows_a_render(photograph(page, output / "1-start.png")), 90)
-    wait_for(
-        "frusta", lambda: pixels_like(photograph(page, output / "1-start.png"), COLORS[ViewStatus.TRUSTED]) > 150, 60
-    )
+    green, shot = COLORS[ViewStatus.TRUSTED], output / "1-start.png"
+    wait_for("frusta", lambda: pixels_like(photograph(page, shot), green) > 150, 60)
     press(page, "Search")
     wait_for("a search that was asked for", lambda: "Searching view" in text(page), 120)
     time.sleep(3)
@@ -140,7 +139,7 @@ def watch(page: Page, output: Path) -> list[str]:
     wait_for("its red frustum", lambda: pixels_like(photograph(page, shot), red) > 40, 30)
     press(page, "Pause Training")
     press(page, "Trust")
-    wait_for("the view back while the run is paused", lambda: "takes part from now on" in text(page), 120)
+    wait_for("the view back while the run is paused", lambda: "is trusted from now on" in text(page), 120)
     wait_for("the word that it is paused", lambda: "paused" in text(page), 30)
     press(page, "Resume Training")
     press(page, "Jump to it")
@@ -159,7 +158,7 @@ def to_the_end(page: Page, output: Path) -> None:
     time.sleep(4)
     photograph(page, output / "8-finished.png")
     press(page, "Leave out")
-    wait_for("an answer after the end", lambda: "nothing would come of it" in text(page), 30)
+    wait_for("an answer after the end", lambda: "it would have no effect" in text(page), 30)
 
 
 def look_again(address: str, folder: Path, port: int) -> list[str]:
@@ -226,9 +225,7 @@ def main(output: Path, data: Path | None = None, steps: int = 600, chromium: str
     port = free_port()
     training = start_training(data, output, port, steps)
     try:
-        wait_for(
-            "the viewer", lambda: training.poll() is not None or (listens(port) and "viewer: http" in told(output)), 240
-        )
+        wait_for("the viewer", lambda: training.poll() is not None or "viewer: http" in told(output), 240)
         if training.poll() is not None:
             sys.exit(f"the run ended before it began: {told(output)[-2000:]}")
         with browser(chromium) as address, open_page(address, SCREEN) as page:

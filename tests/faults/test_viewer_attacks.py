@@ -22,7 +22,7 @@ from sparseags_ns.viewer import door
 from sparseags_ns.viewer.door import FOREIGN, FULL, HOSTS, KEY, MAX_CLIENTS, MAX_MESSAGE, NO_KEY, address
 from sparseags_ns.viewer.messages import file_name
 from sparseags_ns.viewer.page import serve_own_page
-from tests.faults.hostile_browser import HostileBrowser, fetch, until
+from tests.faults.hostile_browser import HostileBrowser, fetch, free_port, until
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +30,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace
     """A server with nerfstudio's panels, a photograph in the scene, and a button that counts its presses."""
     serve_own_page()
     run, data = tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("data")
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
+    port = free_port()
     server = viser.ViserServer(host="127.0.0.1", port=port, verbose=False)
     pressed: list[int] = []
     server.gui.add_button("Leave out").on_click(lambda _: pressed.append(1))
