@@ -50,6 +50,8 @@ MAX_MESSAGE = 2**16
 """Size of the largest message that a browser may send; viser's page stays below 1 kB here."""
 MAX_TASKS = 64
 """Number of tasks in viser's thread pool above which no message is taken."""
+REFUSAL = 0.2
+"""Time that a refusal takes: whoever asks again and again costs training little."""
 PERIOD, FULL_RATE = 0.05, 3
 """A browser's messages are taken this far apart while there are up to three of them, and further apart beyond."""
 
@@ -164,26 +166,32 @@ class Door(WebSocketServerProtocol):
 
     async def process_request(self, path: str, request_headers: Headers) -> Response | None:
         """Refuse a request, answer it, or (None) let it become a websocket."""
-        hosts, origins = request_headers.get_all("Host"), request_headers.get_all("Origin")
-        if not comes_from_here(hosts, origins, self._at):
-            return _text(HTTPStatus.FORBIDDEN, FOREIGN)
         first, _, rest = path.partition("?")[0].lstrip("/").partition("/")
-        name = f"{first}/{rest}".strip("/")
         knows_key = hmac.compare_digest(first.encode("utf-8", "surrogateescape"), KEY.encode())
-        if knows_key:
-            name = rest.strip("/")
+        name = (rest if knows_key else f"{first}/{rest}").strip("/")
         enters = "Upgrade" in request_headers or not name
-        if enters and not knows_key:
-            return _text(HTTPStatus.FORBIDDEN, NO_KEY)
-        if enters and self._clients() >= MAX_CLIENTS:
-            return _text(HTTPStatus.SERVICE_UNAVAILABLE, FULL)
-        if "Upgrade" in request_headers:
-            return None
-        if not name:
-            return HTTPStatus.OK, _PAGE_HEADERS, self._page
-        if name == "index.html" or not (self._files / name).exists():
-            return _text(HTTPStatus.NOT_FOUND if knows_key else HTTPStatus.FORBIDDEN, NO_KEY)
-        return await super().process_request(f"/{name}", request_headers)  # type: ignore[return-value]
+        refusal = self._refusal(request_headers, knows_key, enters, name)
+        if refusal is not None:
+            await asyncio.sleep(REFUSAL)
+            status, text = refusal
+            return status, {"Content-Type": "text/plain; charset=utf-8"}, text.encode()
+        if not enters:
+            return await super().process_request(f"/{name}", request_headers)  # type: ignore[return-value]
+        return None if "Upgrade" in request_headers else (HTTPStatus.OK, _PAGE_HEADERS, self._page)
+
+    def _refusal(self, headers: Headers, knows_key: bool, enters: bool, name: str) -> tuple[HTTPStatus, str] | None:
+        """Why a request is refused.
+
+        Args:
+            enters: whether it asks for the page or for a websocket, not for a file that the page loads.
+        """
+        if not comes_from_here(headers.get_all("Host"), headers.get_all("Origin"), self._at):
+            return HTTPStatus.FORBIDDEN, FOREIGN
+        if enters and knows_key:
+            return (HTTPStatus.SERVICE_UNAVAILABLE, FULL) if self._clients() >= MAX_CLIENTS else None
+        if enters or name == "index.html" or not (self._files / name).exists():
+            return (HTTPStatus.NOT_FOUND if knows_key else HTTPStatus.FORBIDDEN), NO_KEY
+        return None
 
     async def recv(self) -> str | bytes:
         """The next message, in its turn; messages that viser's page does not send are left out."""
@@ -209,7 +217,3 @@ _PAGE_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
 }
-
-
-def _text(status: HTTPStatus, text: str) -> Response:
-    return status, {"Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff"}, text.encode()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import torch
 import viser
 from jaxtyping import Float
+from nerfstudio.utils.writer import EVENT_STORAGE
 from nerfstudio.viewer.viewer_elements import ViewerControl
 from torch import Tensor
 
@@ -128,6 +129,8 @@ class ViewerUpdater:
             time.sleep(PERIOD)
 
     def _turn(self) -> None:
+        if self._mode() != "training":
+            EVENT_STORAGE.clear()  # A line for each render, which nerfstudio only removes between steps.
         if self._mode() != "training" and self._requests.has_work:
             yielding = LockYielder(self._viewer.train_lock, self._stopped)
             with self._lock(), contextlib.suppress(SearchInterruptedError), observed_by(yielding):

@@ -1,8 +1,12 @@
-"""A client of the viewer that says what it likes: for tests and for attacks (tests/faults/viewer_attacks.py)."""
+"""A client of the viewer that says what it likes: for tests and for attacks (tests/faults/viewer_attacks.py).
+
+`python -m tests.faults.hostile_browser ADDRESS COUNT` sends clients that move their cameras without a pause, for ever.
+"""
 
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -12,7 +16,7 @@ from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 import msgspec
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.sync.client import connect
 
 CAMERA = {
@@ -44,19 +48,20 @@ class HostileBrowser:
         address: of the page, as it is printed.
         origin: the page that claims to ask.
         host: the name that it claims to have reached.
+        reads: whether it takes in what it is told, not only receives it.
 
     Raises:
         InvalidStatus: the server refuses.
     """
 
-    def __init__(self, address: str, origin: str | None = None, host: str | None = None) -> None:
+    def __init__(self, address: str, origin: str | None = None, host: str | None = None, reads: bool = True) -> None:
         url = urlsplit(address)
         there = socket.create_connection((url.hostname, url.port or 80), timeout=20)
         where = f"ws://{host or url.netloc}{url.path}"
         self.socket = connect(where, sock=there, origin=origin, max_size=None, compression=None)  # type: ignore
         self.elements: dict[str, dict[str, Any]] = {}
         """The panel's inputs by label, as they were last told."""
-        self.pictures = self.batches = 0
+        self.pictures, self._reads = 0, reads
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
@@ -64,7 +69,8 @@ class HostileBrowser:
         try:
             for data in self.socket:
                 assert isinstance(data, bytes)
-                self.batches += 1
+                if not self._reads:
+                    continue
                 self.pictures += any(name in data for name in PICTURES)
                 for message in msgspec.msgpack.decode(data):
                     if message["type"].startswith("GuiAdd") and "label" in message:
@@ -107,3 +113,22 @@ def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return one.getsockname()[1]
+
+
+def move(where: str, stop: Callable[[], bool]) -> None:
+    """Enter, or come back until there is room, and send cameras as fast as viser's page does."""
+    angle = 0.0
+    while not stop():
+        try:
+            browser = HostileBrowser(where, reads=False)
+            while not stop():
+                browser.look(position=[angle, 10.0, -38.0], fov=0.5 + angle % 1)
+                angle += 0.01
+                time.sleep(0.02)
+        except (WebSocketException, OSError):
+            time.sleep(0.5)
+
+
+if __name__ == "__main__":
+    for _ in range(int(sys.argv[2])):
+        threading.Thread(target=move, args=(sys.argv[1], lambda: False)).start()
