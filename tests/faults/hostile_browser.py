@@ -36,9 +36,9 @@ def fetch(address: str, **headers: str) -> tuple[int, str]:
     """The status and the text of an HTTP request."""
     try:
         with urlopen(Request(address, headers=headers), timeout=10) as answer:
-            return answer.status, answer.read().decode("utf-8", "replace")
+            return answer.status, answer.read().decode("utf-8", "backslashreplace")
     except HTTPError as error:
-        return error.code, error.read().decode("utf-8", "replace")
+        return error.code, error.read().decode("utf-8", "backslashreplace")
 
 
 class HostileBrowser:
@@ -46,8 +46,8 @@ class HostileBrowser:
 
     Args:
         address: of the page, as it is printed.
-        origin: the page that claims to ask.
-        host: the name that it claims to have reached.
+        origin: the page that asks, as it says itself.
+        host: the name under which it reached the server, as it says itself.
         reads: whether it takes in what it is told, not only receives it.
 
     Raises:

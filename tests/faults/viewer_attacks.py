@@ -45,7 +45,7 @@ OUTSIDERS: dict[str, tuple[bool, str | None, str | None]] = {
     "another local server's page, with the key": (True, "http://127.0.0.1:1", None),
     "a name made to point here, with the key": (True, "http://evil.example", "evil.example"),
 }
-"""Whether an outsider knows the key, the page that it claims to be, and the name under which it came."""
+"""Whether an outsider knows the key, and what it says of its page and of the name under which it came."""
 
 
 @dataclass(frozen=True)
