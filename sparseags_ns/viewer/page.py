@@ -21,7 +21,7 @@ import re
 import socket
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,7 @@ import nerfstudio.viewer.viewer as nerfstudio_viewer
 import viser
 import websockets.server
 from nerfstudio.configs.base_config import ViewerConfig
+from nerfstudio.viewer_legacy.server import viewer_utils
 from viser._gui_api import GuiApi
 from viser._messages import GuiUpdateMessage
 from viser.infra import WebsockMessageHandler, WebsockServer
@@ -106,6 +107,9 @@ def serve_own_page() -> None:
     _release_after_errors()
     _bound_values()
     _write_into_the_run()
+    # nerfstudio traces each line of a render, to raise an exception in any of them when the camera moves again. In the
+    # loading of a compiled kernel it ends the browser's thread; and a kernel that is not cached compiles for minutes.
+    viewer_utils.SetTrace = nullcontext  # type: ignore[assignment, misc]
 
 
 def _print_no_address() -> None:

@@ -99,16 +99,6 @@ class ViewerUpdater:
 
     def start(self) -> None:
         """Start the thread, which ends with the process."""
-        if self._viewer.trainer is None:
-            # nerfstudio traces renders line by line, which would make kernels that are not cached compile for minutes.
-            with torch.no_grad():
-                rasterize(
-                    self._model.gaussians(),
-                    self._model.cameras()[[0]].resized(16, 16),
-                    torch.ones(3).to(self._model.device),
-                    sh_degree=self._model.config.sh_degree,
-                    depth=True,
-                )
         threading.Thread(target=self._work, name="sparseags-viewer", daemon=True).start()
 
     def _work(self) -> None:

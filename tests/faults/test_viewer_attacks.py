@@ -16,6 +16,7 @@ import pytest
 import viser
 from nerfstudio.viewer import viewer as nerfstudio_viewer
 from nerfstudio.viewer.control_panel import ControlPanel
+from nerfstudio.viewer_legacy.server import viewer_utils
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from sparseags_ns.viewer import door
@@ -295,3 +296,13 @@ def test_a_browser_that_is_gone_does_not_come_back(served: SimpleNamespace) -> N
     assert until(lambda: not served.server.get_clients())
     time.sleep(0.3)
     assert not served.server.get_clients()
+
+
+def test_a_camera_that_moves_raises_nothing_inside_a_render(served: SimpleNamespace) -> None:
+    """An exception in the loading of a kernel ends the thread that renders for a browser."""
+
+    def interrupt(*_: object) -> None:
+        raise AssertionError("traced")
+
+    with viewer_utils.SetTrace(interrupt):
+        assert file_name("a") == "a"
