@@ -24,6 +24,7 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from http import HTTPStatus
 from ipaddress import ip_address
 from pathlib import Path
@@ -172,7 +173,8 @@ class Door(WebSocketServerProtocol):
         enters = "Upgrade" in request_headers or not name
         refusal = self._refusal(request_headers, knows_key, enters, name)
         if refusal is not None:
-            await asyncio.sleep(REFUSAL)
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self.wait_closed(), REFUSAL)
             status, text = refusal
             return status, {"Content-Type": "text/plain; charset=utf-8"}, text.encode()
         if not enters:

@@ -32,6 +32,7 @@ from sparseags_ns.optimization.settings import Stage
 from sparseags_ns.plugin.trainer import SparseAGSTrainer, SparseAGSTrainerConfig
 from sparseags_ns.sample import SampleConfig, make_sample
 from sparseags_ns.viewer.door import MAX_CLIENTS, address
+from sparseags_ns.viewer.updater import CPU_TRAINING_RESOLUTION
 from tests.faults.hostile_browser import HostileBrowser, fetch, free_port, move, until
 
 HOSTILE = 50
@@ -161,7 +162,8 @@ def attack(trainer: SparseAGSTrainer, port: int, outside: Path, seconds: float) 
     folder = trainer.base_dir / "camera_paths"
     inside = all(one.is_relative_to(folder) for one in written)
     rows.append(Row("with the key: pictures, files written", f"{insiders[0]}, {len(written)}", inside))
-    pixels = trainer.viewer_state.control_panel.max_res  # type: ignore[union-attr]
+    slider = trainer.viewer_state.control_panel._max_res  # type: ignore[union-attr]
+    pixels, slider.value = slider.value, CPU_TRAINING_RESOLUTION
     rows.append(Row("with the key: pixels of a render", str(pixels), pixels <= 2048))
     for who, target, room in (("without the key", bare, 0), ("with the key", where, MAX_CLIENTS)):
         alone, crowded = [], []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -190,11 +191,17 @@ def test_browsers_that_come_early_see_the_page_when_it_is_complete(port: int) ->
 def trainer_of(settings: ViewerConfig, vis: str, steps: Callable[[Any], None]) -> Iterator[SparseAGSTrainer]:
     """A trainer whose setup does nothing but these steps of nerfstudio's."""
     trainer = SparseAGSTrainer.__new__(SparseAGSTrainer)
-    config = SimpleNamespace(verbose=False, viewer=settings, load_dir=None, load_checkpoint=None)
+    config = SimpleNamespace(verbose=False, viewer=settings, load_dir=None, load_checkpoint=None, load_step=None)
     config.is_viewer_enabled = lambda: vis == "viewer"
     state_of_run = SimpleNamespace(record=SimpleNamespace(seconds={}))
     trainer.__dict__.update(
-        config=config, local_rank=0, _clock=PhaseClock(), _before_viewer=ExitStack(), callbacks=[], _start_step=0
+        config=config,
+        local_rank=0,
+        _clock=PhaseClock(),
+        _before_viewer=ExitStack(),
+        callbacks=[],
+        _start_step=0,
+        _stopped_by=None,
     )
     trainer.__dict__["pipeline"] = SimpleNamespace(model=state_of_run)
     with pytest.MonkeyPatch.context() as patch:
@@ -224,7 +231,11 @@ def test_under_ns_train_the_page_makes_room_for_nerfstudios_viewer(settings: Vie
     assert seen == [(vis == "viewer", True), (False, False), (False, True)]
 
 
-def test_ctrl_c_while_photographs_are_arranged_leaves_no_page(settings: ViewerConfig, port: int) -> None:
+def test_ctrl_c_while_photographs_are_arranged_leaves_no_page(
+    settings: ViewerConfig, port: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sparseags_ns.plugin.trainer.exit_by_signal", lambda number: sys.exit(128 + number))
+
     def steps(_: Any) -> None:
         observer().on_arrangement(state((0, 1)))
         assert listens(port)
@@ -232,6 +243,6 @@ def test_ctrl_c_while_photographs_are_arranged_leaves_no_page(settings: ViewerCo
 
     with trainer_of(settings, "viewer", steps) as trainer, pytest.raises(SystemExit) as end:
         trainer.setup()
-    assert "nothing was trained" in str(end.value) and not listens(port)
+    assert end.value.code == 130 and "nothing was trained" in capsys.readouterr().err and not listens(port)
     observer().on_arrangement(state((0, 1)))
     assert not listens(port)
