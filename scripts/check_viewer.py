@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import io
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -25,6 +26,7 @@ import tyro
 from check_report import Page, browser, open_page
 from PIL import Image
 
+from sparseags_ns.runs.record import ViewStatus
 from sparseags_ns.sample import SampleConfig, make_sample
 from sparseags_ns.viewer.state import COLORS
 
@@ -62,12 +64,6 @@ def wait_for(what: str, condition: Callable[[], bool], seconds: float) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what}: not within {seconds:.0f} s")
         time.sleep(0.25)
-
-
-def listens(port: int) -> bool:
-    """Whether someone listens on a port of this machine."""
-    with socket.socket() as one:
-        return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 def told(output: Path, log: str = "train.log") -> str:
@@ -114,18 +110,24 @@ def shows_a_render(image: np.ndarray) -> bool:
     return len(np.unique(middle // 16, axis=0)) > 40
 
 
-def watch(page: Page, port: int, output: Path) -> list[str]:
+def printed_address(output: Path, log: str = "train.log") -> str:
+    """The viewer's address, as a process has said it."""
+    return re.findall(r"viewer: (http\S+)", told(output, log))[-1]
+
+
+def watch(page: Page, output: Path) -> list[str]:
     """Use the viewer while the run goes on; what is wrong with it."""
     found: list[str] = []
-    page.call("Page.navigate", url=f"http://127.0.0.1:{port}")
+    page.call("Page.navigate", url=printed_address(output))
     wait_for("the panel", lambda: "SparseAGS" in text(page) and "Gaussians" in text(page), 90)
     wait_for("a render", lambda: shows_a_render(photograph(page, output / "1-start.png")), 90)
-    wait_for("frusta", lambda: pixels_like(photograph(page, output / "1-start.png"), COLORS["trusted"]) > 150, 60)
+    green, shot = COLORS[ViewStatus.TRUSTED], output / "1-start.png"
+    wait_for("frusta", lambda: pixels_like(photograph(page, shot), green) > 150, 60)
     press(page, "Search")
     wait_for("a search that was asked for", lambda: "Searching view" in text(page), 120)
     time.sleep(3)
     photograph(page, output / "2-search.png")
-    wait_for("its answer", lambda: any(word in text(page) for word in ("stays where it is", "now stands")), 180)
+    wait_for("its answer", lambda: any(word in text(page) for word in ("keeps its pose", "was rotated by")), 180)
     photograph(page, output / "3-answer.png")
     for tab in ("Errors", "Compare", "Log", "Views"):
         press(page, tab)
@@ -133,11 +135,11 @@ def watch(page: Page, port: int, output: Path) -> list[str]:
         photograph(page, output / f"4-{tab.lower()}.png")
     press(page, "Leave out")
     wait_for("the view left out", lambda: "is left out from now on" in text(page), 120)
-    red, shot = COLORS["left out"], output / "5-left-out.png"
+    red, shot = COLORS[ViewStatus.LEFT_OUT], output / "5-left-out.png"
     wait_for("its red frustum", lambda: pixels_like(photograph(page, shot), red) > 40, 30)
     press(page, "Pause Training")
     press(page, "Trust")
-    wait_for("the view back while the run is paused", lambda: "takes part from now on" in text(page), 120)
+    wait_for("the view back while the run is paused", lambda: "is trusted from now on" in text(page), 120)
     wait_for("the word that it is paused", lambda: "paused" in text(page), 30)
     press(page, "Resume Training")
     press(page, "Jump to it")
@@ -156,7 +158,7 @@ def to_the_end(page: Page, output: Path) -> None:
     time.sleep(4)
     photograph(page, output / "8-finished.png")
     press(page, "Leave out")
-    wait_for("an answer after the end", lambda: "nothing would come of it" in text(page), 30)
+    wait_for("an answer after the end", lambda: "it would have no effect" in text(page), 30)
 
 
 def look_again(address: str, folder: Path, port: int) -> list[str]:
@@ -169,13 +171,13 @@ def look_again(address: str, folder: Path, port: int) -> list[str]:
         wait_for("sparseags view", lambda: "viewer: http" in told(folder, "view.log"), 240)
         with open_page(address, SCREEN) as page:
             page.call("Page.addScriptToEvaluateOnNewDocument", source=SHARP)
-            page.call("Page.navigate", url=f"http://127.0.0.1:{port}")
+            page.call("Page.navigate", url=printed_address(folder, "view.log"))
             wait_for("the finished run", lambda: "A finished run" in text(page), 120)
             wait_for("its render", lambda: shows_a_render(photograph(page, folder / "9-again.png")), 60)
             time.sleep(3)
             photograph(page, folder / "9-finished-run.png")
             press(page, "Search")
-            answers = ("stays where it is", "Nothing was changed")
+            answers = ("keeps its pose", "Nothing was changed")
             wait_for("a search that only tells", lambda: any(one in text(page) for one in answers), 240)
             photograph(page, folder / "9-again.png")
             return outside(page, port)
@@ -223,12 +225,12 @@ def main(output: Path, data: Path | None = None, steps: int = 600, chromium: str
     port = free_port()
     training = start_training(data, output, port, steps)
     try:
-        wait_for("the viewer", lambda: training.poll() is not None or (listens(port) and "Step" in told(output)), 240)
+        wait_for("the viewer", lambda: training.poll() is not None or "viewer: http" in told(output), 240)
         if training.poll() is not None:
             sys.exit(f"the run ended before it began: {told(output)[-2000:]}")
         with browser(chromium) as address, open_page(address, SCREEN) as page:
             try:
-                found = watch(page, port, output)
+                found = watch(page, output)
                 to_the_end(page, output)
             except (TimeoutError, RuntimeError) as error:
                 photograph(page, output / "failed.png")

@@ -27,6 +27,7 @@ from websockets.sync.client import connect
 from sparseags_ns.method_configs.sparseags import sparseags
 from sparseags_ns.optimization.settings import Stage
 from sparseags_ns.plugin.trainer import SparseAGSTrainer, SparseAGSTrainerConfig
+from sparseags_ns.viewer.door import address
 
 CAMERA = {
     "type": "ViewerCameraMessage",
@@ -40,10 +41,10 @@ CAMERA = {
 
 
 @contextmanager
-def page(address: str, port: int) -> Iterator[None]:
+def page(browsing: str, port: int) -> Iterator[None]:
     """The page in a browser on this machine."""
-    with open_page(address, (1280, 800, "dark")) as one:
-        one.call("Page.navigate", url=f"http://127.0.0.1:{port}")
+    with open_page(browsing, (1280, 800, "dark")) as one:
+        one.call("Page.navigate", url=address("127.0.0.1", port))
         time.sleep(8)
         yield
 
@@ -51,7 +52,7 @@ def page(address: str, port: int) -> Iterator[None]:
 @contextmanager
 def client(port: int) -> Iterator[None]:
     """A browser's connection without the browser."""
-    with connect(f"ws://127.0.0.1:{port}", max_size=None) as socket:
+    with connect(address("127.0.0.1", port).replace("http", "ws", 1), max_size=None) as socket:
         socket.send(msgspec.msgpack.encode(CAMERA))
 
         def read() -> None:
@@ -63,14 +64,14 @@ def client(port: int) -> Iterator[None]:
         yield
 
 
-def measure(trainer: SparseAGSTrainer, address: str, port: int, rounds: int, seconds: float) -> dict[str, list[float]]:
+def measure(trainer: SparseAGSTrainer, browsing: str, port: int, rounds: int, seconds: float) -> dict[str, list[float]]:
     """Steps a second, by who looks."""
     rates: dict[str, list[float]] = {"closed": [], "client": [], "open": []}
     while trainer.pipeline.model.steps_done < 30:
         time.sleep(0.5)
     for _ in range(rounds):
         for who in rates:
-            looking = {"closed": nullcontext(), "client": client(port), "open": page(address, port)}[who]
+            looking = {"closed": nullcontext(), "client": client(port), "open": page(browsing, port)}[who]
             with looking:
                 before, since = trainer.pipeline.model.steps_done, time.monotonic()
                 time.sleep(seconds)
@@ -109,7 +110,7 @@ def main(
         chromium: the browser's executable.
     """
     port = free_port()
-    with tempfile.TemporaryDirectory() as folder, browser(chromium) as address:
+    with tempfile.TemporaryDirectory() as folder, browser(chromium) as browsing:
         config = run_config(data, Path(folder), pixels, port)
         config.save_config()
         trainer = config.setup(local_rank=0, world_size=1)
@@ -118,7 +119,7 @@ def main(
 
         def work() -> None:
             try:
-                rates.update(measure(trainer, address, port, rounds, seconds))
+                rates.update(measure(trainer, browsing, port, rounds, seconds))
             finally:
                 trainer.stop_training = True
 

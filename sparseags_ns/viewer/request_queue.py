@@ -96,9 +96,13 @@ class RequestQueue:
         """Answers to the requests, newest last."""
         self._model = model
         self._requests: queue.SimpleQueue[Request] = queue.SimpleQueue()
+        self._waiting: set[Request] = set()
 
     def ask(self, request: Request) -> None:
-        """Add a request; it is carried out soon and answered in `answers`."""
+        """Add a request, unless it waits already; it is carried out soon and answered in `answers`."""
+        if request in self._waiting:
+            return
+        self._waiting.add(request)
         busy = self.live.now.doing
         when = "before the next step" if busy is None else f"when this is done: {busy}"
         self.answers.append(f"View {self._name(request.view)}: {request.action}, {when}.")
@@ -113,6 +117,7 @@ class RequestQueue:
         """Carry out all requests. The trainer's lock must be held."""
         while self.has_work:
             request = self._requests.get()
+            self._waiting.discard(request)
             view, action = request.view, request.action
             try:
                 self._answer(self._search(view) if action == "search" else self._set_trust(view, action))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import torch
 import viser
 from jaxtyping import Float
+from nerfstudio.utils.writer import EVENT_STORAGE
 from nerfstudio.viewer.viewer_elements import ViewerControl
 from torch import Tensor
 
@@ -27,6 +28,8 @@ from sparseags_ns.metrics.images import over_white
 from sparseags_ns.optimization.observer import observed_by
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.viewer import pictures
+from sparseags_ns.viewer.door import address
+from sparseags_ns.viewer.pacing import SharedLock
 from sparseags_ns.viewer.page import announce_address, serve_own_page, set_title_bar
 from sparseags_ns.viewer.panel import Panel
 from sparseags_ns.viewer.request_queue import LockYielder, RequestQueue, SearchInterruptedError
@@ -64,13 +67,18 @@ class SparseAGSViewer(ViewerControl):
         super()._setup(viewer)
         set_title_bar(viewer.viser_server)
         self._model.room_behind = ROOM_BEHIND
+        trainer, host, port = viewer.trainer, viewer.viser_server.get_host(), viewer.viser_server.get_port()
+        if viewer.train_lock is not None:
+            lock = SharedLock(viewer.train_lock, lambda: trainer is not None and trainer.training_state == "training")
+            viewer.train_lock = lock  # type: ignore[assignment]
+        viewer.viewer_info = [f"Viewer running at: {address(host, port)}"]
         # The normalised world is +y up; viser's default is +z.
         viewer.viser_server.scene.set_up_direction("+y")
         if self._model.device.type == "cpu":
-            longest = RESOLUTION_AFTER if viewer.trainer is None else CPU_TRAINING_RESOLUTION
+            longest = RESOLUTION_AFTER if trainer is None else CPU_TRAINING_RESOLUTION
             viewer.control_panel._max_res.value = longest
         ViewerUpdater(viewer, self._model, self._requests).start()
-        announce_address(viewer.viser_server.get_host(), viewer.viser_server.get_port())
+        announce_address(host, port)
 
 
 class ViewerUpdater:
@@ -91,16 +99,6 @@ class ViewerUpdater:
 
     def start(self) -> None:
         """Start the thread, which ends with the process."""
-        if self._viewer.trainer is None:
-            # nerfstudio traces renders line by line, which would make kernels that are not cached compile for minutes.
-            with torch.no_grad():
-                rasterize(
-                    self._model.gaussians(),
-                    self._model.cameras()[[0]].resized(16, 16),
-                    torch.ones(3).to(self._model.device),
-                    sh_degree=self._model.config.sh_degree,
-                    depth=True,
-                )
         threading.Thread(target=self._work, name="sparseags-viewer", daemon=True).start()
 
     def _work(self) -> None:
@@ -121,6 +119,8 @@ class ViewerUpdater:
             time.sleep(PERIOD)
 
     def _turn(self) -> None:
+        if self._mode() != "training":
+            EVENT_STORAGE.clear()  # A line for each render, which nerfstudio only removes between steps.
         if self._mode() != "training" and self._requests.has_work:
             yielding = LockYielder(self._viewer.train_lock, self._stopped)
             with self._lock(), contextlib.suppress(SearchInterruptedError), observed_by(yielding):

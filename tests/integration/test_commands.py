@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from urllib.error import HTTPError
 
 import numpy as np
 import pytest
@@ -117,11 +119,22 @@ def test_ns_viewer_serves_on_this_machine_only(config_path: Path, tmp_path: Path
     with open(tmp_path / "log", "w") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         try:
-            assert "<!doctype html>" in fetch(f"http://127.0.0.1:{port}", process).lower()
+            assert "<!doctype html>" in fetch(printed_address(tmp_path / "log", process), process).lower()
+            with pytest.raises(HTTPError):
+                urllib.request.urlopen(f"http://127.0.0.1:{port}", timeout=5)
         finally:
             process.terminate()
             process.wait(timeout=30)
     assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def printed_address(log: Path, process: subprocess.Popen, seconds: float = 120) -> str:
+    end = time.monotonic() + seconds
+    while (found := re.search(r"http://127\S+", log.read_text())) is None:
+        assert process.poll() is None, "the viewer ended"
+        assert time.monotonic() < end, "no address was printed"
+        time.sleep(0.3)
+    return found[0]
 
 
 def fetch(url: str, process: subprocess.Popen, seconds: float = 120) -> str:

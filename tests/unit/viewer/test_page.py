@@ -17,14 +17,8 @@ from viser.theme import TitlebarConfig, TitlebarImage
 from sparseags_ns.method_configs.sparseags import sparseags
 from sparseags_ns.plugin.trainer import SparseAGSTrainerConfig
 from sparseags_ns.viewer import page as page_module
-from sparseags_ns.viewer.page import (
-    announce_address,
-    copy_without_the_web,
-    local_unless_named,
-    own_page,
-    serve_own_page,
-    set_title_bar,
-)
+from sparseags_ns.viewer.door import KEY, Folder
+from sparseags_ns.viewer.page import announce_address, local_unless_named, own_page, serve_own_page, set_title_bar
 
 BUILD = Path(viser.__file__).parent / "client" / "build"
 
@@ -41,9 +35,9 @@ def test_nothing_outside_the_folder_is_served(tmp_path: Path) -> None:
     (root / "assets" / "a.js").write_text("1")
     (root / "index.html").write_text("<title>Viser</title>")
     secret.write_text("secret")
-    folder = copy_without_the_web(root)
+    folder = Folder(root)
     assert (folder / "assets/a.js").read_text() == "1" and (folder / "index.html").exists()
-    for name in ("../secret", "assets/../../secret", str(secret), "assets", "nobody"):
+    for name in ("../secret", "assets/../../secret", str(secret), "assets", "nobody", "a\0", "a" * 5000):
         assert not (folder / name).exists(), name
 
 
@@ -82,11 +76,12 @@ def test_our_title_bar_replaces_nerfstudios(server: viser.ViserServer) -> None:
 def test_the_server_serves_the_page_and_no_file_of_the_machine(server: viser.ViserServer) -> None:
     def get(path: str) -> bytes:
         with socket.create_connection(("127.0.0.1", server.get_port()), timeout=10) as one:
-            one.sendall(f"GET {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n".encode())
+            one.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
             return b"".join(iter(lambda: one.recv(65536), b""))
 
-    assert b"<title>SparseAGS</title>" in get("/")
-    assert b"404" in get("/../../../../../../../../../../etc/hosts").splitlines()[0]
+    assert b"<title>SparseAGS</title>" in get(f"/{KEY}")
+    assert b"404" in get(f"/{KEY}/nobody").splitlines()[0]
+    assert b"403" in get("/../../../../../../../../../../etc/hosts").splitlines()[0]
 
 
 @pytest.mark.parametrize(
@@ -123,5 +118,15 @@ def test_one_line_says_how_to_open_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page_module, "warn", lambda *words: said.append(words))
     announce_address("127.0.0.1", 7007)
     announce_address("0.0.0.0", 7007)
-    assert "http://127.0.0.1:7007" in said[0][0] and "ssh -N -L 7007:127.0.0.1:7007" in said[0][1]
-    assert "whole network" in said[1][0] and "ssh" not in said[1][1]
+    assert f"http://127.0.0.1:7007/{KEY}" in said[0][0] and "ssh -N -L 7007:127.0.0.1:7007" in said[0][1]
+    assert KEY in said[1][0] and "whole network" in said[1][0] and "ssh" not in said[1][1]
+
+
+def test_no_address_is_printed_without_its_key_and_no_folder_is_left(
+    server: viser.ViserServer, capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    other = viser.ViserServer(host="127.0.0.1", port=server.get_port() + 1, verbose=False)
+    other.stop()
+    assert "http" not in "".join(capfd.readouterr()) and not list(tmp_path.iterdir())

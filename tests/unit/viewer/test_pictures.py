@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+import threading
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -12,7 +14,7 @@ import torch
 from PIL import Image
 
 from sparseags_ns.viewer import pictures
-from sparseags_ns.viewer.pacing import MAX_WAIT, MIN_PERIOD, render_due, training_waits
+from sparseags_ns.viewer.pacing import BURST, MAX_WAIT, MIN_PERIOD, SHARE, SharedLock, render_due, training_waits
 from sparseags_ns.viewer.scene import SCALE, placement, score_colors
 from sparseags_ns.viewer.updater import overview
 from sparseags_ns.views import Views
@@ -82,5 +84,31 @@ def test_unrequested_renders_take_a_small_share() -> None:
 
 
 def test_training_waits_for_a_moving_camera_but_not_for_ever() -> None:
-    assert training_waits(10.0, 9.95, 0.0) and not training_waits(10.0, 9.0, 0.0)
-    assert not training_waits(10.0, 9.95, MAX_WAIT)
+    assert training_waits(10.0, 9.95, 0.0, 0.1) and not training_waits(10.0, 9.0, 0.0, 0.1)
+    assert not training_waits(10.0, 9.95, MAX_WAIT, 0.1) and not training_waits(10.0, 9.95, 0.0, 0.0)
+
+
+def test_all_that_the_viewer_does_takes_a_share_of_the_time_while_steps_are_made() -> None:
+    training, trainer = [True], threading.Lock()
+    shared, began = SharedLock(trainer, lambda: training[0]), time.monotonic()
+    held: list[float] = []
+
+    def render() -> None:
+        while time.monotonic() < began + 1.2:
+            with shared:
+                time.sleep(0.01)
+            held.append(0.01)
+
+    threads = [threading.Thread(target=render) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(held) < BURST + 1.1 * SHARE * (time.monotonic() - began)
+    assert len(held) > 20, "and it does get its share"
+    assert not shared.locked() and not trainer.locked()
+    training[0], before = False, time.monotonic()
+    for _ in range(10):
+        with shared:
+            time.sleep(0.01)
+    assert time.monotonic() - before < 0.3, "when no steps are made, nobody waits"

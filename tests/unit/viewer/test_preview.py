@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -23,6 +24,7 @@ from sparseags_ns.plugin.trainer import SparseAGSTrainer
 from sparseags_ns.runs.history import PhaseClock
 from sparseags_ns.viewer import page as page_module
 from sparseags_ns.viewer import preview as preview_module
+from sparseags_ns.viewer.door import KEY
 from sparseags_ns.viewer.page import browsers_wait, serve_own_page, set_title_bar
 from sparseags_ns.viewer.preview import DOING, DONE, ArrangementPreview, arrangement_preview, stop
 from sparseags_ns.viewer.scene import SCALE
@@ -100,7 +102,7 @@ def test_one_line_says_where_to_look(shown: ArrangementPreview, port: int, capsy
     shown.on_arrangement(state((0, 1)))
     shown.on_arrangement(state((0, 2)))
     (line,) = (line for line in capsys.readouterr().err.splitlines() if "http" in line)
-    assert f"the search can be watched, then the training: http://127.0.0.1:{port} " in line
+    assert f"the search can be watched, then the training: http://127.0.0.1:{port}/{KEY} " in line
 
 
 @pytest.mark.parametrize("ending", [None, KeyboardInterrupt, ValueError])
@@ -111,7 +113,7 @@ def test_the_port_is_free_again_however_the_search_ends(
         with arrangement_preview(settings):
             assert not listens(port), "no arrangement, no page"
             observer().on_arrangement(state((0, 1)))
-            with connect(f"ws://127.0.0.1:{port}", max_size=None) as browser:
+            with connect(f"ws://127.0.0.1:{port}/{KEY}", max_size=None) as browser:
                 assert browser.recv(timeout=20)
                 if ending is not None:
                     raise ending
@@ -164,7 +166,7 @@ def test_browsers_that_come_early_see_the_page_when_it_is_complete(port: int) ->
     heard: list[bytes] = []
 
     def browse() -> None:
-        with connect(f"ws://127.0.0.1:{port}", max_size=None, open_timeout=20) as browser:
+        with connect(f"ws://127.0.0.1:{port}/{KEY}", max_size=None, open_timeout=20) as browser:
             while b"SparseAGS" not in b"".join(heard):
                 message = browser.recv(timeout=20)
                 heard.append(message if isinstance(message, bytes) else message.encode())
@@ -189,11 +191,17 @@ def test_browsers_that_come_early_see_the_page_when_it_is_complete(port: int) ->
 def trainer_of(settings: ViewerConfig, vis: str, steps: Callable[[Any], None]) -> Iterator[SparseAGSTrainer]:
     """A trainer whose setup does nothing but these steps of nerfstudio's."""
     trainer = SparseAGSTrainer.__new__(SparseAGSTrainer)
-    config = SimpleNamespace(verbose=False, viewer=settings, load_dir=None, load_checkpoint=None)
+    config = SimpleNamespace(verbose=False, viewer=settings, load_dir=None, load_checkpoint=None, load_step=None)
     config.is_viewer_enabled = lambda: vis == "viewer"
     state_of_run = SimpleNamespace(record=SimpleNamespace(seconds={}))
     trainer.__dict__.update(
-        config=config, local_rank=0, _clock=PhaseClock(), _before_viewer=ExitStack(), callbacks=[], _start_step=0
+        config=config,
+        local_rank=0,
+        _clock=PhaseClock(),
+        _before_viewer=ExitStack(),
+        callbacks=[],
+        _start_step=0,
+        _stopped_by=None,
     )
     trainer.__dict__["pipeline"] = SimpleNamespace(model=state_of_run)
     with pytest.MonkeyPatch.context() as patch:
@@ -223,7 +231,11 @@ def test_under_ns_train_the_page_makes_room_for_nerfstudios_viewer(settings: Vie
     assert seen == [(vis == "viewer", True), (False, False), (False, True)]
 
 
-def test_ctrl_c_while_photographs_are_arranged_leaves_no_page(settings: ViewerConfig, port: int) -> None:
+def test_ctrl_c_while_photographs_are_arranged_leaves_no_page(
+    settings: ViewerConfig, port: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sparseags_ns.plugin.trainer.exit_by_signal", lambda number: sys.exit(128 + number))
+
     def steps(_: Any) -> None:
         observer().on_arrangement(state((0, 1)))
         assert listens(port)
@@ -231,6 +243,6 @@ def test_ctrl_c_while_photographs_are_arranged_leaves_no_page(settings: ViewerCo
 
     with trainer_of(settings, "viewer", steps) as trainer, pytest.raises(SystemExit) as end:
         trainer.setup()
-    assert "nothing was trained" in str(end.value) and not listens(port)
+    assert end.value.code == 130 and "nothing was trained" in capsys.readouterr().err and not listens(port)
     observer().on_arrangement(state((0, 1)))
     assert not listens(port)

@@ -69,6 +69,17 @@ def test_the_last_two_views_cannot_be_left_out(make_views: MakeViews, monkeypatc
     assert model.trusted.tolist() == [False, True, True] and "001 stays" in requests.answers[-1]
 
 
+def test_a_request_that_waits_is_not_added_again(make_views: MakeViews, monkeypatch: pytest.MonkeyPatch) -> None:
+    requests = make_queue(fake_model(make_views(3)), monkeypatch)
+    searched: list[int] = []
+    monkeypatch.setattr(requests, "_search", lambda view: searched.append(view) or "")
+    for _ in range(2):
+        for _ in range(100):
+            requests.ask(Request("search", 1))
+        requests.work()
+    assert searched == [1, 1]
+
+
 @pytest.mark.parametrize("of", [None, False])
 def test_after_the_end_requests_are_answered_and_change_nothing(
     of: bool | None, make_views: MakeViews, monkeypatch: pytest.MonkeyPatch
