@@ -205,7 +205,13 @@ def _read_for(photo_file: PhotoFile, path: Path, upright: bool | None, max_px: i
     Args:
         upright: whether it shows the upright photograph; None for what its size tells, else the photograph as read.
     """
-    header, as_read = read_photo_file(path), photo_file.upright
+    try:
+        header, as_read = read_photo_file(path), photo_file.upright
+    except PhotoError as error:
+        if photo_file.mask is None or photo_file.mask.path != path:
+            raise
+        named = f"{photo_file.mask.pose_file} names it as the mask of {photo_file.path.name}"
+        raise PhotoError(f"{error} ({named})") from error
     size = header.upright_size if as_read else header.stored_size
     upright = by_size(photo_file, header) if upright is None else upright
     if upright is None and size != photo_file.size:

@@ -14,6 +14,7 @@ from sparseags_ns.formats.cameras_json import write_cameras_json
 from sparseags_ns.formats.frame import Frame, PoseFileError
 from sparseags_ns.pose_init.base import PoseInitError
 from sparseags_ns.preprocess.photo_files import PhotoError
+from sparseags_ns.scene.finding import find_unposed_scene
 from sparseags_ns.scene.reading import ReadingOptions, read_scene
 from tests.faults.valid_scenes import points
 
@@ -122,3 +123,17 @@ def test_masks_and_points_of_paths_that_no_file_has_are_refused(scene: Path, key
     edited(scene / "transforms.json", lambda content: content.update({key: path}))
     with pytest.raises(PoseFileError, match=r"transforms\.json: .*is no path of a file"):
         read_scene(scene, ReadingOptions(resolution=32))
+
+
+def test_a_mask_that_cannot_be_read_is_refused_with_the_file_that_names_it(scene: Path) -> None:
+    (scene / "mask.png").write_text("none")
+    edited(scene / "transforms.json", lambda content: content["frames"][0].update(mask_path="mask.png"))
+    with pytest.raises(PhotoError, match=r"mask\.png: .*transforms\.json names it as the mask of 000\.png"):
+        read_scene(scene, ReadingOptions(resolution=32))
+
+
+def test_photographs_are_shown_although_paths_in_the_pose_file_are_none(scene: Path) -> None:
+    """As `sparseags prepare` does after the pose file was refused."""
+    edited(scene / "transforms.json", lambda content: content["frames"][0].update(file_path="a/" * 2500 + "b.png"))
+    edited(scene / "transforms.json", lambda content: content["frames"][1].update(mask_path="x" * 5000))
+    assert len(find_unposed_scene(scene).files) == 4
