@@ -17,7 +17,7 @@ from itertools import product
 import numpy as np
 import torch
 
-from sparseags_ns.formats.frame import Distortion, PoseFileError
+from sparseags_ns.formats.frame import FOCAL_SIDES, Distortion, PoseFileError
 from sparseags_ns.formats.json_entries import Entry, plain_key, shortened
 from sparseags_ns.geometry import se3
 
@@ -68,8 +68,6 @@ _SAME_LENGTH = 2e-3, 0.51
 """Largest difference of lengths, relative and in pixels: rounding to pixels, and pixels counted from their middle."""
 _SAME_COEFFICIENT = 1e-3, 1e-5
 """Largest difference of coefficients, relative and absolute."""
-_SHORTEST_FOCAL = 0.02
-"""Shorter focal lengths, in widths of the photo, are not in pixels."""
 
 
 def is_camera_key(key: str) -> bool:
@@ -139,7 +137,7 @@ class CameraKeys:
         self._check_fields_of_view(size, fx, fy)
         cx, cy = (self._agreed(self._of(name), "principal point") for name in ("cx", "cy"))
         is_share = cx is not None and cy is not None and 0 < min(cx, cy) and max(cx, cy) < 1
-        if size is not None and fx < _SHORTEST_FOCAL * size[0] and (is_share or cx is None):
+        if size is not None and fx < FOCAL_SIDES[0] * size[0] and (is_share or cx is None):
             raise self.entry.error(
                 f"a focal length of {fx:g} cannot be meant for a photograph that is {size[0]} pixels wide: write "
                 "'fl_x', 'fl_y', 'cx' and 'cy' in pixels, not as shares of its size"

@@ -71,7 +71,7 @@ def _frame(path: Path, name: str, fields: object) -> Frame:
     center = torch.linalg.solve(written.T, -T)
     return Frame(
         name=name,
-        file_path=entry.text("filepath"),
+        file_path=entry.path("filepath"),
         T_camera_world=opencv_from_pytorch3d(R, -center @ R),
         K=intrinsics_matrix(fx, fy, cx, cy),
         width=sizes.pixels("width"),

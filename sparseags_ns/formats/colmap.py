@@ -21,7 +21,17 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from sparseags_ns.formats.colmap_records import CameraRecord, ImageRecord, PointRecord, read_records, write_records
-from sparseags_ns.formats.frame import Distortion, Frame, PoseFileError, default_names, intrinsics_matrix
+from sparseags_ns.formats.frame import (
+    MAX_COORDINATE,
+    Distortion,
+    Frame,
+    PoseFileError,
+    default_names,
+    intrinsics_matrix,
+    require_path,
+    require_plausible_lens,
+    require_plausible_pose,
+)
 from sparseags_ns.formats.projection import project_points
 from sparseags_ns.geometry import se3
 
@@ -138,7 +148,8 @@ def _read_model(folder: Path, with_points: bool) -> _Model:
         for ending in endings[1:]:
             with suppress(PoseFileError):
                 model = _read_files(folder, ending, with_points)
-                return replace(model, notes=((f"the {ending} files of the model {folder} are read", str(error)),))
+                note = f"the {ending} files of the model {folder} are read", str(error)
+                return replace(model, notes=(note, *model.notes))
         raise
 
 
@@ -149,14 +160,19 @@ def _read_files(folder: Path, ending: str, with_points: bool) -> _Model:
         raise PoseFileError(folder / f"images{ending}", "holds no photographs")
     points_file = folder / f"points3D{ending}"
     points = read_records(points_file, PointRecord) if with_points and points_file.is_file() else []
-    return _Model(folder, ending, cameras, images, points)
+    usable = [point for point in points if all(abs(value) <= MAX_COORDINATE for value in point.position)]
+    notes: tuple[tuple[str, str], ...] = ()
+    if len(usable) < len(points):
+        what = f"left out: {len(points) - len(usable)} of {len(points)} points of {points_file}"
+        notes = ((what, f"they are NaN, infinite or beyond {MAX_COORDINATE:g}"),)
+    return _Model(folder, ending, cameras, images, usable, notes)
 
 
 def _frames(model: _Model) -> list[Frame]:
     """The cameras of a model's images, in the order of the file."""
     cameras_file, images_file = (model.folder / f"{name}{model.ending}" for name in ("cameras", "images"))
     cameras = {record.id: record for record in model.cameras}
-    paths = [image.name for image in model.images]
+    paths = [require_path(images_file, image.name) for image in model.images]
     repeated = [path for path, count in Counter(paths).items() if count > 1]
     if repeated:
         raise PoseFileError(images_file, "occurs more than once; names must differ", repeated[0])
@@ -166,6 +182,8 @@ def _frames(model: _Model) -> list[Frame]:
             problem = f"has camera {image.camera_id}, which {cameras_file.name} lacks"
             raise PoseFileError(images_file, problem, image.name)
         frame = _frame(images_file, image, name, cameras_file, cameras[image.camera_id])
+        require_plausible_pose(images_file, frame)
+        require_plausible_lens(cameras_file, frame)
         frames.append(replace(frame, notes=model.notes))
     return frames
 
@@ -204,7 +222,7 @@ def read_colmap_points(folder: Path) -> ColmapPoints | None:
     projected = (errors < _EXACT_PX) & (stated[observed].abs() < _EXACT_PX)
     return ColmapPoints(
         positions=positions,
-        colors=torch.tensor([point.color for point in points], dtype=torch.float64) / 255,
+        colors=(torch.tensor([point.color for point in points], dtype=torch.float64) / 255).clamp(0, 1),
         stated_errors_px=stated,
         errors_px=torch.where(count > 0, mean, stated),
         track_lengths=torch.bincount(shown, minlength=len(points)),
@@ -301,7 +319,7 @@ def _lens(file: Path, camera: CameraRecord) -> tuple[Float[Tensor, "3 3"], Disto
     label, expected = f"camera {camera.id} ({camera.model})", focals + 2 + len(names)
     if len(camera.params) != expected:
         raise PoseFileError(file, f"{label} must have {expected} parameters, has {len(camera.params)}")
-    if not torch.isfinite(torch.tensor(camera.params)).all() or min(camera.params[:focals]) <= 0:
+    if not torch.isfinite(torch.tensor(camera.params, dtype=torch.float64)).all() or min(camera.params[:focals]) <= 0:
         problem = f"must have finite parameters and focal lengths above zero: {list(camera.params)}"
         raise PoseFileError(file, f"camera {camera.id} {problem}")
     values = dict(zip(names, camera.params[focals + 2 :], strict=True))

@@ -167,6 +167,8 @@ def _images_from_lines(lines: Iterator[str]) -> Iterator[ImageRecord]:
     lines = _with_point_lines(filter(None, lines))
     for line in lines:
         number, *pose, camera_id, name = line.split(maxsplit=9)
+        if len(pose) != 7:
+            raise ValueError("a pose has seven numbers")
         points = np.array(next(lines, "").split(), dtype=np.float64).reshape(-1, 3)
         quaternion, translation = tuple(map(float, pose[:4])), tuple(map(float, pose[4:]))
         yield ImageRecord(_whole(number), name, _whole(camera_id), quaternion, translation, points)
@@ -205,14 +207,16 @@ def _points_from_lines(lines: Iterator[str]) -> Iterator[PointRecord]:
 
 
 def _whole(text: str) -> int:
-    """A whole number, which some programs write as 256.0."""
+    """A whole number of 64 bits, which some programs write as 256.0."""
     try:
-        return int(text)
+        number = int(text)
     except ValueError:
-        number = float(text)
-        if not number.is_integer():
+        if not float(text).is_integer():
             raise
-        return int(number)
+        number = int(float(text))
+    if abs(number) >= 2**63:
+        raise ValueError("a whole number has 64 bits")
+    return number
 
 
 _READERS: dict[type, tuple[Callable[[_Bytes], Any], Callable[[Iterator[str]], Iterator[Any]]]] = {

@@ -29,13 +29,26 @@ PHOTO_ENDINGS = (*(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".tif", ".
 PHOTO_FOLDERS = ("processed", "images")
 """Folders of a scene that may hold the photos, in the order in which they are searched."""
 
+FOCAL_SIDES = (0.02, 100.0)
+"""Plausible focal lengths, in longer sides of the photo: fields of view from 178 down to 0.6 degrees."""
+MAX_OFFSET_SIDES = 20.0
+"""Plausible distance of the principal point from the middle of the photo, in longer sides; crops have large ones."""
+MAX_COEFFICIENT = 1e6
+"""Plausible size of a coefficient of lens distortion; those of long lenses are in the thousands."""
+MAX_COORDINATE = 1e10
+"""Plausible coordinate of a camera or point: the Earth's radius in millimetres, which float64 holds to a micrometre."""
+MAX_SIDE = 1_000_000
+"""Plausible width or height of a photo in pixels."""
+MAX_PATH, MAX_FOLDERS = 1024, 32
+"""Most characters of a path in a pose file, and most folders in it."""
+
 
 class PoseFileError(ValueError):
     """A pose file that cannot be used; the message names the file, the view, and what was expected."""
 
     def __init__(self, file: Path, problem: str, view: str | None = None) -> None:
         self.file = file
-        where = f"{file}: " if view is None else f"{file}: view '{view}': "
+        where = f"{file}: " if view is None else f"{file}: view '{view if len(view) <= 80 else view[:77] + '...'}': "
         super().__init__(where + problem)
 
 
@@ -43,6 +56,18 @@ def require_content(file: Path) -> None:
     """Raise a PoseFileError for a file of no bytes, which a broken copy or download leaves behind."""
     if file.is_file() and file.stat().st_size == 0:
         raise PoseFileError(file, "is empty (0 bytes): its copy or download broke off; copy it again from its source")
+
+
+def require_path(file: Path, written: str, view: str | None = None) -> str:
+    """The path that a pose file writes, if a file can have it; a PoseFileError otherwise."""
+    if len(written) > MAX_PATH or written.count("/") + written.count("\\") > MAX_FOLDERS or "\0" in written:
+        raise PoseFileError(
+            file,
+            f"{written[:40]!r}..., of {len(written)} characters, is no path of a file: expected at most {MAX_PATH} "
+            f"characters and {MAX_FOLDERS} folders",
+            view,
+        )
+    return written
 
 
 @dataclass(frozen=True)
@@ -112,6 +137,44 @@ class Frame:
     def stem(self) -> str:
         """File name of the photo without its ending."""
         return PurePosixPath(self.file_path.replace("\\", "/")).stem
+
+
+def require_plausible_pose(file: Path, frame: Frame) -> None:
+    """Raise a PoseFileError for a pose in `file` that no camera has."""
+    largest = float(frame.T_camera_world.abs().max())
+    if not largest <= MAX_COORDINATE:
+        raise _implausible(file, frame, f"a position of {largest:g} in its pose", f"at most {MAX_COORDINATE:g}")
+
+
+def require_plausible_lens(file: Path, frame: Frame, size: tuple[int, int] | None = None) -> None:
+    """Raise a PoseFileError for intrinsics in `file` that no photo has been taken with.
+
+    Args:
+        size: of the photo, where the frame does not state it; None leaves out what depends on the size.
+    """
+    for name, value in frame.distortion.coefficients.items():
+        if not abs(value) <= MAX_COEFFICIENT:
+            raise _implausible(file, frame, f"a lens distortion {name} of {value:g}", f"at most {MAX_COEFFICIENT:g}")
+    size = size if frame.width is None or frame.height is None else (frame.width, frame.height)
+    if size is None:
+        return
+    if not 1 <= min(size) <= max(size) <= MAX_SIDE:
+        what = f"a photograph of {size[0]:g}x{size[1]:g} pixels"
+        raise _implausible(file, frame, what, f"sides of 1 to {MAX_SIDE} pixels")
+    side, (low, high), photo = max(size), FOCAL_SIDES, f"for a photograph of {size[0]}x{size[1]} pixels"
+    fx, fy, cx, cy = frame.intrinsics
+    for focal in (fx, fy):
+        if not low * side <= focal <= high * side:
+            expected = f"{low * side:g} to {high * side:g} {photo}"
+            raise _implausible(file, frame, f"a focal length of {focal:g} pixels", expected)
+    for axis, offset in (("x", cx - size[0] / 2), ("y", cy - size[1] / 2)):
+        if not abs(offset) <= MAX_OFFSET_SIDES * side:
+            what = f"a principal point {abs(offset):g} pixels from the photograph's middle along {axis}"
+            raise _implausible(file, frame, what, f"at most {MAX_OFFSET_SIDES * side:g} {photo}")
+
+
+def _implausible(file: Path, frame: Frame, what: str, expected: str) -> PoseFileError:
+    return PoseFileError(file, f"{what} cannot be meant: expected {expected}; correct the file", frame.name)
 
 
 def read_text(file: Path) -> str:

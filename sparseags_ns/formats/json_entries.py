@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sparseags_ns.formats.frame import PoseFileError, read_text, require_content
+from sparseags_ns.formats.frame import PoseFileError, read_text, require_content, require_path
 from sparseags_ns.geometry import se3
 
 ROTATION_TOLERANCE = 0.01
@@ -23,6 +24,10 @@ ROTATION_TOLERANCE = 0.01
 
 _LEAST_SCALE = 1e-6
 """Smallest uniform scale that is divided out of a matrix."""
+_MAX_DEPTH = 64
+"""Most lists and objects of a file that lie inside one another."""
+_INTEGER_DIGITS = 18
+"""Integers with more digits, which are no measurements, are read as numbers with a point."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,10 @@ class Entry:
         if not isinstance(value, str) or not value:
             raise self.error(f"'{key}' must be a string, is {shortened(value)}")
         return value
+
+    def path(self, key: str) -> str:
+        """A path that a file can have, not empty."""
+        return require_path(self.file, self.text(key), self.view)
 
     def number(self, key: str) -> float:
         """A finite number."""
@@ -140,26 +149,39 @@ def _load(path: Path) -> Any:
     require_content(path)
 
     def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        keys = [key for key, _ in pairs]
-        listed = ", ".join(map(repr, sorted({key for key in keys if keys.count(key) > 1})))
+        counts = Counter(key for key, _ in pairs)
+        listed = ", ".join(sorted(shortened(key) for key, count in counts.items() if count > 1))
         if listed:
             raise PoseFileError(path, f"the name {listed} occurs more than once in one object; names must differ")
         return dict(pairs)
 
     try:
-        content = json.loads(read_text(path), object_pairs_hook=without_duplicates)
+        content = json.loads(read_text(path), object_pairs_hook=without_duplicates, parse_int=_integer)
     except OSError as error:
         raise PoseFileError(path, f"cannot be read: {error.strerror or error}") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise PoseFileError(path, f"is not JSON: {error}") from error
+    except RecursionError as error:
+        raise PoseFileError(path, _TOO_DEEP) from error
+    level = [content]  # the values at one depth
+    for _ in range(_MAX_DEPTH):
+        holders = [value for value in level if isinstance(value, dict | list)]
+        level = [inner for one in holders for inner in (one.values() if isinstance(one, dict) else one)]
+    if level:
+        raise PoseFileError(path, _TOO_DEEP)
     return content
+
+
+_TOO_DEEP = f"has more than {_MAX_DEPTH} lists and objects inside one another, as no pose file has"
+
+
+def _integer(digits: str) -> float:
+    return int(digits) if len(digits) <= _INTEGER_DIGITS else float(digits)
 
 
 def _are_numbers(value: object, shape: tuple[int, ...]) -> bool:
     if not shape:
-        # Integers are unbounded in JSON; those beyond float64 are no measurements.
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return is_number and not (isinstance(value, int) and abs(value) > 2**63)
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
     return isinstance(value, list) and len(value) == shape[0] and all(_are_numbers(v, shape[1:]) for v in value)
 
 

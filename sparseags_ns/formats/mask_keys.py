@@ -26,6 +26,7 @@ class NamedMask:
     key: str
     """Key under which the file names it."""
     path: Path
+    pose_file: Path
 
     @property
     def is_inverted(self) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 from sparseags_ns.formats.cameras_json import looks_like_cameras_json, read_cameras_json
 from sparseags_ns.formats.colmap import read_colmap
-from sparseags_ns.formats.frame import Frame, PoseFileError, path_ends
+from sparseags_ns.formats.frame import Frame, PoseFileError, path_ends, require_plausible_lens, require_plausible_pose
 from sparseags_ns.formats.json_entries import Entry, read_json
 from sparseags_ns.formats.poses_bounds import read_poses_bounds
 from sparseags_ns.formats.splat_cameras import is_splat_cameras, read_splat_cameras
@@ -34,10 +34,18 @@ def read_poses(path: Path, scene: Path | None = None) -> list[Frame]:
     `scene` is the folder of the scene, if it is not the file's own.
 
     Raises:
-        PoseFileError: the file is of neither format, or its content cannot be used.
+        PoseFileError: the file is of neither format, its content cannot be used, or a camera is not plausible.
     """
     if path.is_dir():
         return read_colmap(path)
+    frames = _read_file(path, scene)
+    for frame in frames:
+        require_plausible_pose(path, frame)
+        require_plausible_lens(path, frame)
+    return frames
+
+
+def _read_file(path: Path, scene: Path | None) -> list[Frame]:
     if path.suffix == ".npy":
         return read_poses_bounds(path, scene)
     if is_splat_cameras(path):
@@ -61,7 +69,7 @@ def points_candidates(path: Path, scene: Path | None = None) -> list[Path]:
     content = _object(path)
     if not looks_like_transforms_json(content) or content.get(POINTS_KEY) is None:
         return []
-    written = Path(Entry(path, content).text(POINTS_KEY).replace("\\", "/"))
+    written = Path(Entry(path, content).path(POINTS_KEY).replace("\\", "/"))
     return list(dict.fromkeys(folder / written for folder in (path.parent, scene or path.parent)))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from sparseags_ns.formats.companions import list_photographs
-from sparseags_ns.formats.frame import PHOTO_FOLDERS, Frame, PoseFileError, intrinsics_matrix
+from sparseags_ns.formats.frame import PHOTO_FOLDERS, Frame, PoseFileError, intrinsics_matrix, require_content
 from sparseags_ns.formats.json_entries import ROTATION_TOLERANCE
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.cameras import opencv_from_llff
@@ -31,10 +31,12 @@ def read_poses_bounds(path: Path, scene: Path | None = None) -> list[Frame]:
     Raises:
         PoseFileError: the file cannot be used, or there are more or fewer photos than rows.
     """
+    require_content(path)
     try:
-        rows = torch.from_numpy(np.asarray(np.load(path, allow_pickle=False), dtype=np.float64))
-    except (OSError, ValueError, EOFError) as error:
-        raise PoseFileError(path, f"is no array of numbers: {error}") from error
+        # Mapped, so that nothing is allocated for numbers that the header states and the file does not have.
+        rows = torch.from_numpy(np.array(np.load(path, mmap_mode="r", allow_pickle=False), dtype=np.float64))
+    except Exception as error:  # NumPy reads the header as Python, and raises whatever comes of that
+        raise PoseFileError(path, f"is no array of numbers: {str(error)[:200]}") from error
     if rows.ndim != 2 or rows.shape[1] != NUMBERS or not rows.isfinite().all():
         raise PoseFileError(path, f"must hold {NUMBERS} finite numbers for each photograph, holds {list(rows.shape)}")
     folder, names = _photos(scene or path.parent)

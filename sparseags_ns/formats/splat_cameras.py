@@ -37,7 +37,7 @@ def read_splat_cameras(path: Path) -> list[Frame]:
         if not isinstance(fields, dict):
             raise Entry(path, {}, label).error(f"must be a JSON object, is a {type(fields).__name__}")
         entry = Entry(path, fields, str(fields.get("img_name", label)))
-        name = entry.text("img_name")
+        name = entry.path("img_name")
         width, height = entry.pixels("width"), entry.pixels("height")
         if width is None or height is None:
             raise entry.error("'width' and 'height' are missing")

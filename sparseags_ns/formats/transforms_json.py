@@ -88,7 +88,7 @@ def read_transforms_json(path: Path, scene: Path | None = None) -> list[Frame]:
         _refuse_other_lenses(entries[-1])
         cameras.append(CameraKeys(entries[-1], camera_statements(entries[-1]), of_all))
     names, folder = _names(entries), scene or path.parent
-    present = (find_image(entry.text("file_path"), path, folder) for entry in entries)
+    present = (find_image(entry.path("file_path"), path, folder) for entry in entries)
     some_photo = next((photo for photo in present if photo is not None), None)
     return [_frame(camera, name, folder, some_photo) for camera, name in zip(cameras, names, strict=True)]
 
@@ -107,7 +107,7 @@ def write_transforms_json(path: Path, frames: Sequence[Frame]) -> None:
 
 def _names(entries: list[Entry]) -> list[str]:
     """A unique name for each frame: its `name` if it has one, else the default name of its photo."""
-    paths = [entry.text("file_path") for entry in entries]
+    paths = [entry.path("file_path") for entry in entries]
     for path, count in Counter(paths).items():
         if count > 1:
             raise Entry(entries[0].file, {}, path).error(f"occurs {count} times in 'frames'; file paths must differ")
@@ -163,7 +163,7 @@ def _frame(camera: CameraKeys, name: str, scene: Path, some_photo: Path | None) 
         notes.append((f"'{_CIRCLE}' in {entry.file} is not used", why))
     return Frame(
         name,
-        entry.text("file_path"),
+        entry.path("file_path"),
         opencv_from_opengl(torch.cat([R, matrix[:3, 3:]], dim=-1)),
         intrinsics_matrix(*camera.intrinsics(*size)),
         width,
@@ -178,7 +178,7 @@ def _frame(camera: CameraKeys, name: str, scene: Path, some_photo: Path | None) 
 
 def _photo_size(entry: Entry, scene: Path, some_photo: Path | None) -> tuple[int, int]:
     """Width and height of the photo, for intrinsics that depend on a size that the file omits."""
-    image = find_image(entry.text("file_path"), entry.file, scene) or some_photo
+    image = find_image(entry.path("file_path"), entry.file, scene) or some_photo
     if image is None:
         raise entry.error(
             f"without all of 'fl_x', 'cx' and 'cy' the photograph's size is needed, but 'w' or 'h' is missing and "
@@ -187,7 +187,7 @@ def _photo_size(entry: Entry, scene: Path, some_photo: Path | None) -> tuple[int
     try:
         with Image.open(image) as photo:
             return photo.size
-    except (OSError, UnidentifiedImageError) as error:
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError, SyntaxError) as error:
         raise entry.error(f"the size of {image} cannot be read: {error}") from error
 
 

@@ -202,14 +202,19 @@ def point_confidence(
 
 
 def stored_arrays(store: Store, name: str, compute: Callable[[], Mapping[str, Any]]) -> dict[str, np.ndarray]:
-    """Arrays of the file `name` in the store, computed and written first where there is none.
+    """Arrays of the file `name` in the store, computed and written where there is none or it is damaged.
 
     Raises:
         StoreError: the file cannot be written; raised before the computation begins.
     """
-    file = store.folder / name
-    if not file.is_file():
+    found = store.load(name, _arrays)
+    if found is None:
         file = store.new_file(name)
-        write_npz(file, {key: np.asarray(value) for key, value in compute().items()})
+        found = {key: np.asarray(value) for key, value in compute().items()}
+        write_npz(file, found)
+    return found
+
+
+def _arrays(file: Path) -> dict[str, np.ndarray]:
     with np.load(file) as arrays:
         return dict(arrays)

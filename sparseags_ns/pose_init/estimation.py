@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 import torch
 
-from sparseags_ns.console import announce, warn
+from sparseags_ns.console import announce
 from sparseags_ns.formats.colmap import MODEL_FOLDERS
 from sparseags_ns.formats.frame import Distortion, Frame
 from sparseags_ns.pose_init.ab_initio.ab_initio import AbInitio
@@ -38,8 +38,8 @@ from sparseags_ns.pose_init.files import POSE_FILES
 from sparseags_ns.pose_init.id_pose.id_pose import IdPose
 from sparseags_ns.pose_init.networks.dust3r import Dust3r
 from sparseags_ns.preprocess.mask_plan import Masks
-from sparseags_ns.preprocess.store import Store, fingerprint, store_of
-from sparseags_ns.storage import write_json, write_npz
+from sparseags_ns.preprocess.store import Store, fingerprint, read_object, store_of
+from sparseags_ns.storage import write_npz
 from sparseags_ns.views import PointCloud
 
 INITIALISERS: dict[str, type[PoseInit]] = {
@@ -57,12 +57,10 @@ there; else dust3r if its package and weights are here; else features if it plac
 objects with masks; else what features has placed. id-pose, which takes minutes for each pair of photographs, is not
 automatic."""
 
-_LAYOUT = "3"
+_LAYOUT = "4"
 """Version of the files' layout."""
 _TENSORS = ("T_camera_world", "K")
 """Fields of a `Frame` that are tensors."""
-_UNREADABLE = (ValueError, KeyError, TypeError, OSError)
-"""Exceptions of reading a damaged file."""
 
 
 def estimate_poses(
@@ -118,7 +116,7 @@ def estimate_poses(
     wanted += "" if time_budget is None else f" within {time_budget:g} s"
     wanted += "" if match_on == "auto" else f" matched on {match_on}"
     name = f"request-{fingerprint('request', _LAYOUT, wanted, _names(photo_files), *photo_files)}.json"
-    known = _load_answer(request.store.folder / name)
+    known = _load_answer(request.store, name)
     if known is not None:
         return known
     initialiser = choose_initialiser(pose_init, request)
@@ -128,7 +126,7 @@ def estimate_poses(
         initial = estimate_or_load(initialiser, photo_files, request.store)
     if initial.num_usable >= MIN_REGISTERED and initial.doubt is None:
         result = _result_file(initialiser, photo_files, request.store).name
-        write_json(request.store.new_file(name), {"request": wanted, "initialiser": initialiser.name, "result": result})
+        request.store.write_object(name, {"request": wanted, "initialiser": initialiser.name, "result": result})
     return initial
 
 
@@ -224,16 +222,13 @@ def estimate_or_load(initialiser: PoseInit, photo_files: Sequence[Path], store: 
         ValueError: see `PoseInit.estimate`.
     """
     file = _result_file(initialiser, photo_files, store)
-    if file.is_file():
-        try:
-            initial = _read(file, initialiser.name)
-            _announce_loaded(initial, file)
-            return initial
-        except _UNREADABLE as error:
-            warn(f"{file} is damaged; the poses are estimated again", type(error).__name__)
+    known = store.load(file.name, lambda path: _read(path, initialiser.name))
+    if known is not None:
+        _announce_loaded(known, file)
+        return known
     store.new_file(file.name)
     initial = replace(initialiser.estimate(photo_files), source=initialiser.name)
-    _write(file, initial)
+    _write(store, file, initial)
     return initial
 
 
@@ -252,25 +247,30 @@ def _names(photo_files: Sequence[Path]) -> str:
     return json.dumps([path.name for path in photo_files])
 
 
-def _load_answer(request_file: Path) -> InitialPoses | None:
+def _load_answer(store: Store, name: str) -> InitialPoses | None:
     """The result that a request led to; None where either file is missing or damaged, or too few are registered."""
-    try:
-        content = json.loads(request_file.read_text(encoding="utf-8"))
-        file = request_file.with_name(Path(content["result"]).name)
-        initial = _read(file, str(content["initialiser"]))
-    except _UNREADABLE:
+    answer = store.load(name, _read_answer)
+    if answer is None:
         return None
-    if initial.num_registered < MIN_REGISTERED:
+    result, initialiser = answer
+    initial = store.load(result, lambda path: _read(path, initialiser))
+    if initial is None or initial.num_registered < MIN_REGISTERED:
         return None
-    _announce_loaded(initial, file)
+    _announce_loaded(initial, store.folder / result)
     return initial
+
+
+def _read_answer(file: Path) -> tuple[str, str]:
+    """Name of the file of the result, and of its initialiser."""
+    content = read_object(file)
+    return Path(content["result"]).name, str(content["initialiser"])
 
 
 def _announce_loaded(initial: InitialPoses, file: Path) -> None:
     announce(f"poses: {initial.source}, from {file}", "photographs and settings are unchanged since")
 
 
-def _write(file: Path, initial: InitialPoses) -> None:
+def _write(store: Store, file: Path, initial: InitialPoses) -> None:
     # The JSON file comes last: a result exists only once it does.
     if initial.points is not None:
         arrays = {field.name: getattr(initial.points, field.name).numpy() for field in fields(PointCloud)}
@@ -287,11 +287,11 @@ def _write(file: Path, initial: InitialPoses) -> None:
         "pose_lr_scale": None if initial.pose_lr_scale is None else initial.pose_lr_scale.tolist(),
         "frames": [None if frame is None else _frame_to_json(frame) for frame in initial.frames],
     }
-    write_json(file, content)
+    store.write_object(file.name, content)
 
 
 def _read(file: Path, source: str) -> InitialPoses:
-    content = json.loads(file.read_text(encoding="utf-8"))
+    content = read_object(file)
     points = None
     if content["points"]:
         with np.load(file.with_suffix(".npz")) as arrays:

@@ -6,24 +6,34 @@ Frames: `world`, as the file has it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from sparseags_ns.console import announce, warn
 from sparseags_ns.formats.colmap import MODEL_FOLDERS, ColmapPoints, is_colmap_model, read_colmap_points
-from sparseags_ns.formats.frame import PHOTO_FOLDERS, Frame, PoseFileError, find_image, path_ends, photo_like
-from sparseags_ns.formats.json_entries import read_json
+from sparseags_ns.formats.frame import (
+    MAX_COORDINATE,
+    PHOTO_FOLDERS,
+    Frame,
+    PoseFileError,
+    find_image,
+    path_ends,
+    photo_like,
+    require_plausible_lens,
+)
+from sparseags_ns.formats.json_entries import Entry, read_json
 from sparseags_ns.formats.mask_keys import DYNAMIC_MASK_KEY, MASK_KEY, NamedMask, mask_key, mentions_mask
+from sparseags_ns.formats.ply import point_colors, read_ply
 from sparseags_ns.formats.poses import POINTS_KEY, held_out_files, points_candidates, read_poses
 from sparseags_ns.formats.splat_cameras import is_splat_cameras
 from sparseags_ns.pose_init.base import InitialPoses, point_confidence
 from sparseags_ns.preprocess.masks import find_mask
-from sparseags_ns.preprocess.photo_files import listed
+from sparseags_ns.preprocess.photo_files import listed, read_photo_file
 from sparseags_ns.preprocess.store import FOLDER
 from sparseags_ns.views import PointCloud
 
@@ -89,15 +99,14 @@ class FromFiles:
         for path, frame in self.named_photographs.items():
             key = mask_key(frame.extra)
             if key is not None:
-                written = frame.extra[key]
-                if not isinstance(written, str) or not written:
-                    raise PoseFileError(self.pose_file, f"'{key}' must be a path, is {written!r}", frame.name)
-                found[path] = NamedMask(key, self._find_mask(written, path))
+                written = Entry(self.pose_file, frame.extra, frame.name).path(key)
+                found[path] = NamedMask(key, self._find_mask(written, path), self.pose_file)
             read = None if key is None else frame.extra[key]
             unused |= {k: None for k, value in frame.extra.items() if mentions_mask(k, value) and value != read}
         if unused:
             why = f"masks of photographs are read from '{MASK_KEY}', 'mask_file' and '{DYNAMIC_MASK_KEY}', one for each"
             warn(f"not used: {listed([repr(key) for key in unused])} in {self.pose_file}", why)
+        self._say_if_outside("masks", (mask.path for mask in found.values()))
         return found
 
     def readable_photographs(self) -> dict[Path, NamedMask | None]:
@@ -109,13 +118,16 @@ class FromFiles:
         found: dict[Path, NamedMask | None] = {}
         frames = content.get("frames")
         for frame in filter(lambda frame: isinstance(frame, dict), frames if isinstance(frames, list) else []):
-            written = frame.get("file_path")
-            path = self._find(written) if isinstance(written, str) and written else None
-            if path is None:
-                continue
             key = mask_key(frame) or mask_key(content) or MASK_KEY
-            mask = frame.get(key, content.get(key))
-            found[path] = NamedMask(key, self._find_mask(mask, path)) if isinstance(mask, str) and mask else None
+            written = {"file_path": frame.get("file_path"), key: frame.get(key, content.get(key))}
+            with suppress(PoseFileError):
+                path = self._find(Entry(self.pose_file, written).path("file_path"))
+                if path is not None:
+                    found[path] = None
+                    mask = self._find_mask(Entry(self.pose_file, written).path(key), path)
+                    found[path] = NamedMask(key, mask, self.pose_file)
+        self._say_if_outside("photographs", found)
+        self._say_if_outside("masks", (mask.path for mask in found.values() if mask is not None))
         return found
 
     def _find_mask(self, written: str, photograph: Path) -> Path:
@@ -154,7 +166,17 @@ class FromFiles:
                 raise PoseFileError(self.pose_file, problem, frame.name)
             if path is not None:
                 found[path] = frame
+        self._say_if_outside("photographs", found)
         return found
+
+    def _say_if_outside(self, what: str, paths: Iterable[Path]) -> None:
+        """Name files that the pose file names and that lie outside of its own folder and of that around the scene's."""
+        near = [os.path.abspath(folder) for folder in (self.scene / "..", self.pose_file.parent)]
+        whole = [Path(os.path.abspath(path)) for path in paths]
+        outside = [str(path) for path in whole if not any(path.is_relative_to(folder) for folder in near)]
+        if outside:
+            where = f"outside of the scene and of the folder that it lies in: {listed(outside)}"
+            warn(f"{len(outside)} {what} are {where}", f"{self.pose_file} names them; they are read")
 
     def _find(self, written: str) -> Path | None:
         """The scene's photo file that an entry names. A model's own folder of photographs goes before the scene's."""
@@ -205,11 +227,15 @@ class FromFiles:
         support it (`point_support`).
         """
         frames = tuple(self.named_photographs.get(path) for path in photo_files)
+        for path, frame in zip(photo_files, frames, strict=True):
+            if frame is not None and (frame.width is None or frame.height is None):
+                require_plausible_lens(self.pose_file, frame, read_photo_file(path).upright_size)
         confidence = torch.tensor([0.0 if frame is None else 1.0 for frame in frames])
         model = read_colmap_points(self.pose_file) if self.pose_file.is_dir() else None
         if model is None:
             candidates = points_candidates(self.pose_file, self.scene)
             found = next((path for path in candidates if path.is_file()), None)
+            self._say_if_outside("files of points", filter(None, [found]))
             if candidates and found is None and not self.pose_file.is_dir():
                 warn(f"no points: there is no {candidates[0]}", f"'{POINTS_KEY}' in {self.pose_file} names it")
             return InitialPoses(frames, confidence, found and read_points(found, self.pose_file))
@@ -231,32 +257,28 @@ class FromFiles:
 
 
 def read_points(path: Path, pose_file: Path) -> PointCloud:
-    """Read a PLY file; points without colours are grey, points that are NaN or infinite are left out with a warning.
+    """Read a PLY file; points without colours are grey, points that no scene has are left out with a warning.
 
     Raises:
-        PoseFileError: the file cannot be read or holds no points.
+        PoseFileError: the file cannot be read or holds no such points.
     """
-    import open3d as o3d  # takes seconds to import, and most scenes have no points
-
+    advice = f"make it again, or take its entry out of {pose_file}"
     try:
-        with path.open("rb") as stream:
-            is_ply = stream.read(3) == b"ply"
+        columns = read_ply(path)
+        positions = torch.stack([torch.from_numpy(columns[axis].astype("f8")) for axis in "xyz"], dim=-1)
+        if not len(positions):
+            raise ValueError("it has no points")
     except OSError as error:
-        raise PoseFileError(pose_file, f"the point cloud {path} cannot be read: {error.strerror or error}") from error
-    # Open3D reports damage on the console only, and returns what it has read so far.
-    with o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error):
-        cloud = o3d.io.read_point_cloud(str(path), format="ply") if is_ply else o3d.geometry.PointCloud()
-    positions = torch.from_numpy(np.array(cloud.points, dtype=np.float64).reshape(-1, 3))
-    if len(positions) == 0:
-        advice = "make it again, or take its entry out"
-        raise PoseFileError(pose_file, f"the point cloud {path} is no PLY file with points in it; {advice}")
-    colors = torch.from_numpy(np.array(cloud.colors)) if cloud.has_colors() else torch.full_like(positions, 0.5)
-    finite = positions.isfinite().all(-1)
-    if not finite.any():
-        raise PoseFileError(pose_file, f"all points of {path} are NaN or infinite; make it again")
-    if not finite.all():
-        warn(f"left out: {int((~finite).sum())} of {len(finite)} points of {path.name}", "they are NaN or infinite")
-    return PointCloud(positions, colors, torch.ones(len(positions), dtype=torch.float64))[finite]
+        raise PoseFileError(path, f"the points cannot be read: {error.strerror or error}; {advice}") from error
+    except (ValueError, LookupError, ArithmeticError) as error:
+        raise PoseFileError(path, f"is no whole PLY file with points in it ({error}); {advice}") from error
+    usable = (positions.abs() <= MAX_COORDINATE).all(-1)
+    beyond = f"NaN, infinite or beyond {MAX_COORDINATE:g}"
+    if not usable.any():
+        raise PoseFileError(path, f"all its points are {beyond}; {advice}")
+    if not usable.all():
+        warn(f"left out: {int((~usable).sum())} of {len(usable)} points of {path}", f"they are {beyond}")
+    return PointCloud(positions, point_colors(columns), torch.ones(len(positions), dtype=torch.float64))[usable]
 
 
 def find_pose_file(scene: Path, poses: Path | None) -> Path | None:

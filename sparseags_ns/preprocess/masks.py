@@ -131,18 +131,19 @@ def require_masks(photo_files: Sequence[PhotoFile], masks: Mapping[Path, MaskFil
     """
     found = {file.path: masks.get(file.path) for file in photo_files}
     named = [file.mask.key for file in photo_files if file.mask is not None]
+    pose_file = next((file.mask.pose_file for file in photo_files if file.mask is not None), None)
     keys = ", ".join(f"'{key}'" for key in dict.fromkeys(named))
     absent = [f"{mask.path} for {path.name}" for path, mask in found.items() if mask and not os.path.isfile(mask.path)]
     if absent:
         raise PhotoError(
-            f"the pose file names masks that are not there: {listed(absent)}. Put them there, take their entries "
+            f"{pose_file} names masks that are not there: {listed(absent)}. Put them there, take their entries "
             f"({keys}) out of the file, or choose other masks with the option masks"
         )
     labels = dict(zip(found, file_labels(list(found)), strict=True))
     bare = [file.path for file in photo_files if not file.has_alpha and found[file.path] is None]
     if bare and named:
         raise PhotoError(
-            f"the pose file names masks ({keys}) for {len(named)} of {len(photo_files)} photographs, and none for "
+            f"{pose_file} names masks ({keys}) for {len(named)} of {len(photo_files)} photographs, and none for "
             f"{listed([labels[path] for path in bare])}. Add {keys} to these frames, put their masks into {folder}, or "
             "choose other masks for all with the option masks"
         )
@@ -204,7 +205,13 @@ def _read_for(photo_file: PhotoFile, path: Path, upright: bool | None, max_px: i
     Args:
         upright: whether it shows the upright photograph; None for what its size tells, else the photograph as read.
     """
-    header, as_read = read_photo_file(path), photo_file.upright
+    try:
+        header, as_read = read_photo_file(path), photo_file.upright
+    except PhotoError as error:
+        if photo_file.mask is None or photo_file.mask.path != path:
+            raise
+        named = f"{photo_file.mask.pose_file} names it as the mask of {photo_file.path.name}"
+        raise PhotoError(f"{error} ({named})") from error
     size = header.upright_size if as_read else header.stored_size
     upright = by_size(photo_file, header) if upright is None else upright
     if upright is None and size != photo_file.size:

@@ -8,9 +8,8 @@ Nothing here writes.
 from __future__ import annotations
 
 import math
+import os
 import re
-import struct
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -50,13 +49,17 @@ _TRANSPOSES = {
 QUARTER_TURNS = {3: 2, 6: 3, 8: 1}
 """Counter-clockwise quarter turns that the rotations among the EXIF orientations ask for."""
 _ROTATED_BY_PILLOW = ("TIFF", "HEIF")
+MAX_MEGAPIXELS = "SPARSEAGS_MAX_MEGAPIXELS"
+"""Environment variable: the most megapixels of a photograph or a mask that is read."""
+_USUAL_MEGAPIXELS = 128.0
+"""Value without that variable. Reading takes up to 12 bytes for each pixel of the file."""
+_SHOWS_ALPHA_PX = 2048
+"""Longer side at which it is looked whether a photograph is transparent anywhere, at least that of reading it."""
 _MAX_LISTED = 8
 _HEAD_BYTES = 64
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
 _OTHER_HEADS = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF")
 _LABEL = 1.0 / 255.0
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
-"""Exceptions of Pillow and its decoders on damaged files."""
 _Read = TypeVar("_Read")
 
 _UNIT_MM = {2: 25.4, 3: 10.0, 4: 1.0}
@@ -215,7 +218,7 @@ def focal_px(exif: Image.Exif, size: tuple[int, int]) -> float | None:
 
 def has_transparency(photo_file: PhotoFile) -> bool:
     """Whether a photograph is transparent anywhere, which needs its pixels to be decoded."""
-    return photo_file.has_alpha and read_pixels(photo_file.path).alpha is not None
+    return photo_file.has_alpha and read_pixels(photo_file.path, max_px=_SHOWS_ALPHA_PX).alpha is not None
 
 
 def read_pixels(path: Path, *, upright: bool = True, max_px: int | None = None, managed: bool = True) -> Pixels:
@@ -287,7 +290,7 @@ def _open(path: Path, read: Callable[[Image.Image], _Read]) -> _Read:
                 f"cannot read {path}: AVIF photographs need Pillow 11.3 or newer (pip install -U pillow); or save the "
                 "photograph as JPEG"
             )
-        with Image.open(path) as image:
+        with _opened(path) as image:
             return read(image)
     except PhotoError:
         raise
@@ -295,16 +298,41 @@ def _open(path: Path, read: Callable[[Image.Image], _Read]) -> _Read:
         raise PhotoError(f"no such photograph: {path}") from error
     except PermissionError as error:
         raise PhotoError(f"cannot read {path}: permission denied; make the file readable") from error
-    except Image.DecompressionBombError as error:
-        raise PhotoError(
-            f"cannot read {path}: it has more pixels than can be read safely; save it at a smaller size"
-        ) from error
-    except _DAMAGE as error:
+    except MemoryError as error:
+        raise PhotoError(f"cannot read {path}: there is not enough memory for it; save it at a smaller size") from error
+    except Exception as error:  # damage makes Pillow and its decoders raise almost anything
         empty = "" if path.stat().st_size else " (it has 0 bytes)"
         raise PhotoError(
             f"cannot read {path}: the file is cut off, damaged or not an image{empty}; copy it again from its source, "
             "or take it out of the folder and out of the pose file"
         ) from error
+
+
+def _opened(path: Path) -> Image.Image:
+    """An image, open, of no more pixels than are allowed; Pillow's own limit, which cannot be told, does not count.
+
+    Raises:
+        PhotoError: it has more, or the environment variable is no number.
+    """
+    asked = os.environ.get(MAX_MEGAPIXELS, "")
+    try:
+        limit = float(asked) if asked else _USUAL_MEGAPIXELS
+    except ValueError as error:
+        raise PhotoError(f"{MAX_MEGAPIXELS} must be a number of megapixels, is {asked!r}") from error
+    usual, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        image = Image.open(path)
+    finally:
+        Image.MAX_IMAGE_PIXELS = usual
+    megapixels = math.prod(image.size) / 1e6
+    if not megapixels <= limit:
+        image.close()
+        raise PhotoError(
+            f"cannot read {path}: it has {image.size[0]}x{image.size[1]} pixels, {megapixels:.4g} million, "
+            f"and {limit:g} million are allowed. Save it at a smaller size, or allow more by the environment variable "
+            f"{MAX_MEGAPIXELS}={math.ceil(megapixels)}"
+        )
+    return image
 
 
 def _orientation(image: Image.Image) -> int:

@@ -7,15 +7,23 @@ depend on, so that they are computed again only if any of it has changed. The fo
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, TypeVar
 
 from sparseags_ns import __version__
+from sparseags_ns.console import warn
+from sparseags_ns.storage import write_json
 
 FOLDER = "sparseags"
 _DIGEST_BYTES = 10
+_CHECK = "check"
+"""Key of a stored JSON object's check sum."""
+_Kept = TypeVar("_Kept")
 
 
 class StoreError(ValueError):
@@ -47,6 +55,41 @@ class Store:
             )
         return path
 
+    def load(self, name: str, read: Callable[[Path], _Kept]) -> _Kept | None:
+        """What `read` makes of a file; None where there is none, or, with a warning, where the file is damaged."""
+        path = self.folder / name
+        if not path.is_file():
+            return None
+        try:
+            return read(path)
+        except Exception as error:  # damage makes NumPy, zipfile and others raise almost anything
+            warn(f"{path} is damaged and is made anew", f"{type(error).__name__}: {str(error)[:100]}")
+            return None
+
+    def write_object(self, name: str, content: dict[str, Any]) -> None:
+        """Write a JSON object with a check sum.
+
+        Raises:
+            StoreError: see `new_file`.
+        """
+        write_json(self.new_file(name), {**content, _CHECK: _check_sum(content)})
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The object that `Store.write_object` wrote.
+
+    Raises:
+        OSError, ValueError, KeyError, AttributeError: it is not as it was written.
+    """
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if content.pop(_CHECK) != _check_sum(content):
+        raise ValueError("its check sum differs")
+    return content
+
+
+def _check_sum(content: dict[str, Any]) -> str:
+    return fingerprint(json.dumps(content))
+
 
 def store_of(scene: Path, cache_dir: Path | None) -> Store:
     """The store of a scene (a folder or a video file), in `cache_dir` if it is given."""
@@ -63,7 +106,7 @@ def fingerprint(*parts: str | Path) -> str:
             status = part.stat()
             content = _file_digest(part, status.st_size, status.st_mtime_ns)
         else:
-            content = part.encode()
+            content = part.encode("utf-8", "surrogateescape")  # names of files need not be UTF-8
         digest.update(len(content).to_bytes(8, "little") + content)
     return digest.hexdigest()
 

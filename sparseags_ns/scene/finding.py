@@ -250,6 +250,11 @@ def _find_with_pose_file(scene: Path, pose_file: Path, missing_poses: MissingPos
     _check_trust(paths, initial.frames, pose_file)
     photo_files = [read_photo_file(path) for path in paths]
     posed = _posed(photo_files, initial, decide_orientations(photo_files, initial, pose_file))
+    try:
+        cameras = [file.frame.T_camera_world for file in posed if not file.frame.extra.get(UNREGISTERED)]
+        axes_meeting_point(se3.inverse(torch.stack(cameras)))
+    except AlignmentError as error:
+        raise PoseInitError(f"{pose_file}: {error}") from error
     files = _with_masks(posed, masks)
     return FoundScene(files, initial.points, str(pose_file), observations=initial.observations)
 

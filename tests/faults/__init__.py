@@ -1,0 +1,1 @@
+"""Injected faults: files, disks and processes that fail."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from sparseags_ns.formats.frame import Distortion, Frame, intrinsics_matrix
 from sparseags_ns.geometry.cameras import orbit
-from sparseags_ns.pose_init.base import Alternative, InitialPoses, PoseInitError, PoseRequest
+from sparseags_ns.pose_init.base import Alternative, InitialPoses, PoseInitError, PoseRequest, stored_arrays
 from sparseags_ns.pose_init.estimation import cache_key, estimate_or_load, estimate_poses
 from sparseags_ns.preprocess import store as store_module
 from sparseags_ns.preprocess.store import Store, StoreError, fingerprint, store_of
@@ -246,10 +248,67 @@ def test_a_damaged_result_is_estimated_anew(
     (file,) = store.folder.glob("poses-fake-*.json")
     file.write_text(file.read_text()[:100])
     estimate_or_load(fake, photographs, store)
-    assert len(fake.calls) == 2 and "is damaged; the poses are estimated again" in capsys.readouterr().err
-    file.with_suffix(".npz").unlink()
-    estimate_or_load(fake, photographs, store)
-    assert len(fake.calls) == 3
+    assert len(fake.calls) == 2 and f"warning: {file} is damaged and is made anew" in capsys.readouterr().err
+    points = file.with_suffix(".npz")
+    for damage in (lambda: points.unlink(), lambda: points.write_bytes(b""), lambda: points.write_bytes(b"PK" * 99)):
+        calls = len(fake.calls)
+        damage()
+        estimate_or_load(fake, photographs, store)
+        assert len(fake.calls) == calls + 1
+
+
+def test_a_digit_that_has_changed_in_a_result_is_noticed(
+    tmp_path: Path, photographs: list[Path], choose: Callable[[Fake | None], None]
+) -> None:
+    fake = Fake()
+    choose(fake)
+    for pattern, old, new in (("poses-fake-*.json", "400.5", "400.6"), ("request-*.json", "fake-", "take-")):
+        estimate_poses(photographs)
+        calls = len(fake.calls)
+        (file,) = (tmp_path / "sparseags").glob(pattern)
+        file.write_text(file.read_text().replace(old, new, 1))
+        estimate_poses(photographs)
+        assert file.read_text().count(new) == 0 and len(fake.calls) == calls + (pattern[0] == "p")
+
+
+def test_photographs_of_any_name_are_estimated_once(
+    tmp_path: Path, photographs: list[Path], choose: Callable[[Fake | None], None]
+) -> None:
+    fake = Fake()
+    choose(fake)
+    names = ("#a b.png", "c\nd.png", os.fsdecode(b"\xff.png"))
+    renamed = [path.rename(path.with_name(name)) for path, name in zip(photographs, names, strict=True)]
+    first, again = estimate_poses(renamed), estimate_poses(renamed)
+    assert len(fake.calls) == 1
+    for one, other in zip(first.frames, again.frames, strict=True):
+        assert (one and one.name) == (other and other.name)
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "bits", "other", "pickle", "names"])
+def test_damaged_arrays_are_computed_anew(tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: str) -> None:
+    store, calls = Store(tmp_path), []
+
+    def compute() -> dict[str, np.ndarray]:
+        calls.append(1)
+        return {"positions": np.arange(200.0), "scores": np.zeros(3)}
+
+    stored_arrays(store, "a/points.npz", compute)
+    file = tmp_path / "a/points.npz"
+    content = file.read_bytes()
+    damaged = {
+        "empty": b"",
+        "cut": content[: len(content) // 2],
+        "bits": content[:300] + bytes([content[300] ^ 1]) + content[301:],
+        "other": b"\x93NUMPY\x01\x00",
+        "pickle": b"\x80\x04N.",
+        "names": content.replace(b"scores", b"scares", 1),
+    }
+    file.write_bytes(damaged[damage])
+    found = stored_arrays(store, "a/points.npz", compute)
+    assert len(calls) == 2 and found["positions"].tolist() == list(range(200))
+    assert f"warning: {file} is damaged and is made anew" in capsys.readouterr().err
+    assert file.read_bytes() == content and stored_arrays(store, "a/points.npz", compute).keys() == found.keys()
+    assert len(calls) == 2
 
 
 def test_a_store_that_cannot_be_written_is_noticed_before_the_estimate(tmp_path: Path, photographs: list[Path]) -> None:

@@ -341,3 +341,29 @@ def test_a_mask_of_another_size_is_refused_with_both_sizes(tmp_path: Path) -> No
     save(masks / "a.png", np.full((30, 20), 255, np.uint8))
     with pytest.raises(PhotoError, match=r"a\.png is 20x30 pixels, but its photograph a\.jpg is 2x3"):
         read_masked(read_photo_file(save(tmp_path / "a.jpg", COLOURS)), masks)
+
+
+def test_a_photograph_of_more_pixels_than_are_allowed_is_refused_unless_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "large.png"
+    Image.new("1", (13_000, 10_000)).save(path)
+    with pytest.raises(PhotoError, match=r"large\.png: it has 13000x10000 pixels, 130 million, and 128 million are"):
+        read_photo_file(path)
+    monkeypatch.setenv(photo_files.MAX_MEGAPIXELS, "130")
+    assert read_photo_file(path).stored_size == (13_000, 10_000)
+    monkeypatch.setenv(photo_files.MAX_MEGAPIXELS, "many")
+    with pytest.raises(PhotoError, match="SPARSEAGS_MAX_MEGAPIXELS must be a number of megapixels, is 'many'"):
+        read_photo_file(path)
+
+
+def test_whatever_a_decoder_makes_of_damage_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save(tmp_path / "a.png", COLOURS)
+    for error in (AssertionError(), RuntimeError(), ZeroDivisionError(), KeyError(), MemoryError()):
+
+        def damaged(image: Image.Image, error: Exception = error) -> bool:
+            raise error
+
+        monkeypatch.setattr(Image.Image, "has_transparency_data", property(damaged))
+        with pytest.raises(PhotoError, match=r"cannot read .*a\.png: "):
+            read_photo_file(path)
