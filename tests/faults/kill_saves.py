@@ -18,7 +18,7 @@ from typing import Any
 
 from tests.faults.toy_saves import STEPS, begin, fault_of, save
 
-OPERATIONS = ("replace", "rename", "unlink", "remove", "fsync", "mkdir", "open", "rmdir")
+OPERATIONS = ("rename", "replace", "unlink", "remove", "fsync", "mkdir", "open", "rmdir")
 """Functions of `os` before each of which the process may be killed."""
 
 PATIENCE_S = 30
