@@ -108,6 +108,8 @@ def replacing(path: Path, folder: Path | None = None, size: int | None = None) -
     except OSError as error:
         if error.errno not in DISK_ERRORS:
             raise
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)  # before free space is counted
         raise OutputError(_cannot_write(path, error, size)) from error
     finally:
         if not waits:
