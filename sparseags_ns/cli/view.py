@@ -12,7 +12,8 @@ from tyro.conf import Positional
 class View:
     """Open a run in the web viewer.
 
-    The run may be finished or interrupted, and of an earlier version.
+    The run may be finished or interrupted, moved, of an earlier version, or from somebody else: what is shown is what
+    its folder holds, and nothing in it is executed.
     """
 
     folder: Positional[Path]
@@ -28,18 +29,16 @@ class View:
 
     def run(self) -> None:
         """Serve until Ctrl-C."""
-        from sparseags_ns.runs.checkpoint import RunError, latest_checkpoint
-        from sparseags_ns.runs.opening import CONFIG, read_run_config, run_folder
+        from sparseags_ns.runs.checkpoint import RunError
+        from sparseags_ns.runs.opening import CONFIG, open_run
 
-        # nerfstudio takes seconds to import: what is wrong with the arguments is found before.
-        run = run_folder(self.folder)
-        latest_checkpoint(run)
-        name = read_run_config(run / CONFIG).get("method_name")
+        run = open_run(self.folder)  # before nerfstudio, which takes seconds to import
+        name = str(run.config.get("method_name"))
         from sparseags_ns.method_configs.sparseags import METHODS
         from sparseags_ns.plugin.commands import serve_run
 
         if name not in METHODS:
-            raise RunError(f"{run} is a run of {name}, not of {' or '.join(METHODS)}")
+            raise RunError(f"{run.folder / CONFIG} is of a run of {name}, not of {' or '.join(METHODS)}")
         try:
             serve_run(run, METHODS[name].config, self.host, self.port)
         except KeyboardInterrupt:

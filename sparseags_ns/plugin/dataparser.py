@@ -21,10 +21,13 @@ from nerfstudio.data.scene_box import SceneBox
 from torch import Tensor
 from tyro.conf import Suppress
 
-from sparseags_ns.geometry.alignment import normalizing_similarity
+from sparseags_ns.geometry.alignment import Similarity, normalizing_similarity
 from sparseags_ns.geometry.cameras import Cameras, opengl_from_opencv
+from sparseags_ns.runs.opening import OpenedRun
+from sparseags_ns.runs.record import PoseInitRecord
 from sparseags_ns.scene.origin import pose_init_record
 from sparseags_ns.scene.reading import ReadingOptions, read_scene
+from sparseags_ns.views import Views
 
 
 @dataclass
@@ -57,20 +60,45 @@ class SparseAGSDataParser(DataParser):
         scene = read_scene(self.config.data, self.config)
         views = scene.views
         similarity = normalizing_similarity(views.cameras.T_camera_world[views.posed])
-        views = views.moved(similarity)
-        scale = float(similarity.scale)
-        transform = torch.cat([similarity.rotation, similarity.translation[:, None] / scale], dim=1)
-        return PreciseOutputs(
-            image_filenames=list(views.paths),
-            cameras=nerfstudio_cameras(views.cameras),
-            scene_box=SceneBox(aabb=torch.tensor([[-1.0, -1.0, -1.0], [1.0, 1.0, 1.0]])),
-            metadata={"views": views.to(torch.float32), "pose_init": pose_init_record(scene)},
-            dataparser_transform=transform,
-            dataparser_scale=scale,
-        )
+        views = views.moved(similarity).to(torch.float32)
+        return _outputs(views, views.cameras, similarity, pose_init_record(scene))
 
     def _generate_dataparser_outputs(self, split: str = "train", **kwargs: Any) -> DataparserOutputs:
         return self.outputs
+
+
+class OpenedRunParser(SparseAGSDataParser):
+    """Dataparser of a run that was opened: its own photographs, with the refined cameras; reads no other folder."""
+
+    def __init__(self, run: OpenedRun, config: SparseAGSDataParserConfig) -> None:
+        super().__init__(config)
+        self.run = run
+
+    @cached_property
+    def outputs(self) -> DataparserOutputs:
+        """nerfstudio's outputs, in the run's world."""
+        run = self.run
+        return _outputs(run.views.to("cpu"), run.refined.to("cpu"), run.normalisation, run.record.pose_init)
+
+
+def _outputs(
+    views: Views, cameras: Cameras, similarity: Similarity, pose_init: PoseInitRecord | None
+) -> DataparserOutputs:
+    """nerfstudio's outputs for views in the normalised world.
+
+    Args:
+        cameras: those of the datasets.
+        similarity: from the given world to the normalised one.
+    """
+    scale = float(similarity.scale)
+    return PreciseOutputs(
+        image_filenames=list(views.paths),
+        cameras=nerfstudio_cameras(cameras),
+        scene_box=SceneBox(aabb=torch.tensor([[-1.0, -1.0, -1.0], [1.0, 1.0, 1.0]])),
+        metadata={"views": views, "pose_init": pose_init},
+        dataparser_transform=torch.cat([similarity.rotation, similarity.translation[:, None] / scale], dim=1),
+        dataparser_scale=scale,
+    )
 
 
 def nerfstudio_cameras(cameras: Cameras) -> NerfstudioCameras:

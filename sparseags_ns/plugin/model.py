@@ -36,6 +36,7 @@ from sparseags_ns.plugin.camera_optimizer import CameraDeltas, CameraDeltasConfi
 from sparseags_ns.rasterizer import rasterize
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.runs.history import is_due, phases_of, row_of_step
+from sparseags_ns.runs.opening import OpenedRun
 from sparseags_ns.runs.record import RunRecord
 from sparseags_ns.views import Views
 
@@ -167,6 +168,17 @@ class SparseAGSModel(SplatfactoModel):
         """Replace Gaussians, cameras and trust."""
         restart(fit, self.gauss_params, self.camera_optimizer.corrections, optimizers)
         self.trusted.copy_(fit.trusted)
+
+    def show(self, run: OpenedRun) -> None:
+        """Hold what a run came to: its Gaussians, cameras, trust and record."""
+        for name, value in run.parameters.items():
+            self.gauss_params[name] = nn.Parameter(value.to(self.device))
+        self.camera_optimizer.start_from(run.refined.to(self.device))
+        self.T_camera_initial.copy_(run.initial.T_camera_world)
+        self.K_initial.copy_(run.initial.K)
+        self.trusted.copy_(run.trusted)
+        self.run, self.record = Run(self.config, run.record.num_steps), run.record
+        self.update_to_step(run.steps_done - 1)
 
     # --- training ---
 

@@ -5,6 +5,9 @@ trained on (whole or cropped around the object; 8 bits for each colour), the cam
 Outputs of another save than the latest checkpoint's, as a process that was killed may leave them, are written anew.
 Neither the photographs that the run was made from nor the machine it ran on are needed.
 
+A run may come from somebody else. Nothing in it is executed, no path in it is followed, and what is not as `ns-train`
+writes it is refused by an error that names the file.
+
 Frames: `world`, the run's normalised world (+y up, mean camera distance 1.85), the frame of everything in `sparseags/`;
 `given`, the world of the poses that the run began with.
 """
@@ -12,7 +15,11 @@ Frames: `world`, the run's normalised world (+y up, mean camera distance 1.85), 
 from __future__ import annotations
 
 import math
+import struct
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,13 +28,14 @@ import numpy as np
 import torch
 import yaml
 from jaxtyping import Bool, Float
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
 from sparseags_ns.console import announce, warn
 from sparseags_ns.formats.frame import Frame
-from sparseags_ns.formats.json_entries import Entry, read_json
+from sparseags_ns.formats.json_entries import ROTATION_TOLERANCE, Entry, read_json
 from sparseags_ns.formats.transforms_json import read_transforms_json
+from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.alignment import Similarity
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.metrics.images import perceptual_error
@@ -36,6 +44,7 @@ from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.runs.checkpoint import VIEWS, RunError, digest, latest_checkpoint, read_checkpoint
 from sparseags_ns.runs.format_0_1_0 import converted_config
 from sparseags_ns.runs.outputs import FILES, FOLDER, VALID_FOLDER, RunState, anchored, write_run_outputs
+from sparseags_ns.runs.plain_values import LARGEST, require_type
 from sparseags_ns.runs.record import Outcome, RecordError, RunRecord
 from sparseags_ns.storage import OutputError, all_at_once
 from sparseags_ns.views import Views
@@ -43,6 +52,25 @@ from sparseags_ns.views import Views
 CONFIG = "config.yml"
 NORMALISATION = "dataparser_transforms.json"
 _MODEL = "_model."
+_PARAMETERS = "gauss_params."
+_TENSORS = {
+    "T_camera_initial": "views 4 4",
+    "K_initial": "views 3 3",
+    "trusted": "views",
+    "gauss_params.means": "gaussians 3",
+    "gauss_params.scales": "gaussians 3",
+    "gauss_params.quats": "gaussians 4",
+    "gauss_params.opacities": "gaussians 1",
+    "gauss_params.features_dc": "gaussians 3",
+    "gauss_params.features_rest": "gaussians bands 3",
+}
+"""The model's tensors in a checkpoint that a run is opened from, and their shapes."""
+SHORTEST_FOCAL, LONGEST_FOCAL = 0.02, 200.0
+"""Limits of a focal length in longer sides of the photograph; the latter also of the principal point."""
+MOST_PIXELS = 1 << 25
+"""Limit of a run's photographs, which it works with as they are: many times what an optimisation can use."""
+MOST_CONFIG = 1 << 18
+"""Limit of the bytes and values in a config.yml, which has some thousands."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +93,8 @@ class OpenedRun:
     """Cameras as pose init gave them."""
     refined: Cameras
     trusted: Bool[Tensor, " views"]
+    parameters: Mapping[str, Tensor]
+    """What was learned of the Gaussians, as the checkpoint holds it (optimization/parameters.py)."""
     gaussians: Gaussians
     sh_degree: int
     steps_done: int
@@ -103,13 +133,16 @@ def open_run(path: Path, device: torch.device | str = "cpu") -> OpenedRun:
     checkpoint = latest_checkpoint(folder)
     content, outputs = read_checkpoint(checkpoint), folder / FOLDER
     state, step, config = _pipeline_state(content, checkpoint), content["step"], read_run_config(folder / CONFIG)
-    views = _read_views(outputs, content, checkpoint)
-    initial = replace(views.cameras, T_camera_world=state[f"{_MODEL}T_camera_initial"], K=state[f"{_MODEL}K_initial"])
-    prefix = f"{_MODEL}gauss_params."
-    gaussians = activate({key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)})
+    views = _read_views(outputs, content, state, checkpoint)
+    initial = replace(views.cameras, T_camera_world=state["T_camera_initial"], K=state["K_initial"])
+    _require_cameras(initial, checkpoint)
+    parameters = {key.removeprefix(_PARAMETERS): value for key, value in state.items() if key.startswith(_PARAMETERS)}
+    gaussians = activate(parameters)
+    if not bool(gaussians.scales.isfinite().all()):
+        raise RunError(f"{checkpoint} holds Gaussians of infinite size; train again")
     sh_degree = math.isqrt(gaussians.colors.shape[1]) - 1
     if VIEWS in content:
-        saved = state[f"{_MODEL}_extra_state"]["record"]
+        saved = _saved_record(content, checkpoint, views.names)
         run = RunState(
             views=replace(views, cameras=initial),
             initial=initial,
@@ -118,17 +151,14 @@ def open_run(path: Path, device: torch.device | str = "cpu") -> OpenedRun:
             gaussians=gaussians,
             sh_degree=sh_degree,
             steps_done=step + 1,
-            record=RunRecord.from_json(saved),
-            seconds=lambda: saved["summary"]["seconds"],
+            record=saved,
+            seconds=lambda: saved.seconds,
         )
         record, outcome = _matching_record(outputs, run, digest(checkpoint))
     else:
-        record, outcome = _read_record(outputs)
+        record, outcome = _read_record(outputs, views.names)
         if outcome.steps_done != step + 1:
             warn(f"cameras of step {outcome.steps_done}, splat of step {step + 1}", f"{outputs} is of another save")
-    # How the given world was normalised, from nerfstudio's file: p_world = scale * transform @ p_given.
-    normalisation = Entry(folder / NORMALISATION, read_json(folder / NORMALISATION))
-    matrix, scale = normalisation.numbers("transform", 3, 4), normalisation.numbers("scale")
     return OpenedRun(
         folder=folder,
         checkpoint=checkpoint,
@@ -139,10 +169,11 @@ def open_run(path: Path, device: torch.device | str = "cpu") -> OpenedRun:
         initial=initial.to(device),
         refined=views.cameras.to(device),
         trusted=views.trusted.to(device),
+        parameters=parameters,
         gaussians=Gaussians(**{name: value.to(device) for name, value in vars(gaussians).items()}),
         sh_degree=sh_degree,
         steps_done=step + 1,
-        normalisation=Similarity(scale, matrix[:, :3], scale * matrix[:, 3]),
+        normalisation=_read_normalisation(folder / NORMALISATION),
     )
 
 
@@ -159,45 +190,126 @@ def run_folder(path: Path) -> Path:
     raise RunError(f"{path} is no run: expected a folder that holds {CONFIG}, as ns-train writes it{hint}")
 
 
-def _pipeline_state(content: dict[str, Any], path: Path) -> dict[str, Any]:
-    """The tensors of the pipeline in a checkpoint."""
+def _read_normalisation(path: Path) -> Similarity:
+    """How the given world was normalised, from nerfstudio's file: p_world = scale * transform @ p_given."""
+    entry = Entry(path, read_json(path))
+    matrix, scale = entry.numbers("transform", 3, 4), entry.numbers("scale")
+    if entry.rotation("transform", matrix[:, :3])[1] != 1.0 or not 1 / LARGEST <= scale <= LARGEST:
+        raise entry.error(f"'transform' and 'scale' are no change of worlds: their scale is {float(scale):g}")
+    return Similarity(scale, matrix[:, :3], scale * matrix[:, 3])
+
+
+def _pipeline_state(content: dict[str, Any], path: Path) -> dict[str, Tensor]:
+    """The model's tensors in a checkpoint that a run is made of, by their names without prefix."""
     state = content["pipeline"]
-    needed = [f"{_MODEL}{key}" for key in ("T_camera_initial", "K_initial", "trusted", "gauss_params.means")]
-    missing = [key for key in needed if key not in state]
+    missing = [key for key in _TENSORS if f"{_MODEL}{key}" not in state]
     if missing:
         raise RunError(
             f"{path} is no checkpoint of this version of sparseags: it lacks {', '.join(missing)}. Train again, or use "
             "the version that trained it"
         )
-    return state
+    found = {key: state[f"{_MODEL}{key}"] for key in _TENSORS}
+    _require_tensors(found, _TENSORS, path)
+    if not 0 <= content["step"] < LARGEST:
+        raise RunError(f"{path} claims {content['step']} steps; train again")
+    return found
 
 
-def _read_views(outputs: Path, content: dict[str, Any], checkpoint: Path) -> Views:
+def _require_tensors(found: Mapping[str, Any], expected: Mapping[str, str], path: Path) -> None:
+    """Raise a RunError unless all tensors are of the given shapes, whose words are sizes that agree, and finite."""
+    sizes: dict[str, int] = {}
+    for key, shape in expected.items():
+        if not _fits(found[key], shape.split(), torch.bool if key == "trusted" else torch.float32, sizes):
+            raise RunError(f"{path} cannot be used: '{key}' in it must be a tensor of {shape}, finite; train again")
+
+
+def _fits(value: Any, shape: list[str], dtype: torch.dtype, sizes: dict[str, int]) -> bool:
+    """Whether a value is a finite tensor of this shape; words that have no size yet get theirs."""
+    if not isinstance(value, Tensor) or value.layout is not torch.strided or value.ndim != len(shape):
+        return False
+    same = [
+        size == (int(word) if word.isdigit() else sizes.setdefault(word, size))
+        for word, size in zip(shape, value.shape, strict=True)
+    ]
+    whole = value.untyped_storage().nbytes() >= value.numel() * value.element_size()  # or it repeats a few numbers
+    return (
+        all(same)
+        and whole
+        and value.dtype == dtype
+        and value.numel() > 0
+        and bool((value.float().abs() <= LARGEST).all())
+    )
+
+
+def _saved_record(content: dict[str, Any], path: Path, names: Sequence[str]) -> RunRecord:
+    """The record in a checkpoint, which has no outcome."""
+    try:
+        record = RunRecord.from_json(content["pipeline"][f"{_MODEL}_extra_state"]["record"])
+    except (RecordError, KeyError, TypeError, IndexError) as error:
+        raise RunError(f"{path} holds no record of the run that can be read: {error}") from error
+    if record.names != tuple(names):
+        raise RunError(f"{path} holds a record of other views")
+    return record
+
+
+def _read_views(outputs: Path, content: dict[str, Any], state: dict[str, Tensor], checkpoint: Path) -> Views:
     """The photographs as trained on, with the refined cameras."""
-    trusted = content["pipeline"][f"{_MODEL}trusted"]
-    if VIEWS in content:
-        saved = content[VIEWS]
-        names, unposed, T, K = (saved[key] for key in ("names", "unposed", "T_camera_world", "K"))
+    trusted, saved = state["trusted"], content.get(VIEWS)
+    if saved is not None:
+        try:
+            names, unposed, T, K = (saved[key] for key in ("names", "unposed", "T_camera_world", "K"))
+            require_type(names, list[str], "names")
+            require_type(unposed, list[int], "unposed")
+        except (KeyError, TypeError, IndexError) as error:
+            raise RunError(f"{checkpoint} does not say what its views are: {error}; train again") from error
+        _require_tensors({"T_camera_world": T, "K": K}, {"T_camera_world": "views 4 4", "K": "views 3 3"}, checkpoint)
     else:
         frames = _frames_of_0_3_0(outputs)
         names, unposed = [frame.name for frame in frames], ()
         T, K = (torch.stack([getattr(frame, key) for frame in frames]).float() for key in ("T_camera_world", "K"))
-    if len(names) != len(trusted):
+    if not len(names) == len(trusted) == len(T) or any(view >= len(names) for view in unposed):
         raise RunError(f"{outputs} has {len(names)} views, but {checkpoint} {len(trusted)}: they are of different runs")
+    _require_file_names(names, checkpoint if saved is not None else outputs / "transforms.json")
     paths = [outputs / "images" / f"{name}.png" for name in names]
-    pixels = torch.stack([_read_image(path, "RGBA") for path in paths])
-    height, width = pixels.shape[1:3]
+    width, height = size = _size(paths[0])
+    pixels = torch.stack([_read_image(path, "RGBA", size) for path in paths])
     valid = [outputs / VALID_FOLDER / f"{name}.png" for name in names]
+    cameras = Cameras(T, K, width, height)
+    _require_cameras(cameras, checkpoint)
     return Views(
         names=tuple(names),
         paths=tuple(paths),
         images=pixels[..., :3].contiguous(),
         masks=pixels[..., 3].contiguous(),
-        valid=torch.stack([_read_image(p, "L") if p.is_file() else torch.ones(height, width) for p in valid]),
-        cameras=Cameras(T, K, width, height),
+        valid=torch.stack([_read_image(p, "L", size) if p.is_file() else torch.ones(height, width) for p in valid]),
+        cameras=cameras,
         trusted=trusted,
         unposed=tuple(unposed),
     )
+
+
+def _require_file_names(names: Sequence[str], file: Path) -> None:
+    """Raise a RunError unless names of views are those of files inside a folder: exports write a file for each."""
+    for name in names:
+        path = Path(name)
+        if path.anchor or ".." in path.parts or path.as_posix() != name or name == "." or "\0" in name:
+            raise RunError(f"{file} names a view {name!r}, which is no name of a file in the run's folder")
+
+
+def _require_cameras(cameras: Cameras, file: Path) -> None:
+    """Raise a RunError for cameras that nothing can be photographed with."""
+    K, R, side = cameras.K, cameras.T_camera_world[:, :3, :3], max(cameras.width, cameras.height)
+    focal, center = torch.stack([K[:, 0, 0], K[:, 1, 1]]) / side, K[:, :2, 2] / side
+    fixed = torch.cat([cameras.T_camera_world[:, 3], K[:, 2], K[:, 0, 1:2], K[:, 1, 0:1]], dim=1)
+    right = [
+        se3.orthogonality_error(R) < ROTATION_TOLERANCE,
+        torch.det(R) > 0,
+        fixed == torch.tensor([0.0, 0, 0, 1, 0, 0, 1, 0, 0]),
+        (focal >= SHORTEST_FOCAL) & (focal <= LONGEST_FOCAL),
+        center.abs() <= LONGEST_FOCAL,
+    ]
+    if not all(bool(one.all()) for one in right):
+        raise RunError(f"{file} holds a camera that is none: its pose is no rotation, or its intrinsics are impossible")
 
 
 def _frames_of_0_3_0(outputs: Path) -> list[Frame]:
@@ -210,7 +322,7 @@ def _frames_of_0_3_0(outputs: Path) -> list[Frame]:
 def _matching_record(outputs: Path, run: RunState, checkpoint: str) -> tuple[RunRecord, Outcome]:
     """The record of the outputs; if they are not of the save with this checkpoint, they are first written anew."""
     try:
-        record, outcome = _read_record(outputs)
+        record, outcome = _read_record(outputs, run.views.names)
     except ValueError:
         outcome = None
     else:
@@ -229,7 +341,7 @@ def _matching_record(outputs: Path, run: RunState, checkpoint: str) -> tuple[Run
     return record, record.outcome
 
 
-def _read_record(outputs: Path) -> tuple[RunRecord, Outcome]:
+def _read_record(outputs: Path, names: Sequence[str]) -> tuple[RunRecord, Outcome]:
     """The run's record; without history or searches where those files are missing."""
     parts: dict[str, Any] = {"summary": read_json(outputs / "summary.json")}
     for part in ("history", "searches"):
@@ -239,17 +351,43 @@ def _read_record(outputs: Path) -> tuple[RunRecord, Outcome]:
         record = RunRecord.from_json(parts)
     except RecordError as error:
         raise RunError(f"{outputs} cannot be read: {error}") from error
-    if record.outcome is None:
-        raise RunError(f"{outputs / 'summary.json'} holds no outcome of the run; train again")
+    if record.outcome is None or record.names != tuple(names):
+        raise RunError(f"{outputs / 'summary.json'} holds no outcome of these views; train again")
     return record, record.outcome
 
 
-def _read_image(path: Path, mode: str) -> Float[Tensor, "height width *channels"]:
+def _size(path: Path) -> tuple[int, int]:
+    """Width and height of a photograph, without reading its pixels."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                width, height = image.size
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        raise RunError(f"the run's photograph {path} cannot be read: {error}; train again") from error
+    if width * height > MOST_PIXELS:
+        raise RunError(f"the run's photograph {path} claims {width}x{height} pixels, more than any run works with")
+    return width, height
+
+
+def _read_image(path: Path, mode: str, size: tuple[int, int]) -> Float[Tensor, "height width *channels"]:
+    if _size(path) != size:
+        raise RunError(
+            f"the run's photograph {path} is not of the size of the others, {size[0]}x{size[1]}; train again"
+        )
     try:
         with Image.open(path) as image:
             return torch.from_numpy(np.array(image.convert(mode))).float() / 255
-    except (OSError, UnidentifiedImageError) as error:
+    except (OSError, ValueError, SyntaxError, struct.error) as error:
         raise RunError(f"the run's photograph {path} cannot be read: {error}; train again") from error
+
+
+def _values(content: Any) -> Iterator[Any]:
+    """The value and all that are in it."""
+    yield content
+    if isinstance(content, dict | list | tuple):
+        for inner in content.values() if isinstance(content, dict) else content:
+            yield from _values(inner)
 
 
 class _PlainLoader(yaml.SafeLoader):
@@ -263,14 +401,21 @@ def read_run_config(path: Path) -> dict[str, Any]:
     list of its arguments, a class its dotted name; paths are paths. Nothing in the file is executed.
 
     Raises:
-        ValueError: the file cannot be read, or is no config.
+        RunError: the file cannot be read, or is no config.
     """
+    if path.is_file() and path.stat().st_size > MOST_CONFIG:
+        raise RunError(f"{path} has {path.stat().st_size} bytes, which no run's config has")
     try:
         config = yaml.load(path.read_text(encoding="utf-8"), Loader=_PlainLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from error
-    if not isinstance(config, dict) or "pipeline" not in config:
-        raise ValueError(f"{path} is no run's config: expected the config.yml that ns-train writes into a run's folder")
+        if sum(1 for _ in islice(_values(config), MOST_CONFIG)) == MOST_CONFIG:  # as anchors in each other make them
+            raise RunError(f"{path} holds more values than any run's config")
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        raise RunError(f"{path} cannot be read: {error}") from error
+    except (TypeError, ValueError, AttributeError, LookupError) as error:  # of yaml's own constructors
+        raise RunError(f"{path} cannot be read: it holds a value that is none ({error})") from error
+    pipeline = config.get("pipeline") if isinstance(config, dict) else None
+    if not isinstance(pipeline, dict) or not isinstance(pipeline.get("model", {}), dict):
+        raise RunError(f"{path} is no run's config: expected the config.yml that ns-train writes into a run's folder")
     return converted_config(config)
 
 

@@ -22,6 +22,7 @@ from enum import Enum
 from typing import Any, Literal
 
 from sparseags_ns.runs.format_0_1_0 import converted
+from sparseags_ns.runs.plain_values import require_numbers, require_type
 
 FORMAT = 2
 """Version of the JSON form. Files and checkpoints of sparseags_ns 0.1.0 carry none, or 1."""
@@ -464,10 +465,12 @@ class RunRecord:
             RecordError: it is no record, or one of a later version.
         """
         try:
+            require_numbers(content)
             content = converted(content, names)
             if content["summary"]["version"] <= FORMAT:
-                return cls._from_parts(content["summary"], content.get("history") or {}, content.get("searches") or {})
-        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+                parts = content["summary"], content.get("history") or {}, content.get("searches") or {}
+                return cls._from_parts(*parts)._checked()
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise RecordError(f"this is no record of a run: {type(error).__name__}: {error}") from error
         raise RecordError(
             f"the run was written in format {content['summary']['version']}; this version reads up to {FORMAT}"
@@ -498,6 +501,36 @@ class RunRecord:
         measured = {key: summary[key] for key in ("steps_done", "gaussians", "device", "perceptual_error", "versions")}
         outcome = Outcome(**measured, views=tuple(ViewOutcome(**view) for view in views))
         return replace(record, outcome=replace(outcome, checkpoint=summary.get("checkpoint")))
+
+    def _checked(self) -> RunRecord:
+        """This record, if all of its values are of their types, and all lists for the views as long as they must be.
+
+        Raises:
+            ValueError: they are not.
+        """
+        require_type(self, RunRecord, "record")
+        of_views: list[Sequence[Any]] = [] if self.outcome is None else [self.outcome.views]
+        places: list[Sequence[Any]] = []
+        for row in self.rows:
+            of_views += [row.errors, row.rotation_deg, row.moved_percent, row.trusted]
+        for search in self.searches:
+            of_views += [search.camera_centers, search.camera_forward]
+            places += [*search.hypothesis_centers, *search.finalist_centers, *search.finalist_forward]
+            found = search.finalist_centers, search.finalist_forward, search.finalist_scores
+            if len({*map(len, (*found, search.finalist_rotation_deg))}) > 1 or (search.chosen or 0) > len(found[0]):
+                raise ValueError("the finalists of a search do not fit each other")
+            if len(search.hypothesis_centers) != len(search.hypothesis_scores):
+                raise ValueError("the hypotheses of a search do not fit their scores")
+        for one in () if self.pose_init is None else self.pose_init.arrangements:
+            of_views += [one.camera_centers, one.camera_forward]
+        if self.pose_init is not None and self.pose_init.confidence:
+            of_views.append(self.pose_init.confidence)
+        if any(len(values) != len(self.names) for values in of_views) or len({*self.names}) != len(self.names):
+            raise ValueError(f"a list does not fit the {len(self.names)} views")
+        places += [place for values in of_views for place in values if isinstance(place, list)]
+        if any(len(place) != 3 for place in places):
+            raise ValueError("a place or a direction must have 3 coordinates")
+        return self
 
 
 _ROUNDED = ("errors", "rotation_deg", "moved_percent")

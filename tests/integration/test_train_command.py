@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +16,7 @@ import torch
 
 from sparseags_ns.cli import main
 from sparseags_ns.console import VERBOSE
-from sparseags_ns.method_configs.sparseags import sparseags
+from sparseags_ns.geometry.cameras import opengl_from_opencv
 from sparseags_ns.plugin import commands, quiet
 from sparseags_ns.plugin.trainer import SparseAGSTrainer, SparseAGSTrainerConfig
 
@@ -70,62 +72,95 @@ def test_runs_that_begin_within_one_second_have_folders_of_their_own(
     assert configs[0].timestamp == "2026-01-02_030405", "a name that is given stays"
 
 
-def test_a_run_is_restored_from_plain_data(run: SparseAGSTrainer) -> None:
-    """With other class names in its config.yml, as another version would have them."""
-    text = (run.base_dir / "config.yml").read_text()
-    assert "sparseags_ns.plugin." in text
-    moved = run.base_dir.parent / "earlier"
-    moved.mkdir(exist_ok=True)
-    (moved / "config.yml").write_text(text.replace("sparseags_ns.plugin.", "sparseags_ns.long_gone."))
-    config = commands.config_of_run(moved, sparseags.config)
-    assert config.pipeline.model == run.config.pipeline.model
-    assert config.pipeline.datamanager.data == run.config.pipeline.datamanager.data
-    assert config.pipeline.datamanager.dataparser.resolution == 64
-    assert config.load_dir == moved / "nerfstudio_models"
-
-
-def test_saved_settings_replace_defaults_as_far_as_they_are_known() -> None:
-    saved = {
-        "data": Path("/photographs"),
-        "pipeline": {
-            "datamanager": {"dataparser": {"fix_cameras": "all", "resolution": 128}},
-            "model": {"outlier_rule": "off", "stages": [{"share": 1.0, "pixels": 16}], "no_longer": 1},
-        },
-    }
-    config: Any = commands.with_settings(sparseags.config, saved)
-    assert config.data == Path("/photographs")
-    assert config.pipeline.datamanager.dataparser.fix_cameras == "all"
-    assert config.pipeline.datamanager.dataparser.resolution == 128
-    assert config.pipeline.model.outlier_rule == "off"
-    assert [(stage.share, stage.pixels) for stage in config.pipeline.model.stages] == [(1.0, 16)]
-    method: Any = sparseags.config
-    assert method.pipeline.datamanager.dataparser.resolution == 256, "the method's own config is unchanged"
-
-
-def test_view_serves_the_refined_cameras_of_a_run(
-    run: SparseAGSTrainer, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    served: list[Any] = []
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What `sparseags view` gives to nerfstudio's viewer, which ends at once: config, pipeline, data and dataset."""
+    given: list[Any] = []
 
     class Viewer:
         def __init__(self, config: Any, log: Path, data: Path, pipeline: Any, train_lock: Any) -> None:
-            served.extend((config, pipeline))
+            given.extend((config, pipeline, data))
 
         def init_scene(self, train_dataset: Any, train_state: str, eval_dataset: Any) -> None:
-            served.append(train_dataset)
+            given.append(train_dataset)
 
         def update_scene(self, step: int) -> None:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(commands, "Viewer", Viewer)
+    return given
+
+
+def test_view_serves_the_refined_cameras_of_a_run(
+    run: SparseAGSTrainer, served: list[Any], capfd: pytest.CaptureFixture[str]
+) -> None:
     main(["view", str(run.base_dir), "--port", "7123"])
-    config, pipeline, dataset = served
+    config, pipeline, _, dataset = served
     assert (config.websocket_host, config.websocket_port) == ("127.0.0.1", 7123)
     assert torch.equal(pipeline.model.means, run.pipeline.model.means)
     torch.testing.assert_close(
         dataset.cameras.get_intrinsics_matrices(), run.pipeline.model.cameras().K.detach(), atol=1e-4, rtol=1e-6
     )
     assert capfd.readouterr().out == ""
+
+
+def test_view_shows_a_moved_run_whose_photographs_are_gone(
+    run: SparseAGSTrainer, served: list[Any], tmp_path: Path
+) -> None:
+    moved = tmp_path / "renamed run"
+    shutil.copytree(run.base_dir, moved)
+    text = (moved / "config.yml").read_text()
+    gone = re.sub(r"(?<=\n)(\s*)(data|output_dir):.*(\n\1- .*)+", r"\1\2: /gone", text)
+    assert gone.count("/gone") >= 2
+    (moved / "config.yml").write_text(gone)
+    main(["view", str(moved)])
+    _, pipeline, data, dataset = served
+    trained = run.pipeline.model
+    cameras, shown = trained.cameras().detach(), pipeline.model.cameras().detach()
+    assert data == moved and all(path.is_relative_to(moved) for path in dataset.views.paths)
+    torch.testing.assert_close(shown.T_camera_world, cameras.T_camera_world, atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        dataset.cameras.camera_to_worlds, opengl_from_opencv(cameras.T_camera_world)[:, :3], atol=1e-5, rtol=0
+    )
+    torch.testing.assert_close(pipeline.model.T_camera_initial, trained.T_camera_initial, atol=1e-5, rtol=0)
+    for name, value in trained.gauss_params.items():
+        assert torch.equal(pipeline.model.gauss_params[name], value)
+    trained.eval()
+    theirs, ours = (model.get_outputs_for_camera(dataset.cameras[1:2])["rgb"] for model in (trained, pipeline.model))
+    assert torch.equal(theirs, ours)
+    torch.testing.assert_close(dataset.views.images, trained.views.images.cpu(), atol=0.51 / 255, rtol=0)
+    assert torch.equal(pipeline.model.trusted, trained.trusted)
+    assert pipeline.model.steps_done == trained.steps_done
+    assert pipeline.model.record.phases == trained.record.phases
+
+
+def test_a_foreign_config_opens_no_door_and_loads_nothing(
+    run: SparseAGSTrainer, served: list[Any], tmp_path: Path
+) -> None:
+    foreign, trace = tmp_path / "foreign", tmp_path / "trace"
+    shutil.copytree(run.base_dir, foreign)
+    text = (foreign / "config.yml").read_text()
+    harmful = {"websocket_host": "0.0.0.0", "make_share_url": "true", "num_gaussians": "1000000000000"}
+    for setting, value in harmful.items():
+        text, changes = re.subn(rf"(?m)^(\s*){setting}: .*$", rf"\1{setting}: {value}", text)
+        assert changes == 1
+    text = re.sub(r"(?m)^(\s*)guidance: .*$", rf"\1guidance: {trace}", text)
+    text += f"evil: !!python/object/apply:os.system ['touch {trace}']\n"
+    text += f"worse: !!python/object/new:subprocess.Popen [[touch, {trace}]]\n"
+    (foreign / "config.yml").write_text(text)
+    main(["view", str(foreign)])
+    config, pipeline, _, _ = served
+    assert (config.websocket_host, config.make_share_url) == ("127.0.0.1", False)
+    assert pipeline.model.config.guidance == "auto" and len(pipeline.model.means) == len(run.pipeline.model.means)
+    assert not trace.exists()
+
+
+def test_train_reads_no_config_by_the_loader_that_runs_code(tmp_path: Path) -> None:
+    trace, config = tmp_path / "trace", tmp_path / "config.yml"
+    config.write_text(f"!!python/object/apply:os.system ['touch {trace}']")
+    with pytest.raises(SystemExit, match=r"config\.yml .*runs code.*ns-train"):
+        main(["train", str(tmp_path), "--output-dir", str(tmp_path / "out"), "--load-config", str(config)])
+    assert not trace.exists()
 
 
 @pytest.mark.parametrize("name", ["nowhere", "empty"])
