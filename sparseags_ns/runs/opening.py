@@ -33,13 +33,14 @@ from torch import Tensor
 
 from sparseags_ns.console import announce, warn
 from sparseags_ns.formats.frame import Frame
-from sparseags_ns.formats.json_entries import ROTATION_TOLERANCE, Entry, read_json
+from sparseags_ns.formats.json_entries import ROTATION_TOLERANCE, Entry, read_json, shortened
 from sparseags_ns.formats.transforms_json import read_transforms_json
 from sparseags_ns.geometry import se3
 from sparseags_ns.geometry.alignment import Similarity
 from sparseags_ns.geometry.cameras import Cameras
 from sparseags_ns.metrics.images import perceptual_error
 from sparseags_ns.optimization.parameters import activate
+from sparseags_ns.rasterizer.constants import SH_DEGREE_MAX
 from sparseags_ns.rasterizer.types import Gaussians
 from sparseags_ns.runs.checkpoint import VIEWS, RunError, digest, latest_checkpoint, read_checkpoint
 from sparseags_ns.runs.format_0_1_0 import converted_config
@@ -65,10 +66,15 @@ _TENSORS = {
     "gauss_params.features_rest": "gaussians bands 3",
 }
 """The model's tensors in a checkpoint that a run is opened from, and their shapes."""
-SHORTEST_FOCAL, LONGEST_FOCAL = 0.02, 200.0
-"""Limits of a focal length in longer sides of the photograph; the latter also of the principal point."""
+SHORTEST_FOCAL, LONGEST_FOCAL = 0.01, 1e4
+"""Limits of a focal length in longer sides of a photograph, which may be a small crop; the latter also of the distance
+of the principal point."""
+MOST_NAME = 240
+"""Limit of the bytes of a file's name, without its ending."""
 MOST_PIXELS = 1 << 25
 """Limit of a run's photographs, which it works with as they are: many times what an optimisation can use."""
+MOST_REPEATED = 1 << 16
+"""Limit of the bytes of a tensor beyond those that its file holds."""
 MOST_CONFIG = 1 << 18
 """Limit of the bytes and values in a config.yml, which has some thousands."""
 
@@ -210,6 +216,9 @@ def _pipeline_state(content: dict[str, Any], path: Path) -> dict[str, Tensor]:
         )
     found = {key: state[f"{_MODEL}{key}"] for key in _TENSORS}
     _require_tensors(found, _TENSORS, path)
+    bases = found["gauss_params.features_rest"].shape[1] + 1
+    if bases not in [(degree + 1) ** 2 for degree in range(SH_DEGREE_MAX + 1)]:
+        raise RunError(f"{path} holds colours of {bases} spherical harmonics, which are of no degree; train again")
     if not 0 <= content["step"] < LARGEST:
         raise RunError(f"{path} claims {content['step']} steps; train again")
     return found
@@ -227,18 +236,12 @@ def _fits(value: Any, shape: list[str], dtype: torch.dtype, sizes: dict[str, int
     """Whether a value is a finite tensor of this shape; words that have no size yet get theirs."""
     if not isinstance(value, Tensor) or value.layout is not torch.strided or value.ndim != len(shape):
         return False
-    same = [
-        size == (int(word) if word.isdigit() else sizes.setdefault(word, size))
-        for word, size in zip(shape, value.shape, strict=True)
-    ]
-    whole = value.untyped_storage().nbytes() >= value.numel() * value.element_size()  # or it repeats a few numbers
-    return (
-        all(same)
-        and whole
-        and value.dtype == dtype
-        and value.numel() > 0
-        and bool((value.float().abs() <= LARGEST).all())
-    )
+    for word, size in zip(shape, value.shape, strict=True):
+        if size != (int(word) if word.isdigit() else sizes.setdefault(word, size)) or (size == 0 and word != "bands"):
+            return False
+    # A tensor can repeat a few numbers of a file as often as it likes.
+    whole = value.numel() * value.element_size() <= value.untyped_storage().nbytes() + MOST_REPEATED
+    return whole and value.dtype == dtype and bool((value.float().abs() <= LARGEST).all())
 
 
 def _saved_record(content: dict[str, Any], path: Path, names: Sequence[str]) -> RunRecord:
@@ -255,6 +258,7 @@ def _saved_record(content: dict[str, Any], path: Path, names: Sequence[str]) -> 
 def _read_views(outputs: Path, content: dict[str, Any], state: dict[str, Tensor], checkpoint: Path) -> Views:
     """The photographs as trained on, with the refined cameras."""
     trusted, saved = state["trusted"], content.get(VIEWS)
+    source = outputs / "transforms.json" if saved is None else checkpoint
     if saved is not None:
         try:
             names, unposed, T, K = (saved[key] for key in ("names", "unposed", "T_camera_world", "K"))
@@ -269,13 +273,13 @@ def _read_views(outputs: Path, content: dict[str, Any], state: dict[str, Tensor]
         T, K = (torch.stack([getattr(frame, key) for frame in frames]).float() for key in ("T_camera_world", "K"))
     if not len(names) == len(trusted) == len(T) or any(view >= len(names) for view in unposed):
         raise RunError(f"{outputs} has {len(names)} views, but {checkpoint} {len(trusted)}: they are of different runs")
-    _require_file_names(names, checkpoint if saved is not None else outputs / "transforms.json")
+    _require_file_names(names, source)
     paths = [outputs / "images" / f"{name}.png" for name in names]
     width, height = size = _size(paths[0])
     pixels = torch.stack([_read_image(path, "RGBA", size) for path in paths])
     valid = [outputs / VALID_FOLDER / f"{name}.png" for name in names]
     cameras = Cameras(T, K, width, height)
-    _require_cameras(cameras, checkpoint)
+    _require_cameras(cameras, source)
     return Views(
         names=tuple(names),
         paths=tuple(paths),
@@ -291,9 +295,10 @@ def _read_views(outputs: Path, content: dict[str, Any], state: dict[str, Tensor]
 def _require_file_names(names: Sequence[str], file: Path) -> None:
     """Raise a RunError unless names of views are those of files inside a folder: exports write a file for each."""
     for name in names:
-        path = Path(name)
-        if path.anchor or ".." in path.parts or path.as_posix() != name or name == "." or "\0" in name:
-            raise RunError(f"{file} names a view {name!r}, which is no name of a file in the run's folder")
+        path, longest = Path(name), max(map(len, name.encode("utf-8", "surrogatepass").split(b"/")))
+        elsewhere = path.anchor or ".." in path.parts or path.as_posix() != name or name == "."
+        if elsewhere or "\0" in name or longest > MOST_NAME:
+            raise RunError(f"{file} names a view {shortened(name)}, which is no name of a file in the run's folder")
 
 
 def _require_cameras(cameras: Cameras, file: Path) -> None:
@@ -350,7 +355,7 @@ def _read_record(outputs: Path, names: Sequence[str]) -> tuple[RunRecord, Outcom
     try:
         record = RunRecord.from_json(parts)
     except RecordError as error:
-        raise RunError(f"{outputs} cannot be read: {error}") from error
+        raise RunError(f"summary.json, history.json and searches.json in {outputs} do not fit: {error}") from error
     if record.outcome is None or record.names != tuple(names):
         raise RunError(f"{outputs / 'summary.json'} holds no outcome of these views; train again")
     return record, record.outcome

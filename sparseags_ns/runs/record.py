@@ -509,7 +509,8 @@ class RunRecord:
             ValueError: they are not.
         """
         require_type(self, RunRecord, "record")
-        of_views: list[Sequence[Any]] = [] if self.outcome is None else [self.outcome.views]
+        views = () if self.outcome is None else self.outcome.views
+        of_views: list[Sequence[Any]] = [] if self.outcome is None else [views]
         places: list[Sequence[Any]] = []
         for row in self.rows:
             of_views += [row.errors, row.rotation_deg, row.moved_percent, row.trusted]
@@ -528,10 +529,17 @@ class RunRecord:
         if any(len(values) != len(self.names) for values in of_views) or len({*self.names}) != len(self.names):
             raise ValueError(f"a list does not fit the {len(self.names)} views")
         places += [place for values in of_views for place in values if isinstance(place, list)]
+        measured = [getattr(view, key) for view in views for key in _MEASURED]
+        measured += [value for row in self.rows for value in (*row.errors, *row.moved_percent)]
+        angles = [*(view.rotation_deg for view in views), *(value for row in self.rows for value in row.rotation_deg)]
+        if min([*measured, *angles, *self.seconds.values(), 0.0]) < 0 or max([*angles, 0.0]) > 180.1:
+            raise ValueError("an error, a motion or a time is negative, or a rotation larger than 180 degrees")
         if any(len(place) != 3 for place in places):
             raise ValueError("a place or a direction must have 3 coordinates")
         return self
 
 
+_MEASURED = ("mse_before", "mse_after", "perceptual_before", "perceptual_after", "camera_moved")
+"""What is never negative of a view."""
 _ROUNDED = ("errors", "rotation_deg", "moved_percent")
 """Columns of the history that are written with five significant digits."""

@@ -144,7 +144,7 @@ Change = Callable[[Path, random.Random, Path], None]
 
 NUMBERS = (0, -1, 3, 1e-300, 1e20, -1e300, float("inf"), float("nan"), 10**30, -0.5, 1e6)
 TEXTS = ("", "a b\nc", "x" * 5000, "\u202e<script>alert(1)</script>", "../../../../escaped", "[red]\x1b[31m", "\udcff")
-NAMES = ("../escaped", "../../../escaped", "/tmp/escaped-run", "a/../../../../escaped", "", ".", "a\0b", "x" * 300, "//a")
+NAMES = ("../escaped", "../../../escaped", "/escaped", "a/../../../../escaped", "", ".", "a\0b", "x" * 300, "//a")
 
 
 def change_bytes(path: Path, rng: random.Random, trace: Path) -> None:
@@ -202,8 +202,9 @@ def other_value(value: Any, rng: random.Random) -> Any:
     if isinstance(value, Tensor):
         number = rng.choice(NUMBERS)
         whole = torch.zeros_like(value) if value.dtype == torch.bool else torch.full_like(value, float(number))
-        one = value.clone()
-        one.view(-1)[rng.randrange(one.numel())] = bool(number) if value.dtype == torch.bool else float(number)
+        one = value.clone().contiguous()
+        if one.numel():
+            one.view(-1)[rng.randrange(one.numel())] = bool(number) if value.dtype == torch.bool else float(number)
         repeated = torch.zeros(1).expand(10**9, *value.shape[1:])
         others = value[:0], value[1:], value[None], value.double(), value.to(torch.int64), value.to_sparse(), repeated
         return rng.choice([whole, one, one, rng.choice(others), plain])
@@ -223,16 +224,24 @@ def change_checkpoint(path: Path, rng: random.Random, trace: Path) -> None:
 
 
 def rename_view(path: Path, rng: random.Random, trace: Path) -> None:
-    """A view with the name of a file elsewhere, in all that names it, and a photograph there."""
+    """A view with the name of a file elsewhere, in all that names it, and a photograph there if it is near."""
     content, name = torch.load(path, weights_only=True), rng.choice(NAMES)
     old = content["views"]["names"][1]
     state = content["pipeline"]["_model._extra_state"]
     content["views"]["names"][1] = name
     state["record"] = json.loads(json.dumps(state["record"]).replace(json.dumps(old), json.dumps(name)))
     torch.save(content, path)
-    outputs = path.parents[1] / "sparseags"
+    images = path.parents[1] / "sparseags" / "images"
     with contextlib.suppress(OSError, ValueError):
-        shutil.copy(outputs / "images" / f"{old}.png", outputs / "images" / f"{name}.png")
+        if (images / f"{name}.png").resolve().is_relative_to(path.parents[2]):
+            shutil.copy(images / f"{old}.png", images / f"{name}.png")
+
+
+def make_older(path: Path) -> None:
+    """Take out of a checkpoint what versions before 0.4.0 did not write, so that the files of the record are read."""
+    content = torch.load(path, weights_only=True)
+    del content["views"]
+    torch.save(content, path)
 
 
 class _Evil:
@@ -267,13 +276,33 @@ def change_config(path: Path, rng: random.Random, trace: Path) -> None:
     laughs = "\n".join(f"l{i}: &l{i} [{', '.join([f'*l{i - 1}'] * 9)}]" if i else "l0: &l0 [1]" for i in range(12))
     values = (
         *("[1, 2]", "{a: {b: c}}", "1" * 5000, "1e999", "2020-13-45", "!!binary x", "!!python/tuple {a: 1}", "&a [*a]"),
-        *("{[1]: 2}", "!!int x", "!!float y", "'\\x00'", "<<: 1", "!!omap 3", "!unknown z", "/", "0.0.0.0", "~", "-1", "*id001"),
-        *("[" * 3000, "!!python/object/apply:pathlib.PosixPath [{a: b}]", "!!python/object:os.environ {a: 1}", "!!timestamp q"),
+        *(
+            "{[1]: 2}",
+            "!!int x",
+            "!!float y",
+            "'\\x00'",
+            "<<: 1",
+            "!!omap 3",
+            "!unknown z",
+            "/",
+            "0.0.0.0",
+            "~",
+            "-1",
+            "*id001",
+        ),
+        *(
+            "[" * 3000,
+            "!!python/object/apply:pathlib.PosixPath [{a: b}]",
+            "!!python/object:os.environ {a: 1}",
+            "!!timestamp q",
+        ),
     )
     lines = path.read_text().splitlines()
     place = rng.randrange(1, len(lines))
     key, _, _ = lines[place].partition(":")
-    lines[place] = rng.choice([f"{key}: {rng.choice(values)}", f"{key}: {rng.choice(values)}", key, "", "  " + lines[place], laughs])
+    lines[place] = rng.choice(
+        [f"{key}: {rng.choice(values)}", f"{key}: {rng.choice(values)}", key, "", "  " + lines[place], laughs]
+    )
     path.write_text("\n".join(lines) + "\n")
 
 
@@ -390,16 +419,15 @@ def outcome_of(seed: int, number: int, valid: Path) -> Outcome:
         shutil.copytree(valid, run)
         out.mkdir()
         change = rng.choice(changes)
+        if target.endswith(".json") and rng.random() < 0.5:
+            make_older(run / CHECKPOINT)
         change(run / target, rng, trace)
-        escaped = parent / "run" / "escaped.png"
-        before = {path for path in run.rglob("*")} | {*(run / "sparseags").glob("*")}
-        (run / "sparseags").mkdir(exist_ok=True)
+        before = {*parent.rglob("*"), trace}
 
         def outside() -> list[str]:
-            made = {path for path in run.rglob("*") if path not in before and path.parent != run / "sparseags"}
-            made |= {path for path in parent.iterdir() if path not in (run, out, trace)}
-            made |= {path for path in out.iterdir() if path.stem not in ("report", *EXPORTS)}
-            return [str(path.relative_to(parent)) for path in made if path != escaped or path not in before]
+            written = (path for path in parent.rglob("*") if path not in before)
+            allowed = (run / "sparseags", *(out / kind for kind in EXPORTS), out / "splat.ply", out / "report.html")
+            return [str(path) for path in written if not any(path.is_relative_to(place) for place in allowed)]
 
         try:
             with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
@@ -411,8 +439,9 @@ def outcome_of(seed: int, number: int, valid: Path) -> Outcome:
         if trace.exists():
             outcome, message = "executed", change.__name__
         if outcome == "refused" and Path(target).name not in message:
-            is_folder = change is add_files or change is remove  # what is not there is known by its folder
-            outcome = outcome if is_folder and str(run) in message else "unnamed"
+            # What is not there is known by its folder, and a name too long for a file by the photograph's.
+            otherwise = change in (add_files, remove, rename_view) and str(run) in message
+            outcome = outcome if otherwise else "unnamed"
         return Outcome(number, kind, outcome, printable(f"{change.__name__}: {message}"))
 
 
@@ -420,12 +449,15 @@ def _work(seed: int, numbers: range, valid: Path) -> None:
     """Use runs in this process, and print an outcome for each."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
-        with tempfile.TemporaryDirectory() as name:  # what is imported and compiled now does not count as the others'
+    with contextlib.redirect_stderr(io.StringIO()):
+        with tempfile.TemporaryDirectory() as name:  # What is imported and compiled now does not count as the others'
             shutil.copytree(valid, Path(name) / "run")
-            assert use(Path(name) / "run", Path(name) / "out", list) == ("shown", "")
-    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY_BYTES, resource.RLIM_INFINITY))
+            (Path(name) / "out").mkdir()
+            used = use(Path(name) / "run", Path(name) / "out", list)
+    assert used == ("shown", ""), used
+    bytes_used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (bytes_used + MEMORY_BYTES, resource.RLIM_INFINITY))
+    print("ready", file=answers, flush=True)
     for number in numbers:
         answers.write(json.dumps(asdict(outcome_of(seed, number, valid))) + "\n")
         answers.flush()
@@ -442,14 +474,14 @@ def outcomes(seed: int, count: int) -> Iterator[Outcome]:
             process = subprocess.Popen(
                 [sys.executable, "-m", "tests.faults.run_mutants", *arguments],
                 stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
                 env=environment,
                 cwd=REPO,
             )
             assert process.stdout is not None
-            patience = 10 * LONGEST_S  # imports take their time
+            if not process.stdout.readline():
+                raise RuntimeError("the valid run cannot be used")
             while done < count:
-                ready, _, _ = select.select([process.stdout], [], [], patience)
+                ready, _, _ = select.select([process.stdout], [], [], LONGEST_S)
                 line = process.stdout.readline() if ready else b""
                 if not line:
                     process.kill()
@@ -458,7 +490,7 @@ def outcomes(seed: int, count: int) -> Iterator[Outcome]:
                     done += 1
                     break
                 yield Outcome(**json.loads(line))
-                done, patience = done + 1, LONGEST_S
+                done += 1
             process.kill()
             process.wait()
 
@@ -469,7 +501,9 @@ def table(found: list[Outcome]) -> str:
     counts = Counter((one.kind, one.outcome) for one in found)
     rows = [[kind, *(str(counts[kind, name]) for name in names)] for kind in KINDS]
     rows.append(["all", *(str(sum(counts[kind, name] for kind in KINDS)) for name in names)])
-    return "\n".join(f"{kind:>20}" + "".join(f" | {cell:>9}" for cell in cells) for kind, *cells in [["", *names], *rows])
+    return "\n".join(
+        f"{kind:>20}" + "".join(f" | {cell:>9}" for cell in cells) for kind, *cells in [["", *names], *rows]
+    )
 
 
 def main() -> int:
