@@ -170,7 +170,7 @@ class SparseAGSModel(SplatfactoModel):
         self.trusted.copy_(fit.trusted)
 
     def show(self, run: OpenedRun) -> None:
-        """Hold what a run came to: its Gaussians, cameras, trust and record."""
+        """Take over what a run came to: its Gaussians, cameras, trust and record."""
         for name, value in run.parameters.items():
             self.gauss_params[name] = nn.Parameter(value.to(self.device))
         self.camera_optimizer.start_from(run.refined.to(self.device))

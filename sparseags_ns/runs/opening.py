@@ -75,7 +75,7 @@ MOST_PIXELS = 1 << 25
 """Limit of a run's photographs, which it works with as they are: many times what an optimisation can use."""
 MOST_REPEATED = 1 << 16
 """Limit of the bytes of a tensor beyond those that its file holds."""
-MOST_CONFIG = 1 << 18
+MOST_CONFIG = 1 << 16
 """Limit of the bytes and values in a config.yml, which has some thousands."""
 
 
@@ -220,7 +220,7 @@ def _pipeline_state(content: dict[str, Any], path: Path) -> dict[str, Tensor]:
     if bases not in [(degree + 1) ** 2 for degree in range(SH_DEGREE_MAX + 1)]:
         raise RunError(f"{path} holds colours of {bases} spherical harmonics, which are of no degree; train again")
     if not 0 <= content["step"] < LARGEST:
-        raise RunError(f"{path} claims {content['step']} steps; train again")
+        raise RunError(f"{path} cannot be of step {content['step']}; train again")
     return found
 
 
@@ -371,7 +371,7 @@ def _size(path: Path) -> tuple[int, int]:
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise RunError(f"the run's photograph {path} cannot be read: {error}; train again") from error
     if width * height > MOST_PIXELS:
-        raise RunError(f"the run's photograph {path} claims {width}x{height} pixels, more than any run works with")
+        raise RunError(f"the run's photograph {path} has {width}x{height} pixels, more than any run works with")
     return width, height
 
 

@@ -518,7 +518,8 @@ class RunRecord:
             of_views += [search.camera_centers, search.camera_forward]
             places += [*search.hypothesis_centers, *search.finalist_centers, *search.finalist_forward]
             found = search.finalist_centers, search.finalist_forward, search.finalist_scores
-            if len({*map(len, (*found, search.finalist_rotation_deg))}) > 1 or (search.chosen or 0) > len(found[0]):
+            chosen = -1 if search.chosen is None else search.chosen
+            if len({*map(len, (*found, search.finalist_rotation_deg))}) > 1 or chosen >= len(found[0]):
                 raise ValueError("the finalists of a search do not fit each other")
             if len(search.hypothesis_centers) != len(search.hypothesis_scores):
                 raise ValueError("the hypotheses of a search do not fit their scores")

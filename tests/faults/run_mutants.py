@@ -93,7 +93,7 @@ def make_run(folder: Path) -> None:
         toy_saves.begin(folder)
     (folder / "config.yml").write_text(CONFIG)
     (folder / "sparseags" / "valid").mkdir()
-    Image.new("L", (toy_saves.SIDE_PX,) * 2, 255).save(folder / "sparseags" / "valid" / "001.png")
+    Image.new("L", (toy_saves.SIDE_PX, toy_saves.SIDE_PX), 255).save(folder / "sparseags" / "valid" / "001.png")
 
 
 def _record(names: tuple[str, ...]) -> Any:
@@ -264,7 +264,8 @@ def plant_tag(path: Path, rng: random.Random, trace: Path) -> None:
         f"!!python/object/new:os.system ['touch {trace}']",
         f"!!python/object/apply:pathlib.Path.touch [!!python/object/apply:pathlib.PosixPath ['{trace}']]",
         f"!!python/object/apply:subprocess.check_output [[touch, '{trace}']]",
-        f"!!python/object/new:type {{args: [z, !!python/tuple [], {{extend: !!python/name:exec }}], listitems: 'import os; os.mkdir(\"{trace}\")'}}",
+        "!!python/object/new:type {args: [z, !!python/tuple [], {extend: !!python/name:exec }], "
+        f"listitems: 'import os; os.mkdir(\"{trace}\")'}}",
         "!!python/module:antigravity",
     )
     lines = path.read_text().splitlines()
@@ -522,6 +523,8 @@ def main() -> int:
     for one in bad:
         print(f"{one.number} {one.kind}: {one.outcome}: {one.message}\n")
     print(table(found))
+    good = ", ".join(f"{sum(one.outcome == name for one in found)} {name}" for name in GOOD)
+    print(f"{len(found)} runs: {good}, {len(bad)} faults")
     return 1 if bad else 0
 
 
