@@ -82,7 +82,7 @@ FOREIGNERS = [
 ]
 
 
-@pytest.mark.parametrize("path, origin, host, why", FOREIGNERS)
+@pytest.mark.parametrize("path, origin, host, why", FOREIGNERS, ids=map(str, range(len(FOREIGNERS))))
 def test_a_foreigner_reads_nothing(
     served: SimpleNamespace, path: str, origin: str | None, host: str | None, why: str
 ) -> None:
