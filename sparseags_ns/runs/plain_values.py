@@ -8,7 +8,7 @@ from functools import cache
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-LARGEST = 1e9
+LARGEST = 1e12
 """Largest absolute value of a number in a run's record: no step, second, error or coordinate comes near it."""
 
 

@@ -256,11 +256,12 @@ class SearchRecord:
     """Median score of all hypotheses."""
     hypothesis_centers: list[list[float]] = field(default_factory=list)
     """Camera centres of the best hypotheses, best first."""
-    hypothesis_scores: list[float] = field(default_factory=list)
+    hypothesis_scores: list[float | None] = field(default_factory=list)
+    """Their scores; None where one is not finite."""
     finalist_centers: list[list[float]] = field(default_factory=list)
     """Camera centres of the refined poses, best first."""
     finalist_forward: list[list[float]] = field(default_factory=list)
-    finalist_scores: list[float] = field(default_factory=list)
+    finalist_scores: list[float | None] = field(default_factory=list)
     finalist_rotation_deg: list[float] = field(default_factory=list)
     """Rotation of each refined pose against the start pose."""
     here: float | None = None

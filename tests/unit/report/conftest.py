@@ -139,6 +139,8 @@ def rename_view() -> Callable[[Path, str, str], None]:
         (checkpoint,) = (run / "nerfstudio_models").iterdir()
         before, content = digest(checkpoint), torch.load(checkpoint)
         content["views"]["names"] = _replaced(content["views"]["names"], old, new)
+        state = content["pipeline"]["_model._extra_state"]
+        state["record"] = _replaced(state["record"], old, new)
         torch.save(content, checkpoint)
         for file in outputs.glob("*.json"):
             text = json.dumps(_replaced(json.loads(file.read_text()), old, new))

@@ -56,6 +56,14 @@ def search(view: int = 0, **changes: Any) -> SearchRecord:
     return replace(given, **changes)
 
 
+FINALIST: dict[str, Any] = {
+    "finalist_centers": [[1.0, 0.0, 0.0]],
+    "finalist_forward": [[-1.0, 0.0, 0.0]],
+    "finalist_scores": [0.1],
+    "finalist_rotation_deg": [9.0],
+}
+
+
 def whole_record() -> RunRecord:
     """With something of everything."""
     starts = (Start(1.0, 0.5, 2.0), Start(0.4, 0.25, 1.0))
@@ -66,7 +74,7 @@ def whole_record() -> RunRecord:
         [HistoryRow(1, 16, [0.5, 0.123456789, 0.1], [0.0] * 3, [0.0, 2.0, 1.0], [True, True, False])],
         (Phase("16 px", 0, 60, 16),),
         [Event(3, Decision("leave out", 2, "asked for", {}))],
-        [search(1, chosen=0)],
+        [search(1, chosen=0, **FINALIST)],
         PoseRepairRecord(starts, starts[1], (1,), (), decisions),
         {"optimisation": 1.0},
         Outcome(
