@@ -257,7 +257,7 @@ class SearchRecord:
     hypothesis_centers: list[list[float]] = field(default_factory=list)
     """Camera centres of the best hypotheses, best first."""
     hypothesis_scores: list[float | None] = field(default_factory=list)
-    """Their scores; None where one is not finite."""
+    """None where a score is not finite."""
     finalist_centers: list[list[float]] = field(default_factory=list)
     """Camera centres of the refined poses, best first."""
     finalist_forward: list[list[float]] = field(default_factory=list)
