@@ -338,7 +338,7 @@ def _matching_record(outputs: Path, run: RunState, checkpoint: str) -> tuple[Run
     try:
         with all_at_once():
             record = write_run_outputs(outputs, run, perceptual_error(), checkpoint)
-    except OutputError as error:
+    except (OutputError, OSError) as error:  # or a folder stands where a file is needed
         warn(f"{outputs} is left as it is, and not of this checkpoint", str(error))
         with TemporaryDirectory() as elsewhere:
             record = write_run_outputs(Path(elsewhere), run, perceptual_error(), checkpoint)

@@ -87,6 +87,16 @@ def test_values_that_no_run_has_are_refused(
         open_run(rewrite(make_run(3), damage))
 
 
+def test_a_folder_in_the_place_of_a_file_is_told(
+    make_run: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make_run(3)
+    (folder / "sparseags" / "summary.json").unlink()
+    (folder / "sparseags" / "summary.json").mkdir()
+    assert open_run(folder).outcome.steps_done == 60
+    assert "is left as it is" in capsys.readouterr().err and (folder / "sparseags" / "summary.json").is_dir()
+
+
 def test_photographs_of_other_sizes_are_refused_before_they_are_read(make_run: Callable[..., Path]) -> None:
     folder = make_run(3)
     for number, size, complaint in (
