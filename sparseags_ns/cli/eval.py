@@ -15,7 +15,8 @@ from sparseags_ns.evaluation.cameras import CameraErrors, compare_pose_files
 from sparseags_ns.evaluation.held_out import NovelViewErrors, novel_view_errors, read_held_out
 from sparseags_ns.metrics.images import perceptual_error
 from sparseags_ns.pose_init.files import POSE_FILES
-from sparseags_ns.runs.opening import open_run
+from sparseags_ns.runs.checkpoint import CHECKPOINTS
+from sparseags_ns.runs.opening import CONFIG, OpenedRun, open_run
 from sparseags_ns.runs.outputs import FOLDER
 from sparseags_ns.storage import require_place, write_json
 
@@ -48,12 +49,14 @@ class Eval:
         output = None if self.output is None else require_place(self.output, folder=False)
         if output is not None and output.exists() and not self.overwrite:
             raise EvaluationError(f"{output} exists already: name another --output, or add --overwrite to replace it")
+        # First, since it mends cameras of another save than the splat's.
+        opened = open_run(self.predicted, "cuda" if torch.cuda.is_available() else "cpu") if self._is_run else None
         pose_file = predicted_file(self.predicted)
         expected_truth = f"a scene with {TRUE_CAMERAS}, a transforms.json or a cameras.json"
         true_file = _file_in(self.truth, (str(TRUE_CAMERAS),), expected_truth)
         errors = compare_pose_files(pose_file, true_file)
         given = None if self.given is None else compare_pose_files(predicted_file(self.given), true_file)
-        novel = self._novel_views(true_file, errors)
+        novel = self._novel_views(true_file, errors, opened)
         if output is not None:
             write_json(output, report(pose_file, true_file, errors, given, novel))
         console = PlainConsole()
@@ -61,16 +64,19 @@ class Eval:
         if novel is not None:
             console.print(novel_view_table(novel))
 
-    def _novel_views(self, true_file: Path, errors: CameraErrors) -> NovelViewErrors | None:
+    @property
+    def _is_run(self) -> bool:
+        return (self.predicted / CONFIG).is_file() and (self.predicted / CHECKPOINTS).is_dir()
+
+    def _novel_views(self, true_file: Path, errors: CameraErrors, opened: OpenedRun | None) -> NovelViewErrors | None:
         """Errors of the run's splat on the scene's held-out photographs, None where either is missing."""
-        if not (self.predicted / "config.yml").is_file():
+        if opened is None:
             announce("novel views are not compared", f"{self.predicted} is no run's folder, so there is no splat")
             return None
         scene = true_file.parent.parent if true_file.parent.name == TRUE_CAMERAS.parent.name else true_file.parent
         held_out = read_held_out(scene)
         if held_out is None:
             return None
-        opened = open_run(self.predicted, "cuda" if torch.cuda.is_available() else "cpu")
         splat, perceptual = opened.gaussians, perceptual_error()
         return novel_view_errors(splat, held_out, errors.poses.alignment, perceptual, sh_degree=opened.sh_degree)
 

@@ -236,9 +236,12 @@ class SparseAGSTrainer(Trainer):
         if not {"optimizers", "scalers"} <= set(content):
             raise CheckpointError(f"{file} holds no state of the optimizers, so no run can continue from it")
         self._start_step = content["step"] + 1
-        self.pipeline.load_pipeline(content["pipeline"], content["step"])
-        self.optimizers.load_optimizers(content["optimizers"])
-        self.grad_scaler.load_state_dict(content["scalers"])
+        try:
+            self.pipeline.load_pipeline(content["pipeline"], content["step"])
+            self.optimizers.load_optimizers(content["optimizers"])
+            self.grad_scaler.load_state_dict(content["scalers"])
+        except (RuntimeError, KeyError, TypeError, AttributeError, IndexError) as error:
+            raise CheckpointError(f"{file} does not fit the settings of this run, or is of another: {error}") from error
         announce(f"resumed: {self._start_step} of {self.config.max_num_iterations} steps are done", str(file))
 
     def _after_train(self) -> None:

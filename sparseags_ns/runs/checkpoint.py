@@ -103,6 +103,8 @@ def _fault(file: Path) -> str | None:
     """What is wrong with a checkpoint's file as a sentence; None if all of its checksums are right."""
     try:
         with zipfile.ZipFile(file) as archive:
+            if any(part.compress_type != zipfile.ZIP_STORED for part in archive.infolist()):
+                return f"the checkpoint {file} is not of torch: it is compressed, and could take any amount of memory"
             broken = archive.testzip()
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError) as error:
         size = f" of {file.stat().st_size} bytes" if file.is_file() else ""

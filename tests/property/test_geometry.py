@@ -162,7 +162,7 @@ def test_pose_errors_do_not_depend_on_the_predicted_world(similarity: Similarity
 
 
 @CALM
-@given(st.lists(poses, min_size=1, max_size=4), st.floats(1, 1e4), st.floats(-1e3, 1e3))
+@given(st.lists(poses, min_size=1, max_size=4), st.floats(16, 1e4), st.floats(-1e3, 1e3))
 def test_pose_files_round_trip(Ts: list[torch.Tensor], focal: float, principal: float) -> None:
     K = intrinsics_matrix(focal, focal / 3, principal, -principal / 7)
     frames = [Frame(f"v{i}", f"images/{i}.png", T, K, width=256, height=128) for i, T in enumerate(Ts)]

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -156,6 +157,10 @@ def test_a_damaged_or_foreign_checkpoint_is_refused(make_run: Callable[..., Path
         checkpoint.write_bytes(content)
         with pytest.raises(RunError, match=r"step-000000059\.ckpt of \d+ bytes cannot be read"):
             open_run(folder)
+    with zipfile.ZipFile(checkpoint, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", bytes(1 << 20))
+    with pytest.raises(RunError, match="is compressed, and could take any amount of memory"):
+        open_run(folder)
     place = whole.index(torch.load(io.BytesIO(whole))["views"]["T_camera_world"].numpy().tobytes()) + 7
     checkpoint.write_bytes(whole[:place] + bytes([whole[place] ^ 64]) + whole[place + 1 :])
     with pytest.raises(RunError, match=r"step-000000059\.ckpt is damaged: the checksum of its part .* is wrong"):
